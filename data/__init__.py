@@ -1,0 +1,1 @@
+"""Prompt files and benchmarks: preparing, auditing, and the embedded arithmetic set."""

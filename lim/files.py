@@ -1,0 +1,94 @@
+"""Files written whole or not at all, and the prompt file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lim.errors import InputError
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """A temporary path beside `path` to write to; renamed to `path` on success, removed on failure.
+
+    Folders that are missing are made. The name ends in `.partial`, which no reader of ours takes for a file.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
+    os.close(handle)
+    partial = Path(name)
+    try:
+        yield partial
+        umask = os.umask(0)
+        os.umask(umask)
+        partial.chmod(0o666 & ~umask)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write UTF-8 text atomically."""
+    with atomic_path(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write JSON atomically: UTF-8, two spaces of indent, a final newline; NaN is refused."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Parse a JSON file. InputError names the file and, where the text is malformed, the line and column."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder, not a JSON file") from None
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}: line {error.lineno}, column {error.colno}: not JSON ({error.msg})") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: byte {error.start}: not UTF-8") from None
+
+
+def sha256_of(path: str | Path) -> str:
+    """Hex sha256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_prompts(path: str | Path, *, need_answer: bool = True) -> list[dict[str, Any]]:
+    """Read a prompt file: a JSON list of `{id, prompt, answer, …}`, further keys kept as they are.
+
+    `id` becomes a string. Raises InputError on the first row that lacks a key, has the wrong type or
+    repeats an id.
+    """
+    rows = read_json(path)
+    if not isinstance(rows, list):
+        raise InputError(f"{path}: holds a JSON {type(rows).__name__}, not a list of {{id, prompt, answer}}")
+    seen: dict[str, int] = {}
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            raise InputError(f"{path}: row {number} is a {type(row).__name__}, not an object")
+        for key in ("id", "prompt", "answer") if need_answer else ("id", "prompt"):
+            if key not in row:
+                raise InputError(f"{path}: row {number} has no '{key}' (its keys: {', '.join(row) or 'none'})")
+            if not isinstance(row[key], str) and not (key == "id" and type(row[key]) is int):
+                raise InputError(f"{path}: row {number}: '{key}' is a {type(row[key]).__name__}, not a string")
+        row["id"] = str(row["id"])
+        if row["id"] in seen:
+            raise InputError(
+                f"{path}: rows {seen[row['id']]} and {number} have the same id {row['id']!r}; ids must be unique"
+            )
+        seen[row["id"]] = number
+    return rows

@@ -1,0 +1,1 @@
+"""Training: recipes to OpenRLHF's PPO on Ray, with the reward log."""
