@@ -1,0 +1,93 @@
+r"""The verdict on a response: one grader for the training reward and the benchmarks (docs/grading.md).
+
+    python -m eval.grader --gold '\frac{1}{2}' --answer 0.5      explain a verdict
+    python -m eval.grader --file cases.jsonl                     grade a file of {gold, prediction, is_equal}
+
+`extract` finds the answer in a response and `equal` compares two answers. Neither raises on any string. `Grader`
+does both on batches; what needs Math-Verify goes to worker processes with a hard deadline an item.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from eval import grader_mathverify
+from eval.grader_compare import decide
+from eval.grader_extract import boxes, extract
+from eval.grader_pool import Pool
+
+__all__ = ["Graded", "Grader", "equal", "extract"]
+
+
+def equal(gold: str, prediction: str) -> bool:
+    """Whether a prediction is the gold answer. Never raises on a string; an empty answer equals nothing.
+
+    Bounded in input, not in time, where Math-Verify is needed: use `Grader` on what a model wrote.
+    """
+    verdict = decide(gold, prediction)
+    return grader_mathverify.verify(gold, prediction) if verdict is None else verdict
+
+
+class Graded(NamedTuple):
+    """A verdict (correct, incorrect, no_answer, malformed, timeout) and the answer it is on, if there is one."""
+
+    verdict: str
+    answer: str | None
+
+
+class Grader:
+    """Grades batches; safe to use from any thread, in several processes at once and under asyncio.
+
+    `deadline` is in seconds an item. An item that overruns it, or the memory of a worker, is a `timeout`. No worker
+    is started before an item needs one, and none outlives this process.
+    """
+
+    def __init__(self, workers: int | None = None, deadline: float = 5.0) -> None:
+        self.pool = Pool(workers or max(1, min(8, os.cpu_count() or 1)), deadline)
+
+    def equal_pairs(self, pairs: Iterable[tuple[str, str]]) -> list[bool | None]:
+        """`equal` of each (gold, prediction), in order; None where it timed out."""
+        pairs = list(pairs)
+        verdicts = [decide(gold, prediction) for gold, prediction in pairs]
+        hard = [index for index, verdict in enumerate(verdicts) if verdict is None]
+        if hard:
+            distinct = list(dict.fromkeys(pairs[index] for index in hard))
+            answers = dict(zip(distinct, self.pool.ask_all(distinct), strict=True))
+            for index in hard:
+                verdicts[index] = answers[pairs[index]]
+        return verdicts
+
+    def grade(self, items: Iterable[tuple[str, str]], *, fallbacks: bool = False) -> list[Graded]:
+        """The verdict on each (gold, response), in order.
+
+        `malformed` is a response with boxes of which none closes around something, `no_answer` one without any.
+        """
+        items = list(items)
+        answers = [extract(response, fallbacks=fallbacks) for _, response in items]
+        found = [index for index, answer in enumerate(answers) if answer is not None]
+        verdicts = self.equal_pairs((items[index][0], answers[index] or "") for index in found)
+        graded = [
+            Graded("malformed" if answer is None and boxes(response)[1] else "no_answer", None)
+            for answer, (_, response) in zip(answers, items, strict=True)
+        ]
+        for index, verdict in zip(found, verdicts, strict=True):
+            name = "timeout" if verdict is None else "correct" if verdict else "incorrect"
+            graded[index] = Graded(name, answers[index])
+        return graded
+
+    async def agrade(self, items: Iterable[tuple[str, str]], *, fallbacks: bool = False) -> list[Graded]:
+        """`grade`, without blocking the event loop."""
+        return await asyncio.to_thread(self.grade, items, fallbacks=fallbacks)
+
+    def close(self) -> None:
+        """End the workers. Closing twice is harmless."""
+        self.pool.close()
+
+    def __enter__(self) -> Grader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

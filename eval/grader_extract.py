@@ -1,0 +1,113 @@
+r"""Find the answer in a response: the last `\boxed{…}` or, where asked for, what else the text calls its answer.
+
+Every function is linear in the length of the response, or looks at its tail only.
+"""
+
+from __future__ import annotations
+
+import re
+
+BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])")
+BRACE = re.compile(r"\\[\s\S]|[{}]")
+TAIL = 3_000  # characters of a response that the fallbacks look at
+
+# What may stand between two boxes that give one answer together: "\boxed{1} and \boxed{2}", "x_1=\boxed{1}, x_2=\boxed{2}".
+JOINT = re.compile(
+    r"(?:[\s$.]|\\[()\[\]]|\\q?quad|\\[,;: !])*"
+    r"(?:(?:[A-Za-z]+\s+)?(?:,|;|&|and\b|or\b|\\text\w*\{\s*(?:,\s*)?(?:and|or)?\s*\})|(?<=\})|$)"
+    r"(?:[\s$,]|\\[()\[\]]|\\q?quad|\\[,;: !]|and\b|or\b)*"
+    r"(?:[A-Za-z]\w{0,3}(?:_\{?\w{1,3}\}?)?\s*=\s*)?(?:[\s$]|\\[(\[])*"
+)
+MATH = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+NUMBER = re.compile(
+    r"(?<![\w.])[-+−]?\s?[$€£]?\d+(?:,\d+)*(?:\.\d+)?(?:\s?/\s?\d+)?(?:\s?(?:%|percent\b))?|"
+    r"(?<![\w.])[-+−]?\.\d+"
+)
+PHRASE = re.compile(
+    r"(?:final\s+answer|answer|result|solution)\s*(?:\*\*)?\s*(?:is|are|=|:)+(?:\*\*)?", re.IGNORECASE
+)
+NOISE = re.compile(r"I hope it is correct\.?|<\|[^|>]{1,30}\|>(?:user|assistant)?|</?\w{1,10}>", re.IGNORECASE)
+
+
+def boxes(text: str) -> tuple[list[tuple[int, int, str]], int]:
+    r"""Every box that closes, as (start, end, content) in order of start, and the number of `\boxed` and `\fbox` in all.
+
+    Braces are balanced at any depth; `\{` and `\}` do not count. `\boxed 5` holds the token after it.
+    """
+    starts = [(match.start(), match.end()) for match in BOX.finditer(text)]
+    if not starts:
+        return [], 0
+    closing: dict[int, int] = {}
+    opened: list[int] = []
+    for match in BRACE.finditer(text, starts[0][0]):
+        if match[0] == "{":
+            opened.append(match.start())
+        elif match[0] == "}" and opened:
+            closing[opened.pop()] = match.start()
+    found = []
+    for start, end in starts:
+        brace = re.compile(r"\s{0,20}").match(text, end).end()  # type: ignore[union-attr]
+        if text[brace : brace + 1] == "{":
+            if brace in closing:
+                found.append((start, closing[brace] + 1, text[brace + 1 : closing[brace]]))
+        elif brace > end and (token := re.compile(r"[\w.+\-/]{1,40}").match(text, brace)):
+            found.append((start, token.end(), token[0].rstrip(".")))
+    return found, len(starts)
+
+
+def extract(response: str, *, fallbacks: bool = False) -> str | None:
+    r"""The answer a response gives, or None.
+
+    It is the content of the last non-empty `\boxed{…}` or `\fbox{…}`; boxes that only a comma, "and" or "or" parts
+    ("\boxed{1} and \boxed{2}") are one answer, their contents joined by commas. With `fallbacks` and no box, the
+    last of: a box that never closes, what follows "answer is" or GSM8K's "####", the last formula or number.
+    """
+    found = [box for box in boxes(response)[0] if box[2].strip()]
+    if found:
+        return _joined(response, found)
+    if not fallbacks:
+        return None
+    tail = NOISE.sub(" ", response[-TAIL:])
+    unclosed = list(BOX.finditer(tail))
+    if unclosed and (content := tail[unclosed[-1].end() :].lstrip(" {").split("\n")[0].strip(" $}.")):
+        return content
+    phrases = list(PHRASE.finditer(tail))
+    hashes = tail.rfind("####")
+    if hashes > (phrases[-1].start() if phrases else -1):
+        return tail[hashes + 4 :].strip().split("\n")[0].strip() or None
+    if phrases:
+        after = tail[phrases[-1].end() :].strip(" \t\n:*")
+        sentence = re.split(r"\.(?:\s|$)|\n\s*\n", after, maxsplit=1)[0].strip()
+        if answer := _last_value(sentence) or (sentence if 0 < len(sentence.split()) <= 4 else None):
+            return answer.strip(" *\"'")
+    return _last_value(tail)
+
+
+def _joined(text: str, found: list[tuple[int, int, str]]) -> str:
+    parts = [found[-1][2].strip()]
+    for earlier, later in zip(found[-2::-1], found[:0:-1], strict=True):
+        gap = text[earlier[1] : later[0]]
+        if later[0] < earlier[1] or len(gap) > 60 or not (gap.strip() == "" or JOINT.fullmatch(gap)):
+            break
+        if earlier[2].strip() not in parts:
+            parts.insert(0, earlier[2].strip())
+    return ", ".join(parts)
+
+
+def _last_value(text: str) -> str | None:
+    """The last formula or bare number in a text, whichever ends later; "$1$ and $2$" are taken together."""
+    formulas = list(MATH.finditer(text))
+    last_end = formulas[-1].end() if formulas else 0
+    numbers = list(NUMBER.finditer(text, last_end))
+    if formulas and (not numbers or re.fullmatch(r"[\s,]*(?:and|or)?\s*", text[last_end : numbers[-1].start()])):
+        parts = [_formula(formulas[-1])]
+        for earlier, later in zip(formulas[-2::-1], formulas[:0:-1], strict=True):
+            if not re.fullmatch(r"\s*(?:,|and|or|,\s*and)\s*", text[earlier.end() : later.start()]):
+                break
+            parts.insert(0, _formula(earlier))
+        return ", ".join(parts).strip() or None
+    return numbers[-1][0].strip() if numbers else None
+
+
+def _formula(match: re.Match[str]) -> str:
+    return next(group for group in match.groups() if group is not None).strip()
