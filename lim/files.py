@@ -74,6 +74,13 @@ def read_prompts(path: str | Path, *, need_answer: bool = True) -> list[dict[str
     repeats an id.
     """
     rows = read_json(path)
+    for row, id in zip(rows, prompt_ids(path, rows, need_answer=need_answer), strict=True):
+        row["id"] = id
+    return rows
+
+
+def prompt_ids(path: str | Path, rows: Any, *, need_answer: bool = True) -> list[str]:
+    """Check the parsed prompt file `path` as `read_prompts` does and return its ids as strings, rows untouched."""
     if not isinstance(rows, list):
         raise InputError(f"{path}: holds a JSON {type(rows).__name__}, not a list of {{id, prompt, answer}}")
     seen: dict[str, int] = {}
@@ -85,10 +92,8 @@ def read_prompts(path: str | Path, *, need_answer: bool = True) -> list[dict[str
                 raise InputError(f"{path}: row {number} has no '{key}' (its keys: {', '.join(row) or 'none'})")
             if not isinstance(row[key], str) and not (key == "id" and type(row[key]) is int):
                 raise InputError(f"{path}: row {number}: '{key}' is a {type(row[key]).__name__}, not a string")
-        row["id"] = str(row["id"])
-        if row["id"] in seen:
-            raise InputError(
-                f"{path}: rows {seen[row['id']]} and {number} have the same id {row['id']!r}; ids must be unique"
-            )
-        seen[row["id"]] = number
-    return rows
+        id = str(row["id"])
+        if id in seen:
+            raise InputError(f"{path}: rows {seen[id]} and {number} have the same id {id!r}; ids must be unique")
+        seen[id] = number
+    return list(seen)

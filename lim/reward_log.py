@@ -14,11 +14,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lim.errors import InputError
 from lim.files import atomic_path, read_json, write_json
+from lim.log_files import LogFile
+from lim.parquet import read_columns
+from lim.step_rewards import StepRewards, check_finite, group_rewards
 
 SCHEMA_VERSION = 1
 VERDICTS = ("correct", "incorrect", "no_answer", "malformed", "truncated", "timeout")
@@ -95,3 +99,56 @@ def read_run(log_dir: str | Path) -> dict[str, Any]:
             f"{path}: schema_version is {version!r}; this version of the project reads up to {SCHEMA_VERSION}"
         )
     return run
+
+
+def read_step(file: LogFile, filesystem: Any = None, *, keep_samples: bool = False) -> StepRewards:
+    """Read the columns selection needs of one step file, local or remote.
+
+    Raises InputError where the file is cut, lacks a column, or has a null, NaN or mistyped value (row named).
+    """
+    table, read = read_columns(
+        file.path,
+        filesystem,
+        ["prompt_id", "epoch", "reward"],
+        optional=("verdict",),
+        encoded=("prompt_id",),
+    )
+    if not table.num_rows:
+        raise InputError(f"{file.path}: holds no rows; remove the file, or pass --skip_bad_files")
+    for name in ("prompt_id", "epoch", "reward"):
+        if table[name].null_count:
+            row = table[name].is_null().combine_chunks().to_numpy(zero_copy_only=False).argmax() + 1
+            raise InputError(f"{file.path}: row {row}: '{name}' is null; mend the file, or pass --skip_bad_files")
+    epochs_R, rewards_R = table["epoch"].to_numpy(), table["reward"].to_numpy()
+    if epochs_R.dtype.kind not in "iu" or rewards_R.dtype.kind not in "iuf":
+        raise InputError(
+            f"{file.path}: 'epoch' is {epochs_R.dtype} and 'reward' {rewards_R.dtype}, not int and float"
+        )
+    if epochs_R.min() < 1:
+        raise InputError(f"{file.path}: row {epochs_R.argmin() + 1}: epoch is {epochs_R.min()}; epochs count from 1")
+    check_finite(file.path, rewards_R)
+    ids = _one_dictionary(table["prompt_id"])
+    keys = ids.dictionary.to_pylist()
+    if keys and not isinstance(keys[0], str):
+        raise InputError(f"{file.path}: 'prompt_id' holds {type(keys[0]).__name__}, not text")
+    correct_R = None
+    if "verdict" in table.column_names and not table["verdict"].null_count:
+        verdicts = _one_dictionary(table["verdict"])
+        is_correct = np.array([name == "correct" for name in verdicts.dictionary.to_pylist()])
+        correct_R = is_correct[verdicts.indices.to_numpy()]
+    return group_rewards(
+        file.step,
+        keys,
+        ids.indices.to_numpy(),
+        rewards_R,
+        epochs_R=epochs_R,
+        correct_R=correct_R,
+        bytes_read=read,
+        keep_samples=keep_samples,
+    )
+
+
+def _one_dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """A column as one dictionary-encoded array without unused or repeated entries."""
+    array = column.unify_dictionaries().combine_chunks() if column.num_chunks > 1 else column.chunk(0)
+    return array if pa.types.is_dictionary(array.type) else array.dictionary_encode()

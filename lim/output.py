@@ -1,0 +1,91 @@
+"""The files a selection writes: the chosen prompts, every prompt's score, and a summary for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lim.files import atomic_path, write_json
+from lim.selection import Selection
+
+
+def companion(output_path: str | Path, kind: str) -> Path:
+    """Path of a file beside the output: `limr.json` → `limr.<kind>.json`."""
+    path = Path(output_path)
+    return path.with_name(f"{path.name.removesuffix('.json')}.{kind}.json")
+
+
+def write_selection(selection: Selection, output_path: str | Path) -> dict[str, Path]:
+    """Write the chosen prompts, `*.scores.json` and `*.summary.json`; same selection, same bytes."""
+    paths = {
+        "prompts": Path(output_path),
+        "scores": companion(output_path, "scores"),
+        "summary": companion(output_path, "summary"),
+    }
+    with atomic_path(paths["scores"]) as partial, open(partial, "w", encoding="utf-8") as file:
+        file.write("[\n")
+        for number, row in enumerate(score_rows(selection)):
+            file.write((",\n" if number else "") + json.dumps(row, ensure_ascii=False, allow_nan=False))
+        file.write("\n]\n")
+    write_json(paths["summary"], summary(selection))
+    chosen = [record for record, taken in zip(selection.records, selection.chosen_P.tolist(), strict=True) if taken]
+    write_json(paths["prompts"], chosen)
+    return paths
+
+
+def score_rows(selection: Selection) -> Iterator[dict[str, Any]]:
+    """A row a prompt of the file: id, prompt, score (null with a reason), chosen, and what its trajectory was."""
+    matrix = selection.matrix
+    if matrix is not None:
+        seen_P_K = matrix.counts_P_K > 0
+        epochs_P = seen_P_K.sum(axis=1)
+        first_P = seen_P_K.argmax(axis=1)
+        last_P = matrix.epochs - 1 - seen_P_K[:, ::-1].argmax(axis=1)
+    for at, (id, record) in enumerate(zip(selection.ids, selection.records, strict=True)):
+        score = float(selection.scores_P[at])
+        row: dict[str, Any] = {"id": id, "prompt": record["prompt"], "score": None if np.isnan(score) else score}
+        if row["score"] is None:
+            row["reason"] = selection.reasons[at]
+        row["chosen"] = bool(selection.chosen_P[at])
+        if matrix is not None:
+            rewards_K = matrix.rewards_P_K[at]
+            row["epochs_seen"] = int(epochs_P[at])
+            if epochs_P[at]:
+                row["first_reward"] = float(rewards_K[first_P[at]])
+                row["last_reward"] = float(rewards_K[last_P[at]])
+                row["mean_reward"] = float(rewards_K[seen_P_K[at]].mean())
+            else:
+                row["first_reward"] = row["last_reward"] = row["mean_reward"] = None
+        yield row
+
+
+def summary(selection: Selection) -> dict[str, Any]:
+    """What was chosen, from what, and how; no times, so that it is the same for the same input."""
+    scored = selection.scores_P[~np.isnan(selection.scores_P)]
+    return {
+        "prompts": len(selection.ids),
+        "scored": len(scored),
+        "unscored": selection.reason_counts(),
+        "chosen": int(selection.chosen_P.sum()),
+        "settings": selection.settings,
+        "score_quantiles": quantiles(scored),
+        "average_curve": None if selection.average_K is None else [float(value) for value in selection.average_K],
+        "matched_by": selection.matched_by,
+        "unmatched_in_log": len(selection.unmatched),
+        "unmatched_examples": selection.unmatched[:20],
+        "log": None if selection.log is None else asdict(selection.log),
+        "notes": selection.notes,
+    }
+
+
+def quantiles(scores: np.ndarray) -> dict[str, float]:
+    """Quantiles of the scores, for seeing where a threshold would cut; empty without scores."""
+    if not len(scores):
+        return {}
+    shares = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
+    return {f"{share:.0%}": float(value) for share, value in zip(shares, np.quantile(scores, shares), strict=True)}

@@ -1,0 +1,63 @@
+"""Read chosen columns of a Parquet file, local or remote, with errors that name the file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lim.errors import InputError
+
+
+def _open(path: str, filesystem: Any, read_dictionary: list[str] | None = None) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path, filesystem=filesystem, read_dictionary=read_dictionary)
+    except KeyError:  # a column to be read as a dictionary is not there; the caller says so
+        return _open(path, filesystem)
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{path}: not a whole Parquet file ({reason[:120]}); remove it, or pass --skip_bad_files"
+        ) from None
+
+
+def column_names(path: str, filesystem: Any = None) -> dict[str, str]:
+    """Column → "int", "float", or Arrow's name of its type."""
+    with _open(path, filesystem) as file:
+        schema = file.schema_arrow
+    kinds = {True: "int"}
+    return {
+        field.name: kinds.get(pa.types.is_integer(field.type))
+        or ("float" if pa.types.is_floating(field.type) else str(field.type))
+        for field in schema
+    }
+
+
+def read_columns(
+    path: str, filesystem: Any, columns: list[str], *, optional: tuple[str, ...] = (), encoded: tuple[str, ...] = ()
+) -> tuple[pa.Table, int]:
+    """(table of `columns` and those of `optional` that exist, bytes of these columns in the file).
+
+    Columns in `encoded` come back dictionary-encoded without being spelled out first.
+    """
+    with _open(path, filesystem, list(encoded)) as file:
+        names = file.schema_arrow.names
+        missing = [name for name in columns if name not in names]
+        if missing:
+            raise InputError(f"{path}: has no column '{missing[0]}' (its columns: {', '.join(names)})")
+        wanted = [*columns, *(name for name in optional if name in names)]
+        try:
+            # One thread: files are read side by side, and Arrow's own pool would only add memory.
+            table = file.read(columns=wanted, use_threads=False)
+        except (pa.ArrowInvalid, OSError) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"{path}: damaged ({reason[:120]}); remove it, or pass --skip_bad_files") from None
+        meta = file.metadata
+        read = sum(
+            meta.row_group(group).column(column).total_compressed_size
+            for group in range(meta.num_row_groups)
+            for column in range(meta.num_columns)
+            if meta.row_group(group).column(column).path_in_schema.split(".")[0] in wanted
+        )
+    return table, read

@@ -1,0 +1,133 @@
+"""Read a log's files in parallel processes; memory does not grow with the log (a few files at a time a worker)."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Any
+
+from lim.errors import InputError
+from lim.log_files import Log, LogFile
+from lim.step_rewards import StepRewards
+
+PARALLEL_FROM_BYTES = 64 << 20  # below this, starting workers costs more than it saves
+TASK_BYTES = 8 << 20  # small files go to a worker several at a time
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    reward_column: str | None = None
+    keep_samples: bool = False
+    skip_bad_files: bool = False
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """What came of one file: its steps (one-shot files hold several), or what is wrong with it."""
+
+    file: LogFile
+    steps: tuple[StepRewards, ...]
+    error: str | None = None
+
+
+def read_files(
+    log: Log,
+    options: ReadOptions | None = None,
+    *,
+    workers: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[FileResult]:
+    """Each file's rewards in order of step. `progress` is called with the bytes of each file done.
+
+    `workers`: processes; 0 reads in this one, None takes the machine's cores for a large log. Raises
+    InputError at the first bad file, unless `skip_bad_files`.
+    """
+    options = options or ReadOptions()
+    if options.reward_column and log.format in ("lim", "release", "one-shot"):
+        raise InputError(f"--reward_column is for verl and TRL logs; {log.root} is of format {log.format}")
+    if workers is None:
+        workers = min(_cores(), len(log.files)) if log.size >= PARALLEL_FROM_BYTES else 0
+    results = _read_parallel(log, options, workers) if workers > 1 else _read_here(log, options)
+    for result in results:
+        if result.error and not options.skip_bad_files:
+            raise InputError(result.error)
+        if progress:
+            progress(result.file.size)
+        yield result
+
+
+def read_one(file: LogFile, format: str, filesystem: Any, options: ReadOptions) -> FileResult:
+    """Read one file with its format's reader; readers are imported when used, so that a worker stays small."""
+    reader: Callable[..., Any]
+    more: dict[str, Any] = {"keep_samples": options.keep_samples}
+    if format == "lim":
+        from lim.reward_log import read_step as reader
+    else:
+        from lim import foreign_logs
+
+        reader = {
+            "release": foreign_logs.read_release,
+            "verl": foreign_logs.read_verl,
+            "trl": foreign_logs.read_trl,
+            "one-shot": foreign_logs.read_one_shot,
+        }[format]
+        if format in ("verl", "trl"):
+            more["reward_column"] = options.reward_column
+    try:
+        steps = reader(file, filesystem, **more)
+    except InputError as error:
+        return FileResult(file, (), str(error))
+    return FileResult(file, tuple(steps) if isinstance(steps, list) else (steps,))
+
+
+def _read_here(log: Log, options: ReadOptions) -> Iterator[FileResult]:
+    for file in log.files:
+        yield read_one(file, log.format, log.filesystem, options)
+
+
+def _read_task(files: list[LogFile], format: str, filesystem: Any, options: ReadOptions) -> list[FileResult]:
+    return [read_one(file, format, filesystem, options) for file in files]
+
+
+def _read_parallel(log: Log, options: ReadOptions, workers: int) -> Iterator[FileResult]:
+    # A fork of this process could inherit Arrow's and rich's threads in any state; a fork server has none.
+    context = multiprocessing.get_context("forkserver")
+    preload = "lim.reward_log" if log.format in ("lim", "trl") else "lim.foreign_logs"
+    context.set_forkserver_preload(["lim.read_log", preload])
+    pool = ProcessPoolExecutor(workers, mp_context=context)
+    pending: deque[Future[list[FileResult]]] = deque()
+    try:
+        for task in _tasks(log.files):
+            pending.append(pool.submit(_read_task, task, log.format, log.filesystem, options))
+            if len(pending) > 2 * workers:
+                yield from pending.popleft().result()
+        while pending:
+            yield from pending.popleft().result()
+    except BrokenProcessPool:
+        raise InputError(
+            f"{log.root}: a reading process was ended from outside (out of memory?); try --workers 1"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _tasks(files: tuple[LogFile, ...]) -> Iterator[list[LogFile]]:
+    task: list[LogFile] = []
+    size = 0
+    for file in files:
+        task.append(file)
+        size += file.size
+        if size >= TASK_BYTES:
+            yield task
+            task, size = [], 0
+    if task:
+        yield task
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

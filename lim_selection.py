@@ -1,0 +1,183 @@
+"""Choose the training prompts worth learning from, by Learning Impact Measurement (LIM, arXiv 2502.11886).
+
+A prompt is kept when its reward trajectory over a training run follows the run's average curve:
+
+    s_i = 1 − Σ_k (r_i^k − r_avg^k)² / Σ_k (1 − r_avg^k)²,   chosen where s_i ≥ 0.6
+
+    python lim_selection.py --train_samples_path ./data/output/math.8k \
+        --original_prompts_path ./data/prompts/math8k.json --output_path ./data/prompts/limr.json \
+        --steps_per_epoch 8 --max_epochs 21 --similarity_threshold 0.6
+
+reads a run's log (this project's, or another trainer's: docs/logs.md) and writes the chosen records to
+limr.json, every prompt's score to limr.scores.json and a summary for programs to limr.summary.json.
+docs/method.md has the other strategies and what every setting means.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+# Worker processes import this file again: what only this process needs is imported where it is used.
+from lim.errors import InputError, run_cli
+
+if TYPE_CHECKING:
+    from lim.selection import Selection
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    from lim.log_files import FORMATS
+    from lim.missing import RULES
+    from lim.pipeline import STRATEGIES
+
+    description, _, _ = (__doc__ or "").partition("\n\n")
+    parser = argparse.ArgumentParser(description=description, epilog="docs/method.md and docs/logs.md say more.")
+    add = parser.add_argument_group("input").add_argument
+    add("--train_samples_path", help="a run's log: folder, file, or URI such as s3://bucket/run")
+    add("--scores_path", help="start from a scores file ({id or prompt, score}) instead of a log")
+    add("--original_prompts_path", required=True, help="the prompt file the run trained on")
+    add("--format", default="auto", choices=["auto", *FORMATS], help="the log's format (default: told by its files)")
+    add("--reward_column", help="verl: field in place of 'score'; TRL: reward columns to sum, split by commas")
+    add("--steps_per_epoch", type=int, help="for logs that do not know epochs; else a prompt's n-th visit is epoch n")
+    add("--max_epochs", type=int, help="use the first so many epochs (default: all that are filled)")
+    add("--skip_bad_files", action="store_true", help="leave damaged log files out, and say how many")
+    add("--workers", type=int, help="reading processes (default: the machine's cores for large logs)")
+
+    add = parser.add_argument_group("choice").add_argument
+    add("--strategy", default="lim", choices=STRATEGIES)
+    add("--similarity_threshold", type=float, help="keep scores of at least this (lim: 0.6, linear: 0.7)")
+    add("--top_k", type=int, help="keep so many of the highest scores instead")
+    add("--num_samples", type=int, help="random: how many to draw")
+    add("--seed", type=int, default=42, help="random: seed of the draw (default 42)")
+    add("--pass_rates", type=float, nargs=2, metavar=("LOW", "HIGH"), help="difficulty: band kept (default 0.2 0.8)")
+    add("--metric", default="reward", choices=["reward", "accuracy"], help="trajectory of mean rewards or pass rates")
+    add("--max_reward", type=float, default=1.0, help="what a perfect reward is, the 1 in LIM's formula")
+    add("--missing", default="backfill", choices=RULES, help="a prompt not seen in an epoch: fill, or score without")
+    add("--min_epochs", type=int, help="epochs a prompt must have been seen in to be scored")
+
+    add = parser.add_argument_group("output").add_argument
+    add("--output_path", required=True, help="the chosen prompts; scores and summary go beside it")
+    add("--report", metavar="DIR", help="write figures (PNG) there")
+    add("--allow_empty", action="store_true", help="write the files even when nothing is chosen")
+    return parser.parse_args(argv)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Any]:
+    """A bar by bytes read, on stderr where that is a terminal; yields its update(done, total)."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("reading log"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("read", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def show(selection: Selection, seconds: float) -> None:
+    """The terminal table."""
+    import numpy as np
+    from rich.console import Console
+    from rich.filesize import decimal
+    from rich.table import Table
+
+    table = Table(title=f"{selection.settings['strategy']} selection", title_justify="left", show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    log = selection.log
+    if log is not None:
+        steps = f"steps {log.first_step}-{log.last_step}"
+        table.add_row("log", f"{log.path} ({log.format}: {log.files} files, {steps}, {log.samples:,} samples)")
+        table.add_row(
+            "epochs", f"{len(selection.average_K) if selection.average_K is not None else 0} ({log.epoch_rule})"
+        )
+    table.add_row("prompts", f"{len(selection.ids):,}")
+    if selection.matched_by:
+        table.add_row("matched by", ", ".join(f"{rule}: {count:,}" for rule, count in selection.matched_by.items()))
+    if selection.unmatched:
+        table.add_row("in the log only", f"{len(selection.unmatched):,}")
+    table.add_row("scored", f"{int((~np.isnan(selection.scores_P)).sum()):,}")
+    for reason, count in selection.reason_counts().items():
+        table.add_row("unscored", f"{count:,}: {reason}")
+    table.add_row("chosen", f"{int(selection.chosen_P.sum()):,} ({rule_in_words(selection.settings)})")
+    if selection.average_K is not None:
+        table.add_row("average curve", f"{selection.average_K[0]:.3f} → {selection.average_K[-1]:.3f}")
+    if log is not None:
+        table.add_row("read", f"{decimal(log.bytes_read)} of {decimal(log.size)}")
+    table.add_row("seconds", f"{seconds:.1f}")
+    console = Console(highlight=False)
+    console.print(table)
+    for note in selection.notes:
+        console.print(f"note: {note}", markup=False, soft_wrap=True)
+
+
+def rule_in_words(settings: dict[str, Any]) -> str:
+    """How the choice was made, in a few words."""
+    if settings["strategy"] == "random":
+        return f"drawn with seed {settings['seed']}"
+    if settings["strategy"] == "difficulty":
+        low, high = settings["pass_rates"]
+        return f"{low:g} ≤ pass rate ≤ {high:g}"
+    if settings["top_k"] is not None:
+        return f"top {settings['top_k']:,}"
+    return f"score ≥ {settings['similarity_threshold']:g}"
+
+
+def main(argv: list[str] | None = None) -> int | None:
+    start = time.monotonic()
+    args = parse_args(argv)
+    from dataclasses import fields
+
+    from lim.output import quantiles, write_selection
+    from lim.pipeline import Settings, select
+
+    values = {field.name: getattr(args, field.name) for field in fields(Settings)}
+    values["pass_rates"] = tuple(args.pass_rates) if args.pass_rates else None
+    with progress_bar() as progress:
+        selection = select(
+            args.original_prompts_path,
+            log_path=args.train_samples_path,
+            scores_path=args.scores_path,
+            settings=Settings(**values),
+            workers=args.workers,
+            progress=progress,
+        )
+    show(selection, time.monotonic() - start)
+    if not selection.chosen_P.any() and not args.allow_empty:
+        scored = selection.scores_P[selection.scores_P == selection.scores_P]
+        cuts = ", ".join(f"{share} {value:.3f}" for share, value in quantiles(scored).items()) or "none"
+        raise InputError(
+            f"nothing chosen ({rule_in_words(selection.settings)}) and nothing written; score quantiles: {cuts}. "
+            "Lower the threshold, or pass --allow_empty"
+        )
+    paths = write_selection(selection, args.output_path)
+    for path in paths.values():
+        sys.stdout.write(f"wrote {path}\n")
+    if args.report:
+        from lim.report import write_report
+
+        for path in write_report(selection, args.report):
+            sys.stdout.write(f"wrote {path}\n")
+    return None
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_cli(main))

@@ -1,0 +1,261 @@
+"""lim_selection.py end to end on small logs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from logs import write_log, write_prompts
+
+import lim_selection
+from lim.errors import InputError, run_cli
+from lim.output import companion
+
+# Average curve (0.25, 0.5), as in test_scores: LIM 0.923, 0.385, 0.615.
+REWARDS = {"a": [[0, 0], [0, 1]], "b": [[1, 0.5], [0, 0]], "c": [[0, 0], [1, 1]]}
+
+
+def run(tmp_path, *more, rewards=REWARDS, ids=("c", "a", "b")):
+    log = tmp_path / "run"
+    if not log.exists():
+        write_log(log, rewards)
+    prompts = write_prompts(tmp_path / "prompts.json", ids)
+    output = tmp_path / "out" / "limr.json"
+    lim_selection.main(
+        [
+            "--train_samples_path",
+            str(log),
+            "--original_prompts_path",
+            str(prompts),
+            "--output_path",
+            str(output),
+            *more,
+        ]
+    )
+    return output
+
+
+def chosen(output):
+    return [row["id"] for row in json.loads(output.read_text())]
+
+
+def scores(output):
+    return {row["id"]: row for row in json.loads(companion(output, "scores").read_text())}
+
+
+def test_lim_by_hand_in_the_order_of_the_prompt_file(tmp_path):
+    output = run(tmp_path)
+    assert chosen(output) == ["c", "a"]
+    assert json.loads(output.read_text())[0] == {"id": "c", "prompt": "question c", "answer": "1"}
+    rows = scores(output)
+    assert rows["a"]["score"] == pytest.approx(1 - 0.0625 / 0.8125)
+    assert rows["b"] == {
+        "id": "b",
+        "prompt": "question b",
+        "score": pytest.approx(1 - 0.5 / 0.8125),
+        "chosen": False,
+        "epochs_seen": 2,
+        "first_reward": 0.75,
+        "last_reward": 0.0,
+        "mean_reward": 0.375,
+    }
+    summary = json.loads(companion(output, "summary").read_text())
+    assert summary["average_curve"] == [0.25, 0.5]
+    assert summary["chosen"] == 2
+    assert summary["log"]["samples"] == 12
+
+
+def test_same_input_same_bytes(tmp_path):
+    output = run(tmp_path)
+    first = {path.name: path.read_bytes() for path in output.parent.iterdir()}
+    run(tmp_path)
+    assert {path.name: path.read_bytes() for path in output.parent.iterdir()} == first
+    assert sorted(first) == ["limr.json", "limr.scores.json", "limr.summary.json"]
+
+
+def test_records_keep_every_key_and_type(tmp_path):
+    log = write_log(tmp_path / "run", {"1": [[0], [1]], "2": [[1], [0]]})
+    records = [{"id": 1, "prompt": "q", "answer": "é", "level": 3}, {"id": 2, "prompt": "r", "answer": "", "x": [1]}]
+    prompts = tmp_path / "p.json"
+    prompts.write_text(json.dumps(records))
+    output = tmp_path / "o.json"
+    arguments = ["--train_samples_path", log, "--original_prompts_path", prompts, "--output_path", output]
+    lim_selection.main([*map(str, arguments), "--similarity_threshold", "-9"])
+    assert json.loads(output.read_text()) == records
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--similarity_threshold", "0.7"], ["a"]),
+        (["--top_k", "2"], ["c", "a"]),
+        (["--strategy", "linear"], ["c", "a"]),
+        (["--strategy", "variance", "--top_k", "1"], ["c"]),
+        (["--strategy", "variance", "--similarity_threshold", "0.3"], ["c", "b"]),
+        # Pass rates: a (0, 0.5), b (0.5, 0), c (0, 1); p(1−p) of 0.25, 0.25, 0.5.
+        (["--strategy", "uncertainty", "--top_k", "1"], ["c"]),
+        (["--strategy", "uncertainty", "--similarity_threshold", "0.1875"], ["c", "a", "b"]),
+        (["--strategy", "difficulty", "--pass_rates", "0.3", "0.6"], ["c"]),
+        (["--strategy", "difficulty"], ["c", "a", "b"]),
+        (["--strategy", "random", "--num_samples", "3"], ["c", "a", "b"]),
+        (["--strategy", "diversity", "--top_k", "3"], ["c", "a", "b"]),
+        # As pass rates: average (1/6, 1/2), room 0.9444; a 0.971, c 0.706, b 0.618.
+        (["--metric", "accuracy", "--similarity_threshold", "0.65"], ["c", "a"]),
+        (["--metric", "accuracy", "--similarity_threshold", "0.62"], ["c", "a"]),
+        (["--metric", "accuracy", "--similarity_threshold", "0.61"], ["c", "a", "b"]),
+    ],
+)
+def test_strategies_by_hand(tmp_path, arguments, expected):
+    assert chosen(run(tmp_path, *arguments)) == expected
+
+
+def test_random_depends_on_the_seed_alone(tmp_path):
+    ids = [str(n) for n in range(40)]
+    rewards = {id: [[0, 1], [1, 1]] for id in ids}
+    draws = [
+        chosen(run(tmp_path, "--strategy", "random", "--num_samples", "10", "--seed", seed, rewards=rewards, ids=ids))
+        for seed in ("1", "1", "2")
+    ]
+    assert draws[0] == draws[1] != draws[2]
+    assert len(set(draws[0])) == 10
+
+
+def test_random_and_diversity_need_no_log(tmp_path):
+    prompts = write_prompts(tmp_path / "p.json", ["a", "b", "c"])
+    common = ["--original_prompts_path", str(prompts), "--output_path", str(tmp_path / "o.json")]
+    lim_selection.main([*common, "--strategy", "random", "--num_samples", "2"])
+    assert len(chosen(tmp_path / "o.json")) == 2
+    assert scores(tmp_path / "o.json")["a"]["reason"] == "a random draw has no score"
+    lim_selection.main([*common, "--strategy", "diversity", "--top_k", "1"])
+    assert len(chosen(tmp_path / "o.json")) == 1
+
+
+def test_unscored_prompts_have_a_reason(tmp_path, capsys):
+    rewards = {"a": [[0], [0], [1]], "b": [[0], [1], None], "c": [None, [0], [1]], "only in the log": [[0], [0], [1]]}
+    output = run(tmp_path, rewards=rewards, ids=("a", "b", "c", "d"))
+    rows = scores(output)
+    assert rows["b"]["score"] is None
+    assert rows["b"]["reason"] == "epochs missing that backfill does not fill"
+    assert rows["b"]["epochs_seen"] == 2
+    assert rows["d"]["reason"] == "not in the log"
+    assert rows["c"]["score"] is not None
+    summary = json.loads(companion(output, "summary").read_text())
+    assert summary["unscored"] == {"epochs missing that backfill does not fill": 1, "not in the log": 1}
+    assert summary["unmatched_examples"] == ["only in the log"]
+    assert "1 prompts of the log are not in the prompt file" in capsys.readouterr().out
+    observed = scores(run(tmp_path, "--missing", "observed", rewards=rewards, ids=("a", "b", "c", "d")))
+    assert observed["b"]["score"] is not None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--max_epochs", "3"], "holds 2 epochs, --max_epochs asks for 3"),
+        (["--max_epochs", "1"], "one epoch"),
+        (["--max_epochs", "0"], "at least 1"),
+        (["--top_k", "4"], "more prompts than have a score"),
+        (["--top_k", "1", "--similarity_threshold", "0.5"], "not both"),
+        (["--strategy", "variance"], "needs --top_k or --similarity_threshold"),
+        (["--strategy", "random"], "needs --num_samples"),
+        (["--strategy", "random", "--num_samples", "9"], "more prompts than there are"),
+        (["--strategy", "random", "--num_samples", "1", "--top_k", "1"], "no meaning for --strategy random"),
+        (["--strategy", "diversity"], "needs --top_k"),
+        (["--strategy", "diversity", "--top_k", "4"], "1 to 3 prompts"),
+        (["--strategy", "difficulty", "--pass_rates", "0.8", "0.2"], "low ≤ high"),
+        (["--num_samples", "2"], "--num_samples is for --strategy random"),
+        (["--pass_rates", "0", "1"], "--pass_rates is for --strategy difficulty"),
+        (["--scores_path", "x.json"], "not both"),
+        (["--reward_column", "acc"], "--reward_column is for verl and TRL"),
+    ],
+)
+def test_settings_that_cannot_be(tmp_path, arguments, message):
+    with pytest.raises(InputError, match=message):
+        run(tmp_path, *arguments)
+    assert not (tmp_path / "out").exists()
+
+
+def test_nothing_chosen_writes_nothing_unless_allowed(tmp_path):
+    with pytest.raises(InputError, match=r"nothing chosen \(score ≥ 2\).*quantiles: 0% 0\.385, .*100% 0\.923"):
+        run(tmp_path, "--similarity_threshold", "2")
+    assert not (tmp_path / "out").exists()
+    assert chosen(run(tmp_path, "--similarity_threshold", "2", "--allow_empty")) == []
+
+
+def test_all_right_from_the_start(tmp_path):
+    with pytest.raises(InputError, match="nothing left to learn"):
+        run(tmp_path, rewards={"a": [[1, 1], [1, 1]]}, ids=("a",))
+
+
+def test_one_sample_a_prompt_is_said(tmp_path, capsys):
+    run(tmp_path, "--top_k", "1", rewards={"a": [[0], [1]], "b": [[1], [0]], "c": [[0], [0]]})
+    assert "one sample a prompt and epoch" in capsys.readouterr().out
+
+
+def test_rewards_above_one_are_said(tmp_path, capsys):
+    rewards = {"a": [[0, 2], [2, 2]], "b": [[0, 0], [2, 0]]}
+    run(tmp_path, "--top_k", "1", rewards=rewards, ids=("a", "b"))
+    assert "--max_reward 2" in capsys.readouterr().out
+
+
+def test_scores_file_in_place_of_a_log(tmp_path):
+    output = run(tmp_path)
+    again = tmp_path / "again.json"
+    common = ["--original_prompts_path", str(tmp_path / "prompts.json"), "--output_path", str(again)]
+    lim_selection.main([*common, "--scores_path", str(companion(output, "scores"))])
+    assert again.read_bytes() == output.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([{"prompt": "q"}], "row 1 is not"),
+        ([{"prompt": "q", "score": "0.5"}], "row 1: score is '0.5'"),
+        ([{"prompt": "q", "score": 1}, {"prompt": "q", "score": 0}], "row 2 repeats"),
+        ({}, "not a list"),
+    ],
+)
+def test_scores_files_that_cannot_be_used(tmp_path, rows, message):
+    path = tmp_path / "s.json"
+    path.write_text(json.dumps(rows))
+    prompts = write_prompts(tmp_path / "p.json", ["a"])
+    with pytest.raises(InputError, match=message):
+        lim_selection.main(
+            [
+                "--scores_path",
+                str(path),
+                "--original_prompts_path",
+                str(prompts),
+                "--output_path",
+                str(tmp_path / "o"),
+            ]
+        )
+
+
+def test_exit_code_and_one_line(tmp_path, capsys):
+    prompts = write_prompts(tmp_path / "p.json", ["a"])
+    arguments = [
+        "--original_prompts_path",
+        str(prompts),
+        "--output_path",
+        "o.json",
+        "--train_samples_path",
+        "nowhere",
+    ]
+    assert run_cli(lambda: lim_selection.main(arguments)) == 2
+    assert capsys.readouterr().err == (
+        "error: nowhere: no such file or folder; give a run's log folder as --train_samples_path\n"
+    )
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(("threshold", "count"), [("0.6", 1389), ("0.600001", 1324)])
+def test_the_published_scores_give_the_published_selection(tmp_path, shared_data, threshold, count):
+    folder = shared_data / "limr"
+    output = tmp_path / "limr.json"
+    arguments = ["--scores_path", folder / "scores.json", "--original_prompts_path", folder / "math.8k.json"]
+    lim_selection.main([*map(str, arguments), "--output_path", str(output), "--similarity_threshold", threshold])
+    rows = json.loads(output.read_text())
+    assert len(rows) == count
+    places = {row["id"]: at for at, row in enumerate(json.loads((folder / "math.8k.json").read_text()))}
+    order = [places[row["id"]] for row in rows]
+    assert order == sorted(order)
