@@ -1,0 +1,44 @@
+r"""The tokenizer of the embedded default: 30-odd symbols, a chat template, plain Hugging Face files.
+
+A word-level vocabulary over one regular expression: digits stand alone, each fixed phrase ("What is $", "\boxed{")
+is one token. It is a plain `PreTrainedTokenizerFast` under a Llama config: the loader of transformers 5 rebuilds
+the tokenizers of some other model types and a small vocabulary then loses characters.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+
+PAD, BEGIN, ANSWER, END, UNKNOWN = "<|pad|>", "<|begin|>", "<|answer|>", "<|end|>", "<|unknown|>"
+SPECIAL = (PAD, BEGIN, ANSWER, END, UNKNOWN)
+PHRASES = ("What is $", "$?", " + ", " - ", r" \times ", " = ", ", ", r"\boxed{", "}")
+SYMBOLS = (*SPECIAL, *PHRASES, *"0123456789")
+PATTERN = "|".join([*map(re.escape, PHRASES), "[0-9]", "."])
+# A model of this size reads arithmetic only: what a recipe says in a system message is left out.
+CHAT_TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}"
+    "{% if message['role'] == 'user' %}{{ message['content'] }}"
+    "{% elif message['role'] == 'assistant' %}{{ '" + ANSWER + "' + message['content'] + eos_token }}{% endif %}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '" + ANSWER + "' }}{% endif %}"
+)
+
+
+def build() -> PreTrainedTokenizerFast:
+    """The tokenizer; ids follow `SYMBOLS`, text outside it becomes `<|unknown|>`."""
+    tokenizer = Tokenizer(models.WordLevel({symbol: i for i, symbol in enumerate(SYMBOLS)}, unk_token=UNKNOWN))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(PATTERN), "isolated")
+    tokenizer.decoder = decoders.Fuse()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        bos_token=BEGIN,
+        eos_token=END,
+        unk_token=UNKNOWN,
+        additional_special_tokens=[ANSWER],
+        chat_template=CHAT_TEMPLATE,
+        clean_up_tokenization_spaces=False,
+        padding_side="left",
+    )
