@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from lim import reward_log
 from lim.errors import InputError, run_cli
@@ -218,11 +217,11 @@ def describe(data: dataset.Dataset, run: recipe.RunConfig) -> dict[str, str]:
 
 def show(console: Console, chosen: Recipe, planned: plan.Plan, run_dir: Path, notes: dict[str, str]) -> None:
     """Print the plan."""
-    table = Table.grid(padding=(0, 2))
-    for label, text in plan.rows(chosen, planned, run_dir, notes):
-        table.add_row(label, text)
-    console.print(f"run {chosen.run.name}", style="bold")
-    console.print(table)
+    lines = plan.rows(chosen, planned, run_dir, notes)
+    width = max(len(label) for label, _ in lines)
+    console.print(f"run {chosen.run.name}", style="bold", markup=False)
+    for label, text in lines:
+        console.print(f"  {label:<{width}}  {text}", markup=False)
     if not chosen.flags_checked:
         console.print("OpenRLHF is not installed here: its flags were not checked")
     console.print()

@@ -27,9 +27,13 @@ CHANGEABLE = {
 
 def check_existing(chosen: Recipe, run_dir: Path) -> dict[str, Any] | None:
     """The run.json to go on from, or None for a new run. Refuses to mix runs."""
-    if not (run_dir / "run.json").exists():
-        return None
     shown = f"{chosen.run.output_dir}/{chosen.run.name}"
+    if not (run_dir / "run.json").exists():
+        if run_dir.is_dir() and reward_log.step_files(run_dir):
+            raise InputError(
+                f"{shown}: holds step files but no run.json; choose another run.name, or delete the folder"
+            )
+        return None
     if not chosen.run.resume:
         steps = len(reward_log.step_files(run_dir))
         raise InputError(

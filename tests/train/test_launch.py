@@ -1,0 +1,301 @@
+"""The launcher: golden dry runs, what a start writes, what it refuses, going on with a run.
+
+The golden files hold the whole output of `--dry_run` for every recipe and overlay. After a change that is meant:
+    UPDATE_GOLDEN=1 .venv/bin/python -m pytest tests/train/test_launch.py
+and read the difference before committing it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import train
+from lim import reward_log
+from lim.errors import InputError
+from train import cluster, launch, recipe
+
+GOLDEN = Path(__file__).parent / "golden"
+RECIPES = sorted(path.stem for path in recipe.CONFIGS.glob("*.yaml"))
+OVERLAYS = sorted(path.stem for folder in ("model", "placement") for path in (recipe.CONFIGS / folder).glob("*.yaml"))
+CASES = [*((name, []) for name in RECIPES), *(("math.8k", [f"+{name}"]) for name in OVERLAYS)]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Run where no data is; neither W&B nor a cluster."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("WANDB_API_KEY", "RAY_ADDRESS"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def shown(text: str, folder: Path) -> str:
+    for path, name in ((sys.executable, "<python>"), (str(recipe.ROOT), "<root>"), (str(folder), "<here>")):
+        text = text.replace(path, name)
+    return text
+
+
+@pytest.mark.parametrize(
+    ("name", "overlays"), CASES, ids=lambda value: value if isinstance(value, str) else "".join(value)
+)
+def test_golden_dry_runs(name, overlays, capsys, elsewhere):
+    assert launch.main([name, *overlays, "--dry_run"]) == 0
+    output = shown(capsys.readouterr().out, elsewhere)
+    path = GOLDEN / f"{''.join([name, *overlays])}.txt"
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(output, encoding="utf-8")
+    assert output == path.read_text(encoding="utf-8")
+
+
+def test_no_golden_file_is_left_over():
+    assert {path.stem for path in GOLDEN.glob("*.txt")} == {"".join([name, *overlays]) for name, overlays in CASES}
+
+
+def test_the_printed_command_is_the_one_run_and_openrlhf_takes_it(capsys):
+    launch.main(["arithmetic-cpu", "--dry_run"])
+    text = capsys.readouterr().out.split("\n\n")[1].replace("\\\n", " ")
+    words = subprocess.run(
+        ["bash", "-c", f"printf '%s\\n' {text.split('train.ppo', 1)[1]}"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    parsed = vars(recipe.openrlhf_parser().parse_args(words))
+    assert parsed["data.input_key"] == "messages"
+    assert parsed["train.num_episodes"] == 10
+    assert parsed["actor.lr_warmup_ratio"] == parsed["critic.lr_warmup_ratio"] == (10 - 0.5) / 160
+
+
+def test_dry_run_needs_neither_openrlhf_nor_torch():
+    code = (
+        "import sys\n"
+        "class Blocked:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        heavy = ('openrlhf', 'torch', 'ray', 'vllm', 'transformers', 'datasets', 'math_verify')\n"
+        "        if name.split('.')[0] in heavy:\n"
+        "            raise ImportError(name)\n"
+        "sys.meta_path.insert(0, Blocked())\n"
+        "import importlib.util\n"
+        "real = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name, *rest: None if name == 'openrlhf' else real(name, *rest)\n"
+        "from train.launch import main\n"
+        "sys.exit(main(['math.8k', '--dry_run']))\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(recipe.ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "OpenRLHF is not installed here: its flags were not checked" in done.stdout
+    assert "--actor.adam.lr 5e-07" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("script", "pool", "name"),
+    [
+        ("train_math.8k.sh", "", "math.8k"),
+        ("train_limr.sh", "", "limr"),
+        ("train_rand.sh", "", "rand"),
+        ("train_linear.sh", "", "linear"),
+        ("train_math.8k.sh", "arithmetic-cpu", "arithmetic"),
+        ("train_limr.sh", "arithmetic-cpu", "arithmetic_limr"),
+    ],
+)
+def test_scripts(script, pool, name):
+    environment = os.environ | {"POOL": pool, "PYTHON": sys.executable}
+    command = ["bash", str(recipe.ROOT / "scripts" / script), "--dry_run", "actor.adam.lr=3e-7"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"run {name}\n")
+    assert "--actor.adam.lr 3e-07" in done.stdout
+    refused = subprocess.run(
+        [*command, "actor.adan.lr=1"], capture_output=True, text=True, env=environment, timeout=60
+    )
+    assert refused.returncode == 2
+    assert refused.stderr.count("\n") == 1
+
+
+# A start, up to handing over to the runtime.
+
+
+@pytest.fixture
+def pool(elsewhere):
+    """A prompt file, a validation file and a model folder, and the arguments that use them."""
+    rows = [{"id": f"p{i}", "prompt": f"What is ${i} + 1$?", "answer": str(i + 1)} for i in range(160)]
+    (elsewhere / "prompts.json").write_text(json.dumps(rows))
+    (elsewhere / "val.json").write_text(json.dumps([{"id": "v", "prompt": "What is $7 + 7$?", "answer": "14"}]))
+    (elsewhere / "model").mkdir()
+    (elsewhere / "model" / "config.json").write_text("{}")
+    return [
+        "arithmetic-cpu",
+        "run.name=tiny",
+        "run.prompt_file=prompts.json",
+        "run.val_file=val.json",
+        "run.output_dir=out",
+        "run.epochs=2",
+        "run.epoch_prompts=null",
+        "actor.model_name_or_path=./model",
+        "critic.model_name_or_path=./model",
+    ]
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """Calls of the runtime, which is replaced."""
+    calls = []
+
+    class Runtime:
+        @staticmethod
+        def run(command, env, run_dir):
+            calls.append((command, env, run_dir))
+            return 7
+
+    monkeypatch.setattr(train, "supervise", Runtime, raising=False)
+    return calls
+
+
+def test_a_start(pool, started, elsewhere):
+    assert launch.main([*pool, "run.system_prompt=Be brief.", "run.log_responses=false", "run.seed=5"]) == 7
+    [(command, env, run_dir)] = started
+    assert run_dir == elsewhere / "out" / "tiny"
+    assert command[:3] == [sys.executable, "-m", "train.ppo"]
+    parsed = vars(recipe.openrlhf_parser().parse_args(command[3:]))
+    assert parsed["actor.model_name_or_path"] == str(elsewhere / "model")
+    assert parsed["train.seed"] == 5
+    assert parsed["ckpt.path"] == str(run_dir / "ckpt")
+    assert parsed["ckpt.load_enable"] is False
+    assert Path(parsed["reward.remote_url"]) == recipe.ROOT / "train" / "reward.py"
+    assert env["LIM_RUN_DIR"] == str(run_dir)
+    expected = {
+        "LIM_SEED": "5",
+        "LIM_LOG_RESPONSES": "0",
+        "LIM_KEEP_CHECKPOINTS": "3",
+        "LIM_RESUME": "0",
+        "LIM_CPU": "1",
+    }
+    assert {key: env[key] for key in expected} == expected
+    assert json.loads(env["RAY_OVERRIDE_RESOURCES"])["GPU"] == 4
+
+    rows = [json.loads(line) for line in Path(parsed["data.prompt_dataset"]).read_text().splitlines()]
+    assert len(rows) == 160
+    assert [message["role"] for message in rows[0]["messages"]] == ["system", "user"]
+    assert json.loads(rows[0]["label"]) == {"id": "p0", "answer": "1"}
+    assert len(Path(parsed["eval.dataset"]).read_text().splitlines()) == 1
+
+    run = reward_log.read_run(run_dir)
+    assert run["prompts"] == 160
+    # 128 + 32 prompts a pass, 4 samples each, train batches of 128: 4 + 1 optimiser steps.
+    assert (run["steps_per_epoch"], run["epochs"], run["steps"], run["optimizer_steps"]) == (2, 2, 4, 10)
+    assert (run["samples_per_prompt"], run["seed"], run["prompt_file"]) == (4, 5, "prompts.json")
+    assert run["command"] == command
+    assert run["recipe"]["run"]["system_prompt"] == "Be brief."
+    assert run["packages"]["openrlhf"] == "0.11.2"
+    assert len(run["prompt_sha256"]) == 64
+
+
+def test_an_existing_run_needs_resume(pool, started):
+    launch.main(pool)
+    with pytest.raises(InputError, match=r"out/tiny: holds a run already \(0 steps logged\).* run.resume=true"):
+        launch.main(pool)
+    before = reward_log.read_run("out/tiny")
+    assert launch.main([*pool, "run.resume=true", "run.epochs=3", "ckpt.save_steps=5"]) == 7
+    command, env, _ = started[-1]
+    assert "--ckpt.load_enable" in command
+    assert env["LIM_RESUME"] == "1"
+    after = reward_log.read_run("out/tiny")
+    assert after["command"] == before["command"]
+    assert [start["command"] for start in after["resumed"]] == [command]
+    assert after["epochs"] == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("rollout.temperature=0.7", "was started with rollout.temperature=1.0, not 0.7"),
+        ("run.seed=8", "was started with run.seed=1, not 8"),
+        ("actor.eps_clip=null", "was started with actor.eps_clip=0.2, not None"),
+    ],
+)
+def test_going_on_with_other_settings_is_refused(pool, started, change, message):
+    launch.main(pool)
+    with pytest.raises(InputError, match=message.replace(".", r"\.")):
+        launch.main([*pool, "run.resume=true", change])
+    assert len(started) == 1
+
+
+def test_going_on_with_other_prompts_is_refused(pool, started, elsewhere):
+    launch.main(pool)
+    rows = json.loads((elsewhere / "prompts.json").read_text())
+    (elsewhere / "prompts.json").write_text(json.dumps(rows[:-1]))
+    with pytest.raises(InputError, match=r"prompts\.json: has changed since out/tiny was started"):
+        launch.main([*pool, "run.resume=true"])
+
+
+def test_a_log_without_run_json_is_not_written_over(pool, started, elsewhere):
+    reward_log.write_step(
+        elsewhere / "out" / "tiny", 1, {"prompt_id": ["a"], "epoch": [1], "step": [1], "sample": [0], "reward": [1.0]}
+    )
+    with pytest.raises(InputError, match=r"out/tiny: holds step files but no run\.json"):
+        launch.main(pool)
+
+
+def test_nothing_is_left_behind_by_a_refusal(pool, started, elsewhere):
+    refusals = {
+        "run.prompt_file=arithmetic.json": "make it with: python -m data.arithmetic",
+        "train.batch_size=100": "does not divide",
+        "actor.model_name_or_path=./nowhere": r"\./nowhere: no model there \(no config.json\); check the path",
+        "actor.model_name_or_path=data/models/arithmetic-base": "make it with: python -m train.pretrain",
+        "actor.model_name_or_path=null": "actor.model_name_or_path: not set",
+    }
+    for change, message in refusals.items():
+        with pytest.raises(InputError, match=message):
+            launch.main([*pool, change])
+    rows = json.loads((elsewhere / "prompts.json").read_text())
+    rows[4]["answer"] = ""
+    (elsewhere / "prompts.json").write_text(json.dumps(rows))
+    with pytest.raises(InputError, match=r"prompts\.json: row 5 \(id p4\): answer '' is empty"):
+        launch.main(pool)
+    assert not (elsewhere / "out").exists()
+    assert started == []
+
+
+@pytest.mark.parametrize(
+    ("have", "arguments", "message"),
+    [
+        (0, ["math.8k"], r"needs 16 GPUs and this machine has 0; POOL=arithmetic-cpu needs none"),
+        (1, ["math.8k"], r"needs 16 GPUs and this machine has 1; add \+colocated-1gpu"),
+        (8, ["math.8k"], r"needs 16 GPUs and this machine has 8; add \+colocated-8gpu"),
+        (8, ["math.8k", "+qwen2.5-math-72b"], r"needs 32 GPUs and this machine has 8; add \+colocated-8gpu"),
+    ],
+)
+def test_more_gpus_than_there_are(monkeypatch, have, arguments, message):
+    monkeypatch.setattr("train.cpu.available_gpus", lambda: have)
+    with pytest.raises(InputError, match=message):
+        launch.main(arguments)
+
+
+def test_enough_gpus(monkeypatch):
+    monkeypatch.setattr("train.cpu.available_gpus", lambda: 8)
+    cluster.check_gpus(recipe.load("math.8k", ["colocated-8gpu"]), 8)
+
+
+def test_wandb_is_on_where_a_key_is_set_and_no_key_is_written(monkeypatch, capsys):
+    monkeypatch.setenv("WANDB_API_KEY", "s3cret")
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: True if name == "wandb" else real(name, *rest)
+    )
+    launch.main(["math.8k", "--dry_run"])
+    output = capsys.readouterr().out
+    assert "--logger.wandb.key from-environment" in output
+    assert "s3cret" not in output
+
+
+def test_real_prompts_are_counted_in_a_dry_run(pool, capsys, elsewhere):
+    assert launch.main([*pool, "--dry_run"]) == 0
+    output = capsys.readouterr().out
+    assert "160 from prompts.json" in output
+    assert "1 prompts of val.json" in output
+    assert not (elsewhere / "out").exists()
