@@ -1,0 +1,66 @@
+"""Prompts of a log found in the prompt file."""
+
+from __future__ import annotations
+
+import pytest
+
+from lim.matching import match_prompts, strip_template
+
+QUESTION = "How many users has\nthe assistant?\n\nAnswer."
+
+WRAPPED = {
+    "plain": QUESTION,
+    "outer whitespace": f"\n {QUESTION} \n",
+    "Qwen": "<|im_start|>system\nBe brief.<|im_end|>\n"
+    f"<|im_start|>user\n{QUESTION}<|im_end|>\n<|im_start|>assistant\n",
+    "Qwen, no system turn": f"<|im_start|>user\n{QUESTION}<|im_end|>\n<|im_start|>assistant\n<think>\n",
+    "Llama 3": "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|>"
+    f"<|start_header_id|>user<|end_header_id|>\n\n{QUESTION}<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
+    "Llama 2": f"<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\n{QUESTION} [/INST]",
+    "Gemma": f"<bos><start_of_turn>user\n{QUESTION}<end_of_turn>\n<start_of_turn>model\n",
+    "DeepSeek": f"<｜begin▁of▁sentence｜>Be brief.<｜User｜>{QUESTION}<｜Assistant｜><think>\n",
+    "Qwen, decoded": f"system\nYou are a helpful assistant.\nuser\n{QUESTION}\nassistant\n",
+    "Qwen, decoded, no system turn": f"user\n{QUESTION}\nassistant\n",
+    "Llama 3, decoded": f"system\n\nCutting Knowledge Date: December 2023\n\nuser\n\n{QUESTION}assistant\n\n",
+}
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_templates_are_stripped(name):
+    assert strip_template(WRAPPED[name]) == QUESTION
+
+
+@pytest.mark.parametrize("text", ["user manual", "A system\nof equations", "assistant", ""])
+def test_text_that_only_looks_like_a_template_is_left(text):
+    assert strip_template(text) == text
+
+
+def match(prompts, keys, **more):
+    return match_prompts([f"id{n}" for n in range(len(prompts))], prompts, keys, **more)
+
+
+def test_rules_in_order():
+    prompts = ["zero", "one", "two  2", "three", "none"]
+    keys = ["three\n", "id0", "two 2", "one", "stray"]
+    matching = match(prompts, keys)
+    assert matching.rows_P.tolist() == [1, 3, 2, 0, -1]
+    assert matching.unmatched == ["stray"]
+    assert matching.how == {"id": 1, "text": 1, "text without template": 2}
+
+
+def test_texts_that_differ_in_whitespace_alone_are_kept_apart_where_the_log_does():
+    assert match(["a b", "a  b"], ["a  b", "a b"]).rows_P.tolist() == [1, 0]
+    assert match(["a b", "a  b"], ["a b"]).rows_P.tolist() == [0, 0]  # same text twice: one trajectory
+
+
+def test_an_unknown_wrapper_is_found():
+    prompts = ["Find x.", "Find x. Then y.", "What is 2+2?"]
+    keys = [f"### Task:\n{prompt}\nLet's think step by step." for prompt in prompts]
+    matching = match(prompts, keys)
+    assert matching.rows_P.tolist() == [0, 1, 2]
+    assert matching.wrapper == ("### Task: ", " Let's think step by step.")
+    assert matching.unmatched == []
+
+
+def test_ids_alone_are_compared_where_the_log_has_ids():
+    assert match(["one", "two"], ["two", "id0"], by_id=True).rows_P.tolist() == [1, -1]

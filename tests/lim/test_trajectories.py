@@ -1,0 +1,112 @@
+"""The matrix does not depend on order, on workers, or on where the log lies; `lim` stays light."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from logs import write_log
+
+from lim.log_files import find_log
+from lim.read_log import ReadOptions
+from lim.scores import average_curve, lim_scores
+from lim.trajectories import read_trajectories
+
+ROOT = Path(__file__).resolve().parents[2]
+rows = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([-1.0, -0.5, 0.0, 1.0])), min_size=1, max_size=12)
+
+
+def write_release(folder, epochs):
+    for step, epoch in enumerate(epochs, 1):
+        text = json.dumps([{"prompt": prompt, "reward": reward} for prompt, reward in epoch])
+        (folder / f"step_{step}.json").write_text(text)
+    return read_trajectories(find_log(folder), steps_per_epoch=1, max_epochs=len(epochs))[0]
+
+
+@given(st.lists(rows, min_size=1, max_size=3), st.randoms(use_true_random=False))
+@settings(max_examples=40, deadline=None)
+def test_order_and_duplicates_of_samples_do_not_matter(tmp_path_factory, epochs, random):
+    matrix = write_release(tmp_path_factory.mktemp("log"), epochs)
+    shuffled = [random.sample(epoch, len(epoch)) for epoch in epochs]
+    again = write_release(tmp_path_factory.mktemp("log"), shuffled)
+    assert again.ids == matrix.ids
+    np.testing.assert_array_equal(again.rewards_P_K, matrix.rewards_P_K)
+    np.testing.assert_array_equal(again.counts_P_K, matrix.counts_P_K)
+    twice = write_release(tmp_path_factory.mktemp("log"), [epoch + epoch for epoch in epochs])
+    np.testing.assert_array_equal(twice.rewards_P_K, matrix.rewards_P_K)
+    np.testing.assert_array_equal(twice.pass_rates_P_K, matrix.pass_rates_P_K)
+    np.testing.assert_array_equal(twice.counts_P_K, 2 * matrix.counts_P_K)
+
+
+@given(st.lists(st.lists(st.integers(-8, 7), min_size=3, max_size=3), min_size=2, max_size=6), st.randoms())
+@settings(max_examples=40, deadline=None)
+def test_scores_do_not_depend_on_the_order_of_prompts(eighths, random):
+    rewards = np.array(eighths) / 8
+    order = random.sample(range(len(rewards)), len(rewards))
+    scores = lim_scores(rewards, average_curve(rewards))
+    again = lim_scores(rewards[order], average_curve(rewards[order]))
+    np.testing.assert_array_equal(again, scores[order])
+
+
+def test_means_by_hand_with_gaps(tmp_path):
+    log = write_log(tmp_path, {"b": [[1, -0.5], None, [1, 1]], "a": [[0], [0.5, 1], None]})
+    matrix, summary = read_trajectories(find_log(log), max_epochs=3)
+    assert matrix.ids == ["a", "b"]
+    np.testing.assert_array_equal(matrix.rewards_P_K, [[0, 0.75, np.nan], [0.25, np.nan, 1]])
+    np.testing.assert_array_equal(matrix.counts_P_K, [[1, 2, 0], [2, 0, 2]])
+    assert summary.epoch_rule == "the log's own epochs"
+    taken = matrix.take(np.array([1, -1]), ["x", "y"])
+    np.testing.assert_array_equal(taken.rewards_P_K, [[0.25, np.nan, 1], [np.nan] * 3])
+    assert taken.counts_P_K.tolist() == [[2, 0, 2], [0, 0, 0]]
+
+
+def test_an_epoch_that_ends_within_a_step(tmp_path):
+    from lim.reward_log import write_step
+
+    columns = {
+        "prompt_id": ["a", "b", "a", "a"],
+        "epoch": [1, 1, 2, 2],
+        "step": [1] * 4,
+        "sample": [0, 0, 0, 1],
+        "reward": [1.0, 0.5, 0.0, 1.0],
+    }
+    write_step(tmp_path, 1, columns)
+    matrix, _ = read_trajectories(find_log(tmp_path), max_epochs=2, options=ReadOptions(keep_samples=True))
+    np.testing.assert_array_equal(matrix.rewards_P_K, [[1.0, 0.5], [0.5, np.nan]])
+    assert matrix.samples_P_K_S is not None
+    np.testing.assert_array_equal(matrix.samples_P_K_S[0], [[1.0, np.nan], [0.0, 1.0]])
+
+
+@pytest.mark.parametrize("format", ["lim", "release"])
+def test_workers_and_filesystem_make_no_difference(tmp_path, format):
+    rng = np.random.default_rng(0)
+    if format == "lim":
+        write_log(tmp_path, {f"p{n}": rng.integers(0, 2, (4, 3)).tolist() for n in range(30)})
+    else:
+        write_release(tmp_path, [[(f"p{n}", float(rng.integers(0, 2))) for n in range(30)] for _ in range(4)])
+    options = ReadOptions(keep_samples=True)
+    sizes = []
+    here, summary = read_trajectories(find_log(tmp_path), workers=0, options=options, progress=sizes.append)
+    assert sum(sizes) == summary.size
+    log = find_log(tmp_path)
+    apart, _ = read_trajectories(log, workers=2, options=options)
+    remote, _ = read_trajectories(find_log(f"file://{tmp_path}"), workers=0, options=options)
+    for other in (apart, remote):
+        assert other.ids == here.ids
+        np.testing.assert_array_equal(other.rewards_P_K, here.rewards_P_K)
+        np.testing.assert_array_equal(other.samples_P_K_S, here.samples_P_K_S)
+
+
+def test_importing_lim_loads_neither_torch_nor_ray_nor_vllm():
+    modules = ", ".join(
+        f"lim.{path.stem}" for path in sorted((ROOT / "lim").glob("*.py")) if path.stem not in ("__init__", "page")
+    )
+    code = f"import {modules}, lim_selection, sys; print({{'torch', 'ray', 'vllm', 'pandas'}} & set(sys.modules))"
+    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "set()"
