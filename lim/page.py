@@ -1,0 +1,209 @@
+"""The report page: one HTML file that holds the whole selection and opens from disk, without a network.
+
+The page's own code is in `page_assets/`; here the data is laid out, compressed and put into the template.
+Numbers and prompts travel as deflated JSON in base64, so that nothing in a prompt can end the element
+that carries it; the page's content-security policy allows its own script and style and nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import math
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import numpy as np
+
+from lim.files import write_text
+from lim.page_text import split_prompts
+from lim.selection import Selection
+
+ASSETS = Path(__file__).parent / "page_assets"
+SCRIPTS = ("text.js", "charts.js", "table.js", "app.js")
+GROUPS = {"level": "Level", "subject": "Subject", "type": "Type", "source": "Source"}
+MOST_GROUP_VALUES = 40
+SCORE_NAMES = {
+    "lim": "LIM score",
+    "linear": "LINEAR score (R² of a rising line)",
+    "variance": "standard deviation over the epochs",
+    "uncertainty": "uncertainty, p(1 − p)",
+    "difficulty": "pass rate",
+    "random": "pass rate",
+    "diversity": "distance to the prompts chosen before",
+}
+DECIMALS = 4  # of a reward on the page
+
+
+def pack(value: Any) -> str:
+    """JSON, deflated, in base64: letters, digits, `+`, `/` and `=` only. NaN is refused."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def _or_none(values: Iterable[float], decimals: int | None = None) -> list[float | None]:
+    rounded = ((v if decimals is None else round(v, decimals)) for v in values)
+    return [None if math.isnan(v) else v for v in rounded]
+
+
+def _index(values: Sequence[str | None]) -> dict[str, Any]:
+    """Distinct values in natural order (numbers by size), and each row's place among them (−1: none)."""
+
+    def order(value: str) -> tuple[int, float, str]:
+        digits = "".join(c for c in value if c.isdigit())
+        return (0, float(digits), value) if digits else (1, 0.0, value)
+
+    distinct = sorted({v for v in values if v is not None}, key=order)
+    place = {value: n for n, value in enumerate(distinct)}
+    return {"values": distinct, "index": [-1 if v is None else place[v] for v in values]}
+
+
+def groups_of(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What prompts can be grouped by: level, subject, type, source, where present with 1 to 40 values."""
+    groups = []
+    for key, name in GROUPS.items():
+        values = [None if record.get(key) is None else str(record[key]) for record in records]
+        group = _index(values)
+        if 1 <= len(group["values"]) <= MOST_GROUP_VALUES:
+            groups.append({"key": key, "name": name, **group})
+    return groups
+
+
+def _tile(name: str, value: str, note: str = "") -> str:
+    small = f" <small>{html.escape(note)}</small>" if note else ""
+    return f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}{small}</dd></div>"
+
+
+def _pairs(pairs: Iterable[tuple[str, Any]]) -> str:
+    return "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(str(value))}</dd>" for name, value in pairs)
+
+
+def _csp_hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _template(**fields: str) -> str:
+    script = "(() => {\n" + "\n".join((ASSETS / name).read_text("utf-8") for name in SCRIPTS) + "})();\n"
+    style = (ASSETS / "page.css").read_text("utf-8")
+    template = Template((ASSETS / "template.html").read_text("utf-8"))
+    return template.substitute(
+        fields,
+        script=script,
+        style=style,
+        script_hash=_csp_hash(script),
+        style_hash=_csp_hash(style),
+    )
+
+
+def _numbers(selection: Selection) -> dict[str, Any]:
+    """Scores, trajectories and groups; `matrix` is null where the selection had no log."""
+    settings, matrix, average_K = selection.settings, selection.matrix, selection.average_K
+    with_log = matrix is not None and average_K is not None
+    return {
+        "ids": selection.ids,
+        "scores": _or_none(selection.scores_P.tolist()),
+        "scoreName": SCORE_NAMES.get(settings["strategy"], "score"),
+        "rewardName": "pass rate" if settings["metric"] == "accuracy" else "reward",
+        "chosen": selection.chosen_P.astype(int).tolist(),
+        "epochs": list(range(1, matrix.epochs + 1)) if matrix is not None and with_log else [],
+        "matrix": [_or_none(row, DECIMALS) for row in matrix.rewards_P_K.tolist()] if matrix and with_log else None,
+        "average": _or_none(average_K.tolist(), DECIMALS) if average_K is not None and with_log else [],
+        "groups": groups_of(selection.records),
+        "reasons": _index(selection.reasons),
+        "threshold": settings["similarity_threshold"],
+        "strategy": settings["strategy"],
+    }
+
+
+def _texts(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    prompts, formulas = split_prompts(str(record["prompt"]) for record in records)
+    answers = [None if record.get("answer") is None else str(record["answer"]) for record in records]
+    return {"formulas": formulas.table, "prompts": prompts, "answers": answers}
+
+
+def _how(settings: Mapping[str, Any]) -> str:
+    """What was asked for, in a few words."""
+    strategy: str = settings["strategy"]
+    strategy = {"lim": "LIM", "linear": "LINEAR"}.get(strategy, strategy)
+    if settings["similarity_threshold"] is not None:
+        return f"{strategy} at a threshold of {settings['similarity_threshold']:g}"
+    if settings["top_k"] is not None:
+        return f"{strategy}, the top {settings['top_k']:,}"
+    if settings["num_samples"] is not None:
+        return f"a random draw with seed {settings['seed']}"
+    if settings["pass_rates"] is not None:
+        low, high = settings["pass_rates"]
+        return f"a pass rate between {low:g} and {high:g}"
+    return strategy
+
+
+def _lede(selection: Selection) -> str:
+    log, matrix = selection.log, selection.matrix
+    if log is None or matrix is None:
+        return f"Chosen by {_how(selection.settings)}, without a reward log."
+    how = _how(selection.settings)
+    return f"Chosen by {how}, from {matrix.epochs} epochs and {log.samples:,} samples of {log.path}."
+
+
+def _tiles(selection: Selection) -> str:
+    total, chosen = len(selection.ids), int(selection.chosen_P.sum())
+    scored = int((~np.isnan(selection.scores_P)).sum())
+    reasons = selection.reason_counts()
+    tiles = [
+        _tile("Chosen by the run", f"{chosen:,}", f"{chosen / total:.1%}".replace("%", " %") if total else ""),
+        _tile("With a score", f"{scored:,}", f"of {total:,}"),
+        _tile("Without a score", f"{total - scored:,}", next(iter(reasons), "")),
+    ]
+    average_K = selection.average_K
+    if average_K is not None:
+        name = "Average pass rate" if selection.settings["metric"] == "accuracy" else "Average reward"
+        ends = f"{average_K[0]:.2f} → {average_K[-1]:.2f}".replace("-", "−")
+        tiles += [_tile(name, ends, "first → last epoch"), _tile("Epochs", str(len(average_K)))]
+    return "".join(tiles)
+
+
+def _facts(selection: Selection) -> str:
+    """Settings as given, what was read, and every note, as a list of terms."""
+    pairs = [(name, value) for name, value in selection.settings.items() if value is not None]
+    if selection.log is not None:
+        log = selection.log
+        pairs += [
+            ("log", log.path),
+            ("log format", log.format),
+            ("log files", f"{log.files:,}, steps {log.first_step:,}–{log.last_step:,}"),
+            ("samples", f"{log.samples:,}"),
+            ("epochs", f"{log.epochs_in_log} in the log; {log.epoch_rule}"),
+            ("largest reward", f"{log.max_reward:g}"),
+            ("pass", log.pass_rule),
+        ]
+    pairs += [(f"matched by {how}", f"{count:,} prompts") for how, count in selection.matched_by.items()]
+    pairs += [("no score", f"{count:,}: {reason}") for reason, count in selection.reason_counts().items()]
+    pairs += [("note", note) for note in selection.notes]
+    return _pairs(pairs)
+
+
+def page_html(selection: Selection) -> str:
+    """The page for a selection. Same selection, same text."""
+    total, chosen = len(selection.ids), int(selection.chosen_P.sum())
+    headline = f"{chosen:,} of {total:,} prompts chosen"
+    return _template(
+        title=html.escape(f"{headline} · LIM report"),
+        headline=html.escape(headline),
+        lede=html.escape(_lede(selection)),
+        tiles=_tiles(selection),
+        count=f"<b>{chosen:,}</b> of {total:,}",
+        facts=_facts(selection),
+        numbers=pack(_numbers(selection)),
+        texts=pack(_texts(selection.records)),
+    )
+
+
+def write_page(selection: Selection, path: str | Path) -> Path:
+    """Write the page for a selection to `path`, atomically."""
+    write_text(path, page_html(selection))
+    return Path(path)

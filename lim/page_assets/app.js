@@ -1,0 +1,224 @@
+// Puts the page together: one state, one update a frame.
+
+const BY_THRESHOLD = ["lim", "linear", "variance", "uncertainty"];
+
+function ready(data) {
+  data.scores = Float64Array.from(data.scores, (v) => v ?? NaN);
+  data.run = Uint8Array.from(data.chosen);
+  const seen = Array.from(data.scores).filter((s) => !Number.isNaN(s)).sort((a, b) => a - b);
+  data.sorted = Float64Array.from(seen);
+  [data.scoreLow, data.scoreHigh] = seen.length ? [seen[0], seen[seen.length - 1]] : [0, 1];
+  data.low = Infinity;
+  data.high = -Infinity;
+  for (const row of [...(data.matrix ?? []), data.average]) {
+    for (const value of row) {
+      if (value === null) continue;
+      if (value < data.low) data.low = value;
+      if (value > data.high) data.high = value;
+    }
+  }
+  if (data.low > data.high) [data.low, data.high] = [0, 1];
+  if (data.low === data.high) [data.low, data.high] = [data.low - 0.5, data.high + 0.5];
+  return data;
+}
+
+function mean(row) {
+  const seen = row.filter((v) => v !== null);
+  return seen.length ? seen.reduce((a, b) => a + b, 0) / seen.length : NaN;
+}
+
+function save(name, value) {
+  const link = node("a", { download: name, href: URL.createObjectURL(new Blob([JSON.stringify(value, null, 2) + "\n"], { type: "application/json" })) });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+function capital(text) {
+  return text[0].toUpperCase() + text.slice(1);
+}
+
+function folded(title, text) {
+  return node("details", {}, node("summary", { textContent: title }), node("p", { className: "source", textContent: text }));
+}
+
+function detailView(data, texts, state, table) {
+  for (const id of ["trajectory", "legend"]) byId(id).toggleAttribute("hidden", !data.matrix);
+  byId("detail-title").textContent = data.matrix ? `${capital(data.rewardName)} by epoch` : "Prompt";
+  const draw = data.matrix && trajectoryChart(byId("trajectory"), data.epochs, data.average, data.low, data.high);
+  function facts() {
+    const i = state.selected;
+    const chosen = state.mask[i] === 1;
+    const rows = [
+      ["Score", number(data.scores[i], 4)],
+      ["Verdict", chosen ? "chosen" : "discarded"],
+      ...(data.reasons.index[i] < 0 ? [] : [["No score", data.reasons.values[data.reasons.index[i]]]]),
+      ...(data.matrix ? [["First → last", `${number(table.first[i])} → ${number(table.last[i])}`]] : []),
+      ...data.groups.map((g) => [g.name, g.values[g.index[i]] ?? "–"]),
+      ["Answer", texts.answers[i] ?? "–"],
+      ["Id", data.ids[i]],
+    ];
+    return node("dl", { className: "facts" }, ...rows.flatMap(([name, value]) => {
+      const cell = node("dd", { textContent: value });
+      if (name === "Verdict") cell.className = chosen ? "verdict is-chosen" : "verdict";
+      return [node("dt", { textContent: name }), cell];
+    }));
+  }
+  return {
+    show() {
+      const i = state.selected;
+      const source = folded("Prompt as it is in the file", plainText(texts.prompts[i], texts.formulas));
+      byId("detail-body").replaceChildren(promptNode(texts.prompts[i], texts.formulas, false), facts(), source);
+      if (!data.matrix) return;
+      draw(data.matrix[i]);
+      const values = data.epochs.map((epoch, k) => `${epoch}: ${number(data.matrix[i][k], 3)}`).join("   ");
+      source.before(folded(`${capital(data.rewardName)} by epoch`, values));
+      byId("trajectory").setAttribute("aria-label", `${data.rewardName} by epoch of prompt ${data.ids[i]}: ${values}`);
+    },
+    update() {
+      if (state.selected !== null) byId("detail-body").querySelector(".facts")?.replaceWith(facts());
+    },
+  };
+}
+
+function start(data) {
+  const n = data.ids.length;
+  const scored = data.sorted.length;
+  const state = { mask: data.run.slice(), theta: data.threshold, total: 0, selected: null, own: true };
+  const views = [];
+  const slider = byId("theta");
+  const field = byId("theta-number");
+  let waiting = false;
+
+  function apply() {
+    waiting = false;
+    if (state.own) state.mask.set(data.run);
+    else for (let i = 0; i < n; i++) state.mask[i] = data.scores[i] >= state.theta ? 1 : 0;
+    state.total = state.mask.reduce((a, b) => a + b, 0);
+    byId("count").replaceChildren(node("b", { textContent: whole(state.total) }), ` of ${whole(n)}`, node("span", { textContent: ` · ${percent(state.total, n)}` }));
+    byId("reset").disabled = state.own;
+    slider.style.setProperty("--at", (slider.valueAsNumber - slider.min) / (slider.max - slider.min));
+    byId("command").hidden = state.own || !BY_THRESHOLD.includes(data.strategy);
+    byId("command").replaceChildren("The same choice from the command line: ", node("code", { textContent: `--similarity_threshold ${state.theta}` }));
+    for (const view of views) view(state);
+  }
+  function later() {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(apply);
+  }
+
+  // Steps fine enough to tell scores apart on a phone's width, coarse enough to read; the run's own
+  // threshold need not sit on a step, so the field is free and only the slider snaps.
+  const step = niceStep(data.scoreHigh - data.scoreLow || 1, 500);
+  const digits = Math.max(2, Math.ceil(-Math.log10(step) - 1e-9));
+  Object.assign(slider, { min: Math.floor(data.scoreLow / step) * step, max: Math.ceil(data.scoreHigh / step) * step + step, step: "any" });
+  field.step = Number(step.toPrecision(3));
+  function show(theta) {
+    slider.value = theta ?? data.sorted[Math.max(0, scored - state.total)] ?? 0;
+    field.value = theta === null ? "" : Number(theta.toFixed(6));
+  }
+  function pick(theta, exact) {
+    if (!Number.isFinite(theta)) return;
+    state.theta = exact ? theta : Number((Math.round(theta / step) * step).toFixed(digits));
+    state.own = data.threshold !== null && state.theta === data.threshold;
+    if (!exact) show(state.theta);
+    later();
+  }
+  function reset() {
+    state.own = true;
+    state.theta = data.threshold;
+    apply();
+    show(state.theta);
+  }
+  slider.addEventListener("input", () => pick(slider.valueAsNumber, false));
+  slider.addEventListener("keydown", (event) => {
+    const by = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10 }[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    pick(Math.min(Math.max(slider.valueAsNumber + by * step, slider.min), slider.max), false);
+  });
+  field.addEventListener("input", () => {
+    pick(field.valueAsNumber, true);
+    if (Number.isFinite(field.valueAsNumber)) slider.value = field.valueAsNumber;
+  });
+  byId("reset").addEventListener("click", reset);
+  byId("download").addEventListener("click", () => {
+    const ids = data.ids.filter((_, i) => state.mask[i]);
+    save("chosen-ids.json", { strategy: data.strategy, as_run: state.own, threshold: state.theta, count: ids.length, ids });
+  });
+
+  byId("download").disabled = false;
+  if (scored === 0) {
+    byId("histogram-card").hidden = true;
+    apply();
+    return { state, views, apply, later };
+  }
+  byId("histogram-title").textContent = capital(data.scoreName);
+  views.push(histogramChart(byId("histogram"), data.scores, data.scoreLow, data.scoreHigh, (theta) => pick(theta, false)));
+  apply();
+  show(state.theta);
+  for (const id of ["theta", "theta-number"]) byId(id).disabled = false;
+  return { state, views, apply, later };
+}
+
+function finish(data, texts, { state, views, apply, later }) {
+  let detail;
+  function select(i, open = true) {
+    state.selected = i;
+    detail.show();
+    byId("detail").classList.toggle("open", open);
+    later();
+  }
+  const table = promptTable(data, texts, state, select);
+  detail = detailView(data, texts, state, table);
+  if (data.matrix && data.sorted.length) {
+    const reward = data.rewardName;
+    const values = {
+      mean: { name: `mean ${reward}`, at: Float64Array.from(data.matrix, mean) },
+      first: { name: `first ${reward}`, at: table.first },
+      last: { name: `last ${reward}`, at: table.last },
+      gain: { name: `last − first ${reward}`, at: table.last.map((v, i) => v - table.first[i]) },
+    };
+    const scatter = scatterChart(byId("scatter"), values, data.scores, data.scoreLow, data.scoreHigh, select);
+    for (const [key, { name }] of Object.entries(values)) byId("scatter-x").append(node("option", { value: key, textContent: name }));
+    byId("scatter-x").addEventListener("change", (event) => scatter.show(event.target.value));
+    byId("scatter-x").disabled = false;
+    views.push(scatter.update);
+  } else {
+    byId("scatter-card").hidden = true;
+  }
+  const groups = data.groups.filter((group) => group.values.length > 1);
+  if (groups.length) views.push(shareBars(byId("shares"), groups));
+  else byId("shares-card").hidden = true;
+  views.push(table.update, detail.update);
+  byId("close-detail").addEventListener("click", () => byId("detail").classList.remove("open"));
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") byId("detail").classList.remove("open");
+  });
+  const move = (by) => {
+    const i = table.step(state.selected, by);
+    if (i !== null) select(i);
+  };
+  byId("previous-prompt").addEventListener("click", () => move(-1));
+  byId("next-prompt").addEventListener("click", () => move(1));
+  const top = orderBy(data.scores, true)[0];
+  if (top !== undefined) select(top, false);
+  apply();
+}
+
+async function open() {
+  try {
+    const data = ready(await unpack("numbers"));
+    const parts = start(data);
+    const texts = await unpack("texts");
+    finish(data, texts, parts);
+    document.documentElement.dataset.ready = "true";
+  } catch (error) {
+    const box = byId("problem");
+    box.hidden = false;
+    box.textContent = `This page could not be opened: ${error.message}. It needs Chrome or Edge 103, Firefox 113, Safari 16.4 or newer.`;
+    throw error;
+  }
+}
+
+open();

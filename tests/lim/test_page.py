@@ -1,0 +1,167 @@
+"""The report page as text: what it holds, what it escapes, its size. The browser's part is test_page_browser.py."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from page_samples import NASTY, random_draw, small_selection, without_log
+
+from lim.files import read_prompts
+from lim.page import ASSETS, groups_of, pack, page_html, write_page
+from lim.page_text import split_prompts
+
+
+def unpack(page: str, id: str) -> Any:
+    match = re.search(rf'<script type="text/plain" id="{id}">([A-Za-z0-9+/=]*)</script>', page)
+    assert match
+    return json.loads(zlib.decompress(base64.b64decode(match[1])))
+
+
+def joined(parts: list[str | int], table: list[Any]) -> str:
+    return "".join(part if isinstance(part, str) else table[part][0] for part in parts)
+
+
+def test_page_holds_every_prompt_score_and_trajectory():
+    selection = small_selection()
+    page = page_html(selection)
+    numbers, texts = unpack(page, "numbers"), unpack(page, "texts")
+    assert numbers["ids"] == selection.ids
+    assert numbers["threshold"] == 0.6
+    assert sum(numbers["chosen"]) == int(selection.chosen_P.sum()) > 0
+    scores = np.array([np.nan if s is None else s for s in numbers["scores"]])
+    np.testing.assert_array_equal(scores, selection.scores_P)  # to the last bit: the page compares them with θ
+    assert selection.matrix is not None and selection.average_K is not None
+    matrix = np.array(numbers["matrix"], dtype=float)
+    np.testing.assert_allclose(matrix, selection.matrix.rewards_P_K, atol=5e-5)
+    assert np.isnan(matrix[1, 3]) and np.isnan(matrix[-1]).all()
+    np.testing.assert_allclose(numbers["average"], selection.average_K, atol=5e-5)
+    assert [joined(parts, texts["formulas"]) for parts in texts["prompts"]] == [
+        r["prompt"] for r in selection.records
+    ]
+    assert texts["answers"][3] == "9"
+    assert numbers["reasons"]["values"] == ["not in the log"]
+    assert numbers["reasons"]["index"][-2:] == [-1, 0]
+
+
+def test_header_and_settings_say_what_was_run():
+    selection = small_selection()
+    page = page_html(selection)
+    chosen = int(selection.chosen_P.sum())
+    assert f"<h1>{chosen} of 120 prompts chosen</h1>" in page
+    assert "Chosen by LIM at a threshold of 0.6, from 8 epochs and 7,680 samples of" in page
+    assert "<dt>similarity_threshold</dt><dd>0.6</dd>" in page
+    assert "<dt>missing</dt><dd>backfill</dd>" in page
+    assert "<dt>no score</dt><dd>1: not in the log</dd>" in page
+
+
+def test_nothing_of_the_input_reaches_the_page_unescaped():
+    page = page_html(small_selection())
+    assert "onerror" not in page and "hacked" not in page  # prompts travel in base64
+    assert "<b>demo</b>" not in page and "&lt;b&gt;demo&lt;/b&gt;" in page
+    assert "a note with &lt;b&gt;markup&lt;/b&gt;" in page
+    assert "\u2028" not in page
+    assert page.count("<script") == page.count("</script>") == 3
+
+
+def test_packed_data_cannot_end_its_element():
+    packed = pack([NASTY, "</script>", "<!--", "\u2028"])
+    assert re.fullmatch(r"[A-Za-z0-9+/=]+", packed)
+    with pytest.raises(ValueError):
+        pack([float("nan")])
+
+
+def test_page_is_whole_and_loads_nothing():
+    page = page_html(small_selection())
+    assert page.startswith("<!doctype html>") and page.rstrip().endswith("</html>")
+    assert not re.search(r"\b(?:src|href)=(?!\"data:,)", page)
+    assert not re.search(r"https?://(?!www\.w3\.org/(?:2000/svg|1998/Math/MathML))", page)
+    assert "default-src 'none'" in page and "unsafe-" not in page
+    assert "$" not in re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)  # every field was filled
+
+
+def test_same_selection_same_bytes(tmp_path: Path):
+    first = write_page(small_selection(), tmp_path / "a" / "report.html")
+    second = write_page(small_selection(), tmp_path / "b.html")
+    assert first.read_bytes() == second.read_bytes()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "b.html", "report.html"]
+
+
+def test_selection_without_a_log_and_without_scores():
+    numbers = unpack(page_html(without_log(small_selection())), "numbers")
+    assert numbers["matrix"] is None and numbers["epochs"] == [] and numbers["average"] == []
+    page = page_html(random_draw(small_selection()))
+    assert "Chosen by a random draw with seed 42, without a reward log." in page
+    numbers = unpack(page, "numbers")
+    assert set(numbers["scores"]) == {None} and numbers["threshold"] is None and sum(numbers["chosen"]) == 10
+
+
+def test_groups_are_ordered_by_number_and_kept_where_useful():
+    records = [{"level": n, "subject": None, "source": str(n)} for n in (10, 9, 2, 9)]
+    groups = groups_of(records)
+    assert groups[0] == {"key": "level", "name": "Level", "values": ["2", "9", "10"], "index": [2, 1, 0, 1]}
+    assert [group["key"] for group in groups] == ["level", "source"]
+    assert groups_of([{"level": n} for n in range(41)]) == []
+    assert groups_of([{"level": "Level 10"}, {"level": "Level 9"}, {}])[0]["values"] == ["Level 9", "Level 10"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "formulas"),
+    [
+        ("Let $a$ and $b$ be $\\frac12$.", ["$a$", "$b$", "$\\frac12$"]),
+        ("so \\[x^2\\]and \\(y\\) and $$z$$", ["\\[x^2\\]", "\\(y\\)", "$$z$$"]),
+        ("costs $5 and $10 each", []),
+        ("costs \\$5 and \\$10, $n$ times", ["$n$"]),
+        ("about $ 27000 $, $z $ and $ a$", ["$ 27000 $", "$z $", "$ a$"]),
+        ("$ x \\star 24 = 7$", ["$ x \\star 24 = 7$"]),
+        ("$\\$$30", ["$\\$$"]),
+        ("\\begin{align*}a&=b\\\\c&=d\\end{align*}", ["\\begin{align*}a&=b\\\\c&=d\\end{align*}"]),
+        ("[asy]draw((0,0)--(1,1)); // $x$[/asy]", ["[asy]draw((0,0)--(1,1)); // $x$[/asy]"]),
+        ("an unknown $\\notacommand{x}$ stays", []),
+        ("$ unclosed", []),
+        ("", []),
+    ],
+)
+def test_formulas_are_found_and_the_text_is_kept(prompt: str, formulas: list[str]):
+    (parts,), found = split_prompts([prompt])
+    assert [found.table[part][0] for part in parts if isinstance(part, int)] == formulas
+    assert joined(parts, found.table) == prompt
+
+
+def test_formulas_become_mathml_once_each():
+    parts, found = split_prompts(["$x^2$ and $x^2$", "\\[x^2\\]", "$\\oops$ $\\oops$"])
+    assert parts == [[0, " and ", 0], [1], ["$\\oops$ $\\oops$"]]
+    assert [kind for _, kind, _ in found.table] == ["inline", "display"]
+    assert "<msup><mi>x</mi><mn>2</mn></msup>" in found.table[0][2]
+    assert 'display="block"' in found.table[1][2]
+    assert found.failed == 2
+
+
+def test_mathml_escapes_what_is_in_text():
+    _, found = split_prompts([NASTY])
+    mathml = "".join(entry[2] for entry in found.table)
+    assert "&lt;img" in mathml and "<img" not in mathml
+
+
+def test_page_files_are_short_and_cannot_end_their_element():
+    for path in ASSETS.iterdir():
+        text = path.read_text("utf-8")
+        assert len(text.splitlines()) < 400, path.name
+        if path.suffix in (".js", ".css"):
+            assert "</" not in text and "<!--" not in text, path.name
+
+
+@pytest.mark.data
+def test_published_prompts_convert_and_stay_whole(shared_data: Path):
+    records = read_prompts(shared_data / "limr" / "math.8k.json")
+    parts, found = split_prompts(record["prompt"] for record in records)
+    assert all(joined(p, found.table) == r["prompt"] for p, r in zip(parts, records, strict=True))
+    converted = sum(isinstance(part, int) for line in parts for part in line)
+    assert converted > 29000
+    assert found.failed <= 30
