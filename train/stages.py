@@ -15,7 +15,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from lim.files import read_json, sha256_of, write_json
 class Stage:
     """One command of a pipeline.
 
+    A part of `command` may be a function, called when the stage's turn has come (for what an earlier stage decides).
     `inputs` are files or folders whose content decides whether the stage must run again; `outputs` must be
     there afterwards; `clears` are removed before the stage starts on other inputs than last time; `seconds`
     is a first guess of its duration, replaced by what was measured.
@@ -36,20 +37,27 @@ class Stage:
 
     name: str
     title: str
-    command: Sequence[str]
+    command: Sequence[str | Path | Callable[[], str]]
     outputs: Sequence[Path]
     inputs: Sequence[Path] = ()
     clears: Sequence[Path] = ()
     env: dict[str, str] = field(default_factory=dict)
     seconds: float = 10.0
 
+    def arguments(self) -> list[str]:
+        """The command line, its parts worked out."""
+        return [part() if callable(part) else str(part) for part in self.command]
+
 
 def content_hash(paths: Sequence[Path]) -> str:
-    """Hex sha256 over names and content of files (folders: all files below, hidden ones left out)."""
+    """Hex sha256 over names and content of files (folders: all files below, hidden ones left out).
+
+    A path's last part may hold wildcards (`step_*.parquet`). InputError names a path that is not there.
+    """
     digest = hashlib.sha256()
-    for path in paths:
+    for path in [found for given in paths for found in sorted(given.parent.glob(given.name)) or [given]]:
         if not path.exists():
-            raise InputError(f"{path}: missing, and a stage needs it; delete the state file beside it and run again")
+            raise InputError(f"{path}: missing, and a stage needs it; was it deleted while the pipeline ran?")
         files = [path] if path.is_file() else sorted(p for p in path.rglob("[!.]*") if p.is_file())
         for file in files:
             digest.update(f"{file.relative_to(path.parent)}\0{sha256_of(file)}\n".encode())
@@ -80,7 +88,7 @@ class Pipeline:
         self.state: dict[str, dict] = read_json(state_path) if state_path.exists() else {}
 
     def fingerprint(self, stage: Stage) -> str:
-        text = json.dumps([list(map(str, stage.command)), sorted(stage.env.items()), content_hash(stage.inputs)])
+        text = json.dumps([stage.arguments(), sorted(stage.env.items()), content_hash(stage.inputs)])
         return hashlib.sha256(text.encode()).hexdigest()
 
     def is_done(self, stage: Stage, fingerprint: str) -> bool:
@@ -127,7 +135,7 @@ class Pipeline:
 
 def command_line(stage: Stage) -> str:
     """The command as a person would type it."""
-    return shlex.join([*(f"{key}={value}" for key, value in stage.env.items()), *map(str, stage.command)])
+    return shlex.join([*(f"{key}={value}" for key, value in stage.env.items()), *stage.arguments()])
 
 
 def run_in_foreground(stage: Stage) -> int:
@@ -142,7 +150,7 @@ def run_in_foreground(stage: Stage) -> int:
         if number == signal.SIGTERM or not os.isatty(0):
             process.send_signal(number)
 
-    process = subprocess.Popen(list(map(str, stage.command)), env={**os.environ, **stage.env})
+    process = subprocess.Popen(stage.arguments(), env={**os.environ, **stage.env})
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         code = process.wait()

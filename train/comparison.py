@@ -1,0 +1,223 @@
+"""A comparison of selections: its file, and the stages it consists of.
+
+For each seed: FULL → its log → each selection → a run on it with the same number of optimiser steps → evaluation.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from lim.errors import InputError
+from lim.files import read_json
+from train.recipe import ROOT
+from train.stages import Stage
+
+FULL = "full"
+BASE = "base"
+# The scripts a person would use for these selections; others go through train.launch with FULL's recipe.
+SCRIPTS = {FULL: "train_math.8k", "limr": "train_limr", "rand": "train_rand", "linear": "train_linear"}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The comparison file (configs/compare/*.yaml), checked. Paths are relative to the project."""
+
+    name: str
+    pool: str  # a family of recipes: configs/train/<pool>.yaml is FULL's
+    prompts: str
+    base_model: str
+    benchmarks: list[str]
+    headline: str
+    seeds: list[int]
+    selections: dict[str, dict[str, Any]]
+    reference: str | None = None
+    prepare: list[dict[str, Any]] = field(default_factory=list)
+    overlays: list[str] = field(default_factory=list)
+    overrides: list[str] = field(default_factory=list)
+    train_seconds: float = 240.0
+    eval_seconds: float = 60.0
+
+    @property
+    def folder(self) -> Path:
+        """Where the comparison keeps its state and results."""
+        return ROOT / "data" / "output" / f"compare-{self.name}"
+
+    @property
+    def arms(self) -> list[str]:
+        """What is trained: FULL and the selections."""
+        return [FULL, *self.selections]
+
+    def run_name(self, arm: str, seed: int) -> str:
+        return f"{self.name}-{arm}-s{seed}"
+
+    def run_dir(self, arm: str, seed: int) -> Path:
+        return ROOT / "data" / "output" / self.run_name(arm, seed)
+
+    def prompt_file(self, arm: str, seed: int) -> Path:
+        """The prompts an arm trains on."""
+        if arm == FULL:
+            return ROOT / self.prompts
+        return ROOT / "data" / "prompts" / f"{self.run_name(arm, seed)}.json"
+
+
+def load(path: str, overrides: Sequence[str] = ()) -> Comparison:
+    """Read a comparison file and lay `key=value` over it. InputError for unknown keys, wrong or missing values."""
+    if not Path(path).is_file():
+        known = ", ".join(str(p.relative_to(ROOT)) for p in sorted((ROOT / "configs" / "compare").glob("*.yaml")))
+        raise InputError(f"{path}: no such comparison file; there are {known}")
+    try:
+        merged = OmegaConf.merge(OmegaConf.load(path), OmegaConf.from_dotlist(list(overrides)))
+        values = OmegaConf.to_container(merged, resolve=True)
+    except (OmegaConfBaseException, ValueError) as error:
+        raise InputError(f"{path}: {str(error).splitlines()[0]}") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: is not a mapping")
+    known = {item.name: item for item in fields(Comparison)}
+    for key in values:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, 1)
+            raise InputError(f"{path}: unknown key '{key}'" + (f"; did you mean '{near[0]}'?" if near else ""))
+    for key, item in known.items():
+        if key not in values and item.default is MISSING and item.default_factory is MISSING:
+            raise InputError(f"{path}: has no '{key}'")
+    comparison = Comparison(**values)  # type: ignore[arg-type]
+    check(path, comparison)
+    return comparison
+
+
+def check(path: str, comparison: Comparison) -> None:
+    """Raise InputError for a comparison that contradicts itself."""
+    if not comparison.seeds or len(set(comparison.seeds)) != len(comparison.seeds):
+        raise InputError(f"{path}: seeds are {comparison.seeds}; give at least one, each once")
+    done: list[str] = []
+    for name, options in comparison.selections.items():
+        if name in (FULL, BASE):
+            raise InputError(f"{path}: a selection cannot be called '{name}'")
+        if not isinstance(options, dict) or "strategy" not in options:
+            raise InputError(f"{path}: selections.{name} has no 'strategy'")
+        if options.get("size") is not None and options["size"] not in done:
+            raise InputError(
+                f"{path}: selections.{name}.size is '{options['size']}', which is no selection before it"
+            )
+        done.append(name)
+    if comparison.reference is not None and comparison.reference not in comparison.selections:
+        raise InputError(f"{path}: reference is '{comparison.reference}', which is no selection")
+
+
+def stages(comparison: Comparison) -> list[Stage]:
+    """All stages, in an order in which each finds its inputs made."""
+    prepared = [
+        Stage(
+            name=item["name"],
+            title=item["title"],
+            command=with_python(item["command"]),
+            outputs=[ROOT / path for path in item["outputs"]],
+            inputs=[ROOT / path for path in item.get("inputs", [])],
+            seconds=item.get("seconds", 10.0),
+        )
+        for item in comparison.prepare
+    ]
+    base = ROOT / comparison.base_model
+    base_results = comparison.folder / BASE
+    runs = [stage for seed in comparison.seeds for stage in seed_stages(comparison, seed)]
+    evaluate_base = Stage(
+        name=f"eval-{BASE}",
+        title="Evaluate the base model",
+        command=["bash", "eval/eval.sh", "--model", shown(base), "--output", shown(base_results)]
+        + ["--benchmarks", *comparison.benchmarks],
+        inputs=[base],
+        outputs=[base_results / "results.json"],
+        clears=[base_results],
+        seconds=comparison.eval_seconds,
+    )
+    return [*prepared, evaluate_base, *runs]
+
+
+def seed_stages(comparison: Comparison, seed: int) -> list[Stage]:
+    """FULL, then each selection: choose, train, evaluate."""
+    found = train_and_evaluate(comparison, FULL, seed)
+    for arm, options in comparison.selections.items():
+        found.append(choose(comparison, arm, options, seed))
+        found += train_and_evaluate(comparison, arm, seed)
+    return found
+
+
+def choose(comparison: Comparison, arm: str, options: dict[str, Any], seed: int) -> Stage:
+    """Select from FULL's log of the same seed."""
+    log, chosen = comparison.run_dir(FULL, seed), comparison.prompt_file(arm, seed)
+    flags: list[str | Path | Callable[[], str]] = []
+    for key, value in options.items():
+        if key != "size":
+            flags += [f"--{key}", *map(str, value if isinstance(value, list) else [value])]
+    if options.get("size") is not None:
+        other = comparison.prompt_file(options["size"], seed)
+        flags += [
+            "--num_samples" if options["strategy"] == "random" else "--top_k",
+            lambda: str(len(read_json(other))),
+        ]
+    if options["strategy"] == "random":
+        flags += ["--seed", str(seed)]
+    return Stage(
+        name=f"select-{arm}-s{seed}",
+        title=f"{label(arm)} (seed {seed}): choose the prompts",
+        command=with_python(["python", "lim_selection.py", "--train_samples_path", shown(log)])
+        + ["--original_prompts_path", comparison.prompts, "--output_path", shown(chosen), *flags]
+        + ["--report", shown(comparison.folder / "reports" / f"{arm}-s{seed}")],
+        inputs=[ROOT / comparison.prompts, log / "step_*.parquet"],
+        outputs=[chosen],
+        seconds=4,
+    )
+
+
+def train_and_evaluate(comparison: Comparison, arm: str, seed: int) -> list[Stage]:
+    """Train one arm with one seed, and evaluate its last checkpoint."""
+    run, prompts = comparison.run_dir(arm, seed), comparison.prompt_file(arm, seed)
+    script = SCRIPTS.get(arm, SCRIPTS[FULL])
+    results = run / "eval" / "final"
+    return [
+        Stage(
+            name=f"train-{arm}-s{seed}",
+            title=f"{label(arm)} (seed {seed}): train",
+            command=["bash", f"scripts/{script}.sh", *(f"+{name}" for name in comparison.overlays)]
+            + [f"run.name={run.name}", f"run.prompt_file={shown(prompts)}", f"run.seed={seed}"]
+            + ["run.expect_prompts=null", "run.resume=true", *comparison.overrides],
+            env={"POOL": comparison.pool},
+            inputs=[prompts, ROOT / comparison.base_model, ROOT / "configs" / "train" / f"{comparison.pool}*.yaml"],
+            outputs=[run / "final" / "config.json"],
+            clears=[run],
+            seconds=comparison.train_seconds,
+        ),
+        Stage(
+            name=f"eval-{arm}-s{seed}",
+            title=f"{label(arm)} (seed {seed}): evaluate",
+            command=["bash", "eval/eval.sh", "--run_path", shown(run), "--step", "final"]
+            + ["--benchmarks", *comparison.benchmarks],
+            inputs=[run / "final"],
+            outputs=[results / "results.json"],
+            clears=[results],
+            seconds=comparison.eval_seconds,
+        ),
+    ]
+
+
+def label(arm: str) -> str:
+    """An arm's name in tables: FULL, LIMR, RAND, …"""
+    return arm if arm == BASE else arm.upper()
+
+
+def with_python(command: Sequence[str]) -> list[Any]:
+    """A command whose leading `python` is this interpreter."""
+    return [shown(Path(sys.executable)) if command[0] == "python" else command[0], *command[1:]]
+
+
+def shown(path: Path) -> str:
+    """A path as a person in the project's folder would type it."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
