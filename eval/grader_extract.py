@@ -11,7 +11,7 @@ BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])")
 BRACE = re.compile(r"\\[\s\S]|[{}]")
 TAIL = 3_000  # characters of a response that the fallbacks look at
 
-# What may stand between two boxes that give one answer together: "\boxed{1} and \boxed{2}", "x_1=\boxed{1}, x_2=\boxed{2}".
+# What may stand between two boxes of one answer: "\boxed{1} and \boxed{2}", "x_1=\boxed{1}, x_2=\boxed{2}".
 JOINT = re.compile(
     r"(?:[\s$.]|\\[()\[\]]|\\q?quad|\\[,;: !])*"
     r"(?:(?:[A-Za-z]+\s+)?(?:,|;|&|and\b|or\b|\\text\w*\{\s*(?:,\s*)?(?:and|or)?\s*\})|(?<=\})|$)"
@@ -26,11 +26,12 @@ NUMBER = re.compile(
 PHRASE = re.compile(
     r"(?:final\s+answer|answer|result|solution)\s*(?:\*\*)?\s*(?:is|are|=|:)+(?:\*\*)?", re.IGNORECASE
 )
+FUNCTION_WORDS = frozenset(("sqrt", "sin", "cos", "tan", "log", "and", "binom", "exp", "arcsin", "arccos", "arctan"))
 NOISE = re.compile(r"I hope it is correct\.?|<\|[^|>]{1,30}\|>(?:user|assistant)?|</?\w{1,10}>", re.IGNORECASE)
 
 
 def boxes(text: str) -> tuple[list[tuple[int, int, str]], int]:
-    r"""Every box that closes, as (start, end, content) in order of start, and the number of `\boxed` and `\fbox` in all.
+    r"""Every box that closes, as (start, end, content) in order of start, and how many boxes are opened.
 
     Braces are balanced at any depth; `\{` and `\}` do not count. `\boxed 5` holds the token after it.
     """
@@ -71,6 +72,8 @@ def extract(response: str, *, fallbacks: bool = False) -> str | None:
     unclosed = list(BOX.finditer(tail))
     if unclosed and (content := tail[unclosed[-1].end() :].lstrip(" {").split("\n")[0].strip(" $}.")):
         return content
+    if not _prose(response):
+        return response.strip()
     phrases = list(PHRASE.finditer(tail))
     hashes = tail.rfind("####")
     if hashes > (phrases[-1].start() if phrases else -1):
@@ -81,6 +84,16 @@ def extract(response: str, *, fallbacks: bool = False) -> str | None:
         if answer := _last_value(sentence) or (sentence if 0 < len(sentence.split()) <= 4 else None):
             return answer.strip(" *\"'")
     return _last_value(tail)
+
+
+def _prose(text: str) -> bool:
+    """Whether a text is more than an answer alone: long, or with words that are no unit and no whole answer."""
+    text = text.strip()
+    if not 0 < len(text) <= 200 or "\n\n" in text:
+        return True
+    found = re.findall(r"[A-Za-z][a-z]{2,}", re.sub(r"\\[A-Za-z]+|\{[^{}]*\}", " ", text))
+    found = [word for word in found if word not in FUNCTION_WORDS]
+    return bool(found) and not re.fullmatch(r"\w+(?: \w+)?|[-\d.,/\\$ ]+[A-Za-z]+(?: [A-Za-z]+)?\$?", text)
 
 
 def _joined(text: str, found: list[tuple[int, int, str]]) -> str:

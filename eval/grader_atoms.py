@@ -1,0 +1,258 @@
+"""The parts of the answer parser that read one value: numbers, brackets, functions, names, matrices."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import Any
+
+from eval.grader_tokens import FUNCTIONS, INVERSE, MATRICES, NAMES, ParseError, Token
+
+Node = tuple[Any, ...]
+DEEPEST = 40
+PERIODIC = re.compile(r"\.\d{0,40}?(\d{1,6}?)\1{2,40}$")  # 0.333\dots
+
+
+class Atoms:
+    """A stream of tokens and the readers of single values; the rest of the grammar is in `grader_parse`."""
+
+    def __init__(self, stream: list[Token]) -> None:
+        self.stream, self.at, self.depth, self.bars = stream, 0, 0, 0
+
+    # --- the stream
+    def peek(self, ahead: int = 0) -> str:
+        """Value of a symbol; a number's or text's kind; "" at the end."""
+        if self.at + ahead >= len(self.stream):
+            return ""
+        kind, value, _ = self.stream[self.at + ahead]
+        return value if kind == "sym" else f"<{kind}>"
+
+    def take(self) -> str:
+        if self.at >= len(self.stream):
+            raise ParseError("ends too early")
+        self.at += 1
+        return self.stream[self.at - 1][1]
+
+    def expect(self, *values: str) -> str:
+        if self.peek() not in values:
+            raise ParseError(f"expected {values[0]}")
+        return self.take()
+
+    # --- what the rest of the grammar provides
+    def items(self, *closers: str) -> list[Node]:
+        """Clauses up to a closer."""
+        raise NotImplementedError
+
+    def clause(self) -> Node:
+        """A relation or a value."""
+        raise NotImplementedError
+
+    def sum(self) -> Node:
+        """An arithmetic expression."""
+        raise NotImplementedError
+
+    def signed(self) -> Node:
+        """A factor with its signs."""
+        raise NotImplementedError
+
+    def power(self) -> Node:
+        """An atom with what stands after and above it."""
+        raise NotImplementedError
+
+    def exponent(self) -> Node:
+        """What stands after `^`."""
+        raise NotImplementedError
+
+    def braced(self) -> Node:
+        """An argument."""
+        raise NotImplementedError
+
+    def starts_factor(self) -> bool:
+        """Whether the next token begins a factor."""
+        raise NotImplementedError
+
+    # --- atoms
+    def atom(self) -> Node:
+        symbol = self.peek()
+        if symbol == "<num>":
+            return self.number()
+        if symbol in ("(", "[", "{", "\\{", "\\langle", "\\lfloor", "\\lceil"):
+            return self.group(self.take())
+        if symbol in ("|", "||", "\\|"):
+            self.take()
+            self.bars += 1
+            inside = self.sum()
+            self.expect(symbol)
+            self.bars -= 1
+            return ("fn", "abs", [inside])
+        if symbol[1:] in FUNCTIONS and symbol[0] == "\\":
+            return self.function(self.take()[1:])
+        if symbol == "\\begin":
+            self.take()
+            return self.matrix()
+        if (len(symbol) == 1 and symbol.isalpha()) or (symbol.isupper() and symbol.isalpha()) or symbol in NAMES:
+            return self.name(self.take())
+        return self.command(self.take())
+
+    def number(self) -> Node:
+        digits = self.take()
+        if self.peek() == "." and self.peek(1) in ("\\overline", "\\bar", "\\dot"):
+            digits += self.take()
+        if self.peek() in ("\\dots", "\\ldots") and (match := PERIODIC.search(digits)):
+            self.take()
+            digits, period = digits[: match.start(1)], match[1]
+            return self.periodic(digits, period)
+        if self.peek() in ("\\overline", "\\bar", "\\dot") and "." in digits:
+            self.take()
+            period = self.braced_text()
+            if not period.isdigit() or len(period) > 50:
+                raise ParseError("a period is made of digits")
+            return self.periodic(digits, period)
+        if self.peek() == "_":
+            self.take()
+            base = self.braced_text()
+            if base.isdigit():
+                return ("based", digits, base)
+            raise ParseError("a number with a name below")
+        mantissa, _, exponent = digits.lower().partition("e")
+        value = Fraction(mantissa) * Fraction(10) ** int(exponent or 0)
+        return ("num", value, digits) if "." in digits and not exponent else ("num", value)
+
+    def periodic(self, digits: str, period: str) -> Node:
+        whole, _, before = digits.partition(".")
+        value = Fraction(int(before + period) - int(before or 0), 10 ** len(before) * (10 ** len(period) - 1))
+        return ("num", int(whole or 0) + value)
+
+    def braced_text(self) -> str:
+        """The raw text of an argument: of `{…}` or of one token."""
+        if self.peek() != "{":
+            return self.take()
+        start, depth = self.at, 0
+        while True:
+            symbol = self.peek()
+            self.take()
+            depth += (symbol == "{") - (symbol == "}")
+            if depth == 0:
+                return "".join(value for _, value, _ in self.stream[start + 1 : self.at - 1])
+
+    def group(self, opener: str) -> Node:
+        bars, self.bars = self.bars, 0
+        closers = {
+            "\\{": ("\\}",),
+            "{": ("}",),
+            "\\langle": ("\\rangle", ">"),
+            "\\lfloor": ("\\rfloor",),
+            "\\lceil": ("\\rceil",),
+        }
+        ends = closers.get(opener, (")", "]"))
+        found = self.items(*ends, "|", "\\mid")
+        if opener in ("\\{", "{") and self.peek() in ("|", "\\mid") and len(found) == 1:
+            self.take()
+            condition = self.items(*ends)
+            self.expect(*ends)
+            self.bars = bars
+            return condition[0] if len(condition) == 1 else ("list", condition)
+        closer = self.expect(*ends)
+        self.bars = bars
+        if opener == "\\{":
+            if len(found) == 1 and found[0][0] == "rel" and found[0][1][0][0] == "ratio":
+                return ("rel", [found[0][1][0][1][-1], *found[0][1][1:]], found[0][2])  # {x : x > 2}
+            return ("set", found)
+        if not found:
+            raise ParseError("nothing in brackets")
+        if opener in ("\\lfloor", "\\lceil"):
+            return ("fn", "floor" if opener == "\\lfloor" else "ceil", found[:1])
+        if opener == "{":
+            return found[0] if len(found) == 1 else ("list", found)
+        if opener == "\\langle":
+            return ("seq", "(", ")", found)
+        if len(found) == 1:
+            if (opener, closer) not in (("(", ")"), ("[", "]")):
+                raise ParseError("brackets of two kinds around one value")
+            return found[0]
+        return ("seq", opener, closer, found)
+
+    def function(self, name: str) -> Node:
+        exponent: Node | None = None
+        base: Node | None = None
+        while self.peek() in ("^", "_"):
+            if self.take() == "^":
+                exponent = self.exponent()
+            elif name == "log":
+                base = self.braced()
+            else:
+                return ("var", f"\\{name}_{self.braced_text()}")
+        if exponent == ("*", [("num", Fraction(-1)), ("num", Fraction(1))]) and name in INVERSE:
+            name, exponent = INVERSE[name], None
+        if self.peek() in ("(", "{", "["):
+            argument = self.group(self.take())
+            arguments = argument[3] if argument[0] == "seq" else argument[1] if argument[0] == "list" else [argument]
+        else:
+            factors = [self.signed()]
+            while self.starts_factor() and self.peek()[1:] not in FUNCTIONS and self.peek() not in ("(", "["):
+                if self.peek() == "<num>":
+                    raise ParseError("two numbers side by side")
+                factors.append(self.power())
+            arguments = [factors[0] if len(factors) == 1 else ("*", factors)]
+        node: Node = ("fn", name, [*arguments, base] if base else arguments)
+        return ("^", node, exponent) if exponent else node
+
+    def name(self, name: str) -> Node:
+        operator = name in ("\\sum", "\\prod", "\\int", "\\lim")
+        while self.peek() == "_" or (operator and self.peek() == "^"):
+            name += self.take() + self.braced_text()
+        while self.peek() in ("'", "\\prime"):
+            self.take()
+            name += "'"
+        if name in ("i", "e", "\\pi"):
+            return ("const", name.lstrip("\\"))
+        if name.rstrip("'") in ("f", "g", "F", "G") and self.peek() == "(":
+            self.take()
+            arguments = self.items(")")
+            self.expect(")")
+            return ("call", name, arguments)
+        return ("var", name)
+
+    def command(self, symbol: str) -> Node:
+        if symbol == "\\frac":
+            return ("/", self.braced(), self.braced())
+        if symbol in ("\\sqrt", "\\cbrt"):
+            degree: Node = ("num", Fraction(2 if symbol == "\\sqrt" else 3))
+            if self.peek() == "[":
+                self.take()
+                degree = self.sum()
+                self.expect("]")
+            inside = self.number() if self.peek() == "<num>" else self.braced()
+            return ("fn", "root", [inside, degree])
+        if symbol == "\\binom":
+            return ("fn", "binom", [self.braced(), self.braced()])
+        if symbol == "\\abs":
+            return ("fn", "abs", [self.braced()])
+        if symbol in ("\\infty", "\\infin"):
+            return ("const", "inf")
+        if symbol in ("\\emptyset", "\\varnothing"):
+            return ("set", [])
+        if symbol == "\\mathbb":
+            return ("var", "\\mathbb" + self.braced_text())
+        if symbol in ("\\exists", "\\forall") or not symbol:
+            raise ParseError("logic is not read")
+        raise ParseError(f"unknown sign {symbol}")
+
+    def matrix(self) -> Node:
+        if self.braced_text() == "array" and self.peek() == "{":
+            self.braced_text()
+        rows: list[list[Node]] = [[]]
+        while self.peek() != "\\end":
+            if self.peek() == "\\\\":
+                self.take()
+                rows.append([])
+            elif self.peek() == "&" or self.peek() == "\\hline":
+                self.take()
+            else:
+                rows[-1].append(self.clause())
+                if self.peek() == ",":
+                    self.take()
+        self.take()
+        if self.braced_text() not in MATRICES:
+            raise ParseError("an environment that is no matrix")
+        return ("matrix", [row for row in rows if row])

@@ -1,0 +1,171 @@
+"""Sets of real numbers: intervals, unions, inequalities in one variable, as sorted pieces with exact ends."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import cmp_to_key
+from typing import NamedTuple
+
+from eval.grader_parse import Node
+from eval.grader_value import Evaluator, Fuel, Undefined, Value, context, has, number, same, variables
+
+FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "!=": "!=", "=": "="}
+INFINITY = float("inf")
+
+
+class Piece(NamedTuple):
+    """An interval; ends at infinity are floats and open."""
+
+    low: Value
+    low_closed: bool
+    high: Value
+    high_closed: bool
+
+
+EVERYTHING = [Piece(-INFINITY, False, INFINITY, False)]
+
+
+def _order(first: Value, second: Value) -> int:
+    if isinstance(first, float) or isinstance(second, float):
+        if first == second:
+            return 0
+        return -1 if first == -INFINITY or second == INFINITY else 1
+    return 0 if same(first, second) else -1 if number(first) < number(second) else 1
+
+
+def _end(node: Node, fuel: Fuel) -> Value:
+    """The value of an interval's end. Raises Undefined where it is not a real number or infinity."""
+    if has(node, "inf"):
+        sign = 1
+        while node[0] == "*" and node[1][0][0] == "num":
+            sign, node = (sign if node[1][0][1] > 0 else -sign), node[1][1]
+        if node != ("const", "inf"):
+            raise Undefined("arithmetic with infinity")
+        return sign * INFINITY
+    if variables(node):
+        raise Undefined("an end that is not a number")
+    value = Evaluator(fuel).value(node)
+    if isinstance(value, context().mpc):
+        raise Undefined("an end that is not real")
+    return value
+
+
+def merged(pieces: list[Piece]) -> list[Piece]:
+    """The same set as pieces that neither overlap nor touch, in order; empty ones dropped."""
+    pieces = [p for p in pieces if (o := _order(p.low, p.high)) < 0 or (o == 0 and p.low_closed and p.high_closed)]
+    pieces.sort(key=cmp_to_key(lambda a, b: _order(a.low, b.low) or b.low_closed - a.low_closed))
+    out: list[Piece] = []
+    for piece in pieces:
+        if out:
+            last = out[-1]
+            gap = _order(last.high, piece.low)
+            if gap > 0 or (gap == 0 and (last.high_closed or piece.low_closed)):
+                longer = _order(last.high, piece.high) or last.high_closed - piece.high_closed
+                if longer < 0:
+                    out[-1] = Piece(last.low, last.low_closed, piece.high, piece.high_closed)
+                continue
+        out.append(piece)
+    return out
+
+
+def complement(pieces: list[Piece]) -> list[Piece]:
+    """The real numbers outside of merged pieces."""
+    out, low, closed = [], -INFINITY, False
+    for piece in pieces:
+        out.append(Piece(low, closed, piece.low, not piece.low_closed))
+        low, closed = piece.high, not piece.high_closed
+    out.append(Piece(low, closed, INFINITY, False))
+    return merged([Piece(*piece) for piece in out if not (piece.low == INFINITY or piece.high == -INFINITY)])
+
+
+def intersection(first: list[Piece], second: list[Piece]) -> list[Piece]:
+    """The numbers in both."""
+    return complement(merged(complement(first) + complement(second)))
+
+
+def equal_regions(first: list[Piece], second: list[Piece]) -> bool:
+    """Whether merged pieces are the same set."""
+    return len(first) == len(second) and all(
+        _order(a.low, b.low) == 0
+        and _order(a.high, b.high) == 0
+        and (a.low_closed, a.high_closed) == (b.low_closed, b.high_closed)
+        for a, b in zip(first, second, strict=True)
+    )
+
+
+def looks_like_region(node: Node) -> bool:
+    """Whether a tree can only be meant as a set of numbers: a union, an inequality, a bracket, an infinite end."""
+    if node[0] == "list":
+        return all(map(looks_like_region, node[1]))
+    if node[0] == "seq":
+        return len(node[3]) == 2 and (node[1] == "[" or node[2] == "]" or has(node[3], "inf"))
+    return (
+        node[0] == "op"
+        or node == ("var", "\\mathbbR")
+        or (node[0] == "rel" and any(operator not in ("=", "~", "mod", ":") for operator in node[2]))
+    )
+
+
+def region(node: Node, fuel: Fuel) -> list[Piece]:
+    """The set of real numbers a tree stands for. Raises Undefined where it is none."""
+    kind = node[0]
+    if node == ("var", "\\mathbbR"):
+        return EVERYTHING
+    if kind == "seq" and len(node[3]) == 2:
+        low, high = _end(node[3][0], fuel), _end(node[3][1], fuel)
+        closed = node[1] == "[" and not isinstance(low, float), node[2] == "]" and not isinstance(high, float)
+        return merged([Piece(low, closed[0], high, closed[1])])
+    if kind == "set":
+        return merged([Piece(end := _end(item, fuel), True, end, True) for item in node[1]])
+    if kind == "op":
+        first, second = region(node[2], fuel), region(node[3], fuel)
+        if node[1] == "cup":
+            return merged(first + second)
+        return intersection(first, second if node[1] == "cap" else complement(second))
+    if kind == "list" and node[1]:
+        return merged([piece for item in node[1] for piece in region(item, fuel)])
+    if kind == "rel":
+        sides, operators = node[1], node[2]
+        if operators == ["in"]:
+            return region(sides[1], fuel)
+        result = EVERYTHING
+        for left, operator, right in zip(sides, operators, sides[1:], strict=False):
+            result = intersection(result, _half_line(left, operator, right, fuel))
+        return result
+    raise Undefined("not a set of numbers")
+
+
+def _half_line(left: Node, operator: str, right: Node, fuel: Fuel) -> list[Piece]:
+    """Where a relation that is linear in its only variable holds."""
+    names = variables(left) | variables(right)
+    if operator not in FLIPPED or len(names) != 1:
+        raise Undefined("not an inequality in one variable")
+    if has(left, "inf") or has(right, "inf"):
+        return EVERYTHING  # -\infty < x
+    (name,) = names
+    at = {}
+    for x in (0, 1, -7, Fraction(101, 3)):
+        evaluator = Evaluator(fuel, bound={name: x})
+        difference = evaluator.value(left), evaluator.value(right)
+        at[x] = (
+            number(difference[0]) - number(difference[1])
+            if not _exact(*difference)
+            else difference[0] - difference[1]
+        )
+    slope = at[1] - at[0]
+    linear = all(same(at[x], at[0] + slope * (x if _exact(at[0], slope) else number(x))) for x in at)
+    if not linear or slope == 0 or isinstance(slope, context().mpc):
+        raise Undefined("not linear")
+    root = Fraction(-at[0]) / slope if _exact(at[0], slope) else -number(at[0]) / slope
+    if slope < 0:
+        operator = FLIPPED[operator]
+    if operator in ("=", "!="):
+        point = [Piece(root, True, root, True)]
+        return point if operator == "=" else complement(point)
+    if operator[0] == "<":
+        return [Piece(-INFINITY, False, root, operator == "<=")]
+    return [Piece(root, operator == ">=", INFINITY, False)]
+
+
+def _exact(*values: Value) -> bool:
+    return all(isinstance(value, int | Fraction) for value in values)

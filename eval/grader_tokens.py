@@ -1,0 +1,166 @@
+r"""The signs of an answer: LaTeX or plain writing cut into numbers, names, commands and texts."""
+
+from __future__ import annotations
+
+import re
+
+from eval.grader_text import SHORT_UNITS
+
+Token = tuple[str, str, bool]  # kind (num, text, sym), value, whether a space stands before
+
+TOKEN = re.compile(
+    r"(?P<space>\s+)|(?P<thousands>(?<![\d,.])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d]|,\d))"
+    r"|(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3}(?![\d.]))?|\.\d+)|(?P<text>\\text\s*\{)"
+    r"|(?P<command>\\[A-Za-z]+|\\.)|(?P<word>[^\W\d_]+)|(?P<two><=|>=|!=|\|\||==|->)|(?P<one>[^\s])",
+    re.DOTALL,
+)
+_FUNCTIONS = "sin cos tan cot sec csc arcsin arccos arctan arccot sinh cosh tanh log ln lg exp gcd lcm max min det"
+FUNCTIONS = frozenset(_FUNCTIONS.split())
+WORD_COMMANDS = {
+    **{name: "\\" + name for name in (*FUNCTIONS, "sqrt", "pi", "theta", "alpha", "beta", "infty", "binom", "pm")},
+    "infinity": "\\infty", "inf": "\\infty", "oo": "\\infty", "and": "\\and", "or": "\\or", "asin": "\\arcsin",
+    "acos": "\\arccos", "atan": "\\arctan", "cup": "\\cup", "union": "\\cup", "cbrt": "\\cbrt", "abs": "\\abs",
+}  # fmt: skip
+INVERSE = {name: "arc" + name for name in ("sin", "cos", "tan", "cot")}
+RELATIONS = {
+    "=": "=", "==": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!=": "!=",
+    "\\le": "<=", "\\leq": "<=", "\\leqslant": "<=",
+    "\\ge": ">=", "\\geq": ">=", "\\geqslant": ">=", "\\lt": "<", "\\gt": ">", "\\ne": "!=", "\\neq": "!=", 
+    "\\in": "in", "\\approx": "~", "\\equiv": "mod", "\\cong": "~",
+    "\\simeq": "~", "\\doteq": "~", "\\colon": ":", "\\coloneqq": "=",
+}  # fmt: skip
+SET_OPERATORS = {
+    "\\cup": "cup",
+    "\\cap": "cap",
+    "\\setminus": "setminus",
+    "\\backslash": "setminus",
+    "\\smallsetminus": "setminus",
+}
+_NAMES = (
+    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi pi rho sigma tau "
+    "upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega ell hbar angle triangle "
+    "measuredangle odot square star sum prod int lim partial nabla aleph dots ldots cdots perp parallel"
+)
+NAMES = frozenset("\\" + name for name in _NAMES.split())
+MATRICES = frozenset(
+    [
+        "matrix",
+        "pmatrix",
+        "bmatrix",
+        "Bmatrix",
+        "vmatrix",
+        "Vmatrix",
+        "smallmatrix",
+        "array",
+        "cases",
+        "aligned",
+        "align",
+    ]
+)
+BARS = {
+    "\\lvert": "|",
+    "\\rvert": "|",
+    "\\vert": "|",
+    "\\lbrace": "\\{",
+    "\\rbrace": "\\}",
+    "\\lbrack": "[",
+    "\\rbrack": "]",
+}
+CLOSERS = frozenset((")", "]", "}", "\\}", "\\rangle", "\\rfloor", "\\rceil", "\\end", "&", "\\\\"))
+SEPARATORS = frozenset((",", ";", "\\and", "\\or"))
+
+# What cannot begin a factor that stands beside another without a sign between them.
+NO_FACTOR = frozenset(
+    (
+        *(
+            "",
+            "<text>",
+            "%",
+            "\\deg",
+            "\\$",
+            "€",
+            "£",
+            "¢",
+            "+",
+            "-",
+            "\\pm",
+            "\\mp",
+            "^",
+            "_",
+            "'",
+            "!",
+            ".",
+            "?",
+            '"',
+        ),
+        *("\\pmod", "\\bmod", "\\mod", ":", *CLOSERS, *SEPARATORS, *RELATIONS, *SET_OPERATORS),
+    )
+)
+
+
+class ParseError(Exception):
+    """The text is not of the grammar."""
+
+
+def tokens(text: str, thousands: bool) -> list[Token]:
+    """(kind, value, whether a space stands before) of each token; in order."""
+    out: list[Token] = []
+    space, place = False, 0
+    while place < len(text):
+        match = TOKEN.match(text, place)
+        assert match is not None
+        kind, value, place = match.lastgroup, match[0], match.end()
+        if kind == "space":
+            space = True
+            continue
+        if kind == "thousands":
+            if not thousands:
+                match = re.compile(r"\d+").match(text, match.start())
+                assert match is not None
+                value, place = match[0], match.end()
+            out.append(("num", value.replace(",", ""), space))
+        elif kind == "number":
+            out.append(("num", value, space))
+        elif kind == "text":
+            end = text.find("}", place)
+            if end < 0 or "{" in text[place:end]:
+                raise ParseError("a text without end")
+            out.extend(_text(text[place:end], space, out))
+            place = end + 1
+        elif kind == "word":
+            out.extend(_word(value, space, out))
+        else:
+            out.append(("sym", BARS.get(value, value), space))
+        space = False
+    return out
+
+
+def _text(content: str, space: bool, before: list[Token]) -> list[Token]:
+    bare = content.strip()
+    if re.fullmatch(r"[,;]?\s*(?:and|or|,)?\s*,?", bare):
+        return [("sym", "\\or" if "or" in bare else "\\and", space)] if bare else []
+    if re.fullmatch(r"[A-Za-z]", bare) or re.fullmatch(r"-?\d+(?:\.\d+)?", bare):
+        return [("sym" if bare.isalpha() else "num", bare, space)] if bare[0] != "-" else [("text", bare, space)]
+    if bare in WORD_COMMANDS and not (before and before[-1][0] == "num" and bare in SHORT_UNITS):
+        return [("sym", WORD_COMMANDS[bare], space)]
+    return [("text", content, space)]
+
+
+def _word(word: str, space: bool, before: list[Token]) -> list[Token]:
+    """A run of letters: a function, a unit, a name such as AB, a text, or a product of variables."""
+    if word in WORD_COMMANDS:
+        return [("sym", WORD_COMMANDS[word], space)]
+    if len(word) == 1:
+        return [("sym", word, space)]
+    if glued := re.fullmatch(r"(and|or)([A-Z])", word):
+        return [("sym", WORD_COMMANDS[glued[1]], space), ("sym", glued[2], False)]
+    if before and before[-1][0] == "num" and (word in SHORT_UNITS or (len(word) > 3 and not word.isupper())):
+        return [("text", word, space)]
+    if word.isupper():
+        return [("sym", word, space)]
+    for name in ("sqrt", "sin", "cos", "tan", "log", "ln", "pi"):  # "xsin", "2pi" is two tokens already
+        if word.endswith(name) and len(word) <= len(name) + 2 and word[: -len(name)].islower():
+            return [("sym", letter, False) for letter in word[: -len(name)]] + [("sym", "\\" + name, False)]
+    if len(word) <= 3 and word.islower() and word.isascii():
+        return [("sym", letter, space and index == 0) for index, letter in enumerate(word)]
+    return [("text", word, space)]
