@@ -61,7 +61,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
     add = parser.add_argument_group("output").add_argument
     add("--output_path", required=True, help="the chosen prompts; scores and summary go beside it")
-    add("--report", metavar="DIR", help="write figures (PNG) there")
+    add("--report", metavar="DIR", help="write figures (PNG) and an interactive page (report.html) there")
     add("--allow_empty", action="store_true", help="write the files even when nothing is chosen")
     return parser.parse_args(argv)
 
@@ -172,9 +172,10 @@ def main(argv: list[str] | None = None) -> int | None:
     for path in paths.values():
         sys.stdout.write(f"wrote {path}\n")
     if args.report:
+        from lim.page import write_page
         from lim.report import write_report
 
-        for path in write_report(selection, args.report):
+        for path in [*write_report(selection, args.report), write_page(selection, f"{args.report}/report.html")]:
             sys.stdout.write(f"wrote {path}\n")
     return None
 
