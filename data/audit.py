@@ -1,0 +1,245 @@
+"""Look over a prompt file before training on it: duplicates, answers that cannot be graded, leaked test questions.
+
+    python -m data.audit data/prompts/math8k.json --against aime24 amc23 math500
+    python -m data.audit data/prompts/math8k.json --against math500 --strict --json audit.json
+    python -m data.audit data/prompts/math8k.json --write_clean data/prompts/math8k_clean.json
+
+A benchmark is a file ({question or prompt, …}, .jsonl or .json) or a name in data/benchmarks/. With --strict the
+exit code is 1 where something is found: a row that --write_clean leaves out or mends. Near pairs and 13-gram shares
+(data/overlap.py says what they are) are for a person to judge and do not count.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from data import hub
+from data.columns import squash
+from data.overlap import N, Overlap, compare
+from eval.grader import Grader
+from lim.errors import InputError, run_cli
+from lim.files import write_json
+
+# The paper's prompts are cut at 1,024 tokens; three characters a token is what dense LaTeX comes to.
+LONG = 3_072
+HIGH_SHARE = 0.8
+SHOWN = 8
+Rows = list[dict[str, Any]]
+
+
+@dataclass
+class Duplicate:
+    """Rows (indices) with the same question: `exact`, or the same but for `whitespace`."""
+
+    kind: str
+    rows: list[int]
+    other_answer: bool
+
+
+@dataclass
+class Audit:
+    """What was found; every list holds indices of rows, from 0."""
+
+    rows: int
+    duplicates: list[Duplicate] = field(default_factory=list)
+    repeated_ids: list[int] = field(default_factory=list)
+    empty_answers: list[int] = field(default_factory=list)
+    ungradable: list[int] = field(default_factory=list)
+    outer_whitespace: list[int] = field(default_factory=list)
+    long_prompts: list[int] = field(default_factory=list)
+    against: dict[str, Overlap] = field(default_factory=dict)
+
+    def leaked(self) -> set[int]:
+        """Rows that are a benchmark's question, or differ from it in punctuation without meaning only."""
+        same = {row for overlap in self.against.values() for _, rows in overlap.same for row in rows}
+        alike = {near.prompt for overlap in self.against.values() for near in overlap.near if not near.difference}
+        return same | alike
+
+    def bad(self) -> set[int]:
+        """Rows that a clean file leaves out: of a duplicate all but the first, or all where the answers differ."""
+        again = {row for group in self.duplicates for row in group.rows[0 if group.other_answer else 1 :]}
+        lists = (self.repeated_ids, self.empty_answers, self.ungradable, self.long_prompts)
+        return again | self.leaked() | {row for found in lists for row in found}
+
+    def found(self) -> bool:
+        """Whether a clean file would differ from this one."""
+        return bool(self.bad() or self.outer_whitespace)
+
+
+def audit(rows: Rows, benchmarks: dict[str, list[str]], longest: int = LONG, workers: int | None = None) -> Audit:
+    """Audit rows `{id, prompt, answer}` against benchmarks (name → questions)."""
+    prompts = [row["prompt"] for row in rows]
+    ids: set[str] = set()
+    result = Audit(len(rows))
+    for index, row in enumerate(rows):
+        if row["id"] in ids:
+            result.repeated_ids.append(index)
+        ids.add(row["id"])
+        if not row["answer"].strip():
+            result.empty_answers.append(index)
+        if row["prompt"] != row["prompt"].strip():
+            result.outer_whitespace.append(index)
+        if len(row["prompt"]) > longest:
+            result.long_prompts.append(index)
+    with Grader(workers) as grader:
+        result.ungradable = find_ungradable(rows, grader)
+        result.duplicates = find_duplicates(rows, grader)
+    result.against = {name: compare(prompts, questions) for name, questions in benchmarks.items()}
+    return result
+
+
+def find_ungradable(rows: Rows, grader: Grader) -> list[int]:
+    """Rows whose own answer, put into a box, is not graded correct. Empty answers are a finding of their own."""
+    full = [index for index, row in enumerate(rows) if row["answer"].strip()]
+    graded = grader.grade((rows[i]["answer"], f"\\boxed{{{rows[i]['answer']}}}") for i in full)
+    return [index for index, verdict in zip(full, graded, strict=True) if verdict.verdict != "correct"]
+
+
+def find_duplicates(rows: Rows, grader: Grader) -> list[Duplicate]:
+    """Groups of rows with the same question, in order of their first row."""
+    groups = defaultdict(list)
+    for index, row in enumerate(rows):
+        groups[squash(row["prompt"])].append(index)
+    found = []
+    for group in groups.values():
+        if len(group) > 1:
+            kind = "exact" if len({rows[index]["prompt"] for index in group}) == 1 else "whitespace"
+            first = rows[group[0]]["answer"]
+            pairs = [(first, rows[index]["answer"]) for index in group[1:] if rows[index]["answer"] != first]
+            found.append(Duplicate(kind, group, not all(grader.equal_pairs(pairs))))
+    return found
+
+
+def clean(rows: Rows, result: Audit) -> Rows:
+    """The rows that are not bad, prompts without outer whitespace."""
+    bad = result.bad()
+    return [row | {"prompt": row["prompt"].strip()} for index, row in enumerate(rows) if index not in bad]
+
+
+def read_rows(path: Path) -> Rows:
+    """A prompt file's rows as they are: repeated ids are for the audit to find, a missing text is an error."""
+    rows = list(hub.read_rows(path))
+    for number, row in enumerate(rows, 1):
+        for key in ("id", "prompt", "answer"):
+            if key not in row:
+                raise InputError(f"{path}: row {number} has no '{key}' (its keys: {', '.join(row) or 'none'})")
+            if not isinstance(row[key], str) and not (key == "id" and type(row[key]) is int):
+                raise InputError(f"{path}: row {number}: '{key}' is a {type(row[key]).__name__}, not a text")
+        row["id"] = str(row["id"])
+    return rows
+
+
+def read_questions(name: str) -> list[str]:
+    """A benchmark's questions, from a file or by name from data/benchmarks/."""
+    path = Path(name)
+    prepared = Path(__file__).parent / "benchmarks" / f"{name}.jsonl"
+    if not path.is_file() and not path.suffix:
+        if not prepared.is_file():
+            raise InputError(
+                f"{name}: neither a file nor a prepared benchmark; make it: python -m data.prepare {name}"
+            )
+        path = prepared
+    questions = []
+    for number, row in enumerate(hub.read_rows(path), 1):
+        question = row.get("question", row.get("prompt"))
+        if not isinstance(question, str):
+            raise InputError(f"{path}: row {number} has no 'question' (its keys: {', '.join(row) or 'none'})")
+        questions.append(question)
+    return questions
+
+
+def show(result: Audit, rows: Rows, questions: dict[str, list[str]], longest: int, console: Console) -> None:
+    """Print the audit as tables; rows are counted from 1."""
+    checks = [
+        ("duplicate questions, exact", [group.rows for group in result.duplicates if group.kind == "exact"]),
+        ("duplicate questions, but for whitespace", [g.rows for g in result.duplicates if g.kind == "whitespace"]),
+        ("… of these with another answer", [group.rows for group in result.duplicates if group.other_answer]),
+        ("repeated ids", result.repeated_ids),
+        ("empty answers", result.empty_answers),
+        ("answers not graded right against themselves", result.ungradable),
+        ("prompts with outer whitespace", result.outer_whitespace),
+        (f"prompts of over {longest:,} characters", result.long_prompts),
+    ]
+    table = Table("check", "found", "rows", title=f"{result.rows:,} rows")
+    for text, found in checks:
+        table.add_row(text, str(len(found)), _numbers(found))
+    console.print(table)
+    if result.against:
+        table = Table("benchmark", "questions", "the same", "near", f"share a {N}-gram", f"share ≥ {HIGH_SHARE:.0%}")
+        for name, overlap in result.against.items():
+            high = sum(share.share >= HIGH_SHARE for share in overlap.shares)
+            counts = (overlap.questions, len(overlap.same), len(overlap.near), len(overlap.shares), high)
+            table.add_row(escape(Path(name).name), *map(str, counts))
+        console.print(table)
+    for name, overlap in result.against.items():
+        for near in overlap.near[:SHOWN]:
+            text = squash(questions[name][near.question])[:70]
+            console.print(
+                f"near: {Path(name).name} question {near.question + 1} and row {near.prompt + 1} "
+                f"({near.difference or 'only punctuation'}): {text}…",
+                markup=False,
+                soft_wrap=True,
+            )
+        if len(overlap.near) > SHOWN:
+            console.print(f"near: {len(overlap.near) - SHOWN} more with {Path(name).name}; --json FILE lists them")
+
+
+def _numbers(found: list[Any]) -> str:
+    shown = [
+        " = ".join(str(i + 1) for i in item) if isinstance(item, list) else str(item + 1) for item in found[:SHOWN]
+    ]
+    return ", ".join(shown) + (" …" if len(found) > SHOWN else "")
+
+
+def report(result: Audit, path: Path, rows: Rows) -> dict[str, Any]:
+    """The audit as JSON: rows by index from 0, with the ids of the bad ones."""
+    facts = asdict(result)
+    bad = sorted(result.bad())
+    return {
+        "prompts": str(path),
+        **facts,
+        "leaked": sorted(result.leaked()),
+        "bad": [{"row": index, "id": rows[index]["id"]} for index in bad],
+    }
+
+
+def main(argv: list[str] | None = None) -> int | None:
+    parser = argparse.ArgumentParser(
+        prog="python -m data.audit", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("prompts", type=Path, help="prompt file to look over")
+    parser.add_argument("--against", nargs="+", default=[], metavar="BENCHMARK", help="benchmarks, by file or name")
+    parser.add_argument("--json", type=Path, help="write all findings to this file")
+    parser.add_argument("--write_clean", type=Path, metavar="FILE", help="write the prompt file without the bad rows")
+    parser.add_argument("--strict", action="store_true", help="exit 1 where something is found")
+    parser.add_argument(
+        "--longest", type=int, default=LONG, help="characters over which a prompt is long (%(default)s)"
+    )
+    args = parser.parse_args(argv)
+    rows = read_rows(args.prompts)
+    questions = {name: read_questions(name) for name in args.against}
+    result = audit(rows, questions, args.longest)
+    console = Console()
+    show(result, rows, questions, args.longest, console)
+    if args.json:
+        write_json(args.json, report(result, args.prompts, rows))
+    if args.write_clean:
+        kept = clean(rows, result)
+        write_json(args.write_clean, kept)
+        console.print(
+            f"{args.write_clean}: {len(kept):,} of {len(rows):,} rows, {len(result.outer_whitespace)} mended",
+            markup=False,
+        )
+    return 1 if args.strict and result.found() else None
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_cli(main))

@@ -1,0 +1,59 @@
+"""A data set's own columns turned into ours: `{id, prompt or question, answer, level, subject}`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lim.errors import InputError
+
+Rows = list[dict[str, Any]]
+
+
+def squash(text: str) -> str:
+    """The text with every run of whitespace as one space: how texts of different copies are matched."""
+    return " ".join(text.split())
+
+
+def pick(rows: Rows, columns: dict[str, str], where: str, clean_answer: Callable[[str], str] = str.strip) -> Rows:
+    """Rows with our keys in place of the set's columns. Raises InputError for a column or a text that is missing."""
+    picked = []
+    for number, row in enumerate(rows, 1):
+        new = {}
+        for key, column in columns.items():
+            value = dig(row, column, f"{where}: row {number}")
+            if key in ("prompt", "question") and not isinstance(value, str):
+                raise InputError(f"{where}: row {number}: '{column}' is a {type(value).__name__}, not a text")
+            new[key] = level_number(value) if key == "level" else as_text(value)
+        new["answer"] = clean_answer(new["answer"])
+        picked.append(new)
+    return picked
+
+
+def dig(row: Any, column: str, where: str) -> Any:
+    """A row's value; dots lead into nested values, numbers into lists (`prompt.0.content`)."""
+    value = row if column not in row else {column: row[column]}
+    for part in [column] if column in row else column.split("."):
+        if isinstance(value, dict) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            raise InputError(
+                f"{where} has no column '{column}' (its columns: {', '.join(map(str, row)) or 'none'}); "
+                "name the right one with --prompt_key, --answer_key or --id_key"
+            )
+    return value
+
+
+def as_text(value: Any) -> str:
+    """Text of an answer or id: a list of answers is joined with commas, nothing is the empty text."""
+    if isinstance(value, list):
+        return ", ".join(as_text(item) for item in value)
+    return "" if value is None else str(value)
+
+
+def level_number(value: Any) -> int | None:
+    """3 of 3, "3" and "Level 3"."""
+    digits = str(value).removeprefix("Level").strip()
+    return int(digits) if digits.isdigit() else None

@@ -1,0 +1,141 @@
+"""Rows of a Hugging Face data set: from the hub through `datasets`, or from files that are already here.
+
+The local reader needs nothing beyond pyarrow, so `--from` works without the full set of packages.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from data.columns import Rows
+from data.fetch import OFFLINE_HELP
+from lim.errors import InputError
+from lim.files import read_json, sha256_of
+
+SUFFIXES = (".parquet", ".jsonl", ".json")
+
+
+def from_hub(repo: str, config: str | None, split: str, revision: str | None) -> tuple[Rows, dict[str, Any]]:
+    """(rows, origin) of a data set of the hub; origin holds the repository, split and the resolved revision.
+
+    HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE work as they always do. Raises InputError where `datasets`
+    is not installed, the hub cannot be reached, or it has no such data set, configuration or split.
+    """
+    try:
+        import datasets
+        import httpx
+        import huggingface_hub
+    except ImportError as error:
+        raise InputError(
+            f"{repo}: reading from the Hugging Face hub needs '{error.name}', which is not installed: run "
+            "`bash scripts/setup.sh all`, or give files you already have with --from DIR"
+        ) from None
+    try:
+        if not huggingface_hub.constants.HF_HUB_OFFLINE:
+            revision = huggingface_hub.HfApi().dataset_info(repo, revision=revision).sha
+        table = datasets.load_dataset(repo, config, split=split, revision=revision)
+    except (huggingface_hub.errors.RepositoryNotFoundError, datasets.exceptions.DatasetNotFoundError):
+        raise InputError(
+            f"{repo}: the hub has no such data set, or it is private (set HF_TOKEN); {OFFLINE_HELP}"
+        ) from None
+    except huggingface_hub.errors.RevisionNotFoundError:
+        raise InputError(f"{repo}: the hub has no revision {revision} of it; {OFFLINE_HELP}") from None
+    except (datasets.exceptions.DataFilesNotFoundError, datasets.data_files.EmptyDatasetError) as error:
+        raise InputError(f"{repo}: the hub has no data files of it that can be read: {_one_line(error)}") from None
+    except (OSError, httpx.HTTPError) as error:
+        raise InputError(
+            f"{repo}: the Hugging Face hub ({huggingface_hub.constants.ENDPOINT}) cannot be read: "
+            f"{_one_line(error)}; a mirror can be named in HF_ENDPOINT; {OFFLINE_HELP}"
+        ) from None
+    except (ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+        raise InputError(f"{repo}: cannot be loaded (split '{split}'): {_one_line(error)}") from None
+    assert isinstance(table, datasets.Dataset)
+    return table.to_list(), {"repo": repo, "config": config, "split": split, "revision": revision}
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+def from_folder(folder: Path, repo: str, config: str | None, split: str) -> tuple[Rows, dict[str, Any]] | None:
+    """(rows, origin) of a data set whose files lie under `folder`, or None where there is none.
+
+    Looked for as `<folder>/<org>/<name>`, `<folder>/<name>` and in the layout of the hub's own cache
+    (`datasets--<org>--<name>/snapshots/<revision>`).
+    """
+    org, _, name = repo.rpartition("/")
+    cache = folder / f"datasets--{org}--{name}" / "snapshots"
+    places = [folder / org / name, folder / name, *(sorted(cache.iterdir()) if cache.is_dir() else [])]
+    place = next((path for path in places if path.is_dir()), None)
+    return read_local(place, config, split) if place else None
+
+
+def read_local(path: Path, config: str | None, split: str) -> tuple[Rows, dict[str, Any]]:
+    """(rows, origin) of one data file, or of the files of a split in a folder; origin holds each file's sha256."""
+    files = [path] if path.is_file() else split_files(path, config, split)
+    rows = [row for file in files for row in read_rows(file)]
+    return rows, {"files": [{"path": str(file), "sha256": sha256_of(file)} for file in files]}
+
+
+def split_files(folder: Path, config: str | None, split: str) -> list[Path]:
+    """The data files of a split: those with the split's name as a word in their path, or the only one there is."""
+    base = folder / config if config and (folder / config).is_dir() else folder
+    found = sorted(path for path in base.rglob("*") if path.suffix in SUFFIXES and path.is_file())
+    word = re.compile(rf"(?<![a-z0-9]){re.escape(split)}(?![a-z0-9])", re.IGNORECASE)
+    chosen = [path for path in found if word.search(path.relative_to(base).as_posix())]
+    if not chosen and len(found) == 1:
+        chosen = found
+    if not chosen:
+        listed = ", ".join(path.relative_to(base).as_posix() for path in found[:6]) or "none"
+        raise InputError(
+            f"{base}: no {' or '.join(SUFFIXES)} file of the split '{split}' (data files there: {listed}); "
+            "name another split with --split or point --from at the right folder"
+        )
+    suffix = chosen[0].suffix  # the same split in two formats is the same rows twice
+    return [path for path in chosen if path.suffix == suffix]
+
+
+def read_rows(path: Path) -> Iterable[dict[str, Any]]:
+    """Rows of a .parquet, .jsonl or .json file. Raises InputError naming the file and the line or row."""
+    if path.suffix == ".parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            return pq.read_table(path).to_pylist()
+        except (pa.ArrowInvalid, OSError) as error:
+            raise InputError(f"{path}: not a Parquet file ({_one_line(error)})") from None
+    if path.suffix == ".jsonl":
+        return read_jsonl(path)
+    rows = read_json(path)
+    if not isinstance(rows, list):
+        raise InputError(f"{path}: holds a JSON {type(rows).__name__}, not a list of objects")
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            raise InputError(f"{path}: row {number} is a {type(row).__name__}, not an object")
+    return rows
+
+
+def read_jsonl(path: Path) -> Rows:
+    """Objects of a JSON Lines file; empty lines are passed over."""
+    rows: Rows = []
+    try:
+        with open(path, encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if not line.strip():
+                    continue
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise InputError(f"{path}: line {number} is a {type(row).__name__}, not an object")
+                rows.append(row)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}: line {number}: not JSON ({error.msg})") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: byte {error.start}: not UTF-8") from None
+    return rows
