@@ -29,6 +29,7 @@ def from_hub(repo: str, config: str | None, split: str, revision: str | None) ->
         import datasets
         import httpx
         import huggingface_hub
+        from datasets import data_files, exceptions
     except ImportError as error:
         raise InputError(
             f"{repo}: reading from the Hugging Face hub needs '{error.name}', which is not installed: run "
@@ -38,20 +39,20 @@ def from_hub(repo: str, config: str | None, split: str, revision: str | None) ->
         if not huggingface_hub.constants.HF_HUB_OFFLINE:
             revision = huggingface_hub.HfApi().dataset_info(repo, revision=revision).sha
         table = datasets.load_dataset(repo, config, split=split, revision=revision)
-    except (huggingface_hub.errors.RepositoryNotFoundError, datasets.exceptions.DatasetNotFoundError):
+    except (huggingface_hub.errors.RepositoryNotFoundError, exceptions.DatasetNotFoundError):
         raise InputError(
             f"{repo}: the hub has no such data set, or it is private (set HF_TOKEN); {OFFLINE_HELP}"
         ) from None
     except huggingface_hub.errors.RevisionNotFoundError:
         raise InputError(f"{repo}: the hub has no revision {revision} of it; {OFFLINE_HELP}") from None
-    except (datasets.exceptions.DataFilesNotFoundError, datasets.data_files.EmptyDatasetError) as error:
+    except (exceptions.DataFilesNotFoundError, data_files.EmptyDatasetError) as error:
         raise InputError(f"{repo}: the hub has no data files of it that can be read: {_one_line(error)}") from None
     except (OSError, httpx.HTTPError) as error:
         raise InputError(
             f"{repo}: the Hugging Face hub ({huggingface_hub.constants.ENDPOINT}) cannot be read: "
             f"{_one_line(error)}; a mirror can be named in HF_ENDPOINT; {OFFLINE_HELP}"
         ) from None
-    except (ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+    except (ValueError, RuntimeError, exceptions.DatasetsError) as error:
         raise InputError(f"{repo}: cannot be loaded (split '{split}'): {_one_line(error)}") from None
     assert isinstance(table, datasets.Dataset)
     return table.to_list(), {"repo": repo, "config": config, "split": split, "revision": revision}

@@ -61,7 +61,7 @@ class Overlap:
 
 def compare(prompts: Sequence[str], questions: Sequence[str]) -> Overlap:
     """The overlap of a benchmark's questions with the prompts; time is linear in their lengths."""
-    by_text = defaultdict(list)
+    by_text: dict[str, list[int]] = defaultdict(list)
     for index, prompt in enumerate(prompts):
         by_text[squash(prompt)].append(index)
     same = [(index, by_text[text]) for index, text in enumerate(map(squash, questions)) if text in by_text]
@@ -77,7 +77,7 @@ def ngrams(text: str) -> set[tuple[str, ...]]:
 def find_shares(prompts: Sequence[str], questions: Sequence[str]) -> list[Share]:
     """Questions that share a 13-gram with some prompt, the largest share first."""
     grams = [ngrams(question) for question in questions]
-    askers = defaultdict(list)
+    askers: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for index, own in enumerate(grams):
         for gram in own:
             askers[gram].append(index)
@@ -109,7 +109,7 @@ def marks(text: str) -> list[str]:
 
 def find_near(prompts: Sequence[str], questions: Sequence[str]) -> list[Near]:
     """Pairs with the same skeleton, not the same text, and at most two marks apart."""
-    by_skeleton = defaultdict(list)
+    by_skeleton: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for index, question in enumerate(questions):
         shape = skeleton(question)
         if sum(token != "#" for token in shape) >= NEAR_WORDS:

@@ -1,0 +1,248 @@
+"""data.audit and data.overlap on cases by hand, and on the release's own files."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from data import audit as module
+from data.audit import audit, clean
+from data.overlap import compare, differences, marks, ngrams, skeleton
+from lim.errors import run_cli
+from lim.files import read_prompts
+
+LONG_TEXT = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"  # 3 13-grams
+
+
+def row(key: str, prompt: str, answer: str = "1", **more: str) -> dict:
+    return {"id": key, "prompt": prompt, "answer": answer, **more}
+
+
+def found(rows: list[dict], *questions: str, **options) -> module.Audit:
+    return audit(rows, {"test": list(questions)}, workers=1, **options)
+
+
+# --- rows by themselves -----------------------------------------------------------------------------------------
+
+
+def test_clean_rows_have_no_findings():
+    rows = [row("a", "What is 1+1?", "2", level="3"), row("b", "What is 2+2?", "4")]
+    result = found(rows, "What is 3+3?")
+    assert not result.found() and clean(rows, result) == rows
+
+
+def test_duplicates_keep_the_first_row():
+    rows = [row("a", "Add 1 and 1."), row("b", "x"), row("c", "Add 1 and 1."), row("d", "Add  1\nand 1.", " 1 ")]
+    result = found([*rows, row("e", "add 1 and 1.")])
+    assert [(group.kind, group.rows, group.other_answer) for group in result.duplicates] == [
+        ("whitespace", [0, 2, 3], False)
+    ]
+    assert result.bad() == {2, 3}
+    assert [(group.kind, group.rows) for group in found(rows[:3]).duplicates] == [("exact", [0, 2])]
+
+
+@pytest.mark.parametrize("other, differs", [("2", True), ("0.5", False), ("\\frac{1}{2}", False), ("", True)])
+def test_same_question_with_another_answer_leaves_neither(other, differs):
+    rows = [row("a", "x", "\\frac12"), row("b", "y"), row("c", "x", other)]
+    result = found(rows)
+    assert result.duplicates[0].other_answer is differs
+    kept = [kept["id"] for kept in clean(rows, result)]
+    assert kept == (["b"] if differs else ["a", "b"])
+
+
+@pytest.mark.parametrize("answer", ["", "  ", "\n"])
+def test_empty_answer(answer):
+    result = found([row("a", "x", answer), row("b", "y")])
+    assert result.empty_answers == [0] and result.ungradable == [] and result.bad() == {0}
+
+
+@pytest.mark.parametrize(
+    "answer, gradable",
+    [
+        ("\\frac{1}{2", False),
+        ("\\left\\{1, 2", True),
+        ("\\sqrt{2}", True),
+        ("(5,7)", True),
+        ("\\dfrac{11}{16}", True),
+        ("odd", True),
+    ],
+)
+def test_ungradable_answer(answer, gradable):
+    result = found([row("a", "x", answer)])
+    assert result.ungradable == ([] if gradable else [0])
+    assert result.found() is not gradable
+
+
+def test_outer_whitespace_is_mended_and_long_prompts_left_out():
+    rows = [row("a", " x\n"), row("b", "y" * 11), row("c", "z" * 10)]
+    result = found(rows, longest=10)
+    assert result.outer_whitespace == [0] and result.long_prompts == [1]
+    assert clean(rows, result) == [row("a", "x"), rows[2]]
+
+
+def test_repeated_ids():
+    rows = [row("a", "x"), row("b", "y"), row("a", "z")]
+    result = found(rows)
+    assert result.repeated_ids == [2] and clean(rows, result) == rows[:2]
+
+
+# --- against a benchmark ----------------------------------------------------------------------------------------
+
+
+def test_leak_is_the_same_but_for_whitespace():
+    result = found([row("a", "What is\n 1+1?"), row("b", "x")], "Who?", " What is 1+1? ")
+    assert result.against["test"].same == [(1, [0])]
+    assert result.leaked() == {0} and result.found()
+
+
+ROOTS = (
+    "What is the smallest positive integer $n$ such that all the roots of $z^4 {} z^2 + 1 = 0$ are roots of unity?"
+)
+INTERVAL = "Find all the values of $x$ for which the point lies in the interval {} of the real line."
+
+
+@pytest.mark.parametrize(
+    "prompt, question, near",
+    [
+        (ROOTS.format("-"), ROOTS.format("+"), ["+ → -"]),
+        (ROOTS.format("−"), ROOTS.format("-"), [""]),  # another minus sign only
+        (ROOTS.format("+").replace("z^4", "z^{4}"), ROOTS.format("+"), [""]),
+        (ROOTS.format("+").replace("z^4", "z^6").replace("1 =", "3 ="), ROOTS.format("+"), ["4 → 6, 1 → 3"]),
+        (INTERVAL.format("$(3,4)$"), INTERVAL.format("$(3,4]$"), ["] → )"]),
+        (INTERVAL.format("$(3,4)$"), INTERVAL.format("$(5,6]$"), []),  # three marks
+        (ROOTS.format("-"), ROOTS.format("+").replace("positive", "negative"), []),  # another word
+        ("What is 12 + 34?", "What is 12 + 35?", []),  # too short: the numbers are the question
+    ],
+)
+def test_near_pairs_are_shown_and_not_counted_as_the_same(prompt, question, near):
+    result = found([row("a", prompt)], question)
+    overlap = result.against["test"]
+    assert overlap.same == [] and [pair.difference for pair in overlap.near] == near
+    assert result.found() is (near == [""])  # mere punctuation is the same question
+
+
+def test_share_of_13_grams():
+    prompts = ["nothing", LONG_TEXT.replace("one ", "zero "), LONG_TEXT.replace("fifteen", "16").upper()]
+    assert len(ngrams(LONG_TEXT)) == 3
+    (share,) = compare(prompts, ["short question", LONG_TEXT]).shares
+    # zero two … fifteen holds the last two 13-grams, ONE … fourteen 16 the first two.
+    assert (share.question, share.share, share.prompt, share.share_of_prompt) == (1, 1.0, 1, 2 / 3)
+    (share,) = compare(prompts[:2], [LONG_TEXT]).shares
+    assert share.share == 2 / 3
+    assert compare([" ".join(LONG_TEXT.split()[:12])], [LONG_TEXT]).shares == []
+
+
+def test_tokens_of_13_grams_are_blind_to_punctuation_and_apart_at_numbers():
+    text = "a " * 11
+    assert ngrams(text + "2x") == ngrams(text + "2 x") == ngrams(text + "$2\\,x$")
+    assert ngrams(text + "b 2.5") != ngrams(text + "b 2") and ngrams(text + "a_3") == set()
+
+
+def test_skeleton_and_marks_part_a_text():
+    assert skeleton("Is $x_1 = 2.5$ (or -3)?") == ("is", "x_1", "#", "or", "#")
+    assert marks("Is $x_1 = 2.5$ (or −3)?") == ["=", "2.5", "(", "-", "3", ")"]
+    assert differences(["1", "+", "2"], ["1", "2", "3"]) == ["+ → nothing", "nothing → 3"]
+
+
+# --- the command ------------------------------------------------------------------------------------------------
+
+
+def write(path: Path, rows: list[dict]) -> str:
+    text = json.dumps(rows) if path.suffix == ".json" else "\n".join(map(json.dumps, rows))
+    path.write_text(text)
+    return str(path)
+
+
+def run(*argv: object) -> int:
+    return run_cli(lambda: module.main([str(arg) for arg in argv]))
+
+
+def test_strict_clean_and_json(tmp_path, capsys):
+    rows = [row("a", "x"), row("b", "x", "2"), row("c", " kept ", "3", level="5"), row("d", "leaked")]
+    prompts = write(tmp_path / "p.json", rows)
+    test = write(tmp_path / "t.jsonl", [{"id": "t-1", "question": "leaked", "answer": "1"}])
+    assert run(prompts, "--against", test) == 0
+    assert (
+        run(
+            prompts,
+            "--against",
+            test,
+            "--strict",
+            "--json",
+            tmp_path / "a.json",
+            "--write_clean",
+            tmp_path / "c.json",
+        )
+        == 1
+    )
+    assert read_prompts(tmp_path / "c.json") == [row("c", "kept", "3", level="5")]
+    report = json.loads((tmp_path / "a.json").read_text())
+    assert [bad["id"] for bad in report["bad"]] == ["a", "b", "d"] and report["leaked"] == [3]
+    assert report["against"][test]["same"] == [[0, [3]]]
+    capsys.readouterr()
+    assert run(tmp_path / "c.json", "--against", test, "--strict") == 0
+    assert "t.jsonl" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "prompts, against, says",
+    [
+        ([{"id": "a", "prompt": "x"}], [], "row 1 has no 'answer' (its keys: id, prompt)"),
+        ([{"id": "a", "prompt": "x", "answer": 5}], [], "row 1: 'answer' is a int, not a text"),
+        ([row("a", "x")], [{"text": "x"}], "row 1 has no 'question' (its keys: text)"),
+        ([row("a", "x")], None, "neither a file nor a prepared benchmark; make it: python -m data.prepare nosuchset"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path, capsys, prompts, against, says):
+    test = "nosuchset" if against is None else write(tmp_path / "t.jsonl", against)
+    assert run(write(tmp_path / "p.json", prompts), "--against", test) == 2
+    error = capsys.readouterr().err
+    assert says in error and error.count("\n") == 1
+
+
+def test_a_prompt_file_can_be_the_benchmark(tmp_path):
+    prompts = write(tmp_path / "p.json", [row("a", "x")])
+    assert run(prompts, "--against", prompts, "--strict") == 1
+
+
+# --- the release's files ----------------------------------------------------------------------------------------
+
+
+def questions(folder: Path) -> dict[str, list[str]]:
+    return {name: module.read_questions(str(folder / f"{name}.jsonl")) for name in ("aime24", "amc23", "math500")}
+
+
+@pytest.mark.data
+def test_released_math8k(shared_data):
+    rows = module.read_rows(shared_data / "limr/math.8k.json")
+    result = audit(rows, questions(shared_data / "limr"), workers=1)
+    assert result.rows == 8523
+    assert Counter(group.kind for group in result.duplicates) == {"exact": 1, "whitespace": 1}
+    assert [len(group.rows) for group in result.duplicates] == [2, 2]
+    assert not any(group.other_answer for group in result.duplicates)
+    assert result.empty_answers == [5054, 5158] and result.ungradable == []
+    assert result.outer_whitespace == [] and result.repeated_ids == [] and len(result.long_prompts) == 2
+    assert result.leaked() == set()
+    assert [len(overlap.shares) for overlap in result.against.values()] == [9, 11, 67]
+    assert [sum(s.share >= 0.8 for s in overlap.shares) for overlap in result.against.values()] == [0, 0, 3]
+    near = result.against["math500"].near
+    assert len(near) == 10
+    signs = [(pair.question, rows[pair.prompt]["id"]) for pair in near if pair.difference == "+ → -"]
+    assert len(signs) == 1 and "z^4 - z^2" in rows[near[[p.difference for p in near].index("+ → -")].prompt]["prompt"]
+    assert len(clean(rows, result)) == 8523 - 6
+
+
+@pytest.mark.data
+def test_release_validates_on_the_test_sets(shared_data):
+    rows = module.read_rows(shared_data / "limr/validation_of_the_release.json")
+    result = audit(rows, questions(shared_data / "limr"), workers=1)
+    assert len(rows) == 256
+    assert {name: len(overlap.same) for name, overlap in result.against.items()} == {
+        "aime24": 30,
+        "amc23": 0,
+        "math500": 134,
+    }
+    assert {len(rows) for _, rows in result.against["aime24"].same} == {4}  # each of AIME24 four times
