@@ -1,0 +1,202 @@
+"""The reward: the paper's three values, the release's rules of format, and OpenRLHF's contract."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from lim.errors import InputError
+from lim.reward_log import VERDICTS
+from train import reward
+
+ROOT = Path(__file__).resolve().parents[2]
+CHAT = "<|im_start|>system\nBox it.<|im_end|>\n<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
+TINY = "<|begin|>What is $2 + 3$?<|answer|>"
+
+
+@pytest.mark.parametrize(
+    ("response", "finished", "expected"),
+    [
+        (r"So \boxed{5}.", True, (1.0, "correct", "5")),
+        (r"So \boxed{5.0}.", True, (1.0, "correct", "5.0")),
+        (r"So \boxed{6}.", True, (-0.5, "incorrect", "6")),
+        (r"\boxed{6}, no: \boxed{5}", True, (1.0, "correct", "5")),
+        (r"\boxed{5}, no: \boxed{6}", True, (-0.5, "incorrect", "6")),
+        (r"\boxed{5} and \boxed{6}", True, (-0.5, "incorrect", "5, 6")),
+        (r"So \boxed{5}. And then", False, (-1.0, "truncated", "5")),
+        ("It is 5.", True, (-1.0, "no_answer", None)),
+        ("", True, (-1.0, "no_answer", None)),
+        (r"So \boxed{5", True, (-1.0, "malformed", None)),
+        (r"So \boxed{}", True, (-1.0, "malformed", None)),
+        (r"\boxed{5}x" * 4, True, (1.0, "correct", "5")),
+        (r"a \boxed{5} b \boxed{5} c \boxed{5} d \boxed{5} e \boxed{5}", True, (-1.0, "malformed", "5")),
+        ("абвгд" * 8 + r"\boxed{5}", True, (-1.0, "malformed", "5")),
+        ("The sum is 5. " * 5 + r"\boxed{5}", True, (-1.0, "malformed", "5")),
+        ("The sum is 5. " * 4 + r"\boxed{5}", True, (1.0, "correct", "5")),
+    ],
+)
+def test_score(response, finished, expected):
+    assert tuple(reward.score(response, "5", finished)) == expected
+
+
+def test_garbled_above_thirty_percent():
+    assert not reward.is_garbled("a" * 70 + "я" * 30)
+    assert reward.is_garbled("a" * 69 + "я" * 31)
+    assert not reward.is_garbled("∀x∈A: x ≤ 3 ∧ x ≠ 0")
+    assert not reward.is_garbled("")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["abcde" * 5, "abcde" * 4, "x" * 25, "x" * 24, "1234567 " * 5, "ab\n" * 20,
+     "abcdefg" * 5 + "!", "q" + "abcdef" * 5,
+     "no repetition here", "", "abcde" * 4 + "abcdX", "-" * 30 + "\n" + "=" * 3,
+     "the cat sat on the mat " * 4 + "the cat"],
+)  # fmt: skip
+def test_repetition_is_what_the_pattern_finds(text):
+    assert reward.is_repetitive(text) == bool(re.search(r"(.{5,}?)\1{4,}", text))
+
+
+def test_repetition_agrees_with_the_pattern_on_random_text():
+    import random
+
+    draw = random.Random(0)
+    found = 0
+    for _ in range(400):
+        chunk = "".join(draw.choice("ab") for _ in range(draw.randrange(3, 12)))
+        text = "".join(draw.choice("ab") for _ in range(20)) + chunk * draw.randrange(1, 7) + chunk[:2] + "ba" * 3
+        expected = bool(re.search(r"(.{5,}?)\1{4,}", text))
+        found += expected
+        assert reward.is_repetitive(text) == expected, text
+    assert 50 < found < 350
+
+
+def test_repetition_is_quick_on_long_responses():
+    import random
+
+    draw = random.Random(1)
+    texts = [
+        "".join(draw.choice("abcdefgh ") for _ in range(10_000)),
+        ("".join(draw.choice("ab") for _ in range(1_999)) + "x") * 4 + "y" * 20,  # four times a long chunk: not five
+        "aab" * 4 + "b" * 22 + "abcdefghij" * 4 + "z",
+    ]
+    for text in texts:
+        start = time.perf_counter()
+        assert not reward.is_repetitive(text[:10_000])
+        assert time.perf_counter() - start < 2.0
+
+
+@pytest.mark.parametrize(
+    ("prompt", "tail", "expected"),
+    [
+        (CHAT.format("2 + 3?"), r"It is \boxed{5}.<|im_end|>", (r"It is \boxed{5}.", True)),
+        (CHAT.format("2 + 3?"), r"It is \boxed{5}.<|endoftext|>", (r"It is \boxed{5}.", True)),
+        (CHAT.format("2 + 3?"), r"It is \boxed{5}.<|im_end|>" + "<|endoftext|>" * 3, (r"It is \boxed{5}.", True)),
+        (CHAT.format("2 + 3?"), r"It is \boxed{5}.", (r"It is \boxed{5}.", False)),
+        (TINY, r"\boxed{5}<|end|>", (r"\boxed{5}", True)),
+        (TINY, r"\boxed{5}<|answer|>", (r"\boxed{5}<|answer|>", False)),
+        (TINY, r"<|begin|>What is $2 + 3$?<|answer|>\boxed{5}<|end|>", (TINY + r"\boxed{5}", True)),
+        ("", r"\boxed{5}</s>", (r"\boxed{5}", True)),
+    ],
+)
+def test_response_is_what_follows_the_prompt(prompt, tail, expected):
+    assert reward.response_of(prompt + tail, prompt) == expected
+
+
+def test_response_where_decoding_changed_the_prompt():
+    long = "Find the sum of the first ten primes, then multiply it by the number of even ones among them. " * 3
+    assert reward.response_of(long[37:] + r"\boxed{129}<|im_end|>", long) == (r"\boxed{129}", True)
+    assert reward.response_of("What is $2 + 3$ ?<|answer|>6<|end|>", "What is $2 + 3$?<|answer|>") == ("6", True)
+    with pytest.raises(InputError, match="does not start with its prompt"):
+        reward.response_of(r"something else \boxed{5}", long)
+
+
+def test_end_token_by_environment(monkeypatch):
+    assert reward.response_of(r"Q \boxed{5}<fin>", "Q ") == (r"\boxed{5}<fin>", False)
+    monkeypatch.setenv("LIM_EOS_TOKEN", "<fin>")
+    assert reward.response_of(r"Q \boxed{5}<fin>", "Q ") == (r"\boxed{5}", True)
+
+
+def test_contract_of_openrlhf():
+    prompt = CHAT.format("2 + 3?")
+    label = json.dumps({"id": "7", "answer": "5"})
+    queries = [prompt + r"\boxed{5}<|im_end|>", prompt + r"\boxed{6}<|im_end|>", prompt + r"\boxed{5}"]
+    result = reward.reward_func(queries, [prompt] * 3, [label] * 3)
+    assert result["rewards"].tolist() == [1.0, -0.5, -1.0]
+    assert result["scores"].tolist() == [1.0, 0.0, 0.0]
+    codes = result["extra_logs"]["verdict"].tolist()
+    assert [VERDICTS[int(code)] for code in codes] == ["correct", "incorrect", "truncated"]
+
+
+@pytest.mark.parametrize(
+    "label", ["5", "not json", '{"id": "7"}', '{"id": "7", "answer": ""}', '{"answer": 5}', None]
+)
+def test_bad_label_is_an_error_and_is_kept(label, tmp_path, monkeypatch):
+    monkeypatch.setenv("LIM_REWARD_ERROR_FILE", str(tmp_path / "error.txt"))
+    with pytest.raises(InputError, match="label"):
+        reward.reward_func([r"Q\boxed{5}<|end|>"], ["Q"], [label])
+    assert "label" in (tmp_path / "error.txt").read_text()
+
+
+def test_first_error_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("LIM_REWARD_ERROR_FILE", str(tmp_path / "error.txt"))
+    for label in ("first", "second"):
+        with pytest.raises(InputError):
+            reward.reward_func(["Q"], ["Q"], [label])
+    assert "first" in (tmp_path / "error.txt").read_text()
+
+
+def test_integers_start_no_worker():
+    reward.score(r"\boxed{12}", "13", True)
+    reward.score(r"\boxed{\frac{1}{2}}", "0.5", True)
+    assert not reward.grader().pool.workers
+
+
+def test_many_threads_at_once():
+    results: dict[int, float] = {}
+
+    def one(number: int) -> None:
+        query = rf"Q\boxed{{\sqrt{{{number}}} + 1}}<|end|>"
+        gold = json.dumps({"id": "1", "answer": rf"1+\sqrt{{{number if number % 2 else number + 1}}}"})
+        results[number] = reward.reward_func([query], ["Q"], [gold])["rewards"].item()
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(2, 34)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == {number: 1.0 if number % 2 else -0.5 for number in range(2, 34)}
+
+
+def test_loads_by_path_from_anywhere(tmp_path):
+    code = (
+        "import importlib.util as u\n"
+        f"s = u.spec_from_file_location('reward_func', {str(ROOT / 'train/reward.py')!r})\n"
+        "m = u.module_from_spec(s); s.loader.exec_module(m)\n"
+        'label = \'{"id": "1", "answer": "5"}\'\n'
+        "print(m.reward_func([r'Q\\boxed{5}<|end|>'], ['Q'], [label])['rewards'].item())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1.0"
+    assert importlib.util.find_spec("openrlhf") is not None
+
+
+def test_through_openrlhf_executor():
+    import asyncio
+
+    from openrlhf.utils.agent import SingleTurnAgentExecutor
+
+    executor = SingleTurnAgentExecutor(str(ROOT / "train/reward.py"))
+    prompt = CHAT.format("2 + 3?")
+    found = asyncio.run(
+        executor._fetch_rewards_via_func([prompt + r"\boxed{5}<|im_end|>"], [prompt], ['{"id": "1", "answer": "5"}'])
+    )
+    assert found[0]["rewards"].item() == 1.0

@@ -1,0 +1,216 @@
+r"""The rule-based reward of the paper (section 3.1), as OpenRLHF's `--reward.remote_url train/reward.py`.
+
+     1    the answer in the last \boxed{} is the gold one
+    -0.5  it is not, or could not be graded in time
+    -1    the response is cut off, has no answer, has five boxes or more, is garbled or runs in circles
+
+OpenRLHF 0.11.2 calls `reward_func` for one sample at a time, from several threads of several processes. A query is
+the decoded prompt and response with special tokens kept; a label is JSON `{"id", "answer"}`. OpenRLHF logs an
+exception raised here and goes on with a reward of None, which `train/samples.py: check_rewards` turns into the end of
+the run. So that the reason is not lost among the logs of another node, the first error of a run is also written, with
+its traceback, to the file that LIM_REWARD_ERROR_FILE names (optional; a trainer may poll for it).
+
+Environment: LIM_EOS_TOKEN (the text of the end token, where it is none of `END_TOKENS`), LIM_GRADER_WORKERS (2 a
+process; they start when an answer needs more than the in-process comparison), LIM_GRADER_DEADLINE (5 seconds).
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import re
+import sys
+import threading
+import traceback
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+# OpenRLHF loads this file by its path, perhaps in a process that does not have the repository on its path.
+if (root := str(Path(__file__).resolve().parents[1])) not in sys.path:
+    sys.path.insert(0, root)
+
+from eval.grader import Grader
+from eval.grader_extract import boxes, extract
+from lim.errors import InputError
+from lim.reward_log import VERDICTS
+
+CORRECT, WRONG, BAD_FORMAT = 1.0, -0.5, -1.0
+REWARDS = {"correct": CORRECT, "incorrect": WRONG, "timeout": WRONG}
+MOST_BOXES = 4
+GARBLED = 0.3
+# Letters, digits and signs of ASCII, white space, and Unicode's block of mathematical operators (the release's set).
+READABLE = re.compile(r"[\s!-~\u2200-\u22ff]+")
+LONGEST = 200_000  # characters at a response's end that are looked through for repetition
+CHUNK, TIMES = 5, 5
+END_TOKENS = (
+    *("<|endoftext|>", "<|im_end|>", "<|end|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|return|>"),
+    *("</s>", "<eos>", "<|eos|>", "[EOS]", "<end_of_turn>", "<｜end▁of▁sentence｜>", "<|endofturn|>", "<turn|>"),
+)
+LEAST_OVERLAP = 16  # characters of a prompt, cut on the left, by which it is known again in its query
+
+
+class Scored(NamedTuple):
+    """A response's reward, its verdict (one of `VERDICTS`) and the answer it is on."""
+
+    reward: float
+    verdict: str
+    answer: str | None
+
+
+def score(response: str, gold: str, finished: bool) -> Scored:
+    """Score a response without its prompt and end token; `finished`: whether it came to its end token."""
+    answer = extract(response)
+    opened = boxes(response)[1]
+    if not finished:
+        return Scored(BAD_FORMAT, "truncated", answer)
+    if opened == 0:
+        return Scored(BAD_FORMAT, "no_answer", None)
+    if answer is None or opened > MOST_BOXES or is_garbled(response) or is_repetitive(response):
+        return Scored(BAD_FORMAT, "malformed", answer)
+    equal = grader().equal_pairs([(gold, answer)])[0]
+    verdict = "timeout" if equal is None else "correct" if equal else "incorrect"
+    return Scored(REWARDS[verdict], verdict, answer)
+
+
+def is_garbled(text: str) -> bool:
+    """Whether over 30 % of the characters are outside of the readable set."""
+    return len(READABLE.sub("", text)) > GARBLED * len(text)
+
+
+def is_repetitive(text: str) -> bool:
+    """Whether a line holds a chunk of five characters or more five times in a row.
+
+    What the pattern `(.{5,}?)\\1{4,}` finds, which backtracks for minutes on 10,000 characters. A chunk of p
+    characters repeated so agrees with itself, shifted by p, for 4p characters: one of the places 4p - 4 apart is the
+    start of five agreeing characters, so about n ln n / 4 places are looked at.
+    """
+    for line in text[-LONGEST:].split("\n"):
+        for period in range(CHUNK, len(line) // TIMES + 1):
+            needed = (TIMES - 1) * period
+            for place in range(0, len(line) - period - CHUNK + 1, needed - CHUNK + 1):
+                shifted = place + period
+                if line[place : place + CHUNK] == line[shifted : shifted + CHUNK] and (
+                    _agreement(line, place, period, needed) >= needed
+                ):
+                    return True
+    return False
+
+
+def _agreement(line: str, place: int, period: int, enough: int) -> int:
+    """Length, up to `enough`, of the stretch around `place` that agrees with the line shifted by `period`."""
+    first = place
+    while first > 0 and place - first < enough and line[first - 1] == line[first - 1 + period]:
+        first -= 1
+    last = place
+    while last + period < len(line) and last - first < enough and line[last] == line[last + period]:
+        last += 1
+    return last - first
+
+
+@cache
+def _grader(process: int) -> Grader:
+    grader = Grader(int(os.environ.get("LIM_GRADER_WORKERS", "2")), float(os.environ.get("LIM_GRADER_DEADLINE", "5")))
+    atexit.register(grader.close)
+    return grader
+
+
+_starting = threading.Lock()
+
+
+def grader() -> Grader:
+    """This process's grader; its workers start when an answer first needs one."""
+    with _starting:
+        return _grader(os.getpid())
+
+
+def response_of(query: str, prompt: str) -> tuple[str, bool]:
+    """(response, whether it came to an end token) of a query, the decoded prompt and response.
+
+    The prompt stands first in the query. Where decoding changed its white space, or OpenRLHF cut a long prompt on
+    the left, it is found by what is left of it. InputError where it is not found: what follows would be guesswork.
+    """
+    start = _end_of_prompt(query, prompt)
+    if start is None:
+        raise InputError(
+            f"reward: the query does not start with its prompt ({prompt[-40:]!r} at the prompt's end, {query[:40]!r} "
+            "at the query's start); the tokenizer must decode what it encodes"
+        )
+    response, finished = query[start:].rstrip(), False
+    ends = (os.environ.get("LIM_EOS_TOKEN") or END_TOKENS[0], *END_TOKENS)
+    while end := next((token for token in ends if response.endswith(token)), None):
+        response, finished = response.removesuffix(end).rstrip(), True
+    return response.strip(), finished
+
+
+def _end_of_prompt(query: str, prompt: str) -> int | None:
+    if query.startswith(prompt):
+        return len(prompt)
+    places = [index for index, character in enumerate(query) if not character.isspace()]
+    tight_query = "".join(query[index] for index in places)
+    tight_prompt = "".join(prompt.split())
+    overlap = len(tight_prompt)
+    if not tight_query.startswith(tight_prompt):
+        overlap = _overlap(tight_prompt, tight_query)
+        if overlap < LEAST_OVERLAP:
+            return None
+    return places[overlap - 1] + 1 if overlap else 0
+
+
+def _overlap(prompt: str, query: str) -> int:
+    """Length of the longest end of `prompt` that `query` starts with (Knuth, Morris and Pratt's failure function)."""
+    pattern = query[: len(prompt)]
+    failure = [0] * len(pattern)
+    matched = 0
+    for index in range(1, len(pattern)):
+        while matched and pattern[index] != pattern[matched]:
+            matched = failure[matched - 1]
+        matched += pattern[index] == pattern[matched]
+        failure[index] = matched
+    matched = 0
+    for character in prompt:
+        while matched and (matched == len(pattern) or character != pattern[matched]):
+            matched = failure[matched - 1]
+        if matched < len(pattern):
+            matched += character == pattern[matched]
+    return matched
+
+
+def gold_of(label: str) -> str:
+    """The gold answer of a label; InputError where it is no JSON object with an answer."""
+    try:
+        gold = json.loads(label)["answer"]
+    except (TypeError, KeyError, ValueError) as error:
+        raise InputError(f'reward: label {label!r} is not JSON {{"id", "answer"}} ({error})') from error
+    if not isinstance(gold, str) or not gold.strip():
+        raise InputError(f"reward: label {label!r} has no answer to grade against")
+    return gold
+
+
+def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence[str]) -> dict[str, Any]:
+    """OpenRLHF's contract: tensors of rewards and scores (1 for correct), and the verdict's code for the log."""
+    import torch
+
+    try:
+        scored = []
+        for query, prompt, label in zip(queries, prompts, labels, strict=True):
+            response, finished = response_of(query, prompt)
+            scored.append(score(response, gold_of(label), finished))
+    except BaseException:
+        _report(traceback.format_exc())
+        raise
+    return {
+        "rewards": torch.tensor([sample.reward for sample in scored], dtype=torch.float32),
+        "scores": torch.tensor([float(sample.verdict == "correct") for sample in scored], dtype=torch.float32),
+        "extra_logs": {"verdict": torch.tensor([float(VERDICTS.index(sample.verdict)) for sample in scored])},
+    }
+
+
+def _report(text: str) -> None:
+    """Keep the first error of the run where LIM_REWARD_ERROR_FILE says."""
+    if path := os.environ.get("LIM_REWARD_ERROR_FILE"):
+        with contextlib.suppress(FileExistsError), open(path, "x", encoding="utf-8") as file:
+            file.write(text)
