@@ -30,7 +30,7 @@ from data.columns import Rows, pick, squash
 from data.fetch import fetch
 from data.sources import SETS, HubSet, ReleaseFile, Source
 from lim.errors import InputError, run_cli
-from lim.files import read_json, read_prompts, sha256_of, write_json, write_text
+from lim.files import read_prompts, sha256_of, write_json, write_text
 
 console = Console(soft_wrap=True, highlight=False)
 
@@ -94,7 +94,7 @@ def make(name: str, args: argparse.Namespace) -> tuple[Rows, dict[str, Any], lis
         origin = {"repository": sources.RELEASE, "commit": sources.RELEASE_COMMIT}
         origin |= {"path": source.origin.path, "sha256": source.origin.sha256}
         if name == "limr":
-            rows = choose(read_prompts(release_file(sources.MATH8K, args)), read_json(path), notes)
+            rows = choose(release_file(sources.MATH8K, args), path, notes)
         elif source.kind == "prompts":
             rows = read_prompts(path)
         else:
@@ -108,12 +108,15 @@ def make(name: str, args: argparse.Namespace) -> tuple[Rows, dict[str, Any], lis
     return rows, origin, notes
 
 
-def choose(prompts: Rows, scores: Rows, notes: list[str]) -> Rows:
+def choose(prompts_path: Path, scores_path: Path, notes: list[str]) -> Rows:
     """The prompts whose published score is at or above the threshold, in file order (the published LIMR set)."""
-    score_of = {row["prompt"]: row["score"] for row in scores}
-    unscored = sum(row["prompt"] not in score_of for row in prompts)
-    notes.append(f"published score ≥ {sources.LIMR_THRESHOLD}; {unscored} of {len(prompts):,} prompts have no score")
-    return [row for row in prompts if score_of.get(row["prompt"], float("-inf")) >= sources.LIMR_THRESHOLD]
+    from lim.pipeline import Settings, select
+
+    settings = Settings(strategy="lim", similarity_threshold=sources.LIMR_THRESHOLD)
+    selection = select(prompts_path, scores_path=scores_path, settings=settings)
+    unscored = sum(map(bool, selection.reasons))
+    notes.append(f"published score ≥ {sources.LIMR_THRESHOLD}; {unscored} of {len(selection.ids):,} have no score")
+    return [row for row, chosen in zip(selection.records, selection.chosen_P, strict=True) if chosen]
 
 
 def rebuild(args: argparse.Namespace, notes: list[str]) -> tuple[Rows, dict[str, Any]]:

@@ -235,7 +235,7 @@ def test_release_sets_are_fetched_and_written(small_release, tmp_path, capsys):
     assert facts["rows"] == 2 and facts["origin"]["commit"] == sources.RELEASE_COMMIT
     assert facts["sha256"] == sha((tmp_path / "prompts/limr.json").read_bytes())
     out = capsys.readouterr().out
-    assert "4 rows; 1 with an empty answer" in out and "1 of 4 prompts have no score" in out
+    assert "4 rows; 1 with an empty answer" in out and "1 of 4 have no score" in out
     assert len(small_release.seen) == 3  # each file once
 
 
