@@ -1,0 +1,135 @@
+"""Checkpoints that are whole: marked when complete, chosen for a resume only when marked, pruned, the best kept.
+
+    <run>/ckpt/_actor/global_step<N>/   DeepSpeed's state of the actor (and _critic), written by OpenRLHF
+    <run>/ckpt/global_step<N>_hf/       the weights as transformers and vLLM load them
+    <run>/ckpt/global_step<N>.json      the mark, written last: every file of the checkpoint with its size
+    <run>/best.json                     {"step", "accuracy"} of the best validation so far
+
+OpenRLHF alone takes whatever `latest` names: a crash between actor and critic leaves them at different steps, and
+it never deletes an _hf folder.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from lim.errors import InputError
+from lim.files import read_json, write_json, write_text
+
+MARK = re.compile(r"global_step(\d+)\.json")
+STEP_FOLDER = re.compile(r"(?:best_)?global_step(\d+)(?:_hf)?")
+ROLES = ("_actor", "_critic")
+
+
+def mark_complete(ckpt_dir: Path, step: int) -> None:
+    """Record that every file of this step's checkpoint is written."""
+    files = {
+        str(path.relative_to(ckpt_dir)): path.stat().st_size
+        for folder in _folders(ckpt_dir, step)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    write_json(ckpt_dir / f"global_step{step}.json", {"step": step, "files": files})
+
+
+def complete_steps(ckpt_dir: Path) -> list[int]:
+    """Steps whose mark is there, in order."""
+    if not ckpt_dir.is_dir():
+        return []
+    return sorted(int(match[1]) for path in ckpt_dir.iterdir() if (match := MARK.fullmatch(path.name)))
+
+
+def is_whole(ckpt_dir: Path, step: int) -> bool:
+    """Whether the checkpoint is marked and each of its files has the size it was marked with."""
+    try:
+        files = read_json(ckpt_dir / f"global_step{step}.json")["files"]
+    except (InputError, KeyError, TypeError):
+        return False
+    resumable = any(name.startswith("_actor/") for name in files)
+    return resumable and all(_size(ckpt_dir / name) == size for name, size in files.items())
+
+
+def prepare(ckpt_dir: Path, *, resume: bool) -> int | None:
+    """Leave only whole checkpoints and point OpenRLHF at the newest of them.
+
+    Returns its step, or None where there is none to resume from (training then starts at step 1). Without
+    `resume` nothing of an earlier run is kept.
+    """
+    steps = [step for step in complete_steps(ckpt_dir) if resume and is_whole(ckpt_dir, step)]
+    if not steps:
+        for path in list(ckpt_dir.iterdir()) if ckpt_dir.is_dir() else []:
+            if path.name in ROLES or STEP_FOLDER.fullmatch(path.name) or MARK.fullmatch(path.name):
+                _remove(path)
+        return None
+    newest = steps[-1]
+    for folder in (ckpt_dir, *(ckpt_dir / role for role in ROLES)):
+        for path in list(folder.iterdir()) if folder.is_dir() else []:
+            match = STEP_FOLDER.fullmatch(path.name) or MARK.fullmatch(path.name)
+            if match and int(match[1]) not in _kept_steps(ckpt_dir, steps):
+                _remove(path)
+    for role in ROLES:
+        if (ckpt_dir / role).is_dir():
+            write_text(ckpt_dir / role / "latest", f"global_step{newest}")
+    return newest
+
+
+def _kept_steps(ckpt_dir: Path, whole: list[int]) -> set[int]:
+    # A pruned or rotated step keeps its _hf folder (the best does) without the files to resume from.
+    return {*whole, *(step for step in complete_steps(ckpt_dir) if weights_are_whole(ckpt_dir, step))}
+
+
+def weights_are_whole(ckpt_dir: Path, step: int) -> bool:
+    """Whether the step's _hf folder is marked and every file of it has the size it was marked with."""
+    try:
+        files = read_json(ckpt_dir / f"global_step{step}.json")["files"]
+    except (InputError, KeyError, TypeError):
+        return False
+    weights = {name: size for name, size in files.items() if name.startswith(f"global_step{step}_hf/")}
+    return bool(weights) and all(_size(ckpt_dir / name) == size for name, size in weights.items())
+
+
+def prune(run_dir: Path, keep: int) -> list[int]:
+    """Remove the _hf folders of all but the newest `keep` steps and the best. Returns the steps removed."""
+    ckpt_dir = run_dir / "ckpt"
+    steps = complete_steps(ckpt_dir)
+    best = read_best(run_dir)
+    kept = {*steps[max(0, len(steps) - max(keep, 1)) :], *([best["step"]] if best else [])}
+    removed = []
+    for step in steps:
+        if step in kept:
+            continue
+        _remove(ckpt_dir / f"global_step{step}_hf")
+        if not any((ckpt_dir / role / f"global_step{step}").is_dir() for role in ROLES):
+            _remove(ckpt_dir / f"global_step{step}.json")
+        removed.append(step)
+    return removed
+
+
+def read_best(run_dir: Path) -> dict | None:
+    """Contents of best.json, or None where no validation has run."""
+    path = run_dir / "best.json"
+    return read_json(path) if path.exists() else None
+
+
+def write_best(run_dir: Path, step: int, accuracy: float) -> None:
+    """Record the best validation."""
+    write_json(run_dir / "best.json", {"step": step, "accuracy": accuracy})
+
+
+def _folders(ckpt_dir: Path, step: int) -> list[Path]:
+    name = f"global_step{step}"
+    folders = [*(ckpt_dir / role / name for role in ROLES), ckpt_dir / f"{name}_hf"]
+    return [folder for folder in folders if folder.is_dir()]
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else -1
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

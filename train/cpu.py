@@ -1,0 +1,129 @@
+"""The CPU default: what OpenRLHF, vLLM and DeepSpeed need on a machine without a GPU.
+
+`environment()` is the environment of such a run, `flags()` the OpenRLHF flags it cannot do without. The
+environment puts train/site on PYTHONPATH, and the sitecustomize there applies train/cpu_patches.py in every
+process of the run (driver, Ray workers, vLLM's own subprocesses). A run on GPUs sets none of this and imports
+no patch.
+
+Importing this module loads no torch.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+from lim.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[1]
+SITE = ROOT / "train" / "site"
+
+# What train/cpu_patches.py replaces, by distribution: file in the package → names (Class.method is a method).
+SYMBOLS = {
+    "torch": {"cuda/__init__.py": ("current_device", "set_device", "synchronize", "current_stream")},
+    "openrlhf": {
+        "models/ring_attn_utils.py": ("unpad_and_slice_tensor", "gather_and_pad_tensor"),
+        "utils/distributed_util.py": ("stateless_init_process_group",),
+        "trainer/ray/vllm_worker_wrap.py": ("WorkerWrap.update_weight",),
+    },
+    "vllm": {
+        "distributed/utils.py": ("stateless_init_torch_distributed_process_group",),
+        "model_executor/layers/utils.py": ("dispatch_cpu_unquantized_gemm",),
+    },
+}
+
+
+@cache
+def available_gpus() -> int:
+    """Number of CUDA devices this machine offers, as nvidia-smi lists them; CUDA_VISIBLE_DEVICES narrows it."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return 0
+    try:
+        listed = subprocess.run([command, "-L"], capture_output=True, text=True, timeout=30, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return 0
+    found = sum(line.startswith("GPU ") for line in listed.splitlines())
+    return found if visible is None else min(found, len([name for name in visible.split(",") if name.strip()]))
+
+
+def environment(gpus: int = 4, threads: int | None = None) -> dict[str, str]:
+    """Variables to add to a run's environment on a machine without a GPU.
+
+    `gpus` is the number of logical GPUs Ray hands out, so that the same placement code runs; `threads` the
+    OpenMP threads of each process. Raises InputError when the installed OpenRLHF, vLLM or torch lacks a symbol
+    that train/cpu_patches.py answers, so that an upgrade tells at the start.
+    """
+    check_symbols()
+    cores = len(os.sched_getaffinity(0))
+    prefix = Path(sys.prefix)
+    paths = [str(SITE), str(ROOT), os.environ.get("PYTHONPATH", "")]
+    return {
+        "LIM_CPU": "1",
+        "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+        # DeepSpeed's CPU Adam is compiled by scripts/setup.sh; it looks for ninja on PATH before it loads it.
+        "PATH": os.pathsep.join([str(prefix / "bin"), os.environ.get("PATH", os.defpath)]),
+        "TORCH_EXTENSIONS_DIR": str(prefix / "torch_extensions"),
+        "DS_ACCELERATOR": "cpu",
+        # Four processes take turns on the cores, so that each may use them all; nobody is pinned.
+        "OMP_NUM_THREADS": str(threads or cores),
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "RAY_OVERRIDE_RESOURCES": json.dumps({"CPU": gpus + 2, "GPU": gpus}),
+    }
+
+
+def flags() -> dict[str, str | bool]:
+    """OpenRLHF flags (without the dashes) that every CPU run needs; True is a switch."""
+    return {
+        "vllm.sync_backend": "gloo",
+        "vllm.enforce_eager": True,
+        "ds.attn_implementation": "sdpa",
+    }
+
+
+def check_symbols() -> None:
+    """Raise InputError for the first symbol of `SYMBOLS` that the installed packages do not define."""
+    for package, files in SYMBOLS.items():
+        spec = importlib.util.find_spec(package)
+        if spec is None or spec.origin is None:
+            raise InputError(f"{package} is not installed in {sys.prefix}; run: bash scripts/setup.sh")
+        folder = Path(spec.origin).parent
+        for file, names in files.items():
+            defined = _definitions(folder / file)
+            for name in names:
+                if name not in defined:
+                    version = _version(package)
+                    raise InputError(
+                        f"{folder / file}: {package} {version} has no '{name}', which train/cpu_patches.py replaces "
+                        "where there is no GPU; install the pinned version (bash scripts/setup.sh) or mend the patch"
+                    )
+
+
+def _version(package: str) -> str:
+    names = importlib.metadata.packages_distributions().get(package, [])
+    return importlib.metadata.version(names[0]) if names else "(unknown version)"
+
+
+def _definitions(path: Path) -> set[str]:
+    """Names of the functions and methods that a source file defines; empty where there is no such file."""
+    if not path.is_file():
+        return set()
+    names = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.ClassDef):
+            names.update(f"{node.name}.{item.name}" for item in node.body if isinstance(item, ast.FunctionDef))
+    return names

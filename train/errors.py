@@ -1,0 +1,76 @@
+"""The first real error of a run, in one line: out of Ray's nested exceptions, or out of the processes' output."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+# Exceptions that say that another process died, not why.
+MESSENGERS = (
+    "RayTaskError",
+    "RayActorError",
+    "ActorDiedError",
+    "ActorUnavailableError",
+    "WorkerCrashedError",
+    "OwnerDiedError",
+    "ObjectLostError",
+    "EngineDeadError",
+)
+# Ray's "(Name pid=1, ip=…)" and vLLM's "(EngineCore pid=2) ERROR 01-02 03:04:05 [file.py:6]" in front of a line.
+PREFIX = re.compile(
+    r"^(?:\x1b\[[\d;]*m|\((?:[\w.:]+ )?pid=[^)]*\)|(?:ERROR|INFO|WARNING) [\d-]+ [\d:]+ (?:\[[^]]*\]|\S+\])|\s)+"
+)
+EXCEPTION = re.compile(r"^(?:[a-z_][\w.]*\.)?([A-Z]\w*(?:Error|Exception|Interrupt|Exit))(?:: (.+))?$")
+REWARD = re.compile(r"Failed to fetch reward from remote RM: (.+)$")
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
+
+
+def describe(error: BaseException) -> str:
+    """An exception as one line: its innermost cause, without Ray's stacks."""
+    seen: set[int] = set()
+    while id(error) not in seen:
+        seen.add(id(error))
+        inner = getattr(error, "cause", None)
+        if not isinstance(inner, BaseException):
+            break
+        error = inner
+    name = type(error).__name__
+    lines = [COLOUR.sub("", line).strip() for line in str(error).splitlines()]
+    if name.startswith("RayTaskError") or len(lines) > 3:
+        lines = [line for line in lines if EXCEPTION.match(line)][-1:] or lines
+    text = next((line for line in lines if line), "")
+    if EXCEPTION.match(text) or name == "InputError":
+        return text.removeprefix("lim.errors.").removeprefix("InputError: ")
+    return f"{name}: {text}" if text else name
+
+
+def is_messenger(text: str) -> bool:
+    """Whether an error's line only says that some other process failed."""
+    return any(name in text.split(":")[0] for name in MESSENGERS)
+
+
+def first_in(lines: Iterable[str]) -> str | None:
+    """The first exception in a run's output that is no messenger; a reward function's comes before all."""
+    first = None
+    for line in lines:
+        text = COLOUR.sub("", line).rstrip()
+        reward = REWARD.search(text)
+        if reward:
+            return f"the reward function failed: {reward[1]}"
+        if first is None:
+            match = EXCEPTION.match(PREFIX.sub("", text))
+            if match and not is_messenger(match[1]):
+                first = PREFIX.sub("", text)
+    return first
+
+
+def first_real(told: str | None, log: Path, start: int, code: int) -> str:
+    """The line to show for a failed run: what the run told, unless its output from byte `start` knows the reason."""
+    with open(log, "rb") as file:
+        file.seek(start)
+        found = first_in(line.decode("utf-8", "replace") for line in file)
+    if found and (told is None or is_messenger(told) or found.startswith("the reward function failed")):
+        return found
+    died = f"the run was killed by signal {-code}" if code < 0 else f"the run ended with exit code {code}"
+    return told or f"{died} and said no reason"

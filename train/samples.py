@@ -1,0 +1,160 @@
+"""From OpenRLHF's rollout samples to the reward log: which are optimised, which row each becomes, in which order.
+
+Nothing here imports torch, Ray or OpenRLHF; a sample is any object with OpenRLHF's `Experience` fields of one sample.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from lim import reward_log
+from lim.errors import InputError
+
+
+class EpochOrder:
+    """The prompts, one at a time, in an order drawn from (seed, epoch); each `iter` goes through one epoch.
+
+    Stands in for OpenRLHF's dataloader, whose shuffle is unseeded, and whose state after the last batch of an epoch
+    would repeat that epoch on resume.
+    """
+
+    def __init__(self, dataset: Any, seed: int) -> None:
+        self.dataset = dataset
+        self.seed = seed
+        self.epoch = 0
+        self.position = 0
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __iter__(self) -> Iterator[Any]:
+        order = list(range(len(self.dataset)))
+        random.Random(f"{self.seed}/{self.epoch}").shuffle(order)
+        while self.position < len(order):
+            index = order[self.position]
+            self.position += 1
+            yield self.dataset.collate_fn([self.dataset[index]])
+        self.epoch += 1
+        self.position = 0
+
+    def state_dict(self) -> dict[str, int]:
+        """Where the next step starts: 0-based epoch and position; a finished epoch counts as the next one's start."""
+        if self.position == len(self.dataset):
+            return {"epoch": self.epoch + 1, "position": 0}
+        return {"epoch": self.epoch, "position": self.position}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self.epoch, self.position = state["epoch"], state["position"]
+
+
+def whole_batches(samples: Sequence[Any], multiple: int, group: int, seed: str) -> list[Any]:
+    """As many samples as make a multiple of `multiple`, in whole groups of `group` (a prompt's samples).
+
+    A partial train batch makes no optimiser step and leaves DeepSpeed's accumulation counter out of phase. Which
+    prompts are left out is drawn from `seed`: samples come in the order they finished, so cutting the tail would
+    leave out the long responses.
+    """
+    step = math.lcm(multiple, group)
+    count = len(samples) // step * step
+    if count == len(samples):
+        return list(samples)
+    prompts = len(samples) // group
+    chosen = sorted(random.Random(seed).sample(range(prompts), count // group))
+    return [sample for prompt in chosen for sample in samples[prompt * group : (prompt + 1) * group]]
+
+
+def check_rewards(samples: Sequence[Any]) -> None:
+    """Raise InputError where the reward function gave a sample no reward (OpenRLHF swallows its exceptions)."""
+    missing = [sample for sample in samples if sample.rewards is None]
+    if missing:
+        raise InputError(
+            f"the reward function failed on {len(missing)} of {len(samples)} samples, the first of prompt "
+            f"{json.loads(missing[0].labels[0])['id']}"
+        )
+
+
+def verdict_of(sample: Any) -> str | None:
+    """The sample's verdict, or None; one that was cut off before it gave an answer is `truncated`."""
+    if "verdict" not in sample.info:
+        return None
+    verdict = reward_log.VERDICTS[int(sample.info["verdict"][0])]
+    if verdict in ("no_answer", "malformed") and bool(sample.truncated[0]):
+        return "truncated"
+    return verdict
+
+
+def columns(
+    samples: Sequence[Any],
+    *,
+    epoch: int,
+    step: int,
+    decode: Callable[[list[list[int]]], list[str]],
+    extract: Callable[[str], str | None],
+    with_responses: bool,
+) -> dict[str, list[Any]]:
+    """Columns of the reward log for one step's samples."""
+    ids = [str(json.loads(sample.labels[0])["id"]) for sample in samples]
+    seen: Counter[str] = Counter()
+    numbers = []
+    for name in ids:
+        numbers.append(seen[name])
+        seen[name] += 1
+    # The action mask starts at the second token: it marks the tokens that were predicted.
+    responses = decode([sample.sequences[0][1:][sample.action_mask[0].bool()].tolist() for sample in samples])
+    result: dict[str, list[Any]] = {
+        "prompt_id": ids,
+        "epoch": [epoch] * len(ids),
+        "step": [step] * len(ids),
+        "sample": numbers,
+        "reward": [float(sample.rewards[0]) for sample in samples],
+        "verdict": [verdict_of(sample) for sample in samples],
+        "answer": [extract(response) for response in responses],
+        "response_tokens": [int(sample.response_length[0]) for sample in samples],
+    }
+    if with_responses:
+        result["response"] = responses
+    return result
+
+
+def summary(samples: Sequence[Any]) -> dict[str, float]:
+    """What a step's progress line shows: mean reward and length, and the share of each verdict."""
+    count = len(samples)
+    shares: dict[str, float] = defaultdict(float)
+    for sample in samples:
+        shares[verdict_of(sample) or ""] += 1 / count
+    shares.pop("", None)
+    return {
+        "reward": sum(float(sample.rewards[0]) for sample in samples) / count,
+        "response_tokens": sum(int(sample.response_length[0]) for sample in samples) / count,
+        **{f"verdict/{name}": shares[name] for name in reward_log.VERDICTS if name in shares or name == "correct"},
+    }
+
+
+class StepWriter:
+    """Writes the reward log in one background thread, so that no step waits for it.
+
+    What goes wrong there is raised by the next `submit` or `wait`.
+    """
+
+    def __init__(self, run_dir: Path) -> None:
+        self.run_dir = run_dir
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reward-log")
+        self._pending: Future[Any] | None = None
+
+    def submit(self, step: int, make: Callable[[], dict[str, list[Any]]]) -> None:
+        """Write `make()` as this step's samples."""
+        self.wait()
+        self._pending = self._pool.submit(lambda: reward_log.write_step(self.run_dir, step, make()))
+
+    def wait(self) -> None:
+        """Return when everything submitted is on disk."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.result()
