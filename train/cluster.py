@@ -1,13 +1,25 @@
-"""The GPUs there are, against the GPUs a recipe wants."""
+"""The GPUs there are, against the GPUs a recipe wants; and the joining of several machines.
+
+    python -m train.cluster wait --address HEAD_IP:6379 --nodes 2     until that many machines have joined
+    python -m train.cluster environment                               what a machine's Ray needs, for a shell
+
+scripts/ray_cluster.sh is the way to call these.
+"""
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
+import shlex
+import socket
+import sys
+import time
+from collections.abc import Sequence
 
-from lim.errors import InputError
+from lim.errors import InputError, run_cli
 from train import plan, recipe
-from train.recipe import CONFIGS, Recipe
+from train.recipe import CONFIGS, ROOT, Recipe
 
 
 def check_gpus(chosen: Recipe, wanted: int) -> None:
@@ -56,3 +68,69 @@ def cluster_gpus(address: str) -> float:
         return ray.cluster_resources().get("GPU", 0)
     finally:
         ray.shutdown()
+
+
+def wait_for_nodes(address: str, nodes: int, seconds: float) -> None:
+    """Return once the cluster at `address` answers and has `nodes` living machines. InputError after `seconds`."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise InputError(f"{address}: not HOST:PORT, such as 10.0.0.1:6379")
+    end = time.monotonic() + seconds
+    while not _listens(host, int(port)):
+        if time.monotonic() > end:
+            raise InputError(
+                f"{address}: nothing listens there after {seconds:g} s; is the head running? (head first)"
+            )
+        time.sleep(0.5)
+
+    import ray
+
+    ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+    try:
+        while (joined := sum(node["Alive"] for node in ray.nodes())) < nodes:
+            if time.monotonic() > end:
+                raise InputError(f"{address}: {joined} of {nodes} machines have joined after {seconds:g} s")
+            time.sleep(0.5)
+    finally:
+        ray.shutdown()
+
+
+def _listens(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+def node_environment() -> dict[str, str]:
+    """What Ray on this machine must be started with, and LIM_NODE_GPUS, the GPUs it may hand out."""
+    from train import cpu
+
+    gpus = cpu.available_gpus()
+    if gpus:
+        paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+        return {"PYTHONPATH": os.pathsep.join(path for path in paths if path), "LIM_NODE_GPUS": str(gpus)}
+    variables = cpu.environment()
+    del variables["RAY_OVERRIDE_RESOURCES"]  # on a cluster each machine states its own
+    return variables | {"LIM_NODE_GPUS": "4"}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m train.cluster", description=(__doc__ or "").split("\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    waiting = commands.add_parser("wait", help="until the machines have joined")
+    waiting.add_argument("--address", required=True, help="HOST:PORT of the head")
+    waiting.add_argument("--nodes", type=int, required=True, help="machines in all, the head included")
+    waiting.add_argument("--seconds", type=float, default=300)
+    commands.add_parser("environment", help="export lines for a shell")
+    arguments = parser.parse_args(argv)
+    if arguments.command == "wait":
+        wait_for_nodes(arguments.address, arguments.nodes, arguments.seconds)
+    else:
+        for name, value in node_environment().items():
+            sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_cli(main))

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# A Ray cluster over several machines, for the train_*.sh scripts. On one machine nothing of this is needed.
+#
+#   bash scripts/ray_cluster.sh head                    on the first machine; stays in the foreground
+#   bash scripts/ray_cluster.sh worker HEAD_IP:6379     on each other machine; waits for the head, then stays
+#   RAY_ADDRESS=HEAD_IP:6379 bash scripts/ray_cluster.sh wait 4      until 4 machines have joined
+#   RAY_ADDRESS=HEAD_IP:6379 bash scripts/train_math.8k.sh +qwen2.5-math-72b
+#
+# Ctrl-C (or ending the process) takes the machine out of the cluster. All machines need this folder, .venv
+# included, and the models at the same path (a shared file system).
+#
+# Knobs: PORT (6379), GPUS (of this machine; default: those found, and 4 logical ones where there are none),
+# NODE_IP (the address the others reach this machine at; default: Ray's guess), WAIT (seconds to wait for the
+# others; 300), PYTHON (.venv/bin/python)
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+PYTHON=${PYTHON:-.venv/bin/python}
+PORT=${PORT:-6379}
+WAIT=${WAIT:-300}
+usage() { sed -n '2,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
+
+# Workers import the reward and the trainer from here; without a GPU they need train/cpu.py's environment too.
+node_options=(--block --disable-usage-stats)
+[ -z "${NODE_IP:-}" ] || node_options+=(--node-ip-address "$NODE_IP")
+prepare_node() {
+    local exports
+    exports=$("$PYTHON" -m train.cluster environment)
+    eval "$exports"
+    node_options+=(--num-gpus "${GPUS:-$LIM_NODE_GPUS}")
+}
+
+case ${1:-} in
+    head)
+        [ $# = 1 ] || usage
+        prepare_node
+        exec "$PYTHON" -m ray.scripts.scripts start --head --port "$PORT" --include-dashboard false "${node_options[@]}"
+        ;;
+    worker)
+        [ $# = 2 ] || usage
+        prepare_node
+        "$PYTHON" -m train.cluster wait --address "$2" --nodes 1 --seconds "$WAIT"
+        exec "$PYTHON" -m ray.scripts.scripts start --address "$2" "${node_options[@]}"
+        ;;
+    wait)
+        [ $# = 2 ] || usage
+        exec "$PYTHON" -m train.cluster wait --address "${RAY_ADDRESS:?set RAY_ADDRESS=HEAD_IP:$PORT}" --nodes "$2" --seconds "$WAIT"
+        ;;
+    *) usage ;;
+esac

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+#SBATCH --job-name=lim-train
+#SBATCH --nodes=2
+#SBATCH --ntasks-per-node=1
+#SBATCH --gpus-per-node=8
+#SBATCH --exclusive
+#SBATCH --output=slurm-%j.log
+# A training run on several machines under Slurm: a Ray cluster for the length of the job, and the run on it.
+#
+#   sbatch scripts/slurm_train.sh scripts/train_math.8k.sh                               the paper's 16 GPUs
+#   sbatch --nodes=4 scripts/slurm_train.sh scripts/train_limr.sh +qwen2.5-math-72b
+#
+# Submit from the repository's folder. Knobs: PORT (6379), WAIT (seconds for all machines to join; 300),
+# GPUS (a machine's; default: those found)
+set -euo pipefail
+cd "${SLURM_SUBMIT_DIR:-$(dirname "${BASH_SOURCE[0]}")/..}"
+
+[ $# -ge 1 ] || { echo "usage: sbatch scripts/slurm_train.sh scripts/train_*.sh [+overlay …] [key=value …]" >&2; exit 2; }
+PORT=${PORT:-6379}
+export PORT WAIT=${WAIT:-300}
+
+nodes=$(scontrol show hostnames "$SLURM_JOB_NODELIST")
+head=${nodes%%$'\n'*}
+addresses=$(srun --overlap --nodes=1 --ntasks=1 --nodelist="$head" hostname --ip-address)
+export RAY_ADDRESS="${addresses%% *}:$PORT"
+
+trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT
+NODE_IP="${addresses%% *}" srun --overlap --nodes=1 --ntasks=1 --nodelist="$head" bash scripts/ray_cluster.sh head &
+for node in $nodes; do
+    [ "$node" = "$head" ] ||
+        srun --overlap --nodes=1 --ntasks=1 --nodelist="$node" bash scripts/ray_cluster.sh worker "$RAY_ADDRESS" &
+done
+bash scripts/ray_cluster.sh wait "$SLURM_JOB_NUM_NODES"
+srun --overlap --nodes=1 --ntasks=1 --nodelist="$head" bash "$@"
