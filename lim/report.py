@@ -1,0 +1,191 @@
+"""Figures of a selection as PNG: scores, trajectories, trajectories against the average, make-up of the choice."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from lim.files import atomic_path
+from lim.selection import Selection
+
+BLUE, ORANGE, GREY, GREEN = "#2f6db3", "#d9772b", "#b8bcc2", "#3a8f5c"
+SHOWN_TRAJECTORIES = 20
+QUANTILES = (0.98, 0.75, 0.25, 0.02)
+GROUPS = ("level", "subject", "type", "source")
+MOST_GROUPS = 25
+SCORE_NAMES = {
+    "lim": "LIM score",
+    "linear": "LINEAR score (R²)",
+    "variance": "standard deviation over epochs",
+    "uncertainty": "p(1 − p)",
+    "diversity": "distance to the prompts chosen before",
+    "difficulty": "mean pass rate",
+    "random": "mean pass rate",
+}
+
+
+def write_report(selection: Selection, folder: str | Path) -> list[Path]:
+    """Write the figures the selection has data for; same selection, same bytes. Returns their paths."""
+    written = []
+    figures = {
+        "scores": score_histogram(selection),
+        "trajectories": sample_trajectories(selection),
+        "trajectories_by_score": trajectories_by_score(selection),
+        **{f"chosen_by_{key}": chosen_share(selection, key) for key in GROUPS},
+    }
+    for name, figure in figures.items():
+        if figure is not None:
+            written.append(save_figure(figure, Path(folder) / f"{name}.png"))
+    return written
+
+
+def new_figure(width: float = 6.4, height: float = 3.8, rows: int = 1, columns: int = 1) -> tuple[Figure, Any]:
+    """A figure and its axes (an array where there are several), without pyplot's global state."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns)
+    for axis in np.ravel(axes):
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.tick_params(labelsize=8)
+    return figure, axes
+
+
+def save_figure(figure: Figure, path: Path) -> Path:
+    """Write a PNG atomically, without a date or version in it."""
+    with atomic_path(path) as partial:
+        figure.savefig(partial, format="png", dpi=110, metadata={"Software": None})
+    return path
+
+
+def score_histogram(selection: Selection) -> Figure | None:
+    """Histogram of the scores, chosen and not, with the threshold. The lowest percent is in the first bin."""
+    scored_P = ~np.isnan(selection.scores_P)
+    if not scored_P.any():
+        return None
+    figure, axis = new_figure()
+    threshold = selection.settings.get("similarity_threshold")
+    scores = selection.scores_P[scored_P]
+    low, high = np.quantile(scores, 0.01), scores.max()
+    width = (high - low) / 50 or 1.0
+    anchor = low if threshold is None else threshold  # an edge on the threshold keeps the colours apart
+    first = np.floor((low - anchor) / width)
+    edges = anchor + width * np.arange(first, np.floor((high - anchor) / width) + 2)
+    clipped_P = np.clip(selection.scores_P, low, high)
+    groups = (("chosen", BLUE, selection.chosen_P & scored_P), ("not chosen", GREY, ~selection.chosen_P & scored_P))
+    axis.hist(
+        [clipped_P[mask_P] for _, _, mask_P in groups],
+        edges.tolist(),
+        stacked=True,
+        color=[color for _, color, _ in groups],
+        label=[f"{name}: {int(mask_P.sum()):,}" for name, _, mask_P in groups],
+    )
+    if threshold is not None:
+        axis.axvline(threshold, color=ORANGE, linewidth=1.5, label=f"threshold {threshold:g}")
+    strategy = selection.settings["strategy"]
+    axis.set_xlabel(SCORE_NAMES.get(strategy, strategy), fontsize=9)
+    axis.set_ylabel("prompts", fontsize=9)
+    below = int((scores < low).sum())
+    missing = int((~scored_P).sum())
+    title = f"{len(scores):,} prompts scored" + (f", {missing:,} without a score" if missing else "")
+    axis.set_title(title + (f"; {below} below {low:.2f} in the first bin" if below else ""), fontsize=9, loc="left")
+    axis.legend(frameon=False, fontsize=8, loc="upper left")
+    return figure
+
+
+def sample_trajectories(selection: Selection) -> Figure | None:
+    """Reward trajectories of prompts spread evenly over the file (the paper's Figure 2a), with the average."""
+    if selection.matrix is None:
+        return None
+    matrix = selection.matrix
+    seen = np.flatnonzero((matrix.counts_P_K > 0).any(axis=1))
+    rows = seen[np.unique(np.linspace(0, len(seen) - 1, SHOWN_TRAJECTORIES).astype(int))]
+    figure, axis = new_figure()
+    epochs_K = np.arange(1, matrix.epochs + 1)
+    for row in rows:
+        color = BLUE if selection.chosen_P[row] else GREY
+        axis.plot(epochs_K, matrix.rewards_P_K[row], color=color, linewidth=0.9, alpha=0.75, marker=".", markersize=3)
+    _average(axis, selection)
+    axis.plot([], [], color=BLUE, label="chosen")
+    axis.plot([], [], color=GREY, label="not chosen")
+    axis.set_title(f"{len(rows)} prompts spread over the file", fontsize=9, loc="left")
+    _epoch_axis(axis, matrix.epochs, selection.settings["metric"])
+    axis.legend(frameon=False, fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.16))
+    return figure
+
+
+def trajectories_by_score(selection: Selection) -> Figure | None:
+    """Four trajectories at high to low score quantiles against the average curve (the paper's Figure 2b)."""
+    matrix = selection.matrix
+    usable = np.flatnonzero(~np.isnan(selection.scores_P))
+    if matrix is None or not len(usable):
+        return None
+    order = usable[np.argsort(selection.scores_P[usable], kind="stable")]
+    rows = [int(order[round(share * (len(order) - 1))]) for share in QUANTILES]
+    figure, axes = new_figure(9.6, 2.7, 1, len(rows))
+    epochs_K = np.arange(1, matrix.epochs + 1)
+    for axis, row, share in zip(np.ravel(axes), rows, QUANTILES, strict=True):
+        color = BLUE if selection.chosen_P[row] else GREY
+        axis.plot(epochs_K, matrix.rewards_P_K[row], color=color, linewidth=1.2, marker=".", markersize=4)
+        _average(axis, selection)
+        label = "chosen" if selection.chosen_P[row] else "not chosen"
+        axis.set_title(f"{share:.0%} quantile: {selection.scores_P[row]:.2f}\n{label}", fontsize=8.5, loc="left")
+        _epoch_axis(axis, matrix.epochs, selection.settings["metric"])
+    axes = np.ravel(axes)
+    low = min(axis.get_ylim()[0] for axis in axes)
+    high = max(axis.get_ylim()[1] for axis in axes)
+    for at, axis in enumerate(axes):
+        axis.set_ylim(low, high)
+        if at:
+            axis.set_ylabel("")
+    axes[0].legend(frameon=False, fontsize=8)
+    return figure
+
+
+def chosen_share(selection: Selection, key: str) -> Figure | None:
+    """Share chosen by the values of a record's key, with counts; None where fewer than two values occur."""
+    values = [str(record[key]) if record.get(key) is not None else None for record in selection.records]
+    names = sorted({value for value in values if value is not None}, key=_natural)
+    if not 2 <= len(names) <= MOST_GROUPS:
+        return None
+    at = {name: number for number, name in enumerate(names)}
+    groups_P = np.array([-1 if value is None else at[value] for value in values])
+    total_G = np.bincount(groups_P[groups_P >= 0], minlength=len(names))
+    chosen_G = np.bincount(groups_P[selection.chosen_P & (groups_P >= 0)], minlength=len(names))
+    share_G = chosen_G / total_G
+    figure, axis = new_figure(6.4, 0.9 + 0.34 * len(names))
+    places_G = np.arange(len(names))[::-1]
+    axis.barh(places_G, share_G, color=BLUE, height=0.7)
+    for place, share, chosen, total in zip(places_G, share_G, chosen_G, total_G, strict=True):
+        axis.text(share, place, f" {chosen:,} of {total:,}", va="center", fontsize=8)
+    axis.axvline(selection.chosen_P.mean(), color=ORANGE, linewidth=1.2, label="all prompts")
+    axis.set_yticks(places_G, names, fontsize=8)
+    axis.set_xlim(0, max(share_G.max(), selection.chosen_P.mean()) * 1.25 + 1e-6)
+    axis.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axis.set_title(f"share chosen by {key}", fontsize=9, loc="left")
+    axis.legend(frameon=False, fontsize=8, loc="lower right")
+    return figure
+
+
+def _natural(value: str) -> tuple[int, float, str]:
+    digits = re.search(r"\d+", value)
+    return (0, float(digits[0]), value) if digits else (1, 0.0, value)
+
+
+def _average(axis: Axes, selection: Selection) -> None:
+    if selection.average_K is not None:
+        epochs_K = np.arange(1, len(selection.average_K) + 1)
+        axis.plot(epochs_K, selection.average_K, color=ORANGE, linewidth=2, label="average")
+
+
+def _epoch_axis(axis: Axes, epochs: int, metric: str) -> None:
+    axis.set_xlabel("epoch", fontsize=9)
+    axis.set_ylabel("mean reward" if metric == "reward" else "pass rate", fontsize=9)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.set_xlim(0.5, epochs + 0.5)

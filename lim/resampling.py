@@ -1,0 +1,236 @@
+"""Sweeps that ask how far a selection would have been another: fewer epochs, fewer samples, other samples.
+
+Everything is compared with the choice from the whole log (the reference). Suffixes: _P prompts, _K epochs,
+_S samples, _B bootstrap replicates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from lim.errors import InputError
+from lim.pipeline import NEEDS_EPOCHS, Settings, score_matrix
+from lim.scores import uncertainty_scores
+from lim.selection import Floats, Mask, choose_above, choose_top
+from lim.trajectories import RewardMatrix
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The choice from the whole log, which the others are compared with."""
+
+    matrix: RewardMatrix
+    settings: Settings
+    scores_P: Floats
+    chosen_P: Mask
+
+    @classmethod
+    def of(cls, matrix: RewardMatrix, settings: Settings) -> Reference:
+        """Score and choose with `settings`. InputError for a strategy that does not compare epochs."""
+        settings = settings.resolved()
+        if settings.strategy not in NEEDS_EPOCHS:
+            raise InputError(
+                f"stability is about {', '.join(NEEDS_EPOCHS)}; not about --strategy {settings.strategy}"
+            )
+        scores_P = score_matrix(matrix, settings)[0]
+        chosen_P = _choose(scores_P, settings, settings.top_k)
+        if not chosen_P.any():
+            raise InputError("the whole log chooses no prompt: there is nothing to compare with; lower the threshold")
+        return cls(matrix, settings, scores_P, chosen_P)
+
+    def agreement(self, scores_P: Floats) -> dict[str, Any]:
+        """How the choice from other scores agrees: by the same threshold, and by rank at the reference's size."""
+        count = int(self.chosen_P.sum())
+        both_P = ~np.isnan(scores_P) & ~np.isnan(self.scores_P)
+        row: dict[str, Any] = {"scored": int((~np.isnan(scores_P)).sum())}
+        if self.settings.similarity_threshold is not None:
+            chosen_P = choose_above(scores_P, self.settings.similarity_threshold)
+            row["chosen_by_threshold"] = int(chosen_P.sum())
+            row["jaccard_by_threshold"] = jaccard(chosen_P, self.chosen_P)
+        row["jaccard_by_rank"] = jaccard(choose_top(scores_P, min(count, row["scored"])), self.chosen_P)
+        row["spearman"] = spearman(scores_P[both_P], self.scores_P[both_P])
+        return row
+
+
+def _choose(scores_P: Floats, settings: Settings, top_k: int | None) -> Mask:
+    if top_k is not None:
+        return choose_top(scores_P, top_k)
+    assert settings.similarity_threshold is not None
+    return choose_above(scores_P, settings.similarity_threshold)
+
+
+def jaccard(one_P: Mask, two_P: Mask) -> float:
+    """|A ∩ B| / |A ∪ B|; 1 for two empty sets."""
+    union = int((one_P | two_P).sum())
+    return int((one_P & two_P).sum()) / union if union else 1.0
+
+
+def jaccard_by_chance(count: int, total: int) -> float:
+    """Jaccard of two independent draws of `count` from `total`, at their expected overlap."""
+    overlap = count * count / total
+    return overlap / (2 * count - overlap)
+
+
+def spearman(one: Floats, two: Floats) -> float | None:
+    """Rank correlation; None where it is not defined (fewer than two prompts, or all scores equal)."""
+    if len(one) < 2 or np.ptp(one) == 0 or np.ptp(two) == 0:
+        return None
+    return float(np.corrcoef(rankdata(one), rankdata(two))[0, 1])
+
+
+def threshold_sweep(reference: Reference, thresholds: Sequence[float] | None = None) -> list[dict[str, Any]]:
+    """Chosen count against θ; by default from −1 (or the lowest score above it) to 1 in steps of 0.05."""
+    scores_P = reference.scores_P
+    if thresholds is None:
+        low = max(-1.0, np.floor(np.nanmin(scores_P) * 20) / 20)
+        thresholds = [round(float(low + 0.05 * step), 2) for step in range(round((1 - low) / 0.05) + 1)]
+    rows = []
+    for threshold in thresholds:
+        count = int(choose_above(scores_P, threshold).sum())
+        rows.append({"threshold": threshold, "chosen": count, "share": count / len(scores_P)})
+    return rows
+
+
+def epoch_sweep(reference: Reference, epochs: Sequence[int] | None = None) -> list[dict[str, Any]]:
+    """The choice from the first k epochs against the whole log's, for k = 2 … K.
+
+    Beside it the cheapest rule there is, the pass rates' p(1 − p) over the first k epochs (from k = 1, which
+    is the base model's before training has moved far), at the same number of prompts.
+    """
+    matrix, settings = reference.matrix, reference.settings
+    count = int(reference.chosen_P.sum())
+    rows = []
+    for k in epochs or range(1, matrix.epochs + 1):
+        part = matrix.first_epochs(k)
+        row: dict[str, Any] = {"epochs": k}
+        if k >= 2:
+            row |= reference.agreement(score_matrix(part, replace(settings, max_epochs=k))[0])
+        uncertain_P = uncertainty_scores(part.pass_rates_P_K)
+        known = int((~np.isnan(uncertain_P)).sum())
+        row["jaccard_of_uncertainty"] = jaccard(choose_top(uncertain_P, min(count, known)), reference.chosen_P)
+        rows.append(row)
+    return rows
+
+
+def _values_P_K_S(reference: Reference) -> NDArray[np.float32]:
+    """Every sample's value under the metric; InputError where a resampling would mean nothing."""
+    matrix = reference.matrix
+    if matrix.samples_P_K_S is None:
+        raise InputError("the matrix was read without its samples (ReadOptions(keep_samples=True))")
+    if matrix.samples_P_K_S.shape[2] < 2:
+        raise InputError("the log has one sample a prompt and epoch: there is nothing to resample")
+    values_P_K_S = matrix.samples_P_K_S
+    if reference.settings.metric == "accuracy":
+        top = np.nanmax(values_P_K_S)
+        values_P_K_S = np.where(np.isnan(values_P_K_S), np.nan, values_P_K_S == top).astype(np.float32)
+        if not np.allclose(_mean(values_P_K_S), matrix.pass_rates_P_K, equal_nan=True):
+            raise InputError(
+                "the log's verdicts are not its largest reward: resampling works on --metric reward here"
+            )
+    return values_P_K_S
+
+
+def _mean(values_P_K_S: NDArray[np.float32]) -> Floats:
+    seen_P_K_S = ~np.isnan(values_P_K_S)
+    with np.errstate(invalid="ignore"):
+        return np.where(seen_P_K_S, values_P_K_S, 0).sum(axis=2, dtype=np.float64) / seen_P_K_S.sum(axis=2)
+
+
+def _scores(reference: Reference, rewards_P_K: Floats) -> Floats:
+    matrix = reference.matrix
+    other = RewardMatrix(matrix.ids, rewards_P_K, rewards_P_K, matrix.counts_P_K)
+    return score_matrix(other, reference.settings)[0]
+
+
+def sample_sweep(
+    reference: Reference, samples: Sequence[int] | None = None, *, repeats: int = 10, seed: int = 0
+) -> list[dict[str, Any]]:
+    """The choice from m samples a prompt and epoch, drawn from those there are, against the choice from all.
+
+    Figures are means over `repeats` draws, with their standard deviation in `…_sd`.
+    """
+    values_P_K_S = _values_P_K_S(reference)
+    most = values_P_K_S.shape[2]
+    rng = np.random.default_rng(seed)
+    rows = []
+    for m in samples or [m for m in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32) if m < most] + [most]:
+        drawn = []
+        for _ in range(repeats if m < most else 1):
+            keys = rng.random(values_P_K_S.shape, dtype=np.float32)
+            keys[np.isnan(values_P_K_S)] = 2.0  # cells that hold fewer samples keep what they have
+            picked = np.argsort(keys, axis=2)[:, :, :m]
+            scores_P = _scores(reference, _mean(np.take_along_axis(values_P_K_S, picked, axis=2)))
+            drawn.append({**reference.agreement(scores_P), "median_score": float(np.nanmedian(scores_P))})
+        row: dict[str, Any] = {"samples": m, "repeats": len(drawn)}
+        for key in drawn[0]:
+            numbers = [one[key] for one in drawn if one[key] is not None]
+            row[key] = float(np.mean(numbers)) if numbers else None
+            if len(drawn) > 1:
+                row[f"{key}_sd"] = float(np.std(numbers, ddof=1)) if len(numbers) > 1 else None
+        rows.append(row)
+    return rows
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """Replicates of the whole selection with each cell's samples drawn again with replacement."""
+
+    replicates: int
+    standard_error_P: Floats  # of the score
+    mean_score_P: Floats
+    by_threshold_P: Floats | None  # probability of being chosen by the same threshold
+    by_rank_P: Floats  # probability of being among as many as the reference chose
+    agreement: dict[str, Any]  # mean ± sd of the replicates' agreement with the reference
+
+
+def bootstrap(reference: Reference, *, replicates: int = 200, seed: int = 0) -> Bootstrap:
+    """Bootstrap over samples: the score's standard error and the probability of being chosen.
+
+    A replicate is noisier than the log it is drawn from, and noise lowers LIM scores; the probabilities by
+    rank do not suffer from that, those by threshold do (`mean_score_P` shows by how much).
+    """
+    values_P_K_S = _values_P_K_S(reference)
+    counts_P_K = (~np.isnan(values_P_K_S)).sum(axis=2)
+    order = np.argsort(np.isnan(values_P_K_S), axis=2, kind="stable")  # samples first, padding last
+    values_P_K_S = np.take_along_axis(values_P_K_S, order, axis=2)
+    padding_P_K_S = np.isnan(values_P_K_S)
+    rng = np.random.default_rng(seed)
+    count, threshold = int(reference.chosen_P.sum()), reference.settings.similarity_threshold
+    prompts = len(reference.scores_P)
+    total_P, squares_P = np.zeros(prompts), np.zeros(prompts)
+    above_P, ranked_P = np.zeros(prompts), np.zeros(prompts)
+    agreements = []
+    for _ in range(replicates):
+        picked = (rng.random(values_P_K_S.shape, dtype=np.float32) * counts_P_K[:, :, None]).astype(np.intp)
+        picked = np.minimum(picked, np.maximum(counts_P_K - 1, 0)[:, :, None])
+        drawn_P_K_S = np.take_along_axis(values_P_K_S, picked, axis=2)
+        drawn_P_K_S[padding_P_K_S] = np.nan
+        scores_P = _scores(reference, _mean(drawn_P_K_S))
+        apart_P = scores_P - reference.scores_P
+        total_P += apart_P
+        squares_P += apart_P**2
+        ranked_P += choose_top(scores_P, count)
+        if threshold is not None:
+            above_P += choose_above(scores_P, threshold)
+        agreements.append(reference.agreement(scores_P))
+    mean_P = total_P / replicates
+    variance_P = np.maximum(squares_P / replicates - mean_P**2, 0) * replicates / max(replicates - 1, 1)
+    merged: dict[str, Any] = {}
+    for key in agreements[0]:
+        numbers = [one[key] for one in agreements if one[key] is not None]
+        merged[key] = float(np.mean(numbers)) if numbers else None
+        merged[f"{key}_sd"] = float(np.std(numbers, ddof=1)) if len(numbers) > 1 else None
+    return Bootstrap(
+        replicates,
+        np.sqrt(variance_P),
+        reference.scores_P + mean_P,
+        None if threshold is None else above_P / replicates,
+        ranked_P / replicates,
+        merged,
+    )

@@ -1,0 +1,181 @@
+"""How stable is a selection? Thresholds, fewer epochs, fewer samples, and a bootstrap over samples.
+
+    python -m lim.stability --train_samples_path data/output/math.8k --output_path stability/
+
+prints tables and writes stability.json, bootstrap.json (a row a prompt) and figures into the folder.
+Every sweep compares with the choice from the whole log: by the same threshold, and by rank at the same
+number of prompts.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from lim.errors import InputError, run_cli
+from lim.files import write_json
+from lim.log_files import FORMATS, find_log
+from lim.missing import RULES
+from lim.pipeline import NEEDS_EPOCHS, Settings
+from lim.read_log import ReadOptions
+from lim.resampling import (
+    Bootstrap,
+    Reference,
+    bootstrap,
+    epoch_sweep,
+    jaccard_by_chance,
+    sample_sweep,
+    threshold_sweep,
+)
+from lim.stability_figures import write_figures
+from lim.trajectories import read_trajectories
+
+SHOWN_ROWS = 16
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    description, _, _ = (__doc__ or "").partition("\n\n")
+    parser = argparse.ArgumentParser(prog="python -m lim.stability", description=description)
+    add = parser.add_argument
+    add("--train_samples_path", required=True, help="a run's log: folder, file or URI")
+    add("--output_path", required=True, help="folder for JSON and figures")
+    add("--format", default="auto", choices=["auto", *FORMATS])
+    add("--reward_column", help="as in lim_selection.py")
+    add("--steps_per_epoch", type=int)
+    add("--max_epochs", type=int)
+    add("--skip_bad_files", action="store_true")
+    add("--workers", type=int)
+    add("--strategy", default="lim", choices=NEEDS_EPOCHS)
+    add("--similarity_threshold", type=float)
+    add("--top_k", type=int)
+    add("--metric", default="reward", choices=["reward", "accuracy"])
+    add("--max_reward", type=float, default=1.0)
+    add("--missing", default="backfill", choices=RULES)
+    add("--min_epochs", type=int)
+    add("--bootstrap", type=int, default=200, help="replicates (default 200; 0 leaves it out)")
+    add("--repeats", type=int, default=10, help="draws a row of the sample sweep (default 10; 0 leaves it out)")
+    add("--seed", type=int, default=0, help="seed of the resampling")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int | None:
+    args = parse_args(argv)
+    names = ("strategy", "similarity_threshold", "top_k", "metric", "max_reward", "missing", "min_epochs")
+    settings = Settings(**{name: getattr(args, name) for name in names}).resolved()
+    matrix, log = read_trajectories(
+        find_log(args.train_samples_path, args.format),
+        steps_per_epoch=args.steps_per_epoch,
+        max_epochs=args.max_epochs,
+        options=ReadOptions(args.reward_column, keep_samples=True, skip_bad_files=args.skip_bad_files),
+        workers=args.workers,
+    )
+    console = Console(highlight=False)
+    reference = Reference.of(matrix, settings)
+    chosen, prompts = int(reference.chosen_P.sum()), len(matrix.ids)
+    console.print(f"{prompts:,} prompts, {matrix.epochs} epochs ({log.epoch_rule}); the whole log chooses {chosen:,}")
+    notes = list(log.notes)
+    result: dict[str, Any] = {
+        "log": asdict(log),
+        "settings": asdict(settings),
+        "prompts": prompts,
+        "epochs": matrix.epochs,
+        "chosen": chosen,
+        "jaccard_by_chance": jaccard_by_chance(chosen, prompts),
+        "thresholds": threshold_sweep(reference),
+        "first_epochs": epoch_sweep(reference),
+    }
+    replicates: Bootstrap | None = None
+    try:
+        if args.repeats:
+            result["fewer_samples"] = sample_sweep(reference, repeats=args.repeats, seed=args.seed)
+        if args.bootstrap:
+            replicates = bootstrap(reference, replicates=args.bootstrap, seed=args.seed)
+            result["bootstrap"] = bootstrap_summary(reference, replicates)
+    except InputError as error:
+        notes.append(f"no resampling: {error}")
+    result["notes"] = notes
+
+    show(console, "chosen by threshold", result["thresholds"])
+    show(console, "the first k epochs against all", result["first_epochs"])
+    if "fewer_samples" in result:
+        show(console, "fewer samples a prompt and epoch against all", result["fewer_samples"])
+    if replicates is not None:
+        show(console, "bootstrap over samples", [result["bootstrap"]])
+    for note in notes:
+        console.print(f"note: {note}", markup=False, soft_wrap=True)
+
+    folder = Path(args.output_path)
+    write_json(folder / "stability.json", result)
+    written = [folder / "stability.json"]
+    if replicates is not None:
+        write_json(folder / "bootstrap.json", bootstrap_rows(reference, replicates))
+        written.append(folder / "bootstrap.json")
+    for path in [*written, *write_figures(result, reference, replicates, folder)]:
+        console.print(f"wrote {path}", markup=False, soft_wrap=True)
+    return None
+
+
+def bootstrap_summary(reference: Reference, replicates: Bootstrap) -> dict[str, Any]:
+    """What the bootstrap says of the whole choice."""
+    certain_P = (replicates.by_rank_P >= 0.9) | (replicates.by_rank_P <= 0.1)
+    return {
+        "replicates": replicates.replicates,
+        "median_standard_error": float(np.nanmedian(replicates.standard_error_P)),
+        "median_shift_of_score": float(np.nanmedian(replicates.mean_score_P - reference.scores_P)),
+        "share_certain_by_rank": float(certain_P[~np.isnan(reference.scores_P)].mean()),
+        "chosen_with_probability_below_0.9": int((reference.chosen_P & (replicates.by_rank_P < 0.9)).sum()),
+        **replicates.agreement,
+    }
+
+
+def bootstrap_rows(reference: Reference, replicates: Bootstrap) -> list[dict[str, Any]]:
+    """A row a prompt: score, its standard error, and the probability of being chosen."""
+    rows = []
+    for at, id in enumerate(reference.matrix.ids):
+        score = float(reference.scores_P[at])
+        row: dict[str, Any] = {"id": id, "score": None if np.isnan(score) else score}
+        if row["score"] is not None:
+            row["standard_error"] = float(replicates.standard_error_P[at])
+            row["chosen"] = bool(reference.chosen_P[at])
+            row["probability_by_rank"] = float(replicates.by_rank_P[at])
+            if replicates.by_threshold_P is not None:
+                row["probability_by_threshold"] = float(replicates.by_threshold_P[at])
+        rows.append(row)
+    return rows
+
+
+def show(console: Console, title: str, rows: Sequence[dict[str, Any]]) -> None:
+    """A sweep as a table, thinned to rows spread evenly where it is long; standard deviations stand behind ±."""
+    kept = rows
+    if len(rows) > SHOWN_ROWS:
+        kept = [rows[at] for at in np.unique(np.linspace(0, len(rows) - 1, SHOWN_ROWS).astype(int))]
+    columns = [key for key in dict.fromkeys(key for row in rows for key in row) if not key.endswith("_sd")]
+    if len(kept) == 1:
+        table = Table(title=title, title_justify="left", show_header=False)
+        for key in columns:
+            table.add_row(key.replace("_", " "), _cell(kept[0], key))
+    else:
+        table = Table(*(key.replace("_", " ") for key in columns), title=title, title_justify="left")
+        for row in kept:
+            table.add_row(*(_cell(row, key) for key in columns))
+    console.print(table)
+
+
+def _cell(row: dict[str, Any], key: str) -> str:
+    value = row.get(key)
+    if value is None:
+        return "–"
+    text = f"{value:,}" if isinstance(value, int) else f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}"
+    spread = row.get(f"{key}_sd")
+    return text + (f" ± {spread:.1f}" if spread and abs(value) >= 100 else f" ± {spread:.3f}" if spread else "")
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_cli(main))

@@ -1,0 +1,121 @@
+"""Figures of the stability sweeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from lim.report import BLUE, GREEN, GREY, ORANGE, new_figure, save_figure
+from lim.resampling import Bootstrap, Reference
+
+
+def write_figures(
+    result: dict[str, Any], reference: Reference, replicates: Bootstrap | None, folder: Path
+) -> list[Path]:
+    """Write a PNG a sweep; `result` is what stability.json holds. Returns the paths."""
+    figures = {"thresholds": thresholds(result), "first_epochs": first_epochs(result)}
+    if "fewer_samples" in result:
+        figures["fewer_samples"] = fewer_samples(result)
+    if replicates is not None:
+        figures["bootstrap"] = bootstrap_figure(reference, replicates)
+    return [save_figure(figure, folder / f"{name}.png") for name, figure in figures.items()]
+
+
+def thresholds(result: dict[str, Any]) -> Figure:
+    """Chosen count against the threshold."""
+    figure, axis = new_figure()
+    rows = result["thresholds"]
+    axis.plot([row["threshold"] for row in rows], [row["chosen"] for row in rows], color=BLUE, marker=".")
+    threshold = result["settings"]["similarity_threshold"]
+    if threshold is not None:
+        axis.axvline(threshold, color=ORANGE, label=f"threshold {threshold:g}: {result['chosen']:,} chosen")
+        axis.legend(frameon=False, fontsize=8)
+    axis.set_xlabel("threshold", fontsize=9)
+    axis.set_ylabel(f"chosen of {result['prompts']:,}", fontsize=9)
+    axis.set_ylim(bottom=0)
+    return figure
+
+
+def first_epochs(result: dict[str, Any]) -> Figure:
+    """Left: agreement of the first k epochs' choice with the whole log's. Right: how many a threshold keeps."""
+    rows = result["first_epochs"]
+    later = [row for row in rows if row["epochs"] >= 2]
+    epochs = [row["epochs"] for row in later]
+    by_threshold = "jaccard_by_threshold" in later[0]
+    figure, axes = new_figure(9.2 if by_threshold else 5.6, 3.6, 1, 2 if by_threshold else 1)
+    left, *right = np.ravel(axes)
+    left.plot(epochs, [row["jaccard_by_rank"] for row in later], color=BLUE, label="same number, by rank")
+    if by_threshold:
+        left.plot(epochs, [row["jaccard_by_threshold"] for row in later], color=ORANGE, label="same threshold")
+        right[0].plot(epochs, [row["chosen_by_threshold"] for row in later], color=ORANGE)
+        right[0].axhline(result["chosen"], color=GREY, linestyle="--", label="from all epochs")
+        right[0].set_xlabel("first k epochs", fontsize=9)
+        right[0].set_ylabel("chosen by the same threshold", fontsize=9)
+        right[0].set_ylim(bottom=0)
+        right[0].legend(frameon=False, fontsize=8)
+    left.plot(
+        [row["epochs"] for row in rows],
+        [row["jaccard_of_uncertainty"] for row in rows],
+        color=GREEN,
+        label="p(1 − p) in its place, by rank",
+    )
+    left.axhline(result["jaccard_by_chance"], color=GREY, linestyle="--", label="by chance")
+    left.set_xlabel("first k epochs", fontsize=9)
+    left.set_ylabel("Jaccard with the choice from all epochs", fontsize=9)
+    left.set_ylim(0, 1.02)
+    left.legend(frameon=False, fontsize=8, loc="lower right")
+    return figure
+
+
+def fewer_samples(result: dict[str, Any]) -> Figure:
+    """Agreement, and what a threshold keeps, against the samples a prompt and epoch."""
+    rows = result["fewer_samples"]
+    samples = [row["samples"] for row in rows]
+    by_threshold = "jaccard_by_threshold" in rows[0]
+    figure, axes = new_figure(9.2 if by_threshold else 5.6, 3.6, 1, 2 if by_threshold else 1)
+    left, *right = np.ravel(axes)
+
+    def line(axis: Any, key: str, color: str, label: str) -> None:
+        spread = [row.get(f"{key}_sd") or 0.0 for row in rows]
+        axis.errorbar(samples, [row[key] for row in rows], spread, color=color, marker=".", capsize=2, label=label)
+
+    line(left, "jaccard_by_rank", BLUE, "same number, by rank")
+    if by_threshold:
+        line(left, "jaccard_by_threshold", ORANGE, "same threshold")
+        line(right[0], "chosen_by_threshold", ORANGE, "chosen (± sd over draws)")
+        right[0].axhline(result["chosen"], color=GREY, linestyle="--", label="from all samples")
+        right[0].set_xlabel("samples a prompt and epoch", fontsize=9)
+        right[0].set_ylabel("chosen by the same threshold", fontsize=9)
+        right[0].set_ylim(bottom=0)
+        right[0].legend(frameon=False, fontsize=8)
+    left.axhline(result["jaccard_by_chance"], color=GREY, linestyle="--", label="by chance")
+    left.set_xlabel("samples a prompt and epoch", fontsize=9)
+    left.set_ylabel("Jaccard with the choice from all samples", fontsize=9)
+    left.set_ylim(0, 1.02)
+    left.legend(frameon=False, fontsize=8, loc="lower right")
+    return figure
+
+
+def bootstrap_figure(reference: Reference, replicates: Bootstrap) -> Figure:
+    """Left: the score's standard error. Right: the probability of being chosen, against the score."""
+    figure, (left, right) = new_figure(9.2, 3.6, 1, 2)
+    scores_P = reference.scores_P
+    low = np.nanquantile(scores_P, 0.01)
+    left.plot(scores_P, replicates.standard_error_P, ".", markersize=3, color=BLUE, alpha=0.5)
+    left.set_ylabel("standard error of the score", fontsize=9)
+    left.set_ylim(bottom=0)
+    right.plot(scores_P, replicates.by_rank_P, ".", markersize=3, color=BLUE, alpha=0.5, label="by rank")
+    if replicates.by_threshold_P is not None:
+        right.plot(
+            scores_P, replicates.by_threshold_P, ".", markersize=3, color=ORANGE, alpha=0.5, label="by threshold"
+        )
+        right.axvline(reference.settings.similarity_threshold, color=GREY, linewidth=1)
+    right.set_ylabel("probability of being chosen", fontsize=9)
+    right.legend(frameon=False, fontsize=8, markerscale=3)
+    for axis in (left, right):
+        axis.set_xlabel("score", fontsize=9)
+        axis.set_xlim(low, np.nanmax(scores_P) + 0.02)
+    return figure
