@@ -154,16 +154,15 @@ def check_batches(recipe: Recipe) -> None:
 def checkpoint_bytes(recipe: Recipe, parameters: float, *, validation: bool) -> int:
     """Most disk the run's checkpoints take at once.
 
-    DeepSpeed's: actor and critic, `ckpt.max_num` and the best. Hugging Face folders: those kept, the best, one being
-    written, and final/. Without `ckpt.save_steps` only final/ is written.
+    DeepSpeed's states: actor and critic, `ckpt.max_num` each. Hugging Face folders: those kept, the best by
+    validation, one being written, and final/. Without `ckpt.save_steps` only final/ is written.
     """
-    folders = 1
-    states = 0
+    folders, states = 1, 0
     if recipe.get("ckpt.save_steps", -1) > 0:
         best = int(validation and recipe.get("eval.steps", -1) > 0)
-        folders += (recipe.run.keep_checkpoints + 1 + best) * bool(recipe.get("ckpt.save_hf"))
+        folders += (recipe.run.keep_checkpoints + best + 1) * bool(recipe.get("ckpt.save_hf"))
         trained = 2 if recipe.get("algo.advantage.estimator", "gae") == "gae" else 1
-        states = trained * (recipe.get("ckpt.max_num", 3) + best) * (not recipe.get("ckpt.disable_ds"))
+        states = trained * recipe.get("ckpt.max_num", 3) * (not recipe.get("ckpt.disable_ds"))
     return round(parameters * (folders * HF_BYTES + states * DEEPSPEED_BYTES))
 
 
