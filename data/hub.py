@@ -55,6 +55,13 @@ def from_hub(repo: str, config: str | None, split: str, revision: str | None) ->
     except (ValueError, RuntimeError, exceptions.DatasetsError) as error:
         raise InputError(f"{repo}: cannot be loaded (split '{split}'): {_one_line(error)}") from None
     assert isinstance(table, datasets.Dataset)
+    if (
+        huggingface_hub.constants.HF_HUB_OFFLINE
+    ):  # datasets then takes the newest revision it has kept, whatever was asked
+        kept = Path(table.cache_files[0]["filename"]).parent.name if table.cache_files else None
+        if revision and kept != revision:
+            raise InputError(f"{repo}: HF_HUB_OFFLINE is set and the cache holds revision {kept}, not {revision}")
+        revision = kept
     return table.to_list(), {"repo": repo, "config": config, "split": split, "revision": revision}
 
 

@@ -465,6 +465,19 @@ def test_benchmarks_from_the_hub(hub, tmp_path):
     }
 
 
+def test_offline_mode_takes_the_pinned_revision_from_the_cache_and_no_other(hub, tmp_path):
+    env = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
+    assert cli("aime25", "--data_dir", tmp_path / "on", **env).returncode == 0
+    hub.seen.clear()
+    assert cli("aime25", "--data_dir", tmp_path / "off", **env, HF_HUB_OFFLINE="1").returncode == 0
+    name = "benchmarks/aime25.jsonl"
+    assert (tmp_path / "off" / name).read_bytes() == (tmp_path / "on" / name).read_bytes()
+    other = ["--dataset", "math-ai/aime25", "--split", "test", "--revision", "f" * 40]
+    run = cli(*other, "--prompt_key", "problem", "--answer_key", "answer", **env, HF_HUB_OFFLINE="1")
+    assert run.returncode == 2 and "the cache holds revision 563bb84" in run.stderr and "not ffff" in run.stderr
+    assert hub.seen == []
+
+
 def test_any_other_data_set(hub, tmp_path):
     env = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
     keys = ["--dataset", "some/own-set", "--prompt_key", "prompt.0.content"]
