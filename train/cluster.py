@@ -27,12 +27,17 @@ def check_gpus(chosen: Recipe, wanted: int) -> None:
     address = os.environ.get("RAY_ADDRESS")
     if address:
         have, where = cluster_gpus(address), f"the Ray cluster at {address}"
-    elif chosen.run.device == "cpu":
-        return
     else:
         from train.cpu import available_gpus
 
         have, where = available_gpus(), "this machine"
+        if chosen.run.device == "cpu" and have:
+            raise InputError(
+                f"{chosen.run.name}: placed on logical GPUs (run.device=cpu), but this machine has {have} real ones; "
+                "use them with +colocated-1gpu, or hide them with CUDA_VISIBLE_DEVICES="
+            )
+        if chosen.run.device == "cpu":
+            return
     if wanted <= have:
         return
     fitting = [(count, name) for name, count in placements().items() if count <= have]

@@ -184,6 +184,10 @@ def _run_config(values: Any, path: Path) -> RunConfig:
     ):
         if (value := getattr(run, key)) is not None and value < least:
             raise InputError(f"run.{key}={value}: use {least} or more")
+    if run.val_size is not None and run.val_file is None:
+        raise InputError(
+            f"run.val_size={run.val_size}: run.val_file says which file to hold out from, and is not set"
+        )
     return run
 
 

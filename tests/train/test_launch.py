@@ -267,6 +267,7 @@ def test_nothing_is_left_behind_by_a_refusal(pool, started, elsewhere):
         (0, ["math.8k"], r"needs 16 GPUs and this machine has 0; POOL=arithmetic-cpu needs none"),
         (1, ["math.8k"], r"needs 16 GPUs and this machine has 1; add \+colocated-1gpu"),
         (8, ["math.8k"], r"needs 16 GPUs and this machine has 8; add \+colocated-8gpu"),
+        (1, ["arithmetic-cpu"], r"this machine has 1 real ones; use them with \+colocated-1gpu, or hide them"),
         (8, ["math.8k", "+qwen2.5-math-72b"], r"needs 32 GPUs and this machine has 8; add \+colocated-8gpu"),
     ],
 )

@@ -111,6 +111,7 @@ def test_later_overlays_and_overrides_win():
         ("run.epoch=3", "run.epoch: unknown key; did you mean run.epochs?"),
         ("run.epochs=many", "run.epochs=many: Value 'many' of type 'str' could not be converted to Integer"),
         ("run.epochs=0", "run.epochs=0: use 1 or more"),
+        ("run.val_file=null", "run.val_size=329: run.val_file says which file"),
         ("run.device=tpu", "run.device=tpu: use gpu or cpu"),
         ("run.name=a/b", "run.name=a/b: use letters, digits and . _ + - only"),
         ("run.name=../b", "run.name=../b: use letters"),
