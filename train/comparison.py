@@ -9,12 +9,14 @@ import difflib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from eval import settings
 from lim.errors import InputError
 from lim.files import read_json
 from train.recipe import ROOT
@@ -43,7 +45,7 @@ class Comparison:
     overlays: list[str] = field(default_factory=list)
     overrides: list[str] = field(default_factory=list)
     train_seconds: float = 240.0
-    eval_seconds: float = 60.0
+    eval_seconds: float = 20.0  # a model
 
     @property
     def folder(self) -> Path:
@@ -54,6 +56,18 @@ class Comparison:
     def arms(self) -> list[str]:
         """What is trained: FULL and the selections."""
         return [FULL, *self.selections]
+
+    @property
+    def base_results(self) -> Path:
+        """Where eval.sh puts the base model's results."""
+        return ROOT / "data" / "output" / Path(self.base_model).name / "eval" / "model"
+
+    @property
+    def benchmark_files(self) -> list[Path]:
+        """The questions of the benchmarks."""
+        known = settings.load()
+        files = {known.benchmark(name).file for name in known.choose(self.benchmarks)}
+        return [settings.DATA / f"{file}.jsonl" for file in sorted(files)]
 
     def run_name(self, arm: str, seed: int) -> str:
         return f"{self.name}-{arm}-s{seed}"
@@ -125,43 +139,31 @@ def stages(comparison: Comparison) -> list[Stage]:
         )
         for item in comparison.prepare
     ]
-    base = ROOT / comparison.base_model
-    base_results = comparison.folder / BASE
-    runs = [stage for seed in comparison.seeds for stage in seed_stages(comparison, seed)]
-    evaluate_base = Stage(
-        name=f"eval-{BASE}",
-        title="Evaluate the base model",
-        command=["bash", "eval/eval.sh", "--model", shown(base), "--output", shown(base_results)]
-        + ["--benchmarks", *comparison.benchmarks],
-        inputs=[base],
-        outputs=[base_results / "results.json"],
-        clears=[base_results],
-        seconds=comparison.eval_seconds,
-    )
-    return [*prepared, evaluate_base, *runs]
+    return prepared + [stage for seed in comparison.seeds for stage in seed_stages(comparison, seed)]
 
 
 def seed_stages(comparison: Comparison, seed: int) -> list[Stage]:
-    """FULL, then each selection: choose, train, evaluate."""
-    found = train_and_evaluate(comparison, FULL, seed)
+    """FULL, then each selection chosen and trained, then all of the seed evaluated in one start of the engine."""
+    found = [train(comparison, FULL, seed)]
     for arm, options in comparison.selections.items():
-        found.append(choose(comparison, arm, options, seed))
-        found += train_and_evaluate(comparison, arm, seed)
-    return found
+        found += [choose(comparison, arm, options, seed), train(comparison, arm, seed)]
+    return [*found, evaluate(comparison, seed)]
 
 
 def choose(comparison: Comparison, arm: str, options: dict[str, Any], seed: int) -> Stage:
     """Select from FULL's log of the same seed."""
     log, chosen = comparison.run_dir(FULL, seed), comparison.prompt_file(arm, seed)
     flags: list[str | Path | Callable[[], str]] = []
+    inputs = [ROOT / comparison.prompts, log / "step_*.parquet"]
     for key, value in options.items():
         if key != "size":
             flags += [f"--{key}", *map(str, value if isinstance(value, list) else [value])]
     if options.get("size") is not None:
         other = comparison.prompt_file(options["size"], seed)
+        inputs.append(other)
         flags += [
             "--num_samples" if options["strategy"] == "random" else "--top_k",
-            lambda: str(len(read_json(other))),
+            partial(count_of, other),
         ]
     if options["strategy"] == "random":
         flags += ["--seed", str(seed)]
@@ -171,41 +173,54 @@ def choose(comparison: Comparison, arm: str, options: dict[str, Any], seed: int)
         command=with_python(["python", "lim_selection.py", "--train_samples_path", shown(log)])
         + ["--original_prompts_path", comparison.prompts, "--output_path", shown(chosen), *flags]
         + ["--report", shown(comparison.folder / "reports" / f"{arm}-s{seed}")],
-        inputs=[ROOT / comparison.prompts, log / "step_*.parquet"],
+        inputs=inputs,
         outputs=[chosen],
         seconds=4,
     )
 
 
-def train_and_evaluate(comparison: Comparison, arm: str, seed: int) -> list[Stage]:
-    """Train one arm with one seed, and evaluate its last checkpoint."""
+def count_of(prompt_file: Path) -> str:
+    """How many prompts a file holds; in a plan made before the file, a note."""
+    return str(len(read_json(prompt_file))) if prompt_file.exists() else f"<as in {shown(prompt_file)}>"
+
+
+def train(comparison: Comparison, arm: str, seed: int) -> Stage:
+    """Train one arm with one seed."""
     run, prompts = comparison.run_dir(arm, seed), comparison.prompt_file(arm, seed)
-    script = SCRIPTS.get(arm, SCRIPTS[FULL])
-    results = run / "eval" / "final"
-    return [
-        Stage(
-            name=f"train-{arm}-s{seed}",
-            title=f"{label(arm)} (seed {seed}): train",
-            command=["bash", f"scripts/{script}.sh", *(f"+{name}" for name in comparison.overlays)]
-            + [f"run.name={run.name}", f"run.prompt_file={shown(prompts)}", f"run.seed={seed}"]
-            + ["run.expect_prompts=null", "run.resume=true", *comparison.overrides],
-            env={"POOL": comparison.pool},
-            inputs=[prompts, ROOT / comparison.base_model, ROOT / "configs" / "train" / f"{comparison.pool}*.yaml"],
-            outputs=[run / "final" / "config.json"],
-            clears=[run],
-            seconds=comparison.train_seconds,
-        ),
-        Stage(
-            name=f"eval-{arm}-s{seed}",
-            title=f"{label(arm)} (seed {seed}): evaluate",
-            command=["bash", "eval/eval.sh", "--run_path", shown(run), "--step", "final"]
-            + ["--benchmarks", *comparison.benchmarks],
-            inputs=[run / "final"],
-            outputs=[results / "results.json"],
-            clears=[results],
-            seconds=comparison.eval_seconds,
-        ),
-    ]
+    return Stage(
+        name=f"train-{arm}-s{seed}",
+        title=f"{label(arm)} (seed {seed}): train",
+        command=[
+            "bash",
+            f"scripts/{SCRIPTS.get(arm, SCRIPTS[FULL])}.sh",
+            *(f"+{name}" for name in comparison.overlays),
+        ]
+        + [f"run.name={run.name}", f"run.prompt_file={shown(prompts)}", f"run.seed={seed}"]
+        + ["run.expect_prompts=null", "run.resume=true", *comparison.overrides],
+        env={"POOL": comparison.pool},
+        inputs=[prompts, ROOT / comparison.base_model, ROOT / "configs" / "train" / f"{comparison.pool}*.yaml"],
+        outputs=[run / "final" / "config.json"],
+        clears=[run],
+        seconds=comparison.train_seconds,
+    )
+
+
+def evaluate(comparison: Comparison, seed: int) -> Stage:
+    """Evaluate the last checkpoint of every arm of a seed, and with the first seed the base model."""
+    runs = [comparison.run_dir(arm, seed) for arm in comparison.arms]
+    base = ROOT / comparison.base_model
+    with_base = seed == comparison.seeds[0]
+    results = [run / "eval" / "final" for run in runs] + ([comparison.base_results] if with_base else [])
+    return Stage(
+        name=f"eval-s{seed}",
+        title=f"Evaluate {', '.join(map(label, [*([BASE] if with_base else []), *comparison.arms]))} (seed {seed})",
+        command=["bash", "eval/eval.sh", *(["--model", shown(base)] if with_base else []), "--run_path"]
+        + [*map(shown, runs), "--step", "final", "--benchmarks", *comparison.benchmarks],
+        inputs=[*(run / "final" for run in runs), *([base] if with_base else []), *comparison.benchmark_files],
+        outputs=[folder / "results.json" for folder in results],
+        clears=results,
+        seconds=comparison.eval_seconds * len(results),
+    )
 
 
 def label(arm: str) -> str:

@@ -14,10 +14,14 @@ import shlex
 import shutil
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -85,6 +89,8 @@ class Pipeline:
         self.stages = list(stages)
         self.state_path = state_path
         self.console = console
+        self.lock = threading.Lock()
+        self.processes: list[subprocess.Popen] = []
         self.state: dict[str, dict] = read_json(state_path) if state_path.exists() else {}
 
     def fingerprint(self, stage: Stage) -> str:
@@ -95,8 +101,14 @@ class Pipeline:
         known = self.state.get(stage.name, {})
         return known.get("finished") == fingerprint and all(path.exists() for path in stage.outputs)
 
-    def run(self) -> None:
-        """Run what is not done. Each stage writes to this terminal itself."""
+    def run(self, jobs: int = 1) -> None:
+        """Run what is not done: one stage after the other on this terminal, or up to `jobs` side by side.
+
+        Side by side, a stage waits for those that make its inputs, and writes to logs/<stage>.log beside the state.
+        """
+        if jobs > 1:
+            self.run_side_by_side(jobs)
+            return
         for number, stage in enumerate(self.stages, 1):
             fingerprint = self.fingerprint(stage)
             head = f"[bold]\\[{number}/{len(self.stages)}] {stage.title}[/bold]"
@@ -107,30 +119,100 @@ class Pipeline:
             self.console.rule(style="dim")
             self.console.print(f"{head} · about {clock(self.guess(stage))}, all: about {clock(left)} left")
             self.console.print(f"[dim]$ {command_line(stage)}[/dim]", soft_wrap=True, highlight=False)
-            if self.state.get(stage.name, {}).get("started") != fingerprint:
-                for path in stage.clears:
-                    shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-            self.remember(stage, started=fingerprint, finished=None)
-            start = time.monotonic()
-            code = run_in_foreground(stage)
-            if code != 0:
-                raise InputError(
-                    f"stage {number} of {len(self.stages)} ({stage.name}) failed with exit code {code}; its own "
-                    "message is above. What is finished is kept: run the same command again to go on"
-                )
-            missing = [str(path) for path in stage.outputs if not path.exists()]
-            if missing:
-                raise InputError(f"stage {stage.name} ended well but did not write {', '.join(missing)}")
-            seconds = time.monotonic() - start
-            self.remember(stage, finished=fingerprint, seconds=round(seconds, 1))
+            seconds = self.run_stage(stage, fingerprint, None)
             self.console.print(f"[green]✓[/green] {stage.title}: {clock(seconds)}")
+
+    def run_side_by_side(self, jobs: int) -> None:
+        """Start every stage whose inputs are made, up to `jobs` at once; the first failure starts no more."""
+        waiting, ended = list(self.stages), set[str]()
+        running: dict[Future[float], Stage] = {}
+        failure: BaseException | None = None
+        with ThreadPoolExecutor(jobs) as pool, forwarding(self.processes) as received:
+            while running or (waiting and failure is None):
+                for stage in [s for s in waiting if self.needs(s) <= ended] if failure is None else []:
+                    fingerprint = self.fingerprint(stage)
+                    if self.is_done(stage, fingerprint):
+                        self.console.print(f"{stage.title} [dim]· done before, skipped[/dim]")
+                        ended.add(stage.name)
+                    elif len(running) < jobs:
+                        log = self.state_path.parent / "logs" / f"{stage.name}.log"
+                        self.console.print(
+                            f"{stage.title} · about {clock(self.guess(stage))} · {log}", soft_wrap=True
+                        )
+                        running[pool.submit(self.run_stage, stage, fingerprint, log)] = stage
+                    else:
+                        continue
+                    waiting.remove(stage)
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    stage = running.pop(future)
+                    try:
+                        self.console.print(f"[green]✓[/green] {stage.title}: {clock(future.result())}")
+                        ended.add(stage.name)
+                    except InputError as error:
+                        failure = failure or error
+                if received:
+                    failure = KeyboardInterrupt()
+        if failure is not None:
+            raise failure
+
+    def needs(self, stage: Stage) -> set[str]:
+        """Names of the earlier stages that make this one's inputs."""
+        before = self.stages[: self.stages.index(stage)]
+        made = {one.name: [*one.outputs, *one.clears] for one in before}
+        return {name for name, paths in made.items() for path in paths for item in stage.inputs if _touch(path, item)}
+
+    def run_stage(self, stage: Stage, fingerprint: str, log: Path | None) -> float:
+        """Run one stage, remember how it went, and return its seconds."""
+        if self.state.get(stage.name, {}).get("started") != fingerprint:
+            for path in stage.clears:
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        self.remember(stage, started=fingerprint, finished=None)
+        start = time.monotonic()
+        code = self.run_here(stage) if log is None else self.run_logged(stage, log)
+        if code != 0:
+            where = "its own message is above" if log is None else f"its output is in {log}"
+            raise InputError(
+                f"stage {self.stages.index(stage) + 1} of {len(self.stages)} ({stage.name}) failed with exit code "
+                f"{code}; {where}. What is finished is kept: run the same command again to go on"
+            )
+        missing = [str(path) for path in stage.outputs if not path.exists()]
+        if missing:
+            raise InputError(f"stage {stage.name} ended well but did not write {', '.join(missing)}")
+        seconds = time.monotonic() - start
+        self.remember(stage, finished=fingerprint, seconds=round(seconds, 1))
+        return seconds
+
+    def run_here(self, stage: Stage) -> int:
+        """Run a stage on this terminal. One that is told to stop has time to end its own processes."""
+        with forwarding(self.processes) as received:
+            code = self.start(stage).wait()
+        if received:
+            raise KeyboardInterrupt
+        return code
+
+    def run_logged(self, stage: Stage, log: Path) -> int:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with open(log, "ab") as file:
+            return self.start(stage, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT).wait()
+
+    def start(self, stage: Stage, **options: Any) -> subprocess.Popen:
+        process = subprocess.Popen(stage.arguments(), env={**os.environ, **stage.env}, **options)
+        self.processes.append(process)
+        return process
 
     def guess(self, stage: Stage) -> float:
         return self.state.get(stage.name, {}).get("seconds") or stage.seconds
 
     def remember(self, stage: Stage, **facts: object) -> None:
-        self.state[stage.name] = {**self.state.get(stage.name, {}), **facts}
-        write_json(self.state_path, self.state)
+        with self.lock:
+            self.state[stage.name] = {**self.state.get(stage.name, {}), **facts}
+            write_json(self.state_path, self.state)
+
+
+def _touch(a: Path, b: Path) -> bool:
+    """Whether one path is, or lies in, the other."""
+    return a == b or a in b.parents or b in a.parents
 
 
 def command_line(stage: Stage) -> str:
@@ -138,25 +220,24 @@ def command_line(stage: Stage) -> str:
     return shlex.join([*(f"{key}={value}" for key, value in stage.env.items()), *stage.arguments()])
 
 
-def run_in_foreground(stage: Stage) -> int:
-    """Run a stage's command on this terminal. Ctrl-C and SIGTERM reach it, and it is waited for.
+@contextmanager
+def forwarding(processes: list[subprocess.Popen]) -> Iterator[list[int]]:
+    """Pass SIGINT and SIGTERM on to the processes that still run, and note them; the caller waits for the end.
 
-    A stage that was told to stop has time to end its own processes; only then the interrupt is raised here.
+    A terminal's Ctrl-C reaches them by itself.
     """
     received: list[int] = []
 
     def note(number: int, _frame: object) -> None:
         received.append(number)
         if number == signal.SIGTERM or not os.isatty(0):
-            process.send_signal(number)
+            for process in processes:
+                if process.poll() is None:
+                    process.send_signal(number)
 
-    process = subprocess.Popen(stage.arguments(), env={**os.environ, **stage.env})
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        code = process.wait()
+        yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if received:
-        raise KeyboardInterrupt
-    return code

@@ -115,3 +115,30 @@ sys.exit(run_cli(lambda: Pipeline([stage], Path({str(tmp_path / "s.json")!r}), C
 @pytest.mark.parametrize(("seconds", "text"), [(4.4, "4 s"), (200, "3 min 20 s"), (3900, "1 h 05 min")])
 def test_clock(seconds, text):
     assert clock(seconds) == text
+
+
+def test_side_by_side_stages_wait_for_their_inputs(tmp_path):
+    first, second = tmp_path / "first.out", tmp_path / "second.out"
+    slow = "import sys, time; time.sleep(0.5); open(sys.argv[1], 'w').write('made')"
+    stages = [
+        stage(tmp_path, "first", command=[sys.executable, "-c", slow, str(first)]),
+        stage(tmp_path, "alone"),
+        stage(tmp_path, "second", inputs=[first], command=["cp", str(first), str(second)]),
+    ]
+    out = io.StringIO()
+    Pipeline(stages, tmp_path / "stages.json", Console(file=out, width=200)).run(jobs=2)
+    assert second.read_text() == "made"
+    ends = [line for line in out.getvalue().splitlines() if line.startswith("✓")]
+    assert ends[-1].startswith("✓ Stage second") and len(ends) == 3
+    again = io.StringIO()
+    Pipeline(stages, tmp_path / "stages.json", Console(file=again, width=200)).run(jobs=2)
+    assert again.getvalue().count("skipped") == 3
+
+
+def test_side_by_side_a_failure_names_its_log_and_starts_no_more(tmp_path):
+    fails = stage(tmp_path, "fails", command=[sys.executable, "-c", "print('oh no'); raise SystemExit(4)"])
+    after = stage(tmp_path, "after", inputs=fails.outputs)
+    with pytest.raises(InputError, match=r"exit code 4; its output is in .*fails\.log"):
+        Pipeline([fails, after], tmp_path / "stages.json", Console(file=io.StringIO())).run(jobs=2)
+    assert (tmp_path / "logs" / "fails.log").read_text() == "oh no\n"
+    assert not (tmp_path / "after.out").exists()

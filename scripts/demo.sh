@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# The whole pipeline on the embedded default, from nothing: set up, make the problems and the tiny base model, train
+# FULL with OpenRLHF's PPO on Ray, choose with LIM, train LIMR and RAND for as many steps, evaluate, report.
+#
+#   bash scripts/demo.sh [--quick] [key=value …]
+#
+#   --quick     FULL, LIM, LIMR and evaluation only, with half the steps
+#   key=value   laid over configs/compare/demo.yaml, e.g. 'seeds=[2]'
+#
+# No GPU, no downloads but the packages. Run it again to go on after an interruption: what is done is skipped.
+# Knob: PYTHON (interpreter of a finished set-up; default: .venv, set up here)
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+comparison=configs/compare/demo.yaml
+options=()
+for argument in "$@"; do
+    case $argument in
+        --quick) comparison=configs/compare/demo-quick.yaml ;;
+        -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 0 ;;
+        *) options+=("$argument") ;;
+    esac
+done
+gpu=()
+if nvidia-smi -L >/dev/null 2>&1; then
+    gpu=('overlays=[colocated-1gpu]')
+    [ -n "${PYTHON:-}" ] || bash scripts/setup.sh gpu
+else
+    [ -n "${PYTHON:-}" ] || bash scripts/setup.sh all
+fi
+exec bash scripts/compare.sh "$comparison" "${gpu[@]}" "${options[@]}"

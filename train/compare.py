@@ -1,0 +1,170 @@
+"""Compare selections of training data: train on each, evaluate on a held-out test, report with error bars.
+
+    python -m train.compare configs/compare/arithmetic.yaml [key=value …] [--jobs N] [--plan]
+    bash scripts/compare.sh configs/compare/arithmetic.yaml 'seeds=[1,2,3]'
+
+For each seed: one FULL run; from its log each selection; each trained from the same base for the same number of
+optimiser steps; each evaluated. What is done is skipped, what was cut off goes on. `--jobs` runs stages side by side
+(on a cluster that RAY_ADDRESS names, each training is a Ray job of its own). Results: results.json, results.md,
+accuracy.png, curves.png and selections.png in data/output/compare-<name>/, beside the selections' reports.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from lim.errors import InputError, run_cli
+from lim.files import write_json, write_text
+from train import comparison
+from train.comparison import BASE, Comparison, label
+from train.stages import Pipeline, clock, command_line
+
+
+def main(argv: Sequence[str] | None = None) -> int | None:
+    parser = argparse.ArgumentParser(prog="python -m train.compare", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("comparison", help="a comparison file: configs/compare/*.yaml")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="laid over the file")
+    parser.add_argument("--jobs", type=int, default=1, help="stages side by side (default: one after the other)")
+    parser.add_argument("--plan", action="store_true", help="list the stages and their commands, run nothing")
+    parser.add_argument("--report_only", action="store_true", help="make tables and figures of what is there")
+    args = parser.parse_intermixed_args(argv)
+    if args.jobs < 1:
+        raise InputError(f"--jobs {args.jobs}: needs at least 1")
+    chosen = comparison.load(args.comparison, args.overrides)
+    console = Console()
+    pipeline = Pipeline(comparison.stages(chosen), chosen.folder / "stages.json", console)
+    if args.plan:
+        for number, stage in enumerate(pipeline.stages, 1):
+            console.print(f"{number:3} {stage.title} (about {clock(pipeline.guess(stage))})", highlight=False)
+            console.print(f"    $ {command_line(stage)}", soft_wrap=True, highlight=False, style="dim", markup=False)
+        console.print(f"all: about {clock(sum(map(pipeline.guess, pipeline.stages)))} one after the other")
+        return None
+    start = time.monotonic()
+    if not args.report_only:
+        pipeline.run(args.jobs)
+    report(chosen, console)
+    console.print(f"[green]✓[/green] {len(pipeline.stages)} stages in {clock(time.monotonic() - start)}")
+    return None
+
+
+def report(chosen: Comparison, console: Console) -> None:
+    """Tables on the terminal; results.json, results.md and figures in the comparison's folder."""
+    from train import compare_figures, compare_results
+
+    results = compare_results.collect(chosen)
+    write_json(chosen.folder / "results.json", results)
+    write_text(chosen.folder / "results.md", markdown(results))
+    paths = compare_figures.write(results, chosen.folder)
+    console.rule(style="dim")
+    console.print(terminal_table(results))
+    console.print(spread_in_words(results), style="dim")
+    shown = [chosen.folder / "results.md", *paths, *sorted((chosen.folder / "reports").glob("*/report.html"))]
+    for path in shown:
+        console.print(f"wrote {comparison.shown(path)}", highlight=False, soft_wrap=True)
+
+
+def terminal_table(results: Mapping[str, Any]) -> Table:
+    """Arms down; accuracy on each benchmark, then the headline's difference to FULL and to the reference."""
+    headline = results["benchmarks"][results["headline"]]
+    others = [other for other in headline["differences"] if other != BASE]
+    table = Table(title=f"{results['name']}: accuracy % ± standard error", title_justify="left")
+    table.add_column("")
+    table.add_column("prompts", justify="right")
+    for name, found in results["benchmarks"].items():
+        table.add_column(f"{name}\n{found['n_questions']:,} questions", justify="right")
+    for other in others:
+        table.add_column(f"− {label(other)}\n{results['headline']}", justify="right")
+    for arm in headline["accuracy"]:
+        accuracies = [percent(found["accuracy"][arm]) for found in results["benchmarks"].values()]
+        differences = [
+            percent(headline["differences"][other][arm], "+") if arm in headline["differences"][other] else ""
+            for other in others
+        ]
+        table.add_row(label(arm), prompts_of(results, arm), *accuracies, *differences)
+    return table
+
+
+def markdown(results: Mapping[str, Any]) -> str:
+    """results.md: accuracies, paired differences on every benchmark, and the make-up of the selections."""
+    lines = [f"# Comparison {results['name']}", "", f"Seeds {', '.join(map(str, results['seeds']))}; "]
+    lines[-1] += f"commit {results['commit']}. {spread_in_words(results)}"
+    names = list(results["benchmarks"])
+    lines += ["", table_row(["accuracy %", "prompts", *names]), table_row(["---"] * (len(names) + 2))]
+    arms = list(results["benchmarks"][results["headline"]]["accuracy"])
+    for arm in arms:
+        cells = [percent(results["benchmarks"][name]["accuracy"][arm]) for name in names]
+        lines.append(table_row([label(arm), prompts_of(results, arm), *cells]))
+    for name in names:
+        found = results["benchmarks"][name]
+        lines += ["", f"## {name}: paired differences ({found['n_questions']:,} questions)", ""]
+        lines += [
+            table_row(["", "difference (points)", "± over seeds", "± over questions", "detectable", "by seed"]),
+            table_row(["---"] * 6),
+        ]
+        for other, differences in found["differences"].items():
+            for arm, value in differences.items():
+                seeds = " ".join(f"{100 * one:+.1f}" for one in value["by_seed"])
+                cells = [
+                    f"{100 * value['mean']:+.1f}",
+                    *map(points, (value["stderr_seeds"], value["stderr_questions"])),
+                ]
+                lines.append(
+                    table_row([f"{label(arm)} − {label(other)}", *cells, points(value["detectable"]), seeds])
+                )
+    lines += ["", "## What was trained on", ""]
+    for arm, found in results["selections"].items():
+        parts = [f"{label(arm)}: {prompts_of(results, arm)} prompts"]
+        parts += [
+            f"{key.removeprefix('by_')} "
+            + ", ".join(f"{value} {100 * share:.0f} %" for value, share in found[key].items())
+            for key in ("by_level", "by_source")
+            if found[key]
+        ]
+        if found["jaccard_over_seeds"] is not None:
+            parts.append(f"Jaccard over seeds {found['jaccard_over_seeds']:.2f}")
+        lines.append("- " + "; ".join(parts))
+    return "\n".join(lines) + "\n"
+
+
+def spread_in_words(results: Mapping[str, Any]) -> str:
+    """What ± means, and what the comparison could have seen."""
+    if len(results["seeds"]) == 1:
+        return "One seed: ± is the standard error over questions; the spread of training runs is not in it."
+    differences = results["benchmarks"][results["headline"]]["differences"]
+    widest = max(value["detectable"] for found in differences.values() for value in found.values())
+    return (
+        f"± is the standard error over {len(results['seeds'])} seeds. With so many, true differences of up to "
+        f"{100 * widest:.1f} points on {results['headline']} could go unseen (80 % power, two-sided t test at 5 %)."
+    )
+
+
+def percent(value: Mapping[str, Any], sign: str = "") -> str:
+    """`36.5 ± 1.3`: over seeds where there are several, else over questions."""
+    error = value["stderr_seeds"] if value["stderr_seeds"] is not None else value["stderr_questions"]
+    return f"{100 * value['mean']:{sign}.1f}" + (f" ± {100 * error:.1f}" if error is not None else "")
+
+
+def points(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f}"
+
+
+def prompts_of(results: Mapping[str, Any], arm: str) -> str:
+    """How many prompts an arm trained on, a range where seeds differ."""
+    if arm == BASE:
+        return "–"
+    sizes = sorted(results["selections"][arm]["prompts"])
+    return f"{sizes[0]:,}" if sizes[0] == sizes[-1] else f"{sizes[0]:,}-{sizes[-1]:,}"
+
+
+def table_row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_cli(main))
