@@ -177,19 +177,19 @@ def show(result: Audit, rows: Rows, questions: dict[str, list[str]], longest: in
         for name, overlap in result.against.items():
             high = sum(share.share >= HIGH_SHARE for share in overlap.shares)
             counts = (overlap.questions, len(overlap.same), len(overlap.near), len(overlap.shares), high)
-            table.add_row(escape(Path(name).name), *map(str, counts))
+            table.add_row(escape(Path(name).stem), *map(str, counts))
         console.print(table)
     for name, overlap in result.against.items():
         for near in overlap.near[:SHOWN]:
             text = squash(questions[name][near.question])[:70]
             console.print(
-                f"near: {Path(name).name} question {near.question + 1} and row {near.prompt + 1} "
+                f"near: {Path(name).stem} question {near.question + 1} and row {near.prompt + 1} "
                 f"({near.difference or 'only punctuation'}): {text}…",
                 markup=False,
                 soft_wrap=True,
             )
         if len(overlap.near) > SHOWN:
-            console.print(f"near: {len(overlap.near) - SHOWN} more with {Path(name).name}; --json FILE lists them")
+            console.print(f"near: {len(overlap.near) - SHOWN} more with {Path(name).stem}; --json FILE lists them")
 
 
 def _numbers(found: list[Any]) -> str:
