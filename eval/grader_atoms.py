@@ -136,7 +136,7 @@ class Atoms:
                 return "".join(value for _, value, _ in self.stream[start + 1 : self.at - 1])
 
     def group(self, opener: str) -> Node:
-        bars, self.bars = self.bars, 0
+        bars, self.bars = self.bars, int(opener == "\\{")  # the bar of a set is no absolute value
         closers = {
             "\\{": ("\\}",),
             "{": ("}",),
@@ -145,7 +145,13 @@ class Atoms:
             "\\lceil": ("\\rceil",),
         }
         ends = closers.get(opener, (")", "]"))
-        found = self.items(*ends, "|", "\\mid")
+        found = self.items(*ends, "|", "\\mid", "\\choose")
+        if self.peek() == "\\choose" and len(found) == 1:
+            self.take()
+            below = self.items(*ends)
+            self.expect(*ends)
+            self.bars = bars
+            return ("fn", "binom", [found[0], below[0]])
         if opener in ("\\{", "{") and self.peek() in ("|", "\\mid") and len(found) == 1:
             self.take()
             condition = self.items(*ends)
@@ -234,6 +240,8 @@ class Atoms:
             return ("set", [])
         if symbol == "\\mathbb":
             return ("var", "\\mathbb" + self.braced_text())
+        if symbol in ("\\overline", "\\bar", "\\dot", "\\widetilde"):
+            return ("var", symbol + self.braced_text())
         if symbol in ("\\exists", "\\forall") or not symbol:
             raise ParseError("logic is not read")
         raise ParseError(f"unknown sign {symbol}")
@@ -250,8 +258,6 @@ class Atoms:
                 self.take()
             else:
                 rows[-1].append(self.clause())
-                if self.peek() == ",":
-                    self.take()
         self.take()
         if self.braced_text() not in MATRICES:
             raise ParseError("an environment that is no matrix")

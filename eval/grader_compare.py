@@ -20,6 +20,7 @@ PLAIN = re.compile(r"[+-]?(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})")
 GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 COMMA_DECIMAL = re.compile(r"[+-]?\d+,\d+")
 LABELLED = re.compile(r"\(([A-H])\)\s*(?:[:.]\s*)?(\S.*)|([A-H])[.):]\s*(\S.*)", re.DOTALL)
+LABEL = re.compile(r"^\\text\{\s*(\(?[A-H]\)?[.:]?)\s*\}")
 BASED = re.compile(r"(-?)\(?([0-9A-Z.]*\d[0-9A-Z.]*)\)?_(?:\{?(\d{1,2}|[a-z]{2,7})\}?)")
 SAME_WORDS = {
     **dict.fromkeys(("no solution", "no solutions", "none", "empty", "empty set", "no real solution", 
@@ -89,12 +90,15 @@ def _decimal_commas(first: Prepared, second: Prepared) -> bool | None:
 
 def _labels(first: Prepared, second: Prepared) -> bool | None:
     """The choice "(C) 5" is (C), and it is 5."""
-    for one, other in ((first, second), (second, first)):
-        if (match := LABELLED.fullmatch(one[0])) and not LABELLED.fullmatch(other[0]):
-            letter, rest = match[1] or match[3], match[2] or match[4]
+    found = [LABELLED.fullmatch(LABEL.sub(r"\1", side[0])) for side in (first, second)]
+    parts = [match and (match[1] or match[3], match[2] or match[4]) for match in found]
+    if parts[0] and parts[1]:
+        return parts[0][0] == parts[1][0]
+    for part, side, other in ((parts[0], first, second), (parts[1], second, first)):
+        if part:
             if re.fullmatch(r"\(?[A-H]\)?", other[1]):
-                return other[1].strip("()") == letter
-            return decide(*((rest, other[0]) if one is first else (other[0], rest)))
+                return other[1].strip("()") == part[0]
+            return decide(*((part[1], other[0]) if side is first else (other[0], part[1])))
     return None
 
 
@@ -130,6 +134,8 @@ def readings(text: str) -> tuple[Node, ...]:
 
 
 def _by_trees(gold: str, prediction: str) -> bool | None:
+    if gold.isalpha() and prediction.isalpha() and len(gold) > 1 and gold.casefold() == prediction.casefold():
+        return True
     trees = readings(gold), readings(prediction)
     if not all(trees):
         if words(gold) == words(prediction) != "" and not re.search(
@@ -165,7 +171,7 @@ class _Comparison:
         units = [unit_of(node[2]) if node[0] == "unit" else None for node in (a, b)]
         if None not in units and units[0] != units[1]:
             return False
-        (a, percent_a), (b, percent_b) = self.bare(a), self.bare(b)
+        (a, percent_a), (b, percent_b) = self.bare(_unqualified(a)), self.bare(_unqualified(b))
         if has(a, "pm") or has(b, "pm"):
             return self.with_signs(a, b, depth)
         if looks_like_region(a) or looks_like_region(b):
@@ -261,11 +267,9 @@ class _Comparison:
                     and 1 in (len(rows), len(rows[0]))
                     and self.ordered(seq[3], [x for row in rows for x in row], depth)
                 )
-            return (
-                other[0] == "set" and len(other[1]) == 1 and self.same(a, b[1][0], depth + 1)
-                if b[0] == "set"
-                else False
-            )
+            if other[0] != "set" or len(other[1]) != 1:
+                return False
+            return self.same(*((a, other[1][0]) if other is b else (other[1][0], b)), depth + 1)
         items = [node[1] if node[0] in ("list", "set") else [node] for node in (a, b)]
         return self.matched(items[0], items[1], depth, distinct="set" in kinds or len(items[0]) != len(items[1]))
 
@@ -325,8 +329,8 @@ class _Comparison:
         if len(a[2]) != 1 or len(b[2]) != 1 or a[2][0] not in FLIPPED or b[2][0] not in FLIPPED:
             return False
         factor = None
-        for point in range(POINTS):
-            evaluator = Evaluator(self.fuel, point)
+        for point in range(POINTS + 1):
+            evaluator = Evaluator(self.fuel, point, negative=point == POINTS)
             try:
                 minus: Node = ("num", Fraction(-1))
                 values = [evaluator.value(("+", [r[1][0], ("*", [minus, r[1][1]])])) for r in (a, b)]
@@ -364,6 +368,14 @@ class _Comparison:
             )
         except Undefined:
             return False
+
+
+def _unqualified(node: Node) -> Node:
+    r"""A list without "k \in \mathbb{Z}" at its end."""
+    if node[0] != "list":
+        return node
+    kept = [x for x in node[1] if not (x[0] == "rel" and x[2] == ["in"] and str(x[1][1][1]).startswith("\\mathbb"))]
+    return node if not kept or len(kept) == len(node[1]) else kept[0] if len(kept) == 1 else ("list", kept)
 
 
 def _rational(*values: object) -> bool:
@@ -423,8 +435,11 @@ def _head(node: Node) -> Node:
 def _value_of(node: Node) -> Node | None:
     """What `name = value` or `name = working = value` gives its name; None where the relation is an equation."""
     sides, operators = node[1], node[2]
-    if not set(operators) <= {"=", "~", ":"} or not _is_name(sides[0]):
+    if not set(operators) <= {"=", "~", ":"}:
         return None
+    if not _is_name(sides[0]):
+        constant = operators == ["="] and _is_name(sides[1]) and not variables(sides[0])
+        return sides[0] if constant else None  # 5 = x
     exact = operators.index("~") if "~" in operators else len(operators)
     return sides[exact] if exact > 0 else sides[1]
 

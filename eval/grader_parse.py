@@ -105,10 +105,7 @@ class _Parser(Atoms):
         if self.depth > DEEPEST:
             raise ParseError("nested too deeply")
         if self.peek() == "{":
-            self.take()
-            found = self.items("}")
-            self.expect("}")
-            node = found[0] if len(found) == 1 else ("list", found)
+            node = self.group(self.take())
         elif self.peek() == "<num>":
             _, value, _ = self.stream[self.at]
             if len(value) > 1 and value.isdigit():
@@ -155,9 +152,7 @@ class _Parser(Atoms):
                 top: Node = factors[0] if len(factors) == 1 else ("*", factors)
                 factors = [("/", top, self.signed())]
             elif self.starts_factor():
-                if symbol == "<num>" and not self.mixed(factors):
-                    raise ParseError("two numbers side by side")
-                if symbol == "<num>":
+                if symbol == "<num>" and self.mixed(factors):
                     whole, _, below = self.take(), self.take(), self.take()
                     factors[-1] = ("+", [factors[-1], ("num", Fraction(int(whole), int(below)))])
                     continue

@@ -48,13 +48,14 @@ NUMBERS = {word: str(value) for value, word in enumerate(_NUMBERS.split())}
 def clean(text: str) -> str:
     """An answer with one way of writing for one thing; at worst what came in, stripped."""
     text = re.sub(r"\b([ap])\.\s?m\b\.?", r"\1m", text.strip().translate(UNICODE))
-    if not re.search(r"(?<!\\)\\[A-Za-z]", text):  # every backslash is doubled: escaped once too often
+    if "\\begin" not in text or not re.search(r"(?<!\\)\\[A-Za-z]", text):  # no matrix: escaped once too often
         text = re.sub(r"\\\\(?=[A-Za-z,;!%${}()\[\]])", r"\\", text)
     if "\\boxed" in text or "\\fbox" in text:
         text = extract(text) or re.sub(r"\\[fb]\w{0,4}ox(?:ed)?\s*\{?", "", text)
     text = re.sub(r"\\\\|\\[()\[\]]", lambda m: m[0] if m[0] == "\\\\" else " ", text)
     text = text.replace("\\$", "\0").replace("$", " ").replace("\0", "\\$")
     text = re.sub(r"(?<=\d)(?:\{,\}|\\,|,\\[!,])\s*(?=\d{3}(?!\d))", ",", text)
+    text = re.sub(r"(?<![\d.,])\d{1,3}(?: \d{3})+(?![\d.,]| \d)", lambda m: m[0].replace(" ", ""), text)
     text = SIZE.sub("", SPACE.sub(lambda m: m[1] or ("" if "!" in m[0] else " "), text))
     text = re.sub(r"\\[dtc]frac(?![a-z])", r"\\frac", re.sub(r"\\[dt]binom(?![a-z])", r"\\binom", text))
     text = TEXT.sub(r"\\text", LOOKS.sub("", text))
@@ -62,7 +63,7 @@ def clean(text: str) -> str:
     text = DEGREE.sub(r"\\deg ", PERCENT.sub("% ", ORDINAL.sub(" ", text)))
     text = re.sub(r"\*\*", "^", re.sub(r"^\*\*(.{1,200}?)\*\*$", r"\1", text.strip()))
     text = text.strip(' \t\r\n"`')
-    text = re.sub(r"^(?:=|\\approx(?![a-z])|\\implies|\\Rightarrow|\\therefore)\s*", "", text)
+    text = re.sub(r"^(?:[Tt]he\s+|=|\\approx(?![a-z])|\\implies|\\Rightarrow|\\therefore)\s*", "", text)
     while text and (text[-1] in ".,;:" or text.endswith("\\\\") or (text[-1] == "\\" and text[-2:] != "\\\\")):
         text = text[:-1].rstrip()
     whole = re.fullmatch(r"\\text\{([^{}\\]*)\}", text)

@@ -93,9 +93,13 @@ NO_FACTOR = frozenset(
             "?",
             '"',
         ),
-        *("\\pmod", "\\bmod", "\\mod", ":", *CLOSERS, *SEPARATORS, *RELATIONS, *SET_OPERATORS),
+        *("\\pmod", "\\bmod", "\\mod", "\\mid", "\\choose", ":", *CLOSERS, *SEPARATORS, *RELATIONS, *SET_OPERATORS),
     )
 )
+
+
+QUALIFIERS = frozenset(("where", "with", "for", "for all", "for any", "for some", "for every", "if", "when"))
+SURE_UNITS = frozenset(("cm", "km", "mm", "kg", "ft", "mph", "lbs"))
 
 
 class ParseError(Exception):
@@ -141,6 +145,8 @@ def _text(content: str, space: bool, before: list[Token]) -> list[Token]:
         return [("sym", "\\or" if "or" in bare else "\\and", space)] if bare else []
     if re.fullmatch(r"[A-Za-z]", bare) or re.fullmatch(r"-?\d+(?:\.\d+)?", bare):
         return [("sym" if bare.isalpha() else "num", bare, space)] if bare[0] != "-" else [("text", bare, space)]
+    if bare in QUALIFIERS:
+        return [("sym", "\\and", space)]
     if bare in WORD_COMMANDS and not (before and before[-1][0] == "num" and bare in SHORT_UNITS):
         return [("sym", WORD_COMMANDS[bare], space)]
     return [("text", content, space)]
@@ -152,8 +158,12 @@ def _word(word: str, space: bool, before: list[Token]) -> list[Token]:
         return [("sym", WORD_COMMANDS[word], space)]
     if len(word) == 1:
         return [("sym", word, space)]
+    if before and before[-1][1] in ("_", "^") and word.isascii():  # F_nF_m
+        return [("sym", word[0], space), *_word(word[1:], False, [])]
     if glued := re.fullmatch(r"(and|or)([A-Z])", word):
         return [("sym", WORD_COMMANDS[glued[1]], space), ("sym", glued[2], False)]
+    if before and space and word in SURE_UNITS:
+        return [("text", word, space)]
     if before and before[-1][0] == "num" and (word in SHORT_UNITS or (len(word) > 3 and not word.isupper())):
         return [("text", word, space)]
     if word.isupper():
