@@ -1,0 +1,159 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from lim.errors import InputError
+from lim.reward_log import write_step
+from train import compare_figures, compare_results, comparison
+from train.compare import main, markdown, spread_in_words, terminal_table
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted((ROOT / "configs" / "compare").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_committed_comparison_loads_and_finds_its_inputs_made(path):
+    chosen = comparison.load(str(path))
+    made = {ROOT / "configs", ROOT / "data" / "arithmetic.py", ROOT / "train"}
+    for stage in comparison.stages(chosen):
+        for item in stage.inputs:
+            inside = any(item == one or one in item.parents or item in one.parents for one in made)
+            assert inside, f"{stage.name} needs {item}, which no stage before it makes"
+        made |= {*stage.outputs, *stage.clears}
+
+
+def write(folder: Path, **changes) -> str:
+    values = {
+        "name": "tiny", "pool": "arithmetic-cpu", "prompts": "prompts.json", "base_model": "models/tiny-base",
+        "benchmarks": ["arithmetic"], "headline": "arithmetic-t1", "seeds": [1, 2], "reference": "rand",
+        "selections": {"limr": {"strategy": "lim"}, "rand": {"strategy": "random", "size": "limr"}}, **changes,
+    }  # fmt: skip
+    path = folder / "compare.yaml"
+    path.write_text(yaml.safe_dump({key: value for key, value in values.items() if value is not None}))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sedes": [1]}, "unknown key 'sedes'; did you mean 'seeds'?"),
+        ({"seeds": [1, 1]}, "each once"),
+        ({"name": None}, "has no 'name'"),
+        ({"selections": {"limr": {"similarity_threshold": 0.6}}}, r"selections\.limr has no 'strategy'"),
+        ({"selections": {"rand": {"strategy": "random", "size": "limr"}}}, "no selection before it"),
+        ({"selections": {"full": {"strategy": "lim"}}}, "cannot be called 'full'"),
+        ({"reference": "best"}, "reference is 'best'"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_key(tmp_path, changes, message):
+    with pytest.raises(InputError, match=message):
+        comparison.load(write(tmp_path, **changes))
+
+
+def test_the_plan_lists_stages_without_running_any(capsys):
+    assert main(["configs/compare/demo.yaml", "--plan"]) is None
+    shown = capsys.readouterr().out
+    assert "run.name=demo-limr-s1" in shown and "<as in data/prompts/demo-limr-s1.json>" in shown
+
+
+CORRECT = {  # two questions, two samples each, by seed: how many of a question's samples are right
+    "base": [(0, 0)],
+    "full": [(2, 2), (2, 1)],  # 1.00, 0.75
+    "limr": [(2, 1), (1, 1)],  # 0.75, 0.50
+    "rand": [(0, 1), (0, 1)],  # 0.25, 0.25
+}
+
+
+@pytest.fixture
+def finished(tmp_path, monkeypatch):
+    """A comparison whose runs and evaluations are there, with accuracies that are known."""
+    monkeypatch.setattr(comparison, "ROOT", tmp_path)
+    chosen = comparison.load(write(tmp_path))
+    rows = [
+        {"id": f"p{i}", "prompt": f"{i}?", "answer": "1", "level": 1 + i % 2, "source": "right" if i else "wrong"}
+        for i in range(4)
+    ]
+    (tmp_path / "prompts.json").write_text(json.dumps(rows))
+    (tmp_path / "data" / "prompts").mkdir(parents=True)
+    for arm in chosen.arms:
+        for at, seed in enumerate(chosen.seeds):
+            if arm != comparison.FULL:
+                kept = rows[:2] if seed == 1 or arm == "rand" else rows[1:3]
+                chosen.prompt_file(arm, seed).write_text(json.dumps(kept))
+            run = chosen.run_dir(arm, seed)
+            for step in (1, 2):
+                columns = {"prompt_id": ["p0", "p1"], "epoch": [1, 1], "step": [step, step]}
+                write_step(run, step, {**columns, "sample": [0, 0], "reward": [-0.5, float(step - 1)]})
+            events = [{"event": "validation", "step": 2, "accuracy": 0.5}, {"event": "stage", "text": "x"}]
+            (run / "progress.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+            graded(run / "eval" / "final", CORRECT[arm][at])
+    graded(chosen.base_results, CORRECT["base"][0])
+    return chosen
+
+
+def graded(folder: Path, right: tuple[int, int]) -> None:
+    folder.mkdir(parents=True)
+    (folder / "results.json").write_text(json.dumps({"benchmarks": {"arithmetic-t1": {}}}))
+    rows = [
+        {"id": f"q{q}", "sample": s, "verdict": "correct" if s < right[q] else "incorrect", "answer": "1"}
+        for q in (0, 1)
+        for s in (0, 1)
+    ]
+    (folder / "arithmetic-t1.graded.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_results_by_hand(finished):
+    results = compare_results.collect(finished)
+    found = results["benchmarks"]["arithmetic-t1"]
+    assert found["n_questions"] == 2
+    full = found["accuracy"]["full"]
+    assert full["by_seed"] == [1.0, 0.75] and full["mean"] == 0.875
+    assert full["stderr_seeds"] == pytest.approx(0.125)  # sd 0.1768 / √2
+    assert full["stderr_questions"] == pytest.approx(0.125)  # questions 1.0 and 0.75
+    assert found["accuracy"]["base"]["stderr_seeds"] is None
+    limr = found["differences"]["rand"]["limr"]
+    assert limr["by_seed"] == [0.5, 0.25] and limr["mean"] == 0.375
+    # One degree of freedom: t_0.975 = 12.706, t_0.8 = 1.376; the standard error is 0.125.
+    assert limr["detectable"] == pytest.approx((12.7062 + 1.3764) * 0.125, rel=1e-4)
+    assert found["differences"]["base"]["full"]["mean"] == 0.875
+    assert "rand" not in found["differences"]["rand"]
+
+
+def test_what_was_trained_on(finished):
+    found = compare_results.collect(finished)["selections"]
+    assert found["full"]["prompts"] == [4, 4] and found["full"]["jaccard_over_seeds"] is None
+    assert found["full"]["by_source"] == {"right": 0.75, "wrong": 0.25}
+    assert found["limr"]["jaccard_over_seeds"] == pytest.approx(1 / 3)  # {p0, p1} and {p1, p2}
+    assert found["limr"]["by_source"] == {"right": 0.75, "wrong": 0.25}
+    assert found["rand"]["jaccard_over_seeds"] == 1.0
+
+
+def test_curves_hold_rewards_and_validation(finished):
+    curves = compare_results.collect(finished)["curves"]["limr"]
+    assert curves[0] == {"steps": [1, 2], "reward": [-0.25, 0.25], "validation_steps": [2], "validation": [0.5]}
+
+
+def test_tables_and_figures(finished, tmp_path):
+    results = compare_results.collect(finished)
+    text = markdown(results)
+    assert "| LIMR − RAND | +37.5 | 12.5 | 37.5 |" in text and "+50.0 +25.0" in text
+    assert "| FULL | 4 | 87.5 ± 12.5 |" in text
+    assert terminal_table(results).row_count == 4
+    assert "could go unseen" in spread_in_words(results)
+    for path in compare_figures.write(results, tmp_path / "figures"):
+        assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_missing_evaluation_is_named(finished):
+    (finished.run_dir("limr", 2) / "eval" / "final" / "arithmetic-t1.graded.jsonl").unlink()
+    with pytest.raises(InputError, match=r"tiny-limr-s2/eval/final/arithmetic-t1\.graded\.jsonl: no such file"):
+        compare_results.collect(finished)
+
+
+def test_one_seed_has_no_error_over_seeds():
+    one = compare_results.difference(np.array([[1.0, 0.0, 1.0]]), np.array([[0.0, 0.0, 1.0]]))
+    assert one["stderr_seeds"] is None and one["detectable"] is None
+    assert one["stderr_questions"] == pytest.approx(1 / 3)
