@@ -1,0 +1,223 @@
+r"""Evaluate models on benchmarks, with the paper's settings (arXiv 2502.11886; configs/eval/paper.yaml).
+
+    bash eval/eval.sh --run_path data/output/limr --step final          AIME24, MATH500, AMC23
+    bash eval/eval.sh --run_path data/output/limr --step all            every checkpoint, with learning curves
+    bash eval/eval.sh --model Qwen/Qwen2.5-Math-7B --template plain
+    bash eval/eval.sh --model data/models/arithmetic-base --run_path data/output/arithmetic \
+        --benchmarks arithmetic                                          several models in one start
+    python -m eval.eval --score_only data/output/limr/eval/final        grade again, without a model
+
+Generation and scoring are two steps: samples are written to <run>/eval/<step>/<benchmark>.jsonl as they finish, an
+interrupted evaluation goes on where it stopped, and the figures (results.json, results.md) come from those files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from eval import foreign, records, report, saved, targets
+from eval.grader import Grader
+from eval.settings import DATA, SETTINGS, Benchmark, Questions, Settings, load, read_questions
+from eval.targets import Target
+from lim.errors import InputError, run_cli
+
+OVERRIDES = ("n_samples", "temperature", "top_p", "max_new_tokens", "seed", "template", "fallbacks")
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="eval.sh", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    what = parser.add_argument_group("what to evaluate")
+    what.add_argument(
+        "--run_path", nargs="+", default=[], metavar="RUN", help="a run's folder (or name in data/output)"
+    )
+    what.add_argument("--step", default="final", help="a step's number, final, best, or all (default: final)")
+    what.add_argument("--model", nargs="+", default=[], help="a Hugging Face folder or hub id")
+    what.add_argument(
+        "--benchmarks", nargs="+", metavar="NAME", help="benchmarks, groups or patterns of the settings"
+    )
+    how = parser.add_argument_group("settings, in place of the settings file's")
+    how.add_argument("--settings", type=Path, default=SETTINGS)
+    how.add_argument("--n_samples", type=int)
+    how.add_argument("--temperature", type=float, help="0 is greedy")
+    how.add_argument("--top_p", type=float)
+    how.add_argument("--max_new_tokens", type=int)
+    how.add_argument("--seed", type=int)
+    how.add_argument("--template", help="chat (the model's own), or a text of the settings file: plain, bare")
+    how.add_argument("--fallbacks", action="store_const", const=True, help="take answers that are not boxed, too")
+    engine = parser.add_argument_group("engine")
+    engine.add_argument("--engines", type=int, help="engines side by side (default: one a GPU or group of GPUs)")
+    engine.add_argument("--tensor_parallel_size", type=int, default=1, help="GPUs one engine is spread over")
+    engine.add_argument("--dtype", default="auto", choices=("auto", "bfloat16", "float16", "float32"))
+    engine.add_argument("--max_num_seqs", type=int, default=256, help="samples generated at once")
+    engine.add_argument("--gpu_memory_utilization", type=float, default=0.9)
+    engine.add_argument("--enforce_eager", action="store_true", help="start sooner, generate slower (always on CPU)")
+    engine.add_argument("--trust_remote_code", action="store_true", help="run code that comes with the model")
+    files = parser.add_argument_group("files")
+    files.add_argument("--output", type=Path, help="folder for the results (default: <run>/eval)")
+    files.add_argument("--overwrite", action="store_true", help="drop generations made with other settings")
+    files.add_argument("--data_dir", type=Path, default=DATA, help="the benchmark files (default: data/benchmarks)")
+    again = parser.add_argument_group("scoring alone")
+    again.add_argument("--score_only", type=Path, metavar="DIR", help="grade saved generations, or others' files")
+    again.add_argument("--response_key", help="others' files: where the response is")
+    again.add_argument("--gold_key", help="others' files: where the gold answer is")
+    again.add_argument("--question_key", help="others' files: what tells questions apart (default: every row is one)")
+    again.add_argument("--verdict_key", help="others' files: their own score, to list where the verdicts differ")
+    args = parser.parse_args(argv)
+    if args.score_only is None and not args.run_path and not args.model:
+        raise InputError("give --run_path RUN, --model MODEL or --score_only DIR")
+    if args.score_only is not None and (args.run_path or args.model):
+        raise InputError("--score_only takes a folder of saved generations; leave --run_path and --model away")
+    if args.output and len(args.run_path) + len(args.model) > 1:
+        raise InputError("--output is one folder: give one --run_path or one --model with it")
+    if bool(args.response_key) != bool(args.gold_key):
+        raise InputError("others' files need both --response_key and --gold_key")
+    return args
+
+
+def plan(args: argparse.Namespace, settings: Settings) -> tuple[list[Target], dict[str, Benchmark]]:
+    """The models and the benchmarks asked for."""
+    found = [targets.of_model(model, args.output) for model in args.model]
+    for path in args.run_path:
+        found += targets.of_run(path, args.step, args.output)
+    overrides = {key: getattr(args, key) for key in OVERRIDES}
+    names = settings.choose(args.benchmarks or settings.default)
+    return found, {name: settings.benchmark(name, overrides) for name in names}
+
+
+def meta_of(target: Target, benchmark: Benchmark, questions: Questions, dtype: str) -> dict[str, Any]:
+    """What made a benchmark's samples; stored beside them and with the results."""
+    template = benchmark.template
+    return {
+        "benchmark": benchmark.name,
+        **targets.describe(target),
+        "weights": targets.fingerprint(target.model),
+        "template": {"name": template.name, "text": template.text, "stop": list(template.stop)},
+        "system_prompt": benchmark.system_prompt,
+        "n_samples": benchmark.n_samples,
+        "temperature": benchmark.temperature,
+        "top_p": benchmark.top_p,
+        "max_new_tokens": benchmark.max_new_tokens,
+        "seed": benchmark.seed,
+        "fallbacks": benchmark.fallbacks,
+        "dtype": dtype,
+        "file": benchmark.file,
+        "data_sha256": questions.sha256,
+        "versions": report.versions(),
+        "commit": report.commit(),
+    }
+
+
+def generate_missing(
+    target: Target,
+    benchmarks: dict[str, Benchmark],
+    questions: dict[str, Questions],
+    engines: Engines,
+    args: argparse.Namespace,
+    console: Console,
+) -> None:
+    """Generate what the target's files lack; nothing is loaded where they are complete."""
+    with ExitStack() as stack:
+        stores = {}
+        for name, benchmark in benchmarks.items():
+            meta = meta_of(target, benchmark, questions[benchmark.file], args.dtype)
+            stores[name] = stack.enter_context(records.Store(target.folder, meta, overwrite=args.overwrite))
+        wanted = {
+            name: store.missing(questions[benchmarks[name].file].rows, benchmarks[name].n_samples)
+            for name, store in stores.items()
+        }
+        total = sum(map(len, wanted.values()))
+        if not total:
+            console.print(f"{target.label}: all samples are there")
+            return
+        there = sum(len(store.samples) for store in stores.values())
+        kept = f", going on after {there:,}" if there else ""
+        console.print(f"{target.label}: {total:,} samples to generate{kept} · {targets.relative(target.folder)}")
+        start, tokens = time.monotonic(), 0
+        with Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"),
+            TimeElapsedColumn(), TimeRemainingColumn(), console=console, transient=True,
+        ) as progress:  # fmt: skip
+            task = progress.add_task("loading the model", total=total, speed="")
+            for finished in engines.generate(target, benchmarks, questions, wanted):
+                if not tokens:
+                    start = time.monotonic()
+                for name in {done.tag[0] for done in finished}:
+                    stores[name].append(
+                        records.Sample(*done.tag[1:], done.response, done.finish_reason, done.tokens)
+                        for done in finished
+                        if done.tag[0] == name
+                    )
+                tokens += sum(done.tokens for done in finished)
+                speed = f"{tokens / max(time.monotonic() - start, 1e-3):,.0f} tokens/s"
+                progress.update(task, advance=len(finished), description="generating", speed=speed)
+        seconds = time.monotonic() - start
+        console.print(f"  {total:,} samples, {tokens:,} tokens in {seconds:.1f} s after the model was loaded")
+
+
+class Engines:
+    """Loads vLLM when the first sample is wanted, and keeps what can be kept over several models."""
+
+    def __init__(self, args: argparse.Namespace, stack: ExitStack) -> None:
+        self.args = args
+        self.stack = stack
+        self.fleet: Any = None
+
+    def generate(
+        self, target: Target, benchmarks: dict[str, Benchmark], questions: dict[str, Questions], wanted: Any
+    ):
+        from eval import generate, prompts
+
+        keys = generate.EngineOptions.__dataclass_fields__
+        options = generate.EngineOptions(**{key: getattr(self.args, key) for key in keys})
+        tokenizer, context = prompts.load_tokenizer(target.model, options.trust_remote_code)
+        made = []
+        for name, keys in wanted.items():
+            rows = questions[benchmarks[name].file].rows
+            made += prompts.make(benchmarks[name], rows, keys, tokenizer, context or prompts.MANY, target.model)
+        if self.fleet is None:
+            self.fleet = self.stack.enter_context(generate.Fleet(options))
+        yield from generate.generate(target.model, made, options, self.fleet)
+
+
+def main(argv: Sequence[str] | None = None) -> int | None:
+    args = parse_args(argv)
+    console = Console()
+    settings = load(args.settings)
+    found: list[Target] = []
+    with Grader() as grader, ExitStack() as stack:
+        if args.score_only and args.response_key:
+            return foreign.audit(args, grader, console)
+        if args.score_only:
+            results = saved.score_all(args.score_only, settings, args.data_dir, grader, console)
+        else:
+            found, benchmarks = plan(args, settings)
+            questions = {b.file: read_questions(b.file, args.data_dir) for b in benchmarks.values()}
+            engines = Engines(args, stack)
+            results = []
+            for target in found:
+                generate_missing(target, benchmarks, questions, engines, args, console)
+                results.append(
+                    saved.score_folder(target.folder, [*benchmarks], settings, args.data_dir, grader, console)
+                )
+    console.print(report.terminal_table(results, settings))
+    if args.run_path and args.step == "all":
+        from eval import curves
+
+        for folder in dict.fromkeys(target.folder.parent for target in found if target.run):
+            curves.draw({folder.parent.name: curves.collect(folder)}, folder / "curves.png")
+            console.print(f"curves: {targets.relative(folder / 'curves.png')}", soft_wrap=True)
+    return None
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_cli(main))

@@ -1,0 +1,263 @@
+"""Generation with vLLM: one engine in this process, or one engine a GPU (or group of GPUs) under Ray.
+
+Samples come back as they finish. Every sample has its own seed, so that it does not matter what it was batched with.
+Nothing heavy is imported before a model is needed.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from eval.prompts import Prompt
+from lim.errors import InputError
+
+MEMORY = ("out of memory", "no available memory", "less than desired gpu memory", "kv cache", "cannot allocate")
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """What does not change the results, up to rounding: how many engines, how large."""
+
+    engines: int | None = None
+    tensor_parallel_size: int = 1
+    dtype: str = "auto"
+    gpu_memory_utilization: float = 0.9
+    max_num_seqs: int = 256
+    enforce_eager: bool = False
+    trust_remote_code: bool = False
+
+
+class Finished(NamedTuple):
+    """One finished sample."""
+
+    tag: tuple[str, str, int]
+    response: str
+    finish_reason: str
+    tokens: int
+
+
+def quiet() -> None:
+    """Keep vLLM's own log to errors (VLLM_LOGGING_LEVEL=INFO brings it back). Before vLLM is imported."""
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def cpu_environment(processes: int = 1) -> None:
+    """What vLLM's CPU build needs: the engine in this process (seconds less to start), all cores, a small cache."""
+    cores = len(os.sched_getaffinity(0))
+    os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+    os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
+    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // processes)))
+
+
+class Engine:
+    """One vLLM engine for one model."""
+
+    def __init__(self, model: str, max_model_len: int, options: EngineOptions) -> None:
+        quiet()
+        from vllm.platforms import current_platform
+
+        if current_platform.is_cpu():
+            cpu_environment()
+        from vllm import LLM
+
+        self.model = model
+        try:
+            self.llm: Any = LLM(
+                model=model,
+                dtype=options.dtype,  # type: ignore[arg-type]
+                max_model_len=max_model_len,
+                max_num_seqs=options.max_num_seqs,
+                tensor_parallel_size=options.tensor_parallel_size,
+                gpu_memory_utilization=options.gpu_memory_utilization,
+                enforce_eager=options.enforce_eager or current_platform.is_cpu(),
+                trust_remote_code=options.trust_remote_code,
+                disable_log_stats=True,
+                use_tqdm_on_load=False,
+                seed=0,
+            )
+        except Exception as error:
+            raise explain(error, model) from error
+
+    def run(self, prompts: Sequence[Prompt]) -> Iterator[list[Finished]]:
+        """Generate, yielding what each step of the engine finished."""
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        engine = self.llm.llm_engine
+        tags = {str(number): prompt.tag for number, prompt in enumerate(prompts)}
+        try:
+            for number, prompt in enumerate(prompts):
+                parameters = SamplingParams(
+                    temperature=prompt.temperature,
+                    top_p=prompt.top_p,
+                    max_tokens=prompt.max_tokens,
+                    seed=prompt.seed if prompt.temperature > 0 else None,
+                    stop=list(prompt.stop),
+                    output_kind=RequestOutputKind.FINAL_ONLY,
+                )
+                engine.add_request(str(number), {"prompt_token_ids": prompt.token_ids}, parameters)
+            while engine.has_unfinished_requests():
+                finished = [
+                    Finished(tags.pop(output.request_id), done.text, done.finish_reason, len(done.token_ids))
+                    for output in engine.step()
+                    if output.finished
+                    for done in output.outputs
+                ]
+                if finished:
+                    yield finished
+        except Exception as error:
+            raise explain(error, self.model) from error
+        if tags:
+            raise RuntimeError(f"{self.model}: the engine lost {len(tags)} samples")
+
+    def close(self) -> None:
+        """Give the memory back, so that the next model fits."""
+        self.llm.llm_engine.engine_core.shutdown()
+        self.llm = None
+        gc.collect()
+
+
+def explain(error: Exception, model: str) -> Exception:
+    """An InputError in place of an exception whose cause a user can mend; else the exception itself."""
+    if isinstance(error, InputError):
+        return error
+    line = " ".join(str(error).split())
+    if any(sign in line.lower() for sign in MEMORY) or type(error).__name__ == "OutOfMemoryError":
+        return InputError(
+            f"{model}: not enough memory for the engine ({line[:160]}); lower --max_num_seqs or --max_new_tokens, "
+            "raise --tensor_parallel_size, or free the device (--gpu_memory_utilization is the share that is taken)"
+        )
+    if "engine core initialization failed" in line.lower() or "EngineDeadError" in type(error).__name__:
+        return InputError(
+            f"{model}: the engine did not start or died; its own message is above. If that is memory: lower "
+            "--max_num_seqs or --gpu_memory_utilization, or raise --tensor_parallel_size"
+        )
+    return error
+
+
+def generate(model: str, prompts: Sequence[Prompt], options: EngineOptions, fleet: Fleet) -> Iterator[list[Finished]]:
+    """Generate `prompts` with `model`; samples come in the order in which they finish."""
+    if not prompts:
+        return
+    max_model_len = max(len(prompt.token_ids) + prompt.max_tokens for prompt in prompts)
+    # Dealt out in turn, so that no engine gets all samples of one benchmark.
+    parts = [part for i in range(fleet.size) if (part := list(prompts[i :: fleet.size]))]
+    if fleet.size == 1:
+        engine = Engine(model, max_model_len, options)
+        try:
+            yield from engine.run(parts[0])
+        finally:
+            engine.close()
+    else:
+        yield from fleet.run(model, max_model_len, parts)
+
+
+class Fleet:
+    """The engines of an evaluation: one in this process, or Ray actors with their own GPUs, kept over the models."""
+
+    def __init__(self, options: EngineOptions) -> None:
+        import torch
+
+        self.options = options
+        devices = torch.cuda.device_count()
+        if options.tensor_parallel_size > max(1, devices):
+            raise InputError(f"--tensor_parallel_size {options.tensor_parallel_size}: there are {devices} GPUs here")
+        self.gpus = options.tensor_parallel_size if devices else 0
+        self.size = options.engines or max(1, devices // options.tensor_parallel_size)
+        if devices and self.size * options.tensor_parallel_size > devices and not os.environ.get("RAY_ADDRESS"):
+            raise InputError(
+                f"--engines {self.size} of {options.tensor_parallel_size} GPUs each: there are {devices} GPUs here; "
+                "for a Ray cluster set RAY_ADDRESS"
+            )
+        self.actors: list[Any] = []
+
+    def start(self) -> None:
+        """Start the Ray actors, once."""
+        if self.actors:
+            return
+        import ray
+
+        quiet()
+        if not self.gpus:
+            cpu_environment(self.size)
+        if not ray.is_initialized():
+            # Only a cluster that was named is joined; else a small one of our own.
+            address = os.environ.get("RAY_ADDRESS", "local")
+            own = {"num_cpus": max(self.size, os.cpu_count() or 1), "include_dashboard": False}
+            ray.init(
+                address=address,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                **(own if address == "local" else {}),
+            )
+        actor = ray.remote(num_cpus=1, num_gpus=self.gpus)(Remote)
+        self.actors = [actor.remote(self.options) for _ in range(self.size)]
+
+    def run(self, model: str, max_model_len: int, parts: Sequence[list[Prompt]]) -> Iterator[list[Finished]]:
+        """Run each part on its actor. Raises what an actor raised."""
+        import ray
+        from ray.exceptions import RayActorError, RayTaskError
+
+        self.start()
+        streams: list[Any] = [
+            actor.run.options(num_returns="streaming").remote(model, max_model_len, part)
+            for actor, part in zip(self.actors, parts, strict=False)
+        ]
+        try:
+            while streams:
+                ready: Any = ray.wait(streams, num_returns=1, fetch_local=False)[0]
+                for stream in ready:
+                    try:
+                        yield ray.get(next(stream))
+                    except StopIteration:
+                        streams.remove(stream)
+        except RayTaskError as error:
+            raise explain(error.cause if isinstance(error.cause, Exception) else error, model) from error
+        except RayActorError as error:
+            raise InputError(
+                f"{model}: an engine's process died ({' '.join(str(error).split())[:160]}); if memory ran out, "
+                "lower --engines or --max_num_seqs. What was generated is kept: run the same command again"
+            ) from error
+
+    def close(self) -> None:
+        if self.actors:
+            import ray
+
+            ray.shutdown()
+            self.actors = []
+
+    def __enter__(self) -> Fleet:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Remote:
+    """An engine in a Ray actor. Samples are handed over about twice a second."""
+
+    def __init__(self, options: EngineOptions) -> None:
+        self.options = options
+
+    def run(self, model: str, max_model_len: int, prompts: list[Prompt]) -> Iterator[list[Finished]]:
+        engine = Engine(model, max_model_len, self.options)
+        try:
+            waiting: list[Finished] = []
+            handed = time.monotonic()
+            for finished in engine.run(prompts):
+                waiting += finished
+                if time.monotonic() - handed > 0.5:
+                    yield waiting
+                    waiting, handed = [], time.monotonic()
+            yield waiting
+        finally:
+            engine.close()

@@ -1,0 +1,107 @@
+"""From questions to token ids: templates filled in, lengths checked against the model's context, seeds set."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from eval.settings import Benchmark
+from lim.errors import InputError
+
+MANY = 10**9  # transformers writes a huge number where a tokenizer knows no longest input
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One sample to generate: `tag` says where it belongs, the rest is what the engine needs."""
+
+    tag: tuple[str, str, int]  # benchmark, question id, sample
+    token_ids: list[int]
+    temperature: float
+    top_p: float
+    max_tokens: int
+    seed: int
+    stop: tuple[str, ...]
+
+
+def seed_of(seed: int, file: str, id: str, sample: int) -> int:
+    """The seed of one sample: a hash, so that it does not depend on what else is generated, or in which order."""
+    digest = hashlib.sha256(f"{seed}\0{file}\0{id}\0{sample}".encode()).digest()
+    return int.from_bytes(digest[:6], "big")
+
+
+def load_tokenizer(model: str, trust_remote_code: bool) -> tuple[Any, int | None]:
+    """The model's tokenizer and the length of its context. InputError says in a line why it cannot be loaded."""
+    from transformers import AutoConfig, AutoTokenizer
+
+    try:
+        config = AutoConfig.from_pretrained(model, trust_remote_code=trust_remote_code)
+        tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=trust_remote_code)
+    except (
+        Exception
+    ) as error:  # transformers raises OSError, ValueError, KeyError and others for a folder it cannot use
+        line = " ".join(str(error).split())[:300]
+        hint = "; --trust_remote_code lets its own code run" if "trust_remote_code" in line else ""
+        raise InputError(f"{model}: the model cannot be loaded: {type(error).__name__}: {line}{hint}") from error
+    config = config.get_text_config() if hasattr(config, "get_text_config") else config
+    return tokenizer, getattr(config, "max_position_embeddings", None)
+
+
+def render(benchmark: Benchmark, question: str, tokenizer: Any, model: str) -> str:
+    """The prompt's text."""
+    template = benchmark.template
+    if template.text is not None:
+        # Not str.format: a question is full of braces.
+        text = template.text.replace("{system}", benchmark.system_prompt or "").replace("{question}", question)
+        return text.lstrip("\n")
+    if not tokenizer.chat_template:
+        raise InputError(f"{model}: its tokenizer has no chat template; give --template plain (or another text)")
+    system = [{"role": "system", "content": benchmark.system_prompt}] if benchmark.system_prompt else []
+    messages = [*system, {"role": "user", "content": question}]
+    try:
+        return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    except Exception as error:  # jinja errors, and what a template raises itself (some refuse a system message)
+        line = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{model}: its chat template fails on this prompt ({line}); give --template plain"
+        ) from error
+
+
+def encode(benchmark: Benchmark, text: str, tokenizer: Any) -> list[int]:
+    """Token ids; a chat template writes its own special tokens, a plain text gets the tokenizer's."""
+    ids = tokenizer(text, add_special_tokens=benchmark.template.text is not None)["input_ids"]
+    return list(ids)
+
+
+def make(
+    benchmark: Benchmark,
+    rows: dict[str, dict],
+    wanted: list[tuple[str, int]],
+    tokenizer: Any,
+    context: int,
+    model: str,
+) -> list[Prompt]:
+    """Prompts for the (question id, sample)s wanted. InputError where a prompt leaves no room in the context."""
+    ids: dict[str, list[int]] = {}
+    prompts = []
+    for id, sample in wanted:
+        if id not in ids:
+            ids[id] = encode(benchmark, render(benchmark, rows[id]["question"], tokenizer, model), tokenizer)
+            if len(ids[id]) >= context:
+                raise InputError(
+                    f"{benchmark.name}: question {id!r} makes a prompt of {len(ids[id])} tokens, and the context of "
+                    f"{model} is {context}; take the question out, or use a model with a longer context"
+                )
+        prompts.append(
+            Prompt(
+                tag=(benchmark.name, id, sample),
+                token_ids=ids[id],
+                temperature=benchmark.temperature,
+                top_p=benchmark.top_p,
+                max_tokens=min(benchmark.max_new_tokens, context - len(ids[id])),
+                seed=seed_of(benchmark.seed, benchmark.file, id, sample),
+                stop=benchmark.template.stop,
+            )
+        )
+    return prompts

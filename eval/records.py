@@ -1,0 +1,145 @@
+"""Saved generations: `<benchmark>.jsonl` (one line a sample, appended as it finishes) and `<benchmark>.meta.json`.
+
+A line is `{"id", "sample", "response", "finish_reason", "tokens"}`; finish_reason is vLLM's: stop, or length where
+the response was cut off. The meta file says what made them (model, template, sampling, seed, data): samples that
+were made otherwise are never mixed in.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+from lim.errors import InputError
+from lim.files import read_json, write_json
+
+# What must be the same for samples to be put into one file. The number of samples may grow.
+IDENTITY = (
+    "benchmark", "model", "weights", "template", "system_prompt", "temperature", "top_p", "max_new_tokens", "seed",
+    "data_sha256", "dtype",
+)  # fmt: skip
+Key = tuple[str, int]
+
+
+class Sample(NamedTuple):
+    """One response. `tokens` counts the generated ones, the end token included; None where it is not known."""
+
+    id: str
+    sample: int
+    response: str
+    finish_reason: str | None
+    tokens: int | None
+
+    @property
+    def key(self) -> Key:
+        return self.id, self.sample
+
+
+def path_of(folder: Path, benchmark: str) -> Path:
+    return folder / f"{benchmark}.jsonl"
+
+
+def meta_path(folder: Path, benchmark: str) -> Path:
+    return folder / f"{benchmark}.meta.json"
+
+
+def read_meta(folder: Path, benchmark: str) -> dict[str, Any]:
+    meta = read_json(meta_path(folder, benchmark))
+    if not isinstance(meta, dict):
+        raise InputError(f"{meta_path(folder, benchmark)}: not an object")
+    return meta
+
+
+def parse(path: Path, number: int, line: str) -> Sample:
+    try:
+        row = json.loads(line)
+        return Sample(str(row["id"]), int(row["sample"]), row["response"], row["finish_reason"], row["tokens"])
+    except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: line {number}: not a sample ({type(error).__name__}: {error}); "
+            "delete the line to have it generated again"
+        ) from None
+
+
+def read(path: Path) -> list[Sample]:
+    """The samples of a file, in its order; a last line without its line end was cut off and is left out."""
+    text = path.read_bytes()
+    whole = text[: text.rfind(b"\n") + 1]
+    samples: dict[Key, Sample] = {}
+    for number, line in enumerate(whole.decode("utf-8", errors="strict").split("\n")[:-1], 1):
+        sample = parse(path, number, line)
+        if sample.key in samples:
+            raise InputError(
+                f"{path}: line {number}: sample {sample.sample} of question {sample.id!r} is there twice"
+            )
+        samples[sample.key] = sample
+    return list(samples.values())
+
+
+class Store:
+    """The generations of one benchmark of one model, open for appending by one process at a time."""
+
+    def __init__(self, folder: Path, meta: dict[str, Any], *, overwrite: bool = False) -> None:
+        """Open or go on with the generations in `folder`.
+
+        Raises InputError where those there were made otherwise (unless `overwrite`), or another process writes them.
+        """
+        self.path = path_of(folder, meta["benchmark"])
+        folder.mkdir(parents=True, exist_ok=True)
+        self.file: TextIO = open(self.path, "a", encoding="utf-8", newline="\n")  # noqa: SIM115
+        try:
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.file.close()
+            raise InputError(f"{self.path}: another evaluation is writing it; wait for it, or end it") from None
+        try:
+            if overwrite:
+                self.file.truncate(0)
+            self.samples = self._resume(folder, meta)
+        except BaseException:
+            self.file.close()
+            raise
+        write_json(meta_path(folder, meta["benchmark"]), meta)
+
+    def _resume(self, folder: Path, meta: dict[str, Any]) -> dict[Key, Sample]:
+        size = self.path.stat().st_size
+        if size == 0:
+            return {}
+        known = read_json(meta_path(folder, meta["benchmark"]))
+        for key in IDENTITY:
+            if known.get(key) != meta.get(key):
+                raise InputError(
+                    f"{self.path}: holds samples made with {key} {short(known.get(key))}, and now it is "
+                    f"{short(meta.get(key))}; give --overwrite to drop them, or --output another folder"
+                )
+        samples = read(self.path)
+        self.file.truncate(self.path.read_bytes().rfind(b"\n") + 1)
+        return {sample.key: sample for sample in samples}
+
+    def missing(self, ids: Iterable[str], n_samples: int) -> list[Key]:
+        """What is still to be generated, in order."""
+        return [(id, sample) for id in ids for sample in range(n_samples) if (id, sample) not in self.samples]
+
+    def append(self, samples: Iterable[Sample]) -> None:
+        """Write finished samples to disk."""
+        samples = [sample for sample in samples if sample.key not in self.samples]
+        self.file.write("".join(json.dumps(sample._asdict(), ensure_ascii=False) + "\n" for sample in samples))
+        self.file.flush()
+        self.samples.update((sample.key, sample) for sample in samples)
+
+    def close(self) -> None:
+        self.file.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "…"

@@ -1,0 +1,81 @@
+"""Saved generations of ours, scored: graded samples, results.json and results.md of a folder. No model, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from eval import records, report
+from eval.grader import Grader
+from eval.score import score, summarise
+from eval.settings import Settings, read_questions
+from lim.errors import InputError
+
+
+def score_saved(folder: Path, name: str, data_dir: Path, grader: Grader) -> dict[str, Any]:
+    """Grade one benchmark's saved generations; writes the graded samples and returns the figures."""
+    meta = records.read_meta(folder, name)
+    path = records.path_of(folder, name)
+    questions = read_questions(meta["file"], data_dir)
+    if questions.sha256 != meta["data_sha256"]:
+        raise InputError(
+            f"{questions.path}: has changed since {path} was generated from it; "
+            "restore it, or generate again with --overwrite"
+        )
+    samples = [sample for sample in records.read(path) if sample.sample < meta["n_samples"]]
+    lacking = len(questions.rows) * meta["n_samples"] - len(samples)
+    if lacking:
+        raise InputError(f"{path}: {lacking} samples are still to be generated; run the same evaluation again")
+    scored = score(questions.rows, samples, grader, fallbacks=meta["fallbacks"])
+    report.write_graded(folder, name, scored)
+    return {**summarise(scored), "generated_with": meta}
+
+
+def score_folder(
+    folder: Path, wanted: Sequence[str], settings: Settings, data_dir: Path, grader: Grader, console: Console
+) -> dict:
+    """Grade the saved generations of a folder and write results.json and results.md.
+
+    `wanted` must be complete; what else was saved there is taken in where it is complete and of the same model.
+    """
+    weights = records.read_meta(folder, wanted[0])["weights"]
+    benchmarks = {name: score_saved(folder, name, data_dir, grader) for name in wanted}
+    for name in saved_benchmarks(folder):
+        if name in benchmarks:
+            continue
+        try:
+            found = score_saved(folder, name, data_dir, grader)
+        except InputError as error:
+            console.print(f"left out of the results: {error}", soft_wrap=True)
+            continue
+        if found["generated_with"]["weights"] == weights:
+            benchmarks[name] = found
+        else:
+            console.print(f"left out of the results: {name} in {folder} is of other weights", soft_wrap=True)
+    meta = benchmarks[wanted[0]]["generated_with"]
+    head = {key: meta[key] for key in ("label", "model", "step", "run")}
+    return report.write(folder, head, benchmarks, settings)
+
+
+def saved_benchmarks(folder: Path) -> list[str]:
+    """Names of the benchmarks whose generations are in a folder."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    return sorted(path.name.removesuffix(".meta.json") for path in folder.glob("*.meta.json"))
+
+
+def score_all(
+    root: Path, settings: Settings, data_dir: Path, grader: Grader, console: Console
+) -> list[dict[str, Any]]:
+    """Score a folder of saved generations, or each of the folders in it (a run's eval folder)."""
+    folders = [root]
+    if not saved_benchmarks(root):
+        folders = [path for path in sorted(root.iterdir()) if path.is_dir() and saved_benchmarks(path)]
+    if not folders:
+        raise InputError(
+            f"{root}: no saved generations here (no *.meta.json); others' files need --response_key and --gold_key"
+        )
+    return [score_folder(path, saved_benchmarks(path), settings, data_dir, grader, console) for path in folders]

@@ -1,0 +1,131 @@
+"""Comparison of evaluated models, on results written by hand."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eval import compare
+from lim.errors import InputError
+from lim.files import read_json, write_json
+
+MADE = {
+    "data_sha256": "d" * 64,
+    "temperature": 1.0,
+    "top_p": 1.0,
+    "max_new_tokens": 32,
+    "seed": 0,
+    "template": {"name": "chat", "text": None, "stop": []},
+    "n_samples": 2,
+}
+
+
+def write_run(root: Path, name: str, verdicts: dict[str, list[bool]], step: str = "final", **made: Any) -> Path:
+    folder = root / name / "eval" / step
+    rows = [
+        {"id": id, "sample": i, "verdict": "correct" if right else "incorrect", "answer": "1"}
+        for id, values in verdicts.items()
+        for i, right in enumerate(values)
+    ]
+    folder.mkdir(parents=True)
+    (folder / "b.graded.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    share = sum(row["verdict"] == "correct" for row in rows) / len(rows)
+    facts = {
+        "n_questions": len(verdicts),
+        "samples_a_question": 2,
+        "accuracy": {"value": share, "stderr": 0.1, "n": len(verdicts)},
+        "generated_with": {**MADE, **made},
+    }
+    write_json(folder / "results.json", {"label": name, "average": None, "benchmarks": {"b": facts}})
+    return root / name
+
+
+A = {"q1": [False, False], "q2": [True, False], "q3": [False, True], "q4": [True, True]}
+B = {"q1": [True, False], "q2": [True, True], "q3": [False, True], "q4": [True, True]}
+
+
+def test_difference_by_hand(tmp_path: Path) -> None:
+    runs = [compare.load(str(write_run(tmp_path, name, v))) for name, v in (("a", A), ("b", B))]
+    rows = compare.compare(runs, runs[0])
+    assert [row.label for row in rows] == ["a", "b"]
+    assert rows[0].difference is None
+    found = rows[1].difference
+    assert found is not None
+    # Differences 0.5, 0.5, 0, 0: mean 0.25, squared deviations 4 × 0.0625.
+    assert found.value == pytest.approx(0.25)
+    assert found.stderr == pytest.approx(math.sqrt(0.25 / 3) / 2)
+    assert (found.b_better, found.a_better) == (2, 0)
+    assert compare.cells(rows[1]) == ["b", "75.0 ± 10.0", "+25.0 ± 14.4", "2 / 0", "40.4"]
+
+
+def test_the_order_of_samples_in_the_files_does_not_matter(tmp_path: Path) -> None:
+    runs = [
+        compare.load(str(write_run(tmp_path, name, v))) for name, v in (("a", A), ("b", dict(reversed(B.items()))))
+    ]
+    assert compare.compare(runs, runs[0])[1].difference == compare.difference(runs[0], runs[1], "b")
+    assert compare.difference(runs[0], runs[1], "b").value == pytest.approx(0.25)
+
+
+def test_command_writes_markdown_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [str(write_run(tmp_path, name, v)) for name, v in (("a", A), ("b", B))]
+    out = [tmp_path / "table.md", tmp_path / "table.json"]
+    assert not compare.main([*paths, "--reference", "b", "--markdown", str(out[0]), "--json", str(out[1])])
+    assert "| a | 50.0 ± 10.0 | -25.0 ± 14.4 | 0 / 2 | 40.4 |" in out[0].read_text(encoding="utf-8")
+    found = read_json(out[1])
+    assert found["reference"] == "b"
+    assert found["rows"][0]["difference"]["value"] == pytest.approx(-0.25)
+    assert "difference to b" in capsys.readouterr().out
+
+
+def test_settings_that_differ_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a = write_run(tmp_path, "a", A)
+    b = write_run(tmp_path, "b", B, temperature=0.4)
+    compare.main([str(a), str(b)])
+    assert "differ in temperature" in capsys.readouterr().out
+
+
+def test_different_questions_are_refused(tmp_path: Path) -> None:
+    a = write_run(tmp_path, "a", A)
+    b = write_run(tmp_path, "b", B, data_sha256="e" * 64)
+    with pytest.raises(InputError, match="different questions"):
+        compare.main([str(a), str(b)])
+
+
+def test_steps_are_chosen_and_listed(tmp_path: Path) -> None:
+    run = write_run(tmp_path, "a", A, step="10")
+    write_run(tmp_path / "other", "a", B, step="20")
+    assert compare.load(str(run)).folder.name == "10"
+    (tmp_path / "other" / "a" / "eval" / "20").rename(run / "eval" / "20")
+    with pytest.raises(InputError, match=r"several steps were evaluated; say which: .*:10 \(there are 10, 20\)"):
+        compare.load(str(run))
+    assert compare.load(f"{run}:20").folder.name == "20"
+    assert compare.load(str(run / "eval" / "10")).folder.name == "10"
+    with pytest.raises(InputError, match="step '30' was not evaluated; there are 10, 20"):
+        compare.load(f"{run}:30")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["a", "a"], "two runs are called 'a'"),
+        (["a", "b", "--labels", "x"], "1 labels for 2 runs"),
+        (["a", "b", "--reference", "c"], "no such run here; there are a, b"),
+        (["a", "nowhere"], "no such run"),
+    ],
+)
+def test_mistakes_are_told(tmp_path: Path, arguments: list[str], message: str) -> None:
+    for name, verdicts in (("a", A), ("b", B)):
+        write_run(tmp_path, name, verdicts)
+    paths = [str(tmp_path / a) if (tmp_path / a).is_dir() else a for a in arguments]
+    with pytest.raises(InputError, match=message):
+        compare.main(paths)
+
+
+def test_a_run_that_was_not_evaluated(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    with pytest.raises(InputError, match="nothing was evaluated here"):
+        compare.load(str(tmp_path / "run"))
