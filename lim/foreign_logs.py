@@ -58,7 +58,7 @@ def read_verl(
     data = read_bytes(file.path, filesystem)
     decoder = msgspec.json.Decoder(type=row_type)
     try:
-        rows = [decoder.decode(line) for line in data.splitlines() if line.strip()]
+        rows = decoder.decode_lines(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         lines = (json.loads(line) for line in data.decode("utf-8", "replace").split("\n") if line.strip())
         raise _first_bad_row(file.path, lines, "input", reward, error) from None

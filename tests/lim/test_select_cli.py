@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from logs import write_log, write_prompts
@@ -259,3 +263,15 @@ def test_the_published_scores_give_the_published_selection(tmp_path, shared_data
     places = {row["id"]: at for at, row in enumerate(json.loads((folder / "math.8k.json").read_text()))}
     order = [places[row["id"]] for row in rows]
     assert order == sorted(order)
+
+
+def test_the_shell_script_runs_the_same_command(tmp_path):
+    log = write_log(tmp_path / "run", REWARDS)
+    prompts = write_prompts(tmp_path / "p.json", ["a", "b", "c"])
+    knobs = {"LOG": log, "PROMPTS": prompts, "OUT": tmp_path / "o.json", "MAX_EPOCHS": 2, "PYTHON": sys.executable}
+    environment = {**os.environ, **{name: str(value) for name, value in knobs.items()}}
+    script = Path(lim_selection.__file__).parent / "scripts" / "lim.sh"
+    subprocess.run(["bash", script, "--top_k", "1"], env=environment, check=False, capture_output=True)
+    assert not (tmp_path / "o.json").exists()  # a threshold and a number at once
+    subprocess.run(["bash", script], env=environment, check=True, capture_output=True)
+    assert chosen(tmp_path / "o.json") == ["a", "c"]

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from logs import write_log
 
+from lim.errors import InputError
 from lim.log_files import find_log
 from lim.read_log import ReadOptions
 from lim.scores import average_curve, lim_scores
@@ -110,3 +111,19 @@ def test_importing_lim_loads_neither_torch_nor_ray_nor_vllm():
     code = f"import {modules}, lim_selection, sys; print({{'torch', 'ray', 'vllm', 'pandas'}} & set(sys.modules))"
     out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "set()"
+
+
+def test_any_filesystem_fsspec_knows_will_do(tmp_path):
+    import fsspec
+
+    write_log(tmp_path, {"a": [[0], [1]], "b": [[1], [1]]})
+    memory = fsspec.filesystem("memory")
+    memory.put(str(tmp_path), "/bucket/run", recursive=True)
+    here, _ = read_trajectories(find_log(tmp_path))
+    there, summary = read_trajectories(find_log("memory://bucket/run/"))
+    np.testing.assert_array_equal(there.rewards_P_K, here.rewards_P_K)
+    assert summary.path == "memory://bucket/run/"
+    with pytest.raises(InputError, match="memory://bucket/nowhere: no such file or folder"):
+        find_log("memory://bucket/nowhere")
+    with pytest.raises(InputError, match="no filesystem opens this address"):
+        find_log("carrier-pigeon://coop")
