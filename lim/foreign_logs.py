@@ -22,12 +22,12 @@ from lim.step_rewards import StepRewards, check_finite, group_rewards
 TRL_OTHER = ("step", "advantage", "advantages", "mode", "image", "images")  # numeric or not, never a reward
 
 
-class ReleaseRow(msgspec.Struct):
+class ReleaseRow(msgspec.Struct, gc=False):
     prompt: str
     reward: float
 
 
-class VerlRow(msgspec.Struct):
+class VerlRow(msgspec.Struct, gc=False):
     input: str
     score: float
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from lim.files import atomic_path, write_json
+from lim.scores import mean_over_epochs
 from lim.selection import Selection
 
 
@@ -40,27 +42,30 @@ def write_selection(selection: Selection, output_path: str | Path) -> dict[str, 
 
 def score_rows(selection: Selection) -> Iterator[dict[str, Any]]:
     """A row a prompt of the file: id, prompt, score (null with a reason), chosen, and what its trajectory was."""
-    matrix = selection.matrix
-    if matrix is not None:
-        seen_P_K = matrix.counts_P_K > 0
-        epochs_P = seen_P_K.sum(axis=1)
-        first_P = seen_P_K.argmax(axis=1)
-        last_P = matrix.epochs - 1 - seen_P_K[:, ::-1].argmax(axis=1)
-    for at, (id, record) in enumerate(zip(selection.ids, selection.records, strict=True)):
-        score = float(selection.scores_P[at])
-        row: dict[str, Any] = {"id": id, "prompt": record["prompt"], "score": None if np.isnan(score) else score}
+    trajectories: Iterator[tuple[Any, ...]] | None = None
+    if selection.matrix is not None:
+        seen_P_K = selection.matrix.counts_P_K > 0
+        rewards_P_K = selection.matrix.rewards_P_K
+        last_P = seen_P_K.shape[1] - 1 - seen_P_K[:, ::-1].argmax(axis=1)
+        rows_P = np.arange(len(rewards_P_K))
+        trajectories = zip(
+            seen_P_K.sum(axis=1).tolist(),
+            rewards_P_K[rows_P, seen_P_K.argmax(axis=1)].tolist(),
+            rewards_P_K[rows_P, last_P].tolist(),
+            mean_over_epochs(rewards_P_K).tolist(),
+            strict=True,
+        )
+    scored = zip(selection.scores_P.tolist(), selection.reasons, selection.chosen_P.tolist(), strict=True)
+    for id, record, (score, reason, chosen) in zip(selection.ids, selection.records, scored, strict=True):
+        row: dict[str, Any] = {"id": id, "prompt": record["prompt"], "score": None if math.isnan(score) else score}
         if row["score"] is None:
-            row["reason"] = selection.reasons[at]
-        row["chosen"] = bool(selection.chosen_P[at])
-        if matrix is not None:
-            rewards_K = matrix.rewards_P_K[at]
-            row["epochs_seen"] = int(epochs_P[at])
-            if epochs_P[at]:
-                row["first_reward"] = float(rewards_K[first_P[at]])
-                row["last_reward"] = float(rewards_K[last_P[at]])
-                row["mean_reward"] = float(rewards_K[seen_P_K[at]].mean())
-            else:
-                row["first_reward"] = row["last_reward"] = row["mean_reward"] = None
+            row["reason"] = reason
+        row["chosen"] = chosen
+        if trajectories is not None:
+            row["epochs_seen"], first, last, mean = next(trajectories)
+            if not row["epochs_seen"]:
+                first = last = mean = None
+            row |= {"first_reward": first, "last_reward": last, "mean_reward": mean}
         yield row
 
 

@@ -248,19 +248,20 @@ def _matrix(parts: list[_Part], rows: dict[str, int], epochs: int, summary: LogS
     for part in parts:
         assert part.epochs_U is not None
         inside_U = part.epochs_U <= epochs
-        at = (place_P[part.rows_U[inside_U]], part.epochs_U[inside_U] - 1)
-        np.add.at(sums_P_K, at, part.sums_U[inside_U])
-        np.add.at(counts_P_K, at, part.counts_U[inside_U])
+        # A (prompt, epoch) is once in a part, so plain indexed addition adds all.
+        cells_U = place_P[part.rows_U[inside_U]].astype(np.int64) * epochs + part.epochs_U[inside_U] - 1
+        sums_P_K.reshape(-1)[cells_U] += part.sums_U[inside_U]
+        counts_P_K.reshape(-1)[cells_U] += part.counts_U[inside_U]
         passed_U = part.correct_U if judged else part.tops_U if part.top == summary.max_reward else None
         if passed_U is not None:
-            np.add.at(passed_P_K, at, passed_U[inside_U])
+            passed_P_K.reshape(-1)[cells_U] += passed_U[inside_U]
         if part.groups_R is not None and part.rewards_R is not None:
             inside_R = inside_U[part.groups_R]
             groups_R = part.groups_R[inside_R]
             cells_R = place_P[part.rows_U[groups_R]].astype(np.int64) * epochs + part.epochs_U[groups_R] - 1
             kept.append((cells_R, part.rewards_R[inside_R]))
     with np.errstate(invalid="ignore"):
-        rewards_P_K = sums_P_K / counts_P_K
+        rewards_P_K = np.divide(sums_P_K, counts_P_K, out=sums_P_K)
         pass_rates_P_K = passed_P_K / counts_P_K
     return RewardMatrix(ids, rewards_P_K, pass_rates_P_K, counts_P_K, _samples(kept, counts_P_K) if kept else None)
 
