@@ -65,6 +65,11 @@ def find_log(path: str | os.PathLike[str], format: str = "auto") -> Log:
                 found.setdefault(f"{name} {folder}".strip(), []).extend(files)
     if format != "auto":
         found = {key: files for key, files in found.items() if key.split()[0] == format}
+    if not found and format in ("auto", "one-shot"):
+        lone = [entry for entry in listing if not entry[0] and entry[1].endswith(".json") and entry[1] != "run.json"]
+        if len(lone) == 1:
+            _, _, path, size = lone[0]
+            return _single_file(root, LogFile(path, 1, size), "one-shot", filesystem)
     if not found:
         raise InputError(f"{root}: no training log here; looked for {_looked_for(format)}")
     if len(found) > 1:
@@ -98,7 +103,10 @@ def _single_file(root: str, file: LogFile, format: str, filesystem: Any) -> Log:
 
 def _looked_for(format: str) -> str:
     shown = {"lim": "step_<n>.parquet", "release": "step_<n>.json or train/step_<n>.json", "verl": "<n>.jsonl"}
-    shown |= {"trl": "completions_<n>.parquet or completions/…", "one-shot": "a .json file named itself"}
+    shown |= {
+        "trl": "completions_<n>.parquet or completions/…",
+        "one-shot": "a .json file named itself, or alone in the folder",
+    }
     names = FORMATS if format == "auto" else (format,)
     return ", ".join(f"{shown[name]} ({FORMATS[name][0]})" for name in names)
 

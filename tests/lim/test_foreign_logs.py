@@ -125,17 +125,28 @@ def test_every_format_gives_the_hand_computed_selection(tmp_path, name):
     assert summary["log"]["samples"] == 12
 
 
-def test_the_verbatim_command_with_a_trailing_slash(tmp_path, monkeypatch):
-    release(tmp_path / "data/output/math.8k")
+def one_shot(folder):
+    """The same prompts by id, as pass rates in halves: average (1/6, 1/2), so a 0.971, b 0.618, c 0.706."""
+    folder.mkdir(parents=True)
+    rates = {id: [sum(reward == 1 for reward in rewards) / 2 for rewards in epochs] for id, epochs in REWARDS.items()}
+    (folder / "train_acc_step_2.json").write_text(json.dumps(rates))
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [(lambda f: write_log(f, REWARDS), 2), (release, 2), (verl, 2), (trl, 2), (one_shot, 3)],
+)
+def test_the_verbatim_command_with_a_trailing_slash(tmp_path, monkeypatch, make, expected):
+    make(tmp_path / "data/output/math.8k")
     (tmp_path / "data/prompts").mkdir()
     write_prompts(tmp_path / "data/prompts/math8k.json", ["c", "a", "b"])
     monkeypatch.chdir(tmp_path)
     command = (
         "--train_samples_path ./data/output/math.8k/ --original_prompts_path ./data/prompts/math8k.json "
-        "--output_path ./data/prompts/limr.json --steps_per_epoch 2 --max_epochs 2 --similarity_threshold 0.6"
+        "--output_path ./data/prompts/limr.json --steps_per_epoch {} --max_epochs 2 --similarity_threshold 0.6"
     )
-    lim_selection.main(command.split())
-    assert len(json.loads((tmp_path / "data/prompts/limr.json").read_text())) == 2
+    lim_selection.main(command.format(2 if make is release else 1).split())
+    assert len(json.loads((tmp_path / "data/prompts/limr.json").read_text())) == expected
 
 
 def test_one_shot_lists_of_unequal_length(tmp_path):
