@@ -94,7 +94,7 @@ def of_run(path: str, step: str, output: Path | None = None) -> list[Target]:
         return [target("best", steps[best["step"]], best["step"])]
     if step == "0" and base and 0 not in steps:
         return [target("0", base, 0)]
-    if step.isdigit() and int(step) in steps:
+    if re.fullmatch("[0-9]+", step) and int(step) in steps:
         return [target(str(int(step)), steps[int(step)], int(step))]
     raise InputError(f"{run}: no step '{step}'; {there(steps, has_final, base)}")
 

