@@ -97,6 +97,7 @@ def show(selection: Selection, seconds: float) -> None:
     import numpy as np
     from rich.console import Console
     from rich.filesize import decimal
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(title=f"{selection.settings['strategy']} selection", title_justify="left", show_header=False)
@@ -105,7 +106,9 @@ def show(selection: Selection, seconds: float) -> None:
     log = selection.log
     if log is not None:
         steps = f"steps {log.first_step}-{log.last_step}"
-        table.add_row("log", f"{log.path} ({log.format}: {log.files} files, {steps}, {log.samples:,} samples)")
+        table.add_row(
+            "log", f"{escape(log.path)} ({log.format}: {log.files} files, {steps}, {log.samples:,} samples)"
+        )
         table.add_row(
             "epochs", f"{len(selection.average_K) if selection.average_K is not None else 0} ({log.epoch_rule})"
         )

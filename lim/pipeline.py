@@ -165,6 +165,13 @@ def _from_log(
     scores_P = np.where(rows_P >= 0, scores_L[np.maximum(rows_P, 0)], np.nan)
     reasons = [reasons_L[row] if row >= 0 else "not in the log" for row in rows_P]
     chosen_P, scores_P = _choose(texts, scores_P, reasons, settings)
+    solved_L = (np.nan_to_num(matrix.pass_rates_P_K) > 0).any(axis=1)
+    unsolved = int((chosen_P & (rows_P >= 0) & ~solved_L[np.maximum(rows_P, 0)]).sum())
+    if unsolved and settings.strategy == "lim":
+        notes.append(
+            f"{unsolved:,} of the chosen were never solved in the log: against an average this low LIM lets them in "
+            "(docs/method.md)"
+        )
     if settings.metric == "accuracy":
         matrix = RewardMatrix(matrix.ids, matrix.pass_rates_P_K, matrix.pass_rates_P_K, matrix.counts_P_K)
     return Selection(

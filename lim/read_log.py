@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -99,7 +100,7 @@ def _read_parallel(log: Log, options: ReadOptions, workers: int) -> Iterator[Fil
     context = multiprocessing.get_context("forkserver")
     preload = "lim.reward_log" if log.format in ("lim", "trl") else "lim.foreign_logs"
     context.set_forkserver_preload(["lim.read_log", preload])
-    pool = ProcessPoolExecutor(workers, mp_context=context)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts_to_the_parent)
     pending: deque[Future[list[FileResult]]] = deque()
     try:
         for task in _tasks(log.files):
@@ -114,6 +115,10 @@ def _read_parallel(log: Log, options: ReadOptions, workers: int) -> Iterator[Fil
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _tasks(files: tuple[LogFile, ...]) -> Iterator[list[LogFile]]:

@@ -195,6 +195,14 @@ def test_one_sample_a_prompt_is_said(tmp_path, capsys):
     assert "one sample a prompt and epoch" in capsys.readouterr().out
 
 
+def test_prompts_never_solved_but_chosen_are_said(tmp_path, capsys):
+    # Average (1/3, 1/3): a prompt never solved scores 1 − (1/3)² / (2/3)² = 0.75.
+    rewards = {"a": [[0, 0], [0, 0]], "b": [[1, 0], [1, 0]], "c": [[0, 1], [0, 1]]}
+    output = run(tmp_path, rewards=rewards)
+    assert scores(output)["a"]["score"] == pytest.approx(0.75)
+    assert "1 of the chosen were never solved" in capsys.readouterr().out
+
+
 def test_rewards_above_one_are_said(tmp_path, capsys):
     rewards = {"a": [[0, 2], [2, 2]], "b": [[0, 0], [2, 0]]}
     run(tmp_path, "--top_k", "1", rewards=rewards, ids=("a", "b"))
