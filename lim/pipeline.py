@@ -165,7 +165,7 @@ def _from_log(
     scores_P = np.where(rows_P >= 0, scores_L[np.maximum(rows_P, 0)], np.nan)
     reasons = [reasons_L[row] if row >= 0 else "not in the log" for row in rows_P]
     chosen_P, scores_P = _choose(texts, scores_P, reasons, settings)
-    solved_L = (np.nan_to_num(matrix.pass_rates_P_K) > 0).any(axis=1)
+    solved_L = np.nan_to_num(matrix.pass_rates_P_K).max(axis=1) > 0
     unsolved = int((chosen_P & (rows_P >= 0) & ~solved_L[np.maximum(rows_P, 0)]).sum())
     if unsolved and settings.strategy == "lim":
         notes.append(
