@@ -122,7 +122,7 @@ def _numbers(selection: Selection) -> dict[str, Any]:
 
 def _texts(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     prompts, formulas = split_prompts(str(record["prompt"]) for record in records)
-    answers = [None if record.get("answer") is None else str(record["answer"]) for record in records]
+    answers = [None if record.get("answer") is None else formulas.answer(str(record["answer"])) for record in records]
     return {"formulas": formulas.table, "prompts": prompts, "answers": answers}
 
 
@@ -163,7 +163,7 @@ def _tiles(selection: Selection) -> str:
     if average_K is not None:
         name = "Average pass rate" if selection.settings["metric"] == "accuracy" else "Average reward"
         ends = f"{average_K[0]:.2f} → {average_K[-1]:.2f}".replace("-", "−")
-        tiles += [_tile(name, ends, "first → last epoch"), _tile("Epochs", str(len(average_K)))]
+        tiles.append(_tile(name, ends, "first → last epoch"))
     return "".join(tiles)
 
 

@@ -73,6 +73,13 @@ class Formulas:
         text += prompt[end:]
         return [*parts, text] if text else parts
 
+    def answer(self, answer: str) -> str | int:
+        """An answer that is bare LaTeX as its place in `table`, with dollars around it; any other as it is."""
+        if "\\" not in answer or "$" in answer:
+            return answer
+        parts = self.split(f"${answer}$")
+        return parts[0] if len(parts) == 1 and isinstance(parts[0], int) else answer
+
     def _find(self, match: re.Match[str]) -> int | None:
         source = match[0]
         if source not in self._number:

@@ -54,11 +54,11 @@ function detailView(data, texts, state, table) {
       ...(data.reasons.index[i] < 0 ? [] : [["No score", data.reasons.values[data.reasons.index[i]]]]),
       ...(data.matrix ? [["First → last", `${number(table.first[i])} → ${number(table.last[i])}`]] : []),
       ...data.groups.map((g) => [g.name, g.values[g.index[i]] ?? "–"]),
-      ["Answer", texts.answers[i] ?? "–"],
+      ["Answer", promptNode([texts.answers[i] ?? "–"], texts.formulas, true)],
       ["Id", data.ids[i]],
     ];
     return node("dl", { className: "facts" }, ...rows.flatMap(([name, value]) => {
-      const cell = node("dd", { textContent: value });
+      const cell = node("dd", {}, value);
       if (name === "Verdict") cell.className = chosen ? "verdict is-chosen" : "verdict";
       return [node("dt", { textContent: name }), cell];
     }));

@@ -24,7 +24,7 @@ function promptTable(data, texts, state, select) {
   const { ids, scores, matrix, average, groups } = data;
   const first = Float64Array.from(matrix ?? [], (row) => row.find((v) => v !== null) ?? NaN);
   const last = Float64Array.from(matrix ?? [], (row) => row.findLast((v) => v !== null) ?? NaN);
-  const group = groups.find((g) => g.key === "level") ?? groups[0];
+  const group = groups.find((g) => g.key === "level") ?? groups.find((g) => g.values.length > 1);
   const columns = [
     { key: "id", name: "Id", keys: ids },
     { key: "text", name: "Prompt" },
@@ -39,7 +39,7 @@ function promptTable(data, texts, state, select) {
       : []),
   ];
   const lower = ids.map((id, i) =>
-    [id, plainText(texts.prompts[i], texts.formulas), texts.answers[i] ?? "", ...groups.map((g) => g.values[g.index[i]] ?? "")].join("\n").toLowerCase(),
+    [id, plainText(texts.prompts[i], texts.formulas), plainText([texts.answers[i] ?? ""], texts.formulas), ...groups.map((g) => g.values[g.index[i]] ?? "")].join("\n").toLowerCase(),
   );
   const filters = [
     ["all", "All"],

@@ -143,6 +143,18 @@ def test_formulas_become_mathml_once_each():
     assert found.failed == 2
 
 
+def test_answers_in_latex_become_formulas():
+    _, found = split_prompts([])
+    assert [found.answer(text) for text in ("12", "\\frac{1}{2}", "$\\pi$", "\\oops{1}", "a_1")] == [
+        "12",
+        0,
+        "$\\pi$",
+        "\\oops{1}",
+        "a_1",
+    ]
+    assert found.table[0][:2] == ("$\\frac{1}{2}$", "inline")
+
+
 def test_mathml_escapes_what_is_in_text():
     _, found = split_prompts([NASTY])
     mathml = "".join(entry[2] for entry in found.table)

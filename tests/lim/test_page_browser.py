@@ -203,13 +203,13 @@ def test_math_is_drawn_and_markup_is_shown_as_text(open_page):
     page = open_page(small_selection())
     page.fill("#search", "p0007")
     page.locator("#rows tr").first.click()
-    detail = page.locator("#detail-body .text")
+    detail = page.locator("#detail-body > .text")
     assert detail.locator("math").count() == 2
     height = detail.locator("math[display=block] mfrac").evaluate("e => e.getBoundingClientRect().height")
     assert height > 24  # a fraction laid out as one, not as a line of letters
     page.fill("#search", "onerror")
     page.locator("#rows tr").first.click()
-    expect(page.locator("#detail-body .text")).to_contain_text('<img src=x onerror="window.hacked=1">')
+    expect(page.locator("#detail-body > .text")).to_contain_text('<img src=x onerror="window.hacked=1">')
     page.wait_for_timeout(50)
     assert page.evaluate("window.hacked") is None
     assert page.locator("#rows img, #detail img, #rows script, #detail script").count() == 0
@@ -230,7 +230,7 @@ def test_no_mathml_can_bring_in_code(open_page, monkeypatch, mathml):
     page = open_page(small_selection(nasty="before $evil$ after"))
     page.fill("#search", "p0000")
     page.locator("#rows tr").first.click()
-    text = page.locator("#detail-body .text")
+    text = page.locator("#detail-body > .text")
     expect(text).to_contain_text("before")
     page.wait_for_timeout(50)
     assert page.evaluate("window.hacked") is None
@@ -256,6 +256,8 @@ def test_download_has_the_ids_at_the_threshold(open_page, tmp_path):
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_page_fits_the_screen(open_page, size):
     selection = small_selection(nasty="Wide: $" + "+".join(f"x_{{{n}}}" for n in range(60)) + "$ and " + "w" * 300)
+    assert selection.log is not None
+    selection.log.path = "/a/long/path/" + "without_a_place_to_break" * 8
     page = open_page(selection, size)
     assert fits(page)
     detail = page.locator("#detail")
