@@ -122,7 +122,7 @@ def panel(ax: Axes, curves: Mapping[str, Curve], name: str, key: str) -> None:
     ax.set_title(titles.get(key, name), fontsize=10)
     ax.set_xlabel("step", fontsize=9)
     ax.set_ylabel(units[key], fontsize=9)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, steps=[1, 2, 5, 10]))
     ax.tick_params(labelsize=8)
     ax.grid(alpha=0.25, linewidth=0.6)
     ax.spines[["top", "right"]].set_visible(False)

@@ -145,7 +145,7 @@ def generate_missing(
         start, tokens = time.monotonic(), 0
         with Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"),
-            TimeElapsedColumn(), TimeRemainingColumn(), console=console, transient=True,
+            TimeElapsedColumn(), TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal,
         ) as progress:  # fmt: skip
             task = progress.add_task("loading the model", total=total, speed="")
             for finished in engines.generate(target, benchmarks, questions, wanted):

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from eval.prompts import Prompt
 from lim.errors import InputError
 
+BLOCK = 128  # tokens; the CPU build's
 MEMORY = ("out of memory", "no available memory", "less than desired gpu memory", "kv cache", "cannot allocate")
 
 
@@ -47,15 +48,32 @@ def quiet() -> None:
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
 
 
 def cpu_environment(processes: int = 1) -> None:
-    """What vLLM's CPU build needs: the engine in this process (seconds less to start), all cores, a small cache."""
+    """What vLLM's CPU build needs: the engine in this process (it starts seconds sooner), and all the cores."""
     cores = len(os.sched_getaffinity(0))
     os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
-    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // processes)))
+
+
+def cpu_cache_bytes(model: str, max_model_len: int, options: EngineOptions) -> int | None:
+    """A key-value cache for `max_num_seqs` whole sequences, 4 GiB at most; None where the user says how much.
+
+    vLLM's CPU build counts in whole GiB, which a tiny model does not need and which takes time to clear.
+    """
+    if os.environ.get("VLLM_CPU_KVCACHE_SPACE"):
+        return None
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(model, trust_remote_code=options.trust_remote_code).get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    a_token = 2 * config.num_hidden_layers * heads * head_dim * 4
+    sequence = -(-max_model_len // BLOCK) * BLOCK * a_token
+    return max(sequence * 2, min(sequence * (options.max_num_seqs + 2), 4 << 30))
 
 
 class Engine:
@@ -65,7 +83,8 @@ class Engine:
         quiet()
         from vllm.platforms import current_platform
 
-        if current_platform.is_cpu():
+        cpu = current_platform.is_cpu()
+        if cpu:
             cpu_environment()
         from vllm import LLM
 
@@ -78,7 +97,8 @@ class Engine:
                 max_num_seqs=options.max_num_seqs,
                 tensor_parallel_size=options.tensor_parallel_size,
                 gpu_memory_utilization=options.gpu_memory_utilization,
-                enforce_eager=options.enforce_eager or current_platform.is_cpu(),
+                enforce_eager=options.enforce_eager or cpu,
+                kv_cache_memory_bytes=cpu_cache_bytes(model, max_model_len, options) if cpu else None,
                 trust_remote_code=options.trust_remote_code,
                 disable_log_stats=True,
                 use_tqdm_on_load=False,

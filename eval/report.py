@@ -85,7 +85,7 @@ def write(
 
 
 def write_graded(folder: Path, name: str, scored: Scored) -> None:
-    lines = (json.dumps(line, ensure_ascii=False) + "\n" for line in scored.rows())
+    lines = (json.dumps(line) + "\n" for line in scored.rows())
     write_text(folder / f"{name}.graded.jsonl", "".join(lines))
 
 
