@@ -6,8 +6,8 @@ r"""The embedded data set: schoolbook arithmetic made from a seed, so that every
     data/prompts/arithmetic_val.json     for picking a checkpoint, same form
     data/benchmarks/arithmetic.jsonl     the held-out test: {id, question, answer, level, subject}
 
-Levels follow what the columns ask for: 1 nothing is carried or borrowed, 2 two digits with a carry, 3 three digits
-(or two times one) with a carry, 4 four digits (or three times one), 5 two digits times two.
+Levels follow what the columns ask for: 1 nothing is carried or borrowed; 2 two digits and a carry; 3 three digits and
+one carry, or two digits times one; 4 three digits and two carries, or three digits times one; 5 two digits times two.
 
 Which set a problem may enter is a property of the problem (`Problem.split`, a hash of its operands in canonical
 order), so the pool, the validation set, the test and what `train.pretrain` learns from are disjoint for any seed.
@@ -39,7 +39,7 @@ KINDS = {
     1: (("+", 2, 2), ("-", 2, 2), ("*", 2, 1)),
     2: (("+", 2, 2), ("-", 2, 2)),
     3: (("+", 3, 3), ("-", 3, 3), ("*", 2, 1)),
-    4: (("+", 4, 4), ("-", 4, 4), ("*", 3, 1)),
+    4: (("+", 3, 3), ("-", 3, 3), ("*", 3, 1)),
     5: (("*", 2, 2),),
 }
 LEVEL_SHARES = {1: 0.10, 2: 0.20, 3: 0.30, 4: 0.25, 5: 0.15}
@@ -94,12 +94,14 @@ class Problem:
     @property
     def level(self) -> int:
         """1 to 5, by the table in the module's docstring."""
-        digits, by = len(str(self.left)), len(str(self.right))
-        if self.operation == "*" and by > 1:
+        digits = len(str(self.left))
+        if self.operation == "*" and self.right >= 10:
             return 5
         if self.carries == 0:
             return 1
-        return digits + (self.operation == "*") if digits > 2 or self.operation == "*" else 2
+        if self.operation == "*":
+            return 3 if digits == 2 else 4
+        return 2 if digits == 2 else 2 + self.carries
 
     @cached_property
     def key(self) -> str:

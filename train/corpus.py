@@ -37,11 +37,8 @@ def worked(problem: Problem) -> str:
     if problem.level == 5:
         tens, ones = divmod(problem.right, 10)
         times = LATEX["*"]
-        parts = [problem.left * ones, problem.left * tens]
-        return (
-            f"{problem.left}{times}{ones} = {parts[0]}, {problem.left}{times}{tens} = {parts[1]}, "
-            f"{parts[1]}0 + {parts[0]} = {problem.answer}, {boxed(problem.answer)}"
-        )
+        parts = [f"{problem.left}{times}{digit} = {problem.left * digit}" for digit in (ones, tens)]
+        return ", ".join([*parts, boxed(problem.answer)])
     sign = LATEX[problem.operation]
     lines, carry = [], 0
     for top, bottom in problem.columns:
