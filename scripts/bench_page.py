@@ -6,7 +6,8 @@
 Trajectories are made up from a seed (a start, a ceiling and a speed by prompt, 8 samples an epoch); prompts
 are made up too, unless --prompts_path names a prompt file. Prints the time to write the page, its size, and
 from Chromium: first contentful paint, the time until everything works, and the time between frames while
-the threshold slides, with the table showing all prompts and with only the chosen ones.
+the threshold slides, with the table showing all prompts and with only the chosen ones; on a desktop's screen
+and on a phone's, there with the processor slowed four times.
 Needs Chromium and requirements-dev.txt.
 """
 
@@ -127,8 +128,11 @@ def made_up_selection(records: list[dict[str, Any]], epochs: int, rng: np.random
     )
 
 
-def measure(path: Path, chromium: str, size: tuple[int, int], repeats: int) -> dict[str, list[float]]:
-    """Milliseconds by name, one entry a repeat or a frame; each repeat opens the page in a fresh profile."""
+def measure(path: Path, chromium: str, size: tuple[int, int], slower: int, repeats: int) -> dict[str, list[float]]:
+    """Milliseconds by name, one entry a repeat or a frame, on a processor `slower` times slower than this one.
+
+    Each repeat opens the page in a fresh profile.
+    """
     from playwright.sync_api import sync_playwright
 
     found: dict[str, list[float]] = {"first paint": [], "ready": [], "frame, all": [], "frame, chosen": []}
@@ -136,6 +140,8 @@ def measure(path: Path, chromium: str, size: tuple[int, int], repeats: int) -> d
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         for _ in range(repeats):
             page = browser.new_context(viewport={"width": size[0], "height": size[1]}).new_page()
+            throttle = page.context.new_cdp_session(page)
+            throttle.send("Emulation.setCPUThrottlingRate", {"rate": slower})
             page.goto(path.as_uri())
             page.wait_for_selector("html[data-ready]", state="attached")
             found["ready"].append(page.evaluate("performance.now()"))
@@ -151,7 +157,7 @@ def measure(path: Path, chromium: str, size: tuple[int, int], repeats: int) -> d
 
 
 def screenshots(path: Path, chromium: str, folder: Path) -> None:
-    """The page on a desktop and, with a prompt opened, on a phone in the dark scheme; 64 colours."""
+    """The page on a desktop and, with a prompt opened, on a phone in the dark scheme."""
     from PIL import Image
     from playwright.sync_api import sync_playwright
 
@@ -170,7 +176,7 @@ def screenshots(path: Path, chromium: str, folder: Path) -> None:
                 page.locator("#rows tr").nth(row).click()
             page.screenshot(path=folder / name)
             with Image.open(folder / name) as picture:
-                picture.convert("RGB").quantize(64).save(folder / name, optimize=True)
+                picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(folder / name, optimize=True)
         browser.close()
 
 
@@ -202,11 +208,11 @@ def main(argv: list[str] | None = None) -> int | None:
         if args.figures:
             screenshots(path, chromium, Path(args.figures))
             return None
-        for name, screen in (("desktop", (1440, 900)), ("phone", (390, 844))):
-            for what, times in measure(path, chromium, screen, args.repeats).items():
+        for name, screen, slower in (("desktop", (1440, 900), 1), ("phone, CPU 4 × slower", (390, 844), 4)):
+            for what, times in measure(path, chromium, screen, slower, args.repeats).items():
                 middle, high, most = np.percentile(times, [50, 95, 100])
                 print(
-                    f"{name:8} {what:14} median {middle:6.0f} ms   95 % {high:6.0f} ms   "
+                    f"{name:22} {what:14} median {middle:6.0f} ms   95 % {high:6.0f} ms   "
                     f"max {most:6.0f} ms   n {len(times)}"
                 )
     return None

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from page_samples import NASTY, random_draw, small_selection, without_log
 
-from lim.files import read_prompts
+import lim_selection
+from lim.files import read_prompts, write_json
 from lim.page import ASSETS, groups_of, pack, page_html, write_page
 from lim.page_text import split_prompts
 
@@ -167,6 +168,19 @@ def test_page_files_are_short_and_cannot_end_their_element():
         assert len(text.splitlines()) < 400, path.name
         if path.suffix in (".js", ".css"):
             assert "</" not in text and "<!--" not in text, path.name
+
+
+def test_command_line_writes_the_page_into_the_report_folder(tmp_path: Path):
+    prompts, scores = tmp_path / "prompts.json", tmp_path / "s.json"
+    write_json(prompts, [{"id": str(n), "prompt": f"What is ${n}+1$?", "answer": str(n + 1)} for n in range(4)])
+    write_json(scores, [{"id": str(n), "score": n / 4} for n in range(4)])
+    arguments = ["--original_prompts_path", str(prompts), "--scores_path", str(scores)]
+    lim_selection.main(
+        [*arguments, "--output_path", str(tmp_path / "out.json"), "--report", str(tmp_path / "a report")]
+    )
+    page = (tmp_path / "a report" / "report.html").read_text("utf-8")
+    assert "<h1>1 of 4 prompts chosen</h1>" in page
+    assert unpack(page, "numbers")["scores"] == [0, 0.25, 0.5, 0.75]
 
 
 @pytest.mark.data
