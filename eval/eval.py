@@ -89,6 +89,10 @@ def plan(args: argparse.Namespace, settings: Settings) -> tuple[list[Target], di
     found = [targets.of_model(model, args.output) for model in args.model]
     for path in args.run_path:
         found += targets.of_run(path, args.step, args.output)
+    folders = [target.folder for target in found]
+    if len(set(folders)) < len(folders):
+        twice = max(folders, key=folders.count)
+        raise InputError(f"two of the models would write to {twice}; evaluate one of them by itself, with --output")
     overrides = {key: getattr(args, key) for key in OVERRIDES}
     names = settings.choose(args.benchmarks or settings.default)
     return found, {name: settings.benchmark(name, overrides) for name in names}
@@ -143,10 +147,11 @@ def generate_missing(
         kept = f", going on after {there:,}" if there else ""
         console.print(f"{target.label}: {total:,} samples to generate{kept} · {targets.relative(target.folder)}")
         start, tokens = time.monotonic(), 0
-        with Progress(
+        columns = (
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"),
-            TimeElapsedColumn(), TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal,
-        ) as progress:  # fmt: skip
+            TimeElapsedColumn(), TimeRemainingColumn(),
+        )  # fmt: skip
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             task = progress.add_task("loading the model", total=total, speed="")
             for finished in engines.generate(target, benchmarks, questions, wanted):
                 if not tokens:

@@ -100,6 +100,7 @@ class Engine:
                 enforce_eager=options.enforce_eager or cpu,
                 kv_cache_memory_bytes=cpu_cache_bytes(model, max_model_len, options) if cpu else None,
                 trust_remote_code=options.trust_remote_code,
+                distributed_executor_backend="mp" if options.tensor_parallel_size > 1 else None,
                 disable_log_stats=True,
                 use_tqdm_on_load=False,
                 seed=0,

@@ -11,7 +11,7 @@ import fcntl
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 from lim.errors import InputError
 from lim.files import read_json, write_json
@@ -21,6 +21,7 @@ IDENTITY = (
     "benchmark", "model", "weights", "template", "system_prompt", "temperature", "top_p", "max_new_tokens", "seed",
     "data_sha256", "dtype",
 )  # fmt: skip
+GO_ON = "make room and run the same command again, it goes on from here"
 Key = tuple[str, int]
 
 
@@ -89,7 +90,7 @@ class Store:
         """
         self.path = path_of(folder, meta["benchmark"])
         folder.mkdir(parents=True, exist_ok=True)
-        self.file: TextIO = open(self.path, "a", encoding="utf-8", newline="\n")  # noqa: SIM115
+        self.file = open(self.path, "ab", buffering=0)  # noqa: SIM115
         try:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -124,10 +125,16 @@ class Store:
         return [(id, sample) for id in ids for sample in range(n_samples) if (id, sample) not in self.samples]
 
     def append(self, samples: Iterable[Sample]) -> None:
-        """Write finished samples to disk."""
+        """Write finished samples to disk. Raises InputError where they do not fit."""
         samples = [sample for sample in samples if sample.key not in self.samples]
-        self.file.write("".join(json.dumps(sample._asdict(), ensure_ascii=False) + "\n" for sample in samples))
-        self.file.flush()
+        text = "".join(json.dumps(sample._asdict(), ensure_ascii=False) + "\n" for sample in samples)
+        data = text.encode("utf-8", errors="replace")
+        try:
+            written = self.file.write(data)
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be written ({error.strerror}); {GO_ON}") from None
+        if written != len(data):
+            raise InputError(f"{self.path}: only {written} of {len(data)} bytes fit on the disk; {GO_ON}")
         self.samples.update((sample.key, sample) for sample in samples)
 
     def close(self) -> None:

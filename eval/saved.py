@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,12 @@ def score_folder(
     `wanted` must be complete; what else was saved there is taken in where it is complete and of the same model.
     """
     weights = records.read_meta(folder, wanted[0])["weights"]
+    for name in wanted:
+        if records.read_meta(folder, name)["weights"] != weights:
+            raise InputError(
+                f"{folder}: {wanted[0]} and {name} were generated with different weights; "
+                "evaluate one of them again with --overwrite, or move its files elsewhere"
+            )
     benchmarks = {name: score_saved(folder, name, data_dir, grader) for name in wanted}
     for name in saved_benchmarks(folder):
         if name in benchmarks:
@@ -57,7 +64,8 @@ def score_folder(
             console.print(f"left out of the results: {name} in {folder} is of other weights", soft_wrap=True)
     meta = benchmarks[wanted[0]]["generated_with"]
     head = {key: meta[key] for key in ("label", "model", "step", "run")}
-    return report.write(folder, head, benchmarks, settings)
+    order = [*settings.benchmarks, *benchmarks]
+    return report.write(folder, head, {name: benchmarks[name] for name in order if name in benchmarks}, settings)
 
 
 def saved_benchmarks(folder: Path) -> list[str]:
@@ -67,13 +75,21 @@ def saved_benchmarks(folder: Path) -> list[str]:
     return sorted(path.name.removesuffix(".meta.json") for path in folder.glob("*.meta.json"))
 
 
+def step_order(path: Path) -> tuple[int, str]:
+    """Steps by number, then final, best and other names."""
+    return (int(path.name), "") if path.name.isdecimal() else (sys.maxsize, path.name)
+
+
 def score_all(
     root: Path, settings: Settings, data_dir: Path, grader: Grader, console: Console
 ) -> list[dict[str, Any]]:
-    """Score a folder of saved generations, or each of the folders in it (a run's eval folder)."""
+    """Score a folder of saved generations, or each of the folders in it (a run, or its eval folder)."""
     folders = [root]
     if not saved_benchmarks(root):
-        folders = [path for path in sorted(root.iterdir()) if path.is_dir() and saved_benchmarks(path)]
+        root = root / "eval" if (root / "eval").is_dir() else root
+        folders = [
+            path for path in sorted(root.iterdir(), key=step_order) if path.is_dir() and saved_benchmarks(path)
+        ]
     if not folders:
         raise InputError(
             f"{root}: no saved generations here (no *.meta.json); others' files need --response_key and --gold_key"

@@ -116,7 +116,16 @@ def of_model(model: str, output: Path | None = None) -> Target:
     if given is not None:
         if not (given / "config.json").is_file():
             raise InputError(f"{given}: no config.json, so no model; for a run of ours use --run_path")
-        name, path = given.resolve().name, str(given.resolve())
+        given = given.resolve()
+        # A checkpoint's own name says nothing without its run's.
+        run = (
+            given.parent
+            if given.name == "final"
+            else given.parent.parent
+            if CHECKPOINT.fullmatch(given.name)
+            else None
+        )
+        name, path = f"{run.name}-{given.name}" if run else given.name, str(given)
     elif re.fullmatch(r"[\w.-]+(/[\w.-]+)?", model) and not model.startswith("."):
         name, path = model.replace("/", "--"), model
     else:

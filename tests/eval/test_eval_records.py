@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,23 @@ def test_a_sample_is_never_written_twice(tmp_path: Path) -> None:
         store.append([sample("q1", 0)])
         store.append([sample("q1", 0, "another")])
     assert [s.response for s in records.read(tmp_path / "b.jsonl")] == [r"\boxed{1}"]
+
+
+def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Store(tmp_path, meta()) as store:
+        store.append([sample("q1", 0)])
+        size = store.path.stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 20, hard))
+        try:
+            with pytest.raises(InputError, match=r"only 20 of \d+ bytes fit"):
+                store.append([sample("q1", 1)])
+            with pytest.raises(InputError, match="cannot be written"):
+                store.append([sample("q1", 1)])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with Store(tmp_path, meta()) as store:
+        assert store.missing(["q1"], 2) == [("q1", 1)]
 
 
 @pytest.mark.parametrize("change", [{"temperature": 0.4}, {"weights": "trained again"}, {"seed": 1}, {"model": "n"}])

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from eval import eval as command
 from eval import report
+from eval import saved as saved_files
 from eval.grader import Grader
 from eval.records import Sample, Store
 from eval.score import score, summarise
-from eval.settings import read_questions
+from eval.settings import load, read_questions
 from lim.errors import InputError
 from lim.files import read_json, write_json
 
@@ -110,16 +113,31 @@ def test_score_only_writes_the_results_again(tmp_path: Path, capsys: pytest.Capt
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
-def test_a_run_of_many_steps_is_scored_from_its_eval_folder(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_step_of_a_run_is_scored_in_order(tmp_path: Path) -> None:
     folder = saved(tmp_path)
     folder.rename(tmp_path / "eval")
     (tmp_path / "run").mkdir()
     (tmp_path / "eval").rename(tmp_path / "run" / "3")
-    assert not command.main(["--score_only", str(tmp_path / "run"), "--data_dir", str(tmp_path / "data")])
-    assert (tmp_path / "run" / "3" / "results.json").is_file()
-    assert "41.7" in capsys.readouterr().out
+    shutil.copytree(tmp_path / "run" / "3", tmp_path / "run" / "20")
+    shutil.copytree(tmp_path / "run" / "3", tmp_path / "run" / "final")
+    (tmp_path / "output" / "r").mkdir(parents=True)
+    (tmp_path / "run").rename(tmp_path / "output" / "r" / "eval")
+    with Grader(workers=1) as grader:
+        found = saved_files.score_all(tmp_path / "output" / "r", load(), tmp_path / "data", grader, Console())
+    assert len(found) == 3
+    assert (tmp_path / "output" / "r" / "eval" / "3" / "results.json").is_file()
+    names = [path.name for path in sorted((tmp_path / "output" / "r" / "eval").iterdir(), key=saved_files.step_order)]
+    assert names == ["3", "20", "final"]
+
+
+def test_benchmarks_of_different_weights_are_not_put_together(tmp_path: Path) -> None:
+    folder = saved(tmp_path)
+    for suffix in (".jsonl", ".meta.json"):
+        shutil.copy(folder / f"aime24{suffix}", folder / f"other{suffix}")
+    meta = read_json(folder / "other.meta.json")
+    write_json(folder / "other.meta.json", {**meta, "weights": "trained again"})
+    with pytest.raises(InputError, match="aime24 and other were generated with different weights"):
+        command.main(["--score_only", str(folder), "--data_dir", str(tmp_path / "data")])
 
 
 def test_fewer_samples_than_were_saved(tmp_path: Path) -> None:
@@ -173,6 +191,7 @@ def test_average_needs_all_its_benchmarks() -> None:
         (["--score_only", "x", "--response_key", "r"], "need both --response_key and --gold_key"),
         (["--score_only", "/nowhere"], "no such folder"),
         (["--score_only", "/nowhere", "--response_key", "r", "--gold_key", "g"], "no such file or folder"),
+        (["--model", "gpt2", "gpt2"], "two of the models would write to"),
         (["--model", "gpt2", "--benchmarks", "nothing"], "no benchmark or group 'nothing'"),
         (["--model", "gpt2", "--data_dir", "/nowhere"], "python -m data.prepare aime24"),
     ],

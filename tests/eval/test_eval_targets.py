@@ -99,6 +99,19 @@ def test_models(tmp_path: Path) -> None:
             targets.of_model(wrong)
 
 
+def test_checkpoints_of_two_runs_as_models_do_not_share_a_folder(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        make_run(tmp_path / name).rename(tmp_path / f"run-{name}")
+    found = [
+        targets.of_model(str(tmp_path / f"run-{name}" / folder)).folder
+        for name in ("a", "b")
+        for folder in ("final", "ckpt/global_step10_hf")
+    ]
+    assert [folder.parts[-3] for folder in found] == [
+        "run-a-final", "run-a-global_step10_hf", "run-b-final", "run-b-global_step10_hf",
+    ]  # fmt: skip
+
+
 def test_a_model_trained_again_has_another_fingerprint(tmp_path: Path) -> None:
     write_json(tmp_path / "config.json", {})
     weights = tmp_path / "model.safetensors"
