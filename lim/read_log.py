@@ -17,7 +17,7 @@ from lim.log_files import Log, LogFile
 from lim.step_rewards import StepRewards
 
 PARALLEL_FROM_BYTES = 64 << 20  # below this, starting workers costs more than it saves
-TASK_BYTES = 8 << 20  # small files go to a worker several at a time
+TASK_BYTES = 8 << 20  # small files go to a worker several at a time, up to this or a hundredth of the log
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def _read_parallel(log: Log, options: ReadOptions, workers: int) -> Iterator[Fil
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts_to_the_parent)
     pending: deque[Future[list[FileResult]]] = deque()
     try:
-        for task in _tasks(log.files):
+        for task in _tasks(log.files, min(TASK_BYTES, log.size // 100)):
             pending.append(pool.submit(_read_task, task, log.format, log.filesystem, options))
             if len(pending) > 2 * workers:
                 yield from pending.popleft().result()
@@ -121,13 +121,13 @@ def _leave_interrupts_to_the_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _tasks(files: tuple[LogFile, ...]) -> Iterator[list[LogFile]]:
+def _tasks(files: tuple[LogFile, ...], at_most: int) -> Iterator[list[LogFile]]:
     task: list[LogFile] = []
     size = 0
     for file in files:
         task.append(file)
         size += file.size
-        if size >= TASK_BYTES:
+        if size >= at_most:
             yield task
             task, size = [], 0
     if task:
