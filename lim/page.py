@@ -42,13 +42,13 @@ DECIMALS = 4  # of a reward on the page
 
 def pack(value: Any) -> str:
     """JSON, deflated, in base64: letters, digits, `+`, `/` and `=` only. NaN is refused."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
 def _or_none(values: Iterable[float], decimals: int | None = None) -> list[float | None]:
     rounded = ((v if decimals is None else round(v, decimals)) for v in values)
-    return [None if math.isnan(v) else v for v in rounded]
+    return [v if math.isfinite(v) else None for v in rounded]
 
 
 def _index(values: Sequence[str | None]) -> dict[str, Any]:

@@ -29,6 +29,10 @@ FORMULA = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+# The converter recurses with a formula's depth and crashes between 3,000 and 6,000 levels of braces. The longest
+# formula of MATH has 475 characters; one that holds definitions could be short and yet deep.
+LONGEST = 2000
+DEFINITION = re.compile(r"\\(?:(?:re)?newcommand|providecommand|[egx]?def|let)(?![a-zA-Z])")
 MACROS = {
     "dotsb": r"\cdots",
     "dotsm": r"\cdots",
@@ -97,9 +101,11 @@ class Formulas:
         inline = match["inline"] or match["parens"]
         kind = "inline" if inline else "display"
         latex = inline or match["dollars"] or match["brackets"] or match["environment"]
+        if len(latex) > LONGEST or DEFINITION.search(latex):
+            return None
         try:
             mathml = self._convert.convert_with_local_state(latex, displaystyle=kind == "display")
-        except LatexError:
+        except (LatexError, UnicodeEncodeError):  # the latter: half of a surrogate pair
             return None
         return match[0], kind, mathml
 

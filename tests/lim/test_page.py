@@ -144,6 +144,23 @@ def test_formulas_become_mathml_once_each():
     assert found.failed == 2
 
 
+@pytest.mark.parametrize(
+    "latex",
+    [
+        "{" * 10**5 + "}" * 10**5,
+        "\\sqrt" * 10**5 + "x",
+        "\\newcommand{\\a}[1]{\\sqrt{#1}}\\a{x}",
+        "\\def\\a{x}\\a",
+        "\ud800",
+    ],
+    ids=["deep braces", "deep roots", "newcommand", "def", "half a pair"],
+)
+def test_formulas_the_converter_cannot_take_stay_text(latex: str):
+    parts, found = split_prompts([f"so ${latex}$ holds"])
+    assert parts == [[f"so ${latex}$ holds"]] and found.failed == 1
+    assert json.loads(zlib.decompress(base64.b64decode(pack(parts)))) == parts
+
+
 def test_answers_in_latex_become_formulas():
     _, found = split_prompts([])
     assert [found.answer(text) for text in ("12", "\\frac{1}{2}", "$\\pi$", "\\oops{1}", "a_1")] == [
