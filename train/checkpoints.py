@@ -42,13 +42,22 @@ def complete_steps(ckpt_dir: Path) -> list[int]:
 
 
 def is_whole(ckpt_dir: Path, step: int) -> bool:
-    """Whether the checkpoint is marked and each of its files has the size it was marked with."""
+    """Whether a run can go on from this step: its states are marked, each file with the size it has now."""
+    return _marked_files_are_there(ckpt_dir, step, tuple(f"{role}/" for role in ROLES))
+
+
+def weights_are_whole(ckpt_dir: Path, step: int) -> bool:
+    """The same for the step's _hf folder."""
+    return _marked_files_are_there(ckpt_dir, step, (f"global_step{step}_hf/",))
+
+
+def _marked_files_are_there(ckpt_dir: Path, step: int, folders: tuple[str, ...]) -> bool:
     try:
         files = read_json(ckpt_dir / f"global_step{step}.json")["files"]
     except (InputError, KeyError, TypeError):
         return False
-    resumable = any(name.startswith("_actor/") for name in files)
-    return resumable and all(_size(ckpt_dir / name) == size for name, size in files.items())
+    sizes = {name: size for name, size in files.items() if name.startswith(folders)}
+    return bool(sizes) and all(_size(ckpt_dir / name) == size for name, size in sizes.items())
 
 
 def prepare(ckpt_dir: Path, *, resume: bool) -> int | None:
@@ -78,16 +87,6 @@ def prepare(ckpt_dir: Path, *, resume: bool) -> int | None:
 def _kept_steps(ckpt_dir: Path, whole: list[int]) -> set[int]:
     # A pruned or rotated step keeps its _hf folder (the best does) without the files to resume from.
     return {*whole, *(step for step in complete_steps(ckpt_dir) if weights_are_whole(ckpt_dir, step))}
-
-
-def weights_are_whole(ckpt_dir: Path, step: int) -> bool:
-    """Whether the step's _hf folder is marked and every file of it has the size it was marked with."""
-    try:
-        files = read_json(ckpt_dir / f"global_step{step}.json")["files"]
-    except (InputError, KeyError, TypeError):
-        return False
-    weights = {name: size for name, size in files.items() if name.startswith(f"global_step{step}_hf/")}
-    return bool(weights) and all(_size(ckpt_dir / name) == size for name, size in weights.items())
 
 
 def prune(run_dir: Path, keep: int) -> list[int]:

@@ -34,6 +34,7 @@ SYMBOLS = {
         "utils/distributed_util.py": ("stateless_init_process_group",),
         "trainer/ray/vllm_worker_wrap.py": ("WorkerWrap.update_weight",),
     },
+    "transformers": {"utils/import_utils.py": ("is_sklearn_available",)},
     "vllm": {
         "distributed/utils.py": ("stateless_init_torch_distributed_process_group",),
         "model_executor/layers/utils.py": ("dispatch_cpu_unquantized_gemm",),
@@ -74,10 +75,13 @@ def environment(gpus: int = 4, threads: int | None = None) -> dict[str, str]:
         "PATH": os.pathsep.join([str(prefix / "bin"), os.environ.get("PATH", os.defpath)]),
         "TORCH_EXTENSIONS_DIR": str(prefix / "torch_extensions"),
         "DS_ACCELERATOR": "cpu",
-        # Four processes take turns on the cores, so that each may use them all; nobody is pinned.
-        "OMP_NUM_THREADS": str(threads or cores),
+        # Actor and critic train side by side, and OpenMP's threads spin while they wait for each other: with two
+        # threads a process, a busy core makes a step up to ten times longer (docs/LOG.md, 2026-11-23).
+        "OMP_NUM_THREADS": str(threads or max(1, cores // 2)),
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",
         "VLLM_CPU_KVCACHE_SPACE": "1",
+        # vLLM's engine process runs the model itself: without this it starts a worker process, 10 s later.
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
         "VLLM_NO_USAGE_STATS": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "RAY_OVERRIDE_RESOURCES": json.dumps({"CPU": gpus + 2, "GPU": gpus}),
@@ -89,7 +93,7 @@ def flags() -> dict[str, str | bool]:
     return {
         "vllm.sync_backend": "gloo",
         "vllm.enforce_eager": True,
-        "ds.attn_implementation": "sdpa",
+        "ds.attn_implementation": "eager",
     }
 
 

@@ -107,6 +107,11 @@ def _patch_gemm(module: Any) -> None:
     module.dispatch_cpu_unquantized_gemm = dispatch_cpu_unquantized_gemm
 
 
+def _hide_sklearn(module: Any) -> None:
+    # transformers imports scikit-learn for assisted decoding only: a second in each of the run's seven processes.
+    module.is_sklearn_available = lambda: False
+
+
 BEFORE: dict[str, Callable[[], None]] = {"openrlhf.models.ring_attn_utils": _stand_in_flash_attn}
 AFTER: dict[str, Callable[[Any], None]] = {
     "torch": _patch_torch,
@@ -114,6 +119,7 @@ AFTER: dict[str, Callable[[Any], None]] = {
     "openrlhf.utils.distributed_util": _patch_sync_group,
     "openrlhf.trainer.ray.vllm_worker_wrap": _patch_update_weight,
     "vllm.model_executor.layers.utils": _patch_gemm,
+    "transformers.utils.import_utils": _hide_sklearn,
 }
 
 

@@ -81,13 +81,10 @@ def check_rewards(samples: Sequence[Any]) -> None:
 
 
 def verdict_of(sample: Any) -> str | None:
-    """The sample's verdict, or None; one that was cut off before it gave an answer is `truncated`."""
+    """The verdict that the reward function gave the sample, or None where it gives none."""
     if "verdict" not in sample.info:
         return None
-    verdict = reward_log.VERDICTS[int(sample.info["verdict"][0])]
-    if verdict in ("no_answer", "malformed") and bool(sample.truncated[0]):
-        return "truncated"
-    return verdict
+    return reward_log.VERDICTS[int(sample.info["verdict"][0])]
 
 
 def columns(

@@ -28,7 +28,7 @@ from train import errors, progress
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 # Seconds for the driver to stop after a signal, for the rest to follow it, and for SIGTERM before SIGKILL.
 DRIVER_STOPS, OTHERS_FOLLOW, TERM_WORKS = 5.0, 3.0, 4.0
-LOG_NAME = "train.log"
+LOG_NAME, REWARD_ERROR_NAME = "train.log", "reward_error.txt"
 
 
 def run(command: Sequence[str], env: Mapping[str, str], run_dir: Path, console: Console | None = None) -> int:
@@ -36,6 +36,8 @@ def run(command: Sequence[str], env: Mapping[str, str], run_dir: Path, console: 
     console = console or Console(highlight=False, soft_wrap=True)
     run_dir.mkdir(parents=True, exist_ok=True)
     log, events = run_dir / LOG_NAME, Events(run_dir)
+    reward_error = run_dir / REWARD_ERROR_NAME
+    reward_error.unlink(missing_ok=True)
     log_start = log.stat().st_size if log.exists() else 0
     ray_folder = tempfile.mkdtemp(prefix="limr-", dir="/tmp")
     others = {process.pid for process in psutil.Process().children()}
@@ -47,7 +49,13 @@ def run(command: Sequence[str], env: Mapping[str, str], run_dir: Path, console: 
         with signals(received), open(log, "ab") as output:
             driver = subprocess.Popen(
                 list(command),
-                env={**os.environ, **env, "LIM_RAY_TMP": ray_folder, "PYTHONUNBUFFERED": "1"},
+                env={
+                    **os.environ,
+                    **env,
+                    "LIM_RAY_TMP": ray_folder,
+                    "LIM_REWARD_ERROR_FILE": str(reward_error),
+                    "PYTHONUNBUFFERED": "1",
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -67,8 +75,12 @@ def run(command: Sequence[str], env: Mapping[str, str], run_dir: Path, console: 
     if code == 0:
         return 0
     reason = errors.first_real(events.error, log, log_start, code)
+    where = log
+    if reward_error.exists():
+        where = reward_error
+        reason = f"the reward function failed: {reward_error.read_text(encoding='utf-8').strip().splitlines()[-1]}"
     console.print(f"error: {reason}", markup=False)
-    console.print(f"whole output: {log}", markup=False)
+    console.print(f"whole output: {where}", markup=False)
     return 1
 
 

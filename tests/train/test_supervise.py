@@ -1,0 +1,155 @@
+"""Starting, watching and ending a run, with small Python programs in the place of the trainer."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from rich.console import Console
+
+from train import supervise
+
+ROOT = Path(__file__).resolve().parents[2]
+# A grandchild in a session of its own whose parent is gone, deaf to SIGTERM: what Ray's and vLLM's processes can be.
+DAEMON = """
+import os, signal, sys, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        open(os.environ["LIM_RUN_DIR"] + "/daemon.pid", "w").write(str(os.getpid()))
+        time.sleep(600)
+    os._exit(0)
+while not os.path.exists(os.environ["LIM_RUN_DIR"] + "/daemon.pid"):
+    time.sleep(0.01)
+"""
+EVENTS = """
+import os
+from pathlib import Path
+from train import progress
+run = Path(os.environ["LIM_RUN_DIR"])
+"""
+
+
+def run(tmp_path: Path, code: str) -> tuple[int, str]:
+    """Exit code and terminal output of a supervised program."""
+    text = io.StringIO()
+    env = {"LIM_RUN_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    console = Console(file=text, width=200, soft_wrap=True)
+    return supervise.run([sys.executable, "-c", code], env, tmp_path, console), text.getvalue()
+
+
+def is_gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def wait_for(done, seconds: float = 20.0) -> bool:
+    end = time.monotonic() + seconds
+    while not done() and time.monotonic() < end:
+        time.sleep(0.05)
+    return bool(done())
+
+
+def test_progress_is_shown_and_the_rest_goes_to_the_log(tmp_path):
+    code = (
+        EVENTS + 'print("noise"); progress.emit(run, "stage", text="starting Ray"); print(os.environ["LIM_RAY_TMP"])'
+    )
+    status, shown = run(tmp_path, code)
+    assert (status, shown) == (0, "starting Ray\n")
+    noise, folder = (tmp_path / "train.log").read_text().splitlines()
+    assert noise == "noise"
+    assert folder.startswith("/tmp/") and len(folder) < 30 and not Path(folder).exists()
+
+
+def test_what_an_earlier_try_told_is_not_shown_again(tmp_path):
+    code = EVENTS + 'progress.emit(run, "stage", text="once")'
+    assert run(tmp_path, code) == run(tmp_path, code) == (0, "once\n")
+
+
+def test_a_failed_run_ends_with_its_error(tmp_path):
+    code = (
+        EVENTS + 'progress.emit(run, "error", text="prompts.jsonl: row 3 is bad"); raise ValueError("a later stack")'
+    )
+    status, shown = run(tmp_path, code)
+    assert status == 1
+    assert shown.splitlines() == ["error: prompts.jsonl: row 3 is bad", f"whole output: {tmp_path / 'train.log'}"]
+
+
+def test_a_failed_reward_function_comes_first(tmp_path):
+    code = EVENTS + (
+        'progress.emit(run, "error", text="a symptom"); '
+        'open(os.environ["LIM_REWARD_ERROR_FILE"], "w").write("Traceback\\nValueError: no gold\\n"); '
+        "raise SystemExit(3)"
+    )
+    status, shown = run(tmp_path, code)
+    assert status == 1
+    assert shown.splitlines()[0] == "error: the reward function failed: ValueError: no gold"
+
+
+def test_a_run_that_is_killed_says_so(tmp_path):
+    status, shown = run(tmp_path, "import os; os.kill(os.getpid(), 9)")
+    assert status == 1
+    assert "killed by signal 9" in shown
+
+
+@pytest.mark.parametrize("end", ["", "raise SystemExit(1)"])
+def test_no_process_is_left_behind(tmp_path, monkeypatch, end):
+    monkeypatch.setattr(supervise, "OTHERS_FOLLOW", 0.5)
+    monkeypatch.setattr(supervise, "TERM_WORKS", 0.5)
+    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    started = time.monotonic()
+    try:
+        status, _ = run(tmp_path, DAEMON + end)
+        assert status == (1 if end else 0)
+        assert is_gone(int((tmp_path / "daemon.pid").read_text()))
+        assert time.monotonic() - started < 20
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+def supervisor(tmp_path: Path, code: str) -> subprocess.Popen[str]:
+    """A supervised program, started in a process of its own and running."""
+    command = [sys.executable, "-c", code]
+    program = (
+        "from pathlib import Path; from train import supervise; "
+        f"raise SystemExit(supervise.run({command!r}, {{}}, Path({str(tmp_path)!r})))"
+    )
+    env = {**os.environ, "LIM_RUN_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen([sys.executable, "-c", program], env=env, stdout=subprocess.PIPE, text=True)
+    assert wait_for(lambda: (tmp_path / "driver.pid").exists())
+    return process
+
+
+LONG = DAEMON + 'open(os.environ["LIM_RUN_DIR"] + "/driver.pid", "w").write(str(os.getpid())); time.sleep(600)'
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_everything(tmp_path, number, code):
+    process = supervisor(tmp_path, LONG)
+    started = time.monotonic()
+    process.send_signal(number)
+    shown, _ = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert "run.resume=true" in shown
+    assert time.monotonic() - started < 20
+    assert all(is_gone(int((tmp_path / name).read_text())) for name in ("driver.pid", "daemon.pid"))
+
+
+def test_the_driver_does_not_outlive_its_supervisor(tmp_path):
+    process = supervisor(tmp_path, LONG)
+    daemon = int((tmp_path / "daemon.pid").read_text())
+    try:
+        process.kill()
+        process.communicate(timeout=10)
+        assert wait_for(lambda: is_gone(int((tmp_path / "driver.pid").read_text())), 5)
+    finally:
+        os.kill(daemon, signal.SIGKILL)
