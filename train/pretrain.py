@@ -235,7 +235,9 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial"))
     try:
         yield partial
-        partial.chmod(0o755)
+        partial.chmod(0o755)  # mkdtemp's and safetensors' files are for their owner alone
+        for file in partial.iterdir():
+            file.chmod(0o644)
         if path.exists():
             shutil.rmtree(path)
         os.replace(partial, path)
