@@ -92,7 +92,8 @@ function promptTable(data, texts, state, select) {
   function mark(line) {
     const i = Number(line.dataset.index);
     line.classList.toggle("is-chosen", state.mask[i] === 1);
-    line.setAttribute("aria-selected", String(i === state.selected));
+    if (i === state.selected) line.setAttribute("aria-current", "true");
+    else line.removeAttribute("aria-current");
   }
 
   function showPage() {

@@ -115,7 +115,7 @@ def test_keyboard_moves_the_slider_and_walks_the_table(open_page):
     page.locator("#rows tr").first.focus()
     page.keyboard.press("ArrowDown")
     second = page.locator("#rows tr").nth(1)
-    expect(second).to_have_attribute("aria-selected", "true")
+    expect(second).to_have_attribute("aria-current", "true")
     expect(page.locator("#detail-body")).to_contain_text(row_ids(page)[1])
 
 
