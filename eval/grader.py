@@ -46,7 +46,7 @@ class Grader:
     """
 
     def __init__(self, workers: int | None = None, deadline: float = 5.0) -> None:
-        self.pool = Pool(workers or max(1, min(8, os.cpu_count() or 1)), deadline)
+        self.pool = Pool(max(1, min(8, os.cpu_count() or 1)) if workers is None else workers, deadline)
 
     def equal_pairs(self, pairs: Iterable[tuple[str, str]]) -> list[bool | None]:
         """`equal` of each (gold, prediction), in order; None where it timed out."""
@@ -91,3 +91,9 @@ class Grader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+if __name__ == "__main__":
+    from eval.grader_cli import main
+
+    raise SystemExit(main())

@@ -26,7 +26,9 @@ NUMBER = re.compile(
 PHRASE = re.compile(
     r"(?:final\s+answer|answer|result|solution)\s*(?:\*\*)?\s*(?:is|are|=|:)+(?:\*\*)?", re.IGNORECASE
 )
-FUNCTION_WORDS = frozenset(("sqrt", "sin", "cos", "tan", "log", "and", "binom", "exp", "arcsin", "arccos", "arctan"))
+FUNCTION_WORDS = frozenset(
+    ("or", "ln", "pi", "oo", "sqrt", "sin", "cos", "tan", "log", "and", "binom", "exp", "arcsin", "arccos", "arctan")
+)
 NOISE = re.compile(r"I hope it is correct\.?|<\|[^|>]{1,30}\|>(?:user|assistant)?|</?\w{1,10}>", re.IGNORECASE)
 
 
@@ -89,10 +91,11 @@ def extract(response: str, *, fallbacks: bool = False) -> str | None:
 def _prose(text: str) -> bool:
     """Whether a text is more than an answer alone: long, or with words that are no unit and no whole answer."""
     text = text.strip()
-    if not 0 < len(text) <= 200 or "\n\n" in text:
+    if not 0 < len(text) <= 200 or "\n\n" in text or "####" in text:
         return True
-    found = re.findall(r"[A-Za-z][a-z]{2,}", re.sub(r"\\[A-Za-z]+|\{[^{}]*\}", " ", text))
+    found = re.findall(r"[A-Za-z][a-z]+", re.sub(r"\\[A-Za-z]+|\{[^{}]*\}", " ", text))
     found = [word for word in found if word not in FUNCTION_WORDS]
+    found = found if len(found) > 1 else [word for word in found if len(word) > 2]
     return bool(found) and not re.fullmatch(r"\w+(?: \w+)?|[-\d.,/\\$ ]+[A-Za-z]+(?: [A-Za-z]+)?\$?", text)
 
 

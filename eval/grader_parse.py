@@ -156,6 +156,8 @@ class _Parser(Atoms):
                     whole, _, below = self.take(), self.take(), self.take()
                     factors[-1] = ("+", [factors[-1], ("num", Fraction(int(whole), int(below)))])
                     continue
+                if symbol == "<num>" and self.stream[self.at - 1][1] not in ("!", ")", "]", "}"):
+                    raise ParseError("two numbers side by side")
                 mixed = (
                     symbol == "\\frac" and factors[-1][0] == "num" and getattr(factors[-1][1], "denominator", 0) == 1
                 )

@@ -152,9 +152,11 @@ def _half_line(left: Node, operator: str, right: Node, fuel: Fuel) -> list[Piece
             if not _exact(*difference)
             else difference[0] - difference[1]
         )
+    if any(isinstance(value, context().mpc) for value in at.values()):
+        raise Undefined("not real")
     slope = at[1] - at[0]
     linear = all(same(at[x], at[0] + slope * (x if _exact(at[0], slope) else number(x))) for x in at)
-    if not linear or slope == 0 or isinstance(slope, context().mpc):
+    if not linear or slope == 0:
         raise Undefined("not linear")
     root = Fraction(-at[0]) / slope if _exact(at[0], slope) else -number(at[0]) / slope
     if slope < 0:

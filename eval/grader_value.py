@@ -38,7 +38,7 @@ class Undecided(Exception):
 class Fuel:
     """Work left for one comparison, in evaluated nodes."""
 
-    def __init__(self, left: int = 40_000) -> None:
+    def __init__(self, left: int = 20_000) -> None:
         self.left = left
 
     def burn(self, amount: int = 1) -> None:

@@ -1,0 +1,127 @@
+"""The grader's command line: explain one verdict, or grade a file of cases."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from eval.grader import Grader, extract
+from eval.grader_compare import decide, readings
+from eval.grader_text import clean
+
+
+class CaseError(Exception):
+    """A file of cases that cannot be used; one line."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of `python -m eval.grader`."""
+    parser = argparse.ArgumentParser(prog="python -m eval.grader", description="Explain a verdict, or grade a file.")
+    parser.add_argument("--gold", help="the reference answer")
+    parser.add_argument("--answer", help="an answer, or a response with a box")
+    parser.add_argument(
+        "--file", help="JSON lines of {gold, prediction, is_equal} (source, text_extraction optional)"
+    )
+    parser.add_argument("--workers", type=int, help="worker processes")
+    parser.add_argument("--deadline", type=float, default=5.0, help="seconds an item (default 5)")
+    arguments = parser.parse_args(argv)
+    pair = arguments.gold, arguments.answer
+    if bool(arguments.file) == (None not in pair):
+        parser.error("give --gold and --answer, or --file")
+    try:
+        with Grader(arguments.workers, arguments.deadline) as grader:
+            if arguments.file:
+                grade_file(arguments.file, grader)
+            else:
+                explain(str(pair[0]), str(pair[1]), grader)
+    except (CaseError, ValueError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    return 0
+
+
+def explain(gold: str, answer: str, grader: Grader) -> None:
+    """Print what was compared, how it was read, and the verdict."""
+    from rich.console import Console
+    from rich.table import Table
+
+    found = extract(answer) or answer
+    equal = grader.equal_pairs([(gold, found)])[0]
+    table = Table("", "gold", "answer", title="timeout" if equal is None else "correct" if equal else "incorrect")
+    sides = clean(gold), clean(found)
+    table.add_row("as given", repr(gold), repr(answer))
+    table.add_row("compared", *map(repr, sides))
+    table.add_row("read as", *("\n".join(map(shown, readings(side))) or "not read" for side in sides))
+    table.add_row("decided by", "Math-Verify" if decide(gold, found) is None else "exact comparison", "")
+    Console().print(table)
+
+
+def shown(node: Any) -> str:
+    """A tree in one line."""
+    if isinstance(node, tuple):
+        return f"{node[0]}({', '.join(shown(part) for part in node[1:])})"
+    if isinstance(node, list):
+        return f"[{', '.join(map(shown, node))}]"
+    return str(node)
+
+
+def read_cases(path: str) -> list[dict[str, Any]]:
+    """The cases of a file. CaseError names the line of the first that is none."""
+    rows = []
+    try:
+        with open(path, encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if not line.strip():
+                    continue
+                row = json.loads(line)
+                for key, kind in (("gold", str), ("prediction", str), ("is_equal", bool)):
+                    if not isinstance(row, dict) or not isinstance(row.get(key), kind):
+                        raise CaseError(f"{path}: line {number}: needs '{key}', a {kind.__name__}")
+                rows.append(row)
+    except json.JSONDecodeError as error:
+        raise CaseError(f"{path}: line {number}: not JSON ({error.msg})") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise CaseError(f"{path}: cannot be read ({error})") from None
+    return rows
+
+
+def sides_of(row: dict[str, Any]) -> tuple[str, str]:
+    """The two answers of a case; out of whole texts, where it says `text_extraction`."""
+    sides = row["gold"], row["prediction"]
+    if row.get("text_extraction"):
+        return tuple(extract(side, fallbacks=True) or side for side in sides)  # type: ignore[return-value]
+    return sides
+
+
+def grade_file(path: str, grader: Grader) -> None:
+    """Print a table by source, then every disagreement."""
+    from rich.console import Console
+    from rich.table import Table
+
+    rows = read_cases(path)
+    pairs = [sides_of(row) for row in rows]
+    counts: dict[str, Counter[str]] = {}
+    wrong = []
+    for row, pair, verdict in zip(rows, pairs, grader.equal_pairs(pairs), strict=True):
+        kind = "timeout" if verdict is None else "agree" if verdict == row["is_equal"] else None
+        kind = kind or ("false positive" if verdict else "false negative")
+        source = str(row.get("source", ""))
+        for key in (source, "all"):
+            counts.setdefault(key, Counter())[kind] += 1
+        if kind != "agree":
+            wrong.append((kind, *map(repr, pair), source))
+    columns = ("agree", "false positive", "false negative", "timeout")
+    table = Table("source", "cases", *columns)
+    for source, count in sorted(counts.items(), key=lambda item: (item[0] == "all", item[0])):
+        table.add_row(source, str(count.total()), *(str(count[column]) for column in columns))
+    console = Console()
+    console.print(table)
+    if wrong:
+        details = Table("", "gold", "prediction", "source", title="disagreements")
+        for line in wrong:
+            details.add_row(*line)
+        console.print(details)

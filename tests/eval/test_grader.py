@@ -1,0 +1,365 @@
+"""Extraction, the pool's deadlines, hostile input, and that the module stays light and evaluates nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from eval.grader import Graded, Grader, equal, extract
+from eval.grader_compare import decide
+from eval.grader_mathverify import readable
+
+ROOT = Path(__file__).resolve().parents[2]
+# Read by Math-Verify alone, and then sympy multiplies for minutes in one call that no signal handler interrupts.
+HANGS = r"5 6 \prod_{k=1}^{9999} k^{999}"
+
+
+@pytest.fixture(scope="module")
+def grader():
+    with Grader(workers=2, deadline=1.5) as shared:
+        yield shared
+
+
+@pytest.mark.parametrize(
+    ("response", "answer"),
+    [
+        (r"So \boxed{5}.", "5"),
+        (r"\boxed{5} then \boxed{6}", "6"),
+        (r"\fbox{7}", "7"),
+        (r"\boxed{\frac{1}{\sqrt{1+\frac{2}{\sqrt{3}}}}}", r"\frac{1}{\sqrt{1+\frac{2}{\sqrt{3}}}}"),
+        (r"\boxed{\{1, 2\}}", r"\{1, 2\}"),
+        (r"\boxed{\text{a}} \boxed{}", r"\text{a}"),
+        (r"\boxed{5} and \boxed{6", "5"),
+        (r"\boxed 5.", "5"),
+        (r"\boxed {5}", "5"),
+        (r"\boxed{x = \boxed{5}}", "5"),
+        (r"\boxed{1} and \boxed{2}", "1, 2"),
+        (r"$\boxed{1}$, $\boxed{2}$ and $\boxed{3}$", "1, 2, 3"),
+        (r"\boxed{1} \quad \text{or} \quad \boxed{2}", "1, 2"),
+        (r"\boxed{1} papers and \boxed{2} bins", "1, 2"),
+        (r"\boxed{1} no no no no no \boxed{2}", "2"),
+        (r"First \boxed{1}. So the answer is \boxed{2}", "2"),
+        (r"\boxed{5}, \boxed{5}", "5"),
+        (r"x_1 = \boxed{1}, x_2 = \boxed{2}", "1, 2"),
+        (r"\boxed{\boxed{\boxed{4}}}", "4"),
+        (r"\boxedsomething{5}", None),
+        (r"\boxed{", None),
+        (r"\boxed{}", None),
+        (r"\boxed{ }", None),
+        ("The answer is 5", None),
+        ("#### 5", None),
+        ("", None),
+    ],
+)
+def test_extract(response, answer):
+    assert extract(response) == answer
+
+
+@pytest.mark.parametrize(
+    ("response", "answer"),
+    [
+        (r"The answer is 4 but \boxed{5}", "5"),
+        ("The answer is 5.", "5"),
+        ("**Final Answer**: The final answer is $\\frac{1}{2}$. I hope it is correct.", r"\frac{1}{2}"),
+        ("4 + 3 = 7\n#### 7", "7"),
+        ("The final answer is $12$ and $13$.", "12, 13"),
+        (r"Therefore $x \geq 5$ is the solution.", r"x \geq 5"),
+        ("not it's not 10 it's 1,000.99", "1,000.99"),
+        ("First 3, then 4. So there are 12 distinct sequences.", "12"),
+        (r"so it is \boxed{28", "28"),
+        ("The answer is Tuesday.", "Tuesday"),
+        ("42", "42"),
+        (r"\frac{1}{2}", r"\frac{1}{2}"),
+        ("I do not know.", None),
+        ("", None),
+    ],
+)
+def test_extract_with_fallbacks(response, answer):
+    assert extract(response, fallbacks=True) == answer
+
+
+def test_verdicts(grader):
+    items = [
+        ("5", r"\boxed{5}"),
+        ("5", r"\boxed{6}"),
+        ("5", "It is 5"),
+        ("5", r"\boxed{5"),
+        ("5", r"\boxed{}"),
+        ("", r"\boxed{5}"),
+    ]
+    verdicts = [graded.verdict for graded in grader.grade(items)]
+    assert verdicts == ["correct", "incorrect", "no_answer", "malformed", "malformed", "incorrect"]
+    assert grader.grade([("5", "It is 5")], fallbacks=True) == [Graded("correct", "5")]
+    assert grader.grade([]) == []
+
+
+def test_what_hangs_is_a_timeout_and_its_neighbours_are_graded(grader):
+    pairs = [("5", "5"), ("7", HANGS), ("1", "2"), (r"x \oplus y", r"y \oplus x"), ("8", HANGS)]
+    start = time.monotonic()
+    assert grader.equal_pairs(pairs)[:3] == [True, None, False]
+    assert time.monotonic() - start < 6
+    assert grader.grade([("9", rf"\boxed{{{HANGS}}}")]) == [Graded("timeout", HANGS)]
+    assert grader.equal_pairs([("5", "5.0")]) == [True]
+
+
+def test_a_killed_worker_is_replaced(grader):
+    undecided = ("1", r"1 \oplus 0")
+    assert decide(*undecided) is None
+    assert grader.equal_pairs([undecided]) == [False]
+    workers = list(grader.pool.workers)
+    assert workers
+    for worker in workers:
+        worker.process.kill()
+        worker.process.wait()
+    assert grader.equal_pairs([undecided]) in ([None], [False])
+    assert grader.equal_pairs([undecided, ("1", r"1 \oplus 00")])[-1] in (None, False)
+    assert grader.equal_pairs([("1", r"1 \oplus 000")] * 3) == [False] * 3
+
+
+def test_memory_of_a_worker_is_limited(grader):
+    limits = [Path(f"/proc/{worker.process.pid}/limits").read_text() for worker in grader.pool.workers]
+    assert limits
+    for text in limits:
+        line = next(line for line in text.splitlines() if line.startswith("Max address space"))
+        assert int(line.split()[3]) == 3 * 2**30
+
+
+def test_no_worker_starts_for_what_is_decided_in_process():
+    with Grader(workers=2) as lazy:
+        lazy.grade([("5", r"\boxed{6}"), (r"\frac12", r"\boxed{0.5}"), (r"\sqrt{8}", r"\boxed{2\sqrt2}")])
+        assert not lazy.pool.workers
+
+
+def test_threads_and_event_loop(grader):
+    results = []
+
+    def work(number):
+        results.append(grader.equal_pairs([(str(number), rf"{number} \oplus"), (str(number), f"{number}.0")]))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [result[1] for result in results] == [True] * 6
+
+    async def many():
+        return await asyncio.gather(
+            *(grader.agrade([("5", r"\boxed{5}"), ("5", r"\boxed{1 \oplus 4}")]) for _ in range(4))
+        )
+
+    assert [[graded.verdict for graded in batch] for batch in asyncio.run(many())] == [["correct", "incorrect"]] * 4
+
+
+def _in_child(grader, results):
+    results.put((grader.equal_pairs([("1", r"1 \oplus 7")]), len(grader.pool.workers)))
+    grader.close()
+
+
+def test_after_a_fork(grader):
+    grader.equal_pairs([("1", r"1 \oplus 6")])
+    context = multiprocessing.get_context("fork")
+    results = context.Queue()
+    child = context.Process(target=_in_child, args=(grader, results))
+    child.start()
+    assert results.get(timeout=60) == ([False], 1)
+    child.join(30)
+    assert child.exitcode == 0
+    assert grader.equal_pairs([("1", r"1 \oplus 5")]) == [False]
+
+
+def _alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("end", ["grader.close()", "pass", "os._exit(1)", "os.kill(os.getpid(), 9)"])
+def test_workers_end_with_their_parent(end):
+    code = (
+        "import os\nfrom eval.grader import Grader\ngrader = Grader(workers=1)\n"
+        "grader.equal_pairs([('1', r'1 \\oplus 1')])\n"
+        "print(next(iter(grader.pool.workers)).process.pid, flush=True)\n" + end + "\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    pid = int(done.stdout)
+    deadline = time.monotonic() + 10
+    while _alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _alive(pid)
+
+
+def test_closed_twice():
+    closed = Grader(workers=1)
+    closed.close()
+    closed.close()
+
+
+@pytest.mark.parametrize(("workers", "deadline"), [(0, 5.0), (-1, 5.0), (1, 0.0), (1, -1.0)])
+def test_senseless_settings_are_refused(workers, deadline):
+    with pytest.raises(ValueError, match="at least one worker"):
+        Grader(workers, deadline)
+
+
+HOSTILE = {
+    "tower": "9^{9^{9^{9}}}",
+    "towers": "+".join(["9^{9^{9^{9}}}"] * 50),
+    "factorial": "(9^{9^9})!",
+    "factorials": "5" + "!" * 50,
+    "binomial": r"\binom{10^9}{5\cdot 10^8}",
+    "braces": "{" * 1900 + "1" + "}" * 1900,
+    "unbalanced": "(" * 3000,
+    "radicals": r"\sqrt{" * 38 + "2" + "}" * 38,
+    "null byte": "5\x00",
+    "lone surrogate": "5\ud800",
+    "divisions": "1" + "/x" * 1500,
+    "signs": "-" * 3000 + "5",
+    "plus minus": r"\pm".join("1" * 800),
+    "unions": r"\cup".join(["(1,2)"] * 500),
+    "set of roots": r"\{" + ",".join(rf"\sqrt{{{i}}}" for i in range(2, 300)) + r"\}",
+    "sum of sines": "+".join(rf"\sin({i}x)" for i in range(400)),
+    "product of powers": "*".join(["2^{59999}"] * 350),
+    "product of binomials": "*".join([r"\binom{19999}{9999}"] * 150),
+    "double exponential": "e^{e^{e^{9}}}",
+    "argument reduction": r"\sin(10^{110}) + \tan(9^{9^{9}})",
+    "tangent at a pole": r"\tan(\frac{\pi}{2})",
+    "zero to zero": "0^0",
+    "division by zero": r"\frac{1}{0}",
+    "infinities": r"\infty-\infty",
+    "digits": "9" * 3999,
+    "many carets": "2" + "^2" * 1500,
+    "many primes": "f" + "'" * 2000,
+    "many boxes": r"\boxed{" * 400 + "1" + "}" * 400,
+    "matrix": r"\begin{pmatrix}" + "1&" * 1000 + r"\end{pmatrix}",
+    "complex inequality": "x^{x^{x}} < 3",
+    "root": r"\sqrt[" + "9" * 50 + "]{2}",
+    "code": "__import__('os').system('true')",
+    "megabyte": "7" * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_input_gets_a_verdict_in_process(name):
+    text = HOSTILE[name]
+    start = time.perf_counter()
+    for gold, prediction in (
+        (text, text + " + 1"),
+        ("5", text),
+        (text, "5"),
+        ("x+1", text),
+        ("(1,2)", text),
+        ("x<5", text),
+    ):
+        assert decide(gold, prediction) in (True, False, None)
+        assert decide("5", text + " + 1 ") is not True
+    assert time.perf_counter() - start < 6
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_response_gets_a_verdict_from_the_grader(name, grader):
+    start = time.perf_counter()
+    items = [("5", rf"\boxed{{{HOSTILE[name]}}}"), ("5", HOSTILE[name]), (HOSTILE[name], r"\boxed{5}")]
+    verdicts = {graded.verdict for graded in grader.grade(items) + grader.grade(items, fallbacks=True)}
+    assert verdicts <= {"correct", "incorrect", "no_answer", "malformed", "timeout"}
+    assert time.perf_counter() - start < 20
+
+
+@pytest.mark.parametrize("text", [r"\boxed{" * 140_000, r"\boxed{5}" * 110_000, "{" * 10**6, "$" * 10**6, r"\(" * 500_000,
+                                  "answer is " * 100_000, " " * 10**6, "1 " * 500_000])  # fmt: skip
+def test_a_megabyte_is_read_in_linear_time(text):
+    start = time.perf_counter()
+    extract(text)
+    extract(text, fallbacks=True)
+    assert time.perf_counter() - start < 3
+
+
+def test_an_empty_answer_equals_nothing():
+    assert not equal("", "")
+    assert not equal("5", "")
+    assert not equal("", "5")
+    assert not equal(" ", "$$")
+
+
+def test_model_output_is_not_evaluated(monkeypatch):
+    import builtins
+
+    import sympy.parsing.sympy_parser as sympy_parser
+
+    sympify_module = sys.modules["sympy.core.sympify"]
+    seen = []
+
+    def spy(original):
+        def called(text, *args, **kwargs):
+            if isinstance(text, str):
+                seen.append(text)
+            return original(text, *args, **kwargs)
+
+        return called
+
+    texts = ["marker+1", r"\frac{marker}{2} \oplus 1", r"\text{marker}", "marker(1)", r"1 \oplus marker", "[marker]"]
+    equal("1", r"1 \oplus 1")
+    monkeypatch.setattr(builtins, "eval", spy(eval))
+    monkeypatch.setattr(builtins, "exec", spy(exec))
+    monkeypatch.setattr(sympy_parser, "parse_expr", spy(sympy_parser.parse_expr))
+    monkeypatch.setattr(sympify_module, "sympify", spy(sympify_module.sympify))
+    for text in texts:
+        equal("marker", text)
+        equal(text, "2")
+        extract(text, fallbacks=True)
+    assert [text for text in seen if "marker" in text] == []
+
+
+@pytest.mark.parametrize(("text", "expected"), [("x+1", True), ("", False), ("x" * 601, False), ("9" * 30, False),
+    ("2^{99999}", False), ("2^{2^{2^{2}}}", False), ("(" * 21 + ")" * 21, False), ("5\x00", False)])  # fmt: skip
+def test_what_math_verify_may_be_given(text, expected):
+    assert readable(text) is expected
+
+
+def test_importing_is_light():
+    code = (
+        "import sys, eval.grader\n"
+        "heavy = {'torch', 'ray', 'vllm', 'sympy', 'math_verify', 'transformers', 'numpy', 'lim', 'train'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_command_line_explains_a_verdict(tmp_path):
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "eval.grader", *arguments], cwd=ROOT, capture_output=True, text=True,
+            env={**os.environ, "COLUMNS": "160"},
+        )  # fmt: skip
+
+    done = run("--gold", r"\frac{1}{2}", "--answer", r"so \boxed{0.5}")
+    assert done.returncode == 0
+    assert "correct" in done.stdout and "0.5" in done.stdout
+    done = run("--gold", "5", "--answer", "6")
+    assert done.returncode == 0 and "incorrect" in done.stdout
+    cases = tmp_path / "cases.jsonl"
+    rows = [
+        {"source": "a", "gold": "1/2", "prediction": "0.5", "is_equal": True},
+        {"source": "b", "gold": "1", "prediction": "2", "is_equal": True},
+        {"source": "b", "gold": "1", "prediction": "1.0", "is_equal": False},
+        {"source": "b", "gold": "42", "prediction": "The answer is 42", "is_equal": True, "text_extraction": True},
+    ]
+    cases.write_text("\n".join(json.dumps(row) for row in rows))
+    done = run("--file", str(cases))
+    assert done.returncode == 0
+    assert "false positive" in done.stdout and "false negative" in done.stdout
+    cases.write_text('{"gold": "1"}\n')
+    done = run("--file", str(cases))
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and "line 1" in done.stderr and "prediction" in done.stderr
+    assert run("--file", str(tmp_path / "none.jsonl")).returncode == 2
