@@ -30,6 +30,7 @@ from eval.targets import Target
 from lim.errors import InputError, run_cli
 
 OVERRIDES = ("n_samples", "temperature", "top_p", "max_new_tokens", "seed", "template", "fallbacks")
+LOG_EVERY = 60.0  # seconds between lines of progress where the output is no terminal
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -146,7 +147,7 @@ def generate_missing(
         there = sum(len(store.samples) for store in stores.values())
         kept = f", going on after {there:,}" if there else ""
         console.print(f"{target.label}: {total:,} samples to generate{kept} · {targets.relative(target.folder)}")
-        start, tokens = time.monotonic(), 0
+        start, shown, tokens, done_samples = None, time.monotonic(), 0, 0
         columns = (
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"),
             TimeElapsedColumn(), TimeRemainingColumn(),
@@ -154,19 +155,22 @@ def generate_missing(
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             task = progress.add_task("loading the model", total=total, speed="")
             for finished in engines.generate(target, benchmarks, questions, wanted):
-                if not tokens:
-                    start = time.monotonic()
-                for name in {done.tag[0] for done in finished}:
+                start = start or time.monotonic()
+                for name in {sample.tag[0] for sample in finished}:
                     stores[name].append(
-                        records.Sample(*done.tag[1:], done.response, done.finish_reason, done.tokens)
-                        for done in finished
-                        if done.tag[0] == name
+                        records.Sample(*sample.tag[1:], sample.response, sample.finish_reason, sample.tokens)
+                        for sample in finished
+                        if sample.tag[0] == name
                     )
-                tokens += sum(done.tokens for done in finished)
-                speed = f"{tokens / max(time.monotonic() - start, 1e-3):,.0f} tokens/s"
-                progress.update(task, advance=len(finished), description="generating", speed=speed)
-        seconds = time.monotonic() - start
-        console.print(f"  {total:,} samples, {tokens:,} tokens in {seconds:.1f} s after the model was loaded")
+                tokens += sum(sample.tokens for sample in finished)
+                done_samples += len(finished)
+                speed = f"{tokens / max(time.monotonic() - start, 0.1):,.0f} tokens/s"
+                progress.update(task, completed=done_samples, description="generating", speed=speed)
+                if not console.is_terminal and time.monotonic() - shown > LOG_EVERY:
+                    console.print(f"  {done_samples:,} of {total:,} samples, {speed}")
+                    shown = time.monotonic()
+        seconds = max(time.monotonic() - (start or shown), 0.1)
+        console.print(f"  {total:,} samples in {seconds:.1f} s, {tokens / seconds:,.0f} tokens/s")
 
 
 class Engines:

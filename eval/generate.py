@@ -109,7 +109,8 @@ class Engine:
             raise explain(error, model) from error
 
     def run(self, prompts: Sequence[Prompt]) -> Iterator[list[Finished]]:
-        """Generate, yielding what each step of the engine finished."""
+        """Generate, yielding what each step of the engine finished; first an empty list, as the engine is ready."""
+        yield []
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
@@ -272,6 +273,7 @@ class Remote:
     def run(self, model: str, max_model_len: int, prompts: list[Prompt]) -> Iterator[list[Finished]]:
         engine = Engine(model, max_model_len, self.options)
         try:
+            yield []
             waiting: list[Finished] = []
             handed = time.monotonic()
             for finished in engine.run(prompts):

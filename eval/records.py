@@ -22,6 +22,7 @@ IDENTITY = (
     "data_sha256", "dtype",
 )  # fmt: skip
 GO_ON = "make room and run the same command again, it goes on from here"
+MADE_BY = ("versions", "commit")
 Key = tuple[str, int]
 
 
@@ -103,13 +104,16 @@ class Store:
         except BaseException:
             self.file.close()
             raise
-        write_json(meta_path(folder, meta["benchmark"]), meta)
+        write_json(meta_path(folder, meta["benchmark"]), self.meta)
 
     def _resume(self, folder: Path, meta: dict[str, Any]) -> dict[Key, Sample]:
+        self.meta, self.now = meta, {key: meta.get(key) for key in MADE_BY}
         size = self.path.stat().st_size
         if size == 0:
             return {}
         known = read_json(meta_path(folder, meta["benchmark"]))
+        # What made the first samples stays on record; what goes on is added when it adds a sample.
+        self.meta = {**meta, **{key: known[key] for key in (*MADE_BY, "resumed_with") if key in known}}
         for key in IDENTITY:
             if known.get(key) != meta.get(key):
                 raise InputError(
@@ -126,6 +130,7 @@ class Store:
 
     def append(self, samples: Iterable[Sample]) -> None:
         """Write finished samples to disk. Raises InputError where they do not fit."""
+        self._note_version()
         samples = [sample for sample in samples if sample.key not in self.samples]
         text = "".join(json.dumps(sample._asdict(), ensure_ascii=False) + "\n" for sample in samples)
         data = text.encode("utf-8", errors="replace")
@@ -136,6 +141,12 @@ class Store:
         if written != len(data):
             raise InputError(f"{self.path}: only {written} of {len(data)} bytes fit on the disk; {GO_ON}")
         self.samples.update((sample.key, sample) for sample in samples)
+
+    def _note_version(self) -> None:
+        known = [{key: self.meta.get(key) for key in MADE_BY}, *self.meta.get("resumed_with", [])]
+        if self.now not in known:
+            self.meta = {**self.meta, "resumed_with": [*known[1:], self.now]}
+            write_json(meta_path(self.path.parent, self.meta["benchmark"]), self.meta)
 
     def close(self) -> None:
         self.file.close()

@@ -96,6 +96,21 @@ def test_the_number_of_samples_may_grow(tmp_path: Path) -> None:
         assert store.missing(["q1"], 3) == [("q1", 1), ("q1", 2)]
 
 
+def test_what_made_the_samples_stays_on_record(tmp_path: Path) -> None:
+    first, second = {"commit": "a", "versions": {"vllm": "1"}}, {"commit": "b", "versions": {"vllm": "2"}}
+    with Store(tmp_path, meta(**first)) as store:
+        store.append([sample("q1", 0)])
+    with Store(tmp_path, meta(**second)):
+        pass
+    found = records.read_meta(tmp_path, "b")
+    assert (found["commit"], found.get("resumed_with")) == ("a", None)
+    for number in (1, 2):
+        with Store(tmp_path, meta(**second, n_samples=3)) as store:
+            store.append([sample("q1", number)])
+    found = records.read_meta(tmp_path, "b")
+    assert (found["commit"], found["resumed_with"], found["n_samples"]) == ("a", [second], 3)
+
+
 def test_two_processes_do_not_write_one_file(tmp_path: Path) -> None:
     with Store(tmp_path, meta()), pytest.raises(InputError, match="another evaluation is writing it"):
         Store(tmp_path, meta())
