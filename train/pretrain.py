@@ -15,172 +15,31 @@ the command says so and does nothing. The folder is moved into place whole, at t
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
-import math
 import os
 import random
-import re
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read as torch loads: waiting threads spin otherwise
+
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import GenerationConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from data import arithmetic
 from lim.errors import InputError, run_cli
 from lim.files import read_json, write_json
-from train import corpus, tiny_tokenizer
+from train import tiny_tokenizer
+from train.tiny_model import Settings, console, new_model, pass_rates, train
 
 RECORD = "pretrain.json"
-RECIPE_VERSION = 1  # raise it when a change to this file changes the model
 MAX_THREADS = 4  # matrices this small do not gain from more
-MAX_NEW_TOKENS = 40
-console = Console()
-
-
-@dataclass(frozen=True)
-class Settings:
-    """All that decides what the model becomes."""
-
-    seed: int = 0
-    hidden_size: int = 128
-    intermediate_size: int = 448
-    layers: int = 4
-    heads: int = 4
-    worked_steps: int = 420
-    web_steps: int = 150
-    batch: int = 128
-    lr: float = 2e-3
-    warmup_steps: int = 50
-    band: tuple[float, float] = (0.25, 0.50)
-    round_steps: int = 60
-    max_rounds: int = 3
-
-    def fingerprint(self) -> str:
-        """sha256 over these values, the vocabulary, the chat template and the first thousand texts of the corpus."""
-        rng = random.Random(0)
-        problems = [corpus.draw_corpus_problem(rng) for _ in range(1000)]
-        texts = [(p.text, corpus.web_answer(rng, p), corpus.worked(p)) for p in problems]
-        parts = [RECIPE_VERSION, asdict(self), tiny_tokenizer.SYMBOLS, tiny_tokenizer.CHAT_TEMPLATE, texts]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def new_model(settings: Settings, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
-    """The untrained model, from the seed."""
-    torch.manual_seed(settings.seed)
-    return LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=settings.hidden_size,
-            intermediate_size=settings.intermediate_size,
-            num_hidden_layers=settings.layers,
-            num_attention_heads=settings.heads,
-            num_key_value_heads=settings.heads,
-            max_position_embeddings=256,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-    )
-
-
-def chat(tokenizer: PreTrainedTokenizerFast, question: str) -> str:
-    """The question as every stage puts it to the model."""
-    message = [{"role": "user", "content": question}]
-    return str(tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True))
-
-
-def draw_batch(
-    rng: random.Random, tokenizer: PreTrainedTokenizerFast, size: int, *, web: bool
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Token ids (size × length, padded right) and labels (−100 on the question and the padding)."""
-    problems = [corpus.draw_corpus_problem(rng) for _ in range(size)]
-    answers = [corpus.web_answer(rng, p) if web else corpus.worked(p) for p in problems]
-    starts = tokenizer([chat(tokenizer, p.text) for p in problems], add_special_tokens=False).input_ids
-    ends = tokenizer([a + tiny_tokenizer.END for a in answers], add_special_tokens=False).input_ids
-    length = max(len(start) + len(end) for start, end in zip(starts, ends, strict=True))
-    ids = torch.full((size, length), tokenizer.pad_token_id)
-    labels = torch.full((size, length), -100)
-    for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        ids[row, : len(start) + len(end)] = torch.tensor(start + end)
-        labels[row, len(start) : len(start) + len(end)] = torch.tensor(end)
-    return ids, labels
-
-
-def train(
-    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, rng: random.Random, settings: Settings, rounds: int
-) -> None:
-    """Worked solutions, then web text (linear warm-up, cosine to 2 %); `rounds` > 0 asks for a short schedule."""
-    worked_steps = settings.round_steps if rounds else settings.worked_steps
-    steps = worked_steps + (settings.round_steps if rounds else settings.web_steps)
-    peak = settings.lr / (2 if rounds else 1)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=peak, betas=(0.9, 0.98), weight_decay=0.01)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("worked solutions", total=steps)
-        for step in range(steps):
-            share = 0.02 + 0.49 * (1 + math.cos(math.pi * step / steps))
-            for group in optimizer.param_groups:
-                group["lr"] = peak * min(share, (step + 1) / settings.warmup_steps)
-            ids, labels = draw_batch(rng, tokenizer, settings.batch, web=step >= worked_steps)
-            loss = model(input_ids=ids, labels=labels).loss
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            phase = "worked solutions" if step < worked_steps else "web text"
-            progress.update(task, advance=1, description=f"{phase}, loss {loss.item():.3f}")
-
-
-@torch.no_grad()
-def respond(
-    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, questions: Sequence[str], temperature: float
-) -> list[str | None]:
-    """One response a question (temperature 0 is greedy); None where it did not end in `MAX_NEW_TOKENS`."""
-    inputs = tokenizer(
-        [chat(tokenizer, q) for q in questions], add_special_tokens=False, padding=True, return_tensors="pt"
-    )
-    sampling = {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature else {"do_sample": False}
-    out = model.generate(
-        input_ids=inputs.input_ids, attention_mask=inputs.attention_mask, max_new_tokens=MAX_NEW_TOKENS, **sampling
-    )
-    responses: list[str | None] = []
-    for row in out[:, inputs.input_ids.shape[1] :].tolist():
-        ended = tokenizer.eos_token_id in row
-        responses.append(tokenizer.decode(row, skip_special_tokens=True) if ended else None)
-    return responses
-
-
-def is_right(response: str | None, answer: str) -> bool:
-    """Whether the last box holds the answer; whole numbers, so equal text is equal value."""
-    boxes = re.findall(r"\\boxed\{([^{}]*)\}", response or "")
-    return bool(boxes) and boxes[-1] == answer
-
-
-def pass_rates(
-    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, rows: Sequence[dict[str, Any]], temperature: float
-) -> dict[str, float]:
-    """Share of right responses (2 a question; 1 when greedy): `all`, then each level."""
-    rows = list(rows) * (2 if temperature else 1)
-    right: dict[str, list[bool]] = {"all": []}
-    for start in range(0, len(rows), 512):
-        part = rows[start : start + 512]
-        responses = respond(model, tokenizer, [row["prompt"] for row in part], temperature)
-        for row, response in zip(part, responses, strict=True):
-            verdict = is_right(response, row["answer"])
-            right["all"].append(verdict)
-            right.setdefault(f"level {row['level']}", []).append(verdict)
-    return {name: round(sum(verdicts) / len(verdicts), 4) for name, verdicts in sorted(right.items())}
 
 
 def make(

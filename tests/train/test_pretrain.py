@@ -14,7 +14,7 @@ from data import arithmetic
 from lim.errors import InputError
 from lim.files import read_json
 from train import pretrain
-from train.pretrain import Settings
+from train.tiny_model import Settings
 
 TINY = Settings(
     hidden_size=64,
@@ -137,18 +137,3 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(InputError, match="not a base model made here"):
         pretrain.ensure(tmp_path, TINY)
-
-
-@pytest.mark.parametrize(
-    ("response", "answer", "right"),
-    [
-        (r"7 + 5 = 12, 4 + 8 + 1 = 13, \boxed{132}", "132", True),
-        (r"\boxed{122}, \boxed{132}", "132", True),
-        (r"\boxed{132}, \boxed{122}", "132", False),
-        (r"\boxed{132", "132", False),
-        ("132", "132", False),
-        (None, "132", False),
-    ],
-)
-def test_is_right(response: str | None, answer: str, right: bool) -> None:
-    assert pretrain.is_right(response, answer) is right
