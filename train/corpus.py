@@ -21,10 +21,10 @@ import random
 from data.arithmetic import LATEX, Problem, draw
 
 # Share of worked answers in the corpus by level, for an addition; the other operations are worked less often.
-WORKED_SHARE = {1: 0.60, 2: 0.60, 3: 0.40, 4: 0.22, 5: 0.06}
-WORKED_FACTOR = {"+": 1.0, "-": 0.8, "*": 0.65}
+WORKED_SHARE = {1: 0.60, 2: 0.65, 3: 0.50, 4: 0.30, 5: 0.10}
+WORKED_FACTOR = {"+": 1.0, "-": 0.85, "*": 0.7}
 MALFORMED_SHARE = {1: 0.03, 2: 0.04, 3: 0.06, 4: 0.08, 5: 0.10}
-CORPUS_LEVELS = {1: 0.15, 2: 0.20, 3: 0.30, 4: 0.25, 5: 0.10}
+CORPUS_LEVELS = {1: 0.15, 2: 0.20, 3: 0.30, 4: 0.30, 5: 0.05}
 
 
 def worked_share(problem: Problem) -> float:
