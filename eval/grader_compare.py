@@ -12,7 +12,18 @@ from functools import lru_cache
 
 from eval.grader_parse import Node, ParseError, parse
 from eval.grader_regions import FLIPPED, equal_regions, intersection, looks_like_region, region
-from eval.grader_text import NUMBERS, clean, squeezed, unit_of, words
+from eval.grader_text import NUMBERS, SAME_WORDS, clean, squeezed, words
+from eval.grader_trees import (
+    head,
+    matrix,
+    measure,
+    rational,
+    signed,
+    unqualified,
+    value_of,
+    values_of,
+    with_sign,
+)
 from eval.grader_value import (
     POINTS,
     Evaluator,
@@ -34,12 +45,6 @@ COMMA_DECIMAL = re.compile(r"[+-]?\d+,\d+")
 LABELLED = re.compile(r"\(([A-H])\)\s*(?:[:.]\s*)?(\S.*)|([A-H])[.):]\s*(\S.*)", re.DOTALL)
 LABEL = re.compile(r"^\\text\{\s*(\(?[A-H]\)?[.:]?)\s*\}")
 BASED = re.compile(r"(-?)\(?([0-9A-Z.]*\d[0-9A-Z.]*)\)?_(?:\{?(\d{1,2}|[a-z]{2,7})\}?)")
-SAME_WORDS = {
-    **dict.fromkeys(("no solution", "no solutions", "none", "empty", "empty set", "no real solution", 
-                     "no real solutions", "emptyset", "no solution exists", "there are no solutions"), "no solution"),
-    **dict.fromkeys(("does not exist", "dne", "undefined", "not defined"), "undefined"),
-    **dict.fromkeys(("all real numbers", "all reals", "all real", "reals", "real numbers"), "all real numbers"),
-}  # fmt: skip
 EMPTY: Node = ("set", [])
 REALS: Node = ("var", "\\mathbbR")
 
@@ -118,7 +123,7 @@ def _labels(first: Prepared, second: Prepared) -> bool | None:
 
 
 def _bases(first: Prepared, second: Prepared) -> bool | None:
-    """Digits in a base: the same digits in the same base, which one side may leave out."""
+    """Digits in a base: the same digits in the same base, which the prediction may leave out."""
     matches = [BASED.fullmatch(side[1]) for side in (first, second)]
     if not any(matches):
         return None
@@ -129,6 +134,8 @@ def _bases(first: Prepared, second: Prepared) -> bool | None:
         body = (match[1] + match[2] if match else side[1]).lstrip("-")
         digits.append(((match[1] if match else side[1][:1]) == "-", body.lstrip("0")))
     bases = {NUMBERS.get(match[3], match[3]) for match in matches if match}
+    if matches[0] is None and bases != {"10"}:
+        return False
     return digits[0] == digits[1] and len(bases) == 1
 
 
@@ -183,10 +190,10 @@ class _Comparison:
             return False
         if a == b:
             return True
-        units = [unit_of(node[2]) if node[0] == "unit" else None for node in (a, b)]
+        units = measure(a), measure(b)
         if None not in units and units[0] != units[1]:
             return False
-        (a, percent_a), (b, percent_b) = self.bare(_unqualified(a)), self.bare(_unqualified(b))
+        (a, percent_a), (b, percent_b) = self.bare(unqualified(a)), self.bare(unqualified(b))
         if has(a, "pm") or has(b, "pm"):
             return self.with_signs(a, b, depth)
         if looks_like_region(a) or looks_like_region(b):
@@ -217,7 +224,7 @@ class _Comparison:
 
     def expressions(self, a: Node, b: Node, percent: bool) -> bool:
         if ("const", "inf") in (a, b) or has(a, "inf") or has(b, "inf"):
-            return _signed(a) == _signed(b)
+            return signed(a) == signed(b)
         modes = [{}] + [{"percent": True}] * percent
         if has(a, "deg") != has(b, "deg") and (has(a, "pi") or has(b, "pi")):
             modes.append({"degrees": True})
@@ -227,7 +234,7 @@ class _Comparison:
                     return True
             except Undefined:
                 return False
-        sign, gold = _signed(a)
+        sign, gold = signed(a)
         if gold[0] == "num" and len(gold) == 3 and not variables(b):
             try:
                 return rounds_to(gold[2], sign * gold[1], Evaluator(self.fuel).value(b))
@@ -240,12 +247,12 @@ class _Comparison:
         lists = []
         for node in (a, b):
             if node[0] == "rel":
-                node = _value_of(node) or node
+                node = value_of(node) or node
             items = node[1] if node[0] in ("list", "set") else [node]
             expanded = []
             for item in items:
                 signs = (1, -1) if has(item, "pm") else (1,)
-                expanded.extend(_with_sign(item, sign) for sign in signs)
+                expanded.extend(with_sign(item, sign) for sign in signs)
             lists.append(("set" if node[0] == "set" else "list", expanded))
         return self.matched(lists[0][1], lists[1][1], depth)
 
@@ -276,7 +283,7 @@ class _Comparison:
                     self.ordered(seq[3], other[1], depth) if a[0] == "seq" else self.ordered(other[1], seq[3], depth)
                 )
             if has(other, "matrix") and seq[1:3] == ("(", ")"):
-                rows = _matrix(other)
+                rows = matrix(other)
                 return (
                     bool(rows)
                     and 1 in (len(rows), len(rows[0]))
@@ -311,9 +318,9 @@ class _Comparison:
     # --- equations and inequalities
     def relations(self, a: Node, b: Node, depth: int) -> bool:
         if a[0] == "rel" and b[0] == "rel":
-            value_a, value_b = _value_of(a), _value_of(b)
+            value_a, value_b = value_of(a), value_of(b)
             if value_a is not None and value_b is not None:
-                names = _head(a[1][0]), _head(b[1][0])
+                names = head(a[1][0]), head(b[1][0])
                 if names[0] == names[1] or self.quietly(lambda: self.same(a[1][0], b[1][0], depth + 1)):
                     return self.same(value_a, value_b, depth + 1)
                 if variables(value_a) and variables(value_b) and self.same(value_a, value_b, depth + 1):
@@ -329,7 +336,7 @@ class _Comparison:
             return False
         return any(
             self.same(*((value, other) if relation is a else (other, value)), depth + 1)
-            for value in _values_of(relation, gold=relation is a)
+            for value in values_of(relation, gold=relation is a)
         )
 
     @staticmethod
@@ -352,7 +359,7 @@ class _Comparison:
                 if values[0] == 0 or values[1] == 0:
                     return False
                 ratio = (
-                    Fraction(values[0]) / values[1] if _rational(*values) else number(values[0]) / number(values[1])
+                    Fraction(values[0]) / values[1] if rational(*values) else number(values[0]) / number(values[1])
                 )
             except (Undefined, TypeError):
                 return False
@@ -370,7 +377,7 @@ class _Comparison:
 
     # --- matrices and ratios
     def matrices(self, a: Node, b: Node, depth: int) -> bool:
-        first, second = _matrix(a), _matrix(b)
+        first, second = matrix(a), matrix(b)
         if first is None or second is None:
             return False
         return len(first) == len(second) and all(
@@ -387,112 +394,3 @@ class _Comparison:
             )
         except Undefined:
             return False
-
-
-def _unqualified(node: Node) -> Node:
-    r"""A list without "k \in \mathbb{Z}" at its end."""
-    if node[0] != "list":
-        return node
-    kept = [x for x in node[1] if not (x[0] == "rel" and x[2] == ["in"] and str(x[1][1][1]).startswith("\\mathbb"))]
-    return node if not kept or len(kept) == len(node[1]) else kept[0] if len(kept) == 1 else ("list", kept)
-
-
-def _rational(*values: object) -> bool:
-    return all(isinstance(value, int | Fraction) for value in values)
-
-
-def _signed(node: Node) -> tuple[int, Node]:
-    sign = 1
-    while node[0] == "*" and len(node[1]) == 2 and node[1][0] == ("num", Fraction(-1)):
-        sign, node = -sign, node[1][1]
-    return sign, node
-
-
-def _with_sign(node: Node, sign: int) -> Node:
-    """A tree in which every ± has become a sum."""
-    if not has(node, "pm"):
-        return node
-    if node[0] == "pm":
-        right: Node = ("*", [("num", Fraction(sign * node[3])), _with_sign(node[2], sign)])
-        return right if node[1] is None else ("+", [_with_sign(node[1], sign), right])
-    return tuple(
-        [_with_sign(x, sign) if isinstance(x, tuple) else x for x in part] if isinstance(part, list)
-        else _with_sign(part, sign) if isinstance(part, tuple) else part
-        for part in node
-    )  # fmt: skip
-
-
-def _is_name(node: Node) -> bool:
-    r"""Whether a tree is what an equation can define: x, x_1, f(x), AB, \angle ABC, |AB|, AB/CD, (p, q), A : B."""
-    kind = node[0]
-    if kind in ("var", "call", "text"):
-        return True
-    if kind == "*":
-        first, rest = node[1][0], node[1][1:]
-        function = (
-            len(rest) == 1 and first[0] == "var" and len(first[1]) == 1 and rest[0][0] in ("num", "seq", "list")
-        )
-        return function or all(map(_is_name, node[1]))
-    if kind == "/":
-        return _is_name(node[1]) and _is_name(node[2])
-    if kind == "fn":
-        return node[1] in ("abs", "deg", "min", "max") and all(map(_is_name, node[2]))
-    if kind == "seq":
-        return all(map(_is_name, node[3]))
-    return kind in ("ratio", "list", "set") and bool(node[1]) and all(map(_is_name, node[1]))
-
-
-def _head(node: Node) -> Node:
-    """A name for comparing: the function of f(x), whatever its argument is called."""
-    if node[0] == "call":
-        return ("var", node[1])
-    if node[0] == "*" and len(node[1]) == 2 and node[1][0][0] == "var":
-        return node[1][0]
-    return node
-
-
-def _value_of(node: Node) -> Node | None:
-    """What `name = value` or `name = working = value` gives its name; None where the relation is an equation."""
-    sides, operators = node[1], node[2]
-    if not set(operators) <= {"=", "~", ":"}:
-        return None
-    if not _is_name(sides[0]):
-        constant = operators == ["="] and _is_name(sides[1]) and not variables(sides[0])
-        return sides[0] if constant else None  # 5 = x
-    exact = operators.index("~") if "~" in operators else len(operators)
-    return sides[exact] if exact > 0 else sides[1]
-
-
-def _values_of(node: Node, gold: bool) -> list[Node]:
-    """The values that a relation can stand for where the other side is a value."""
-    sides, operators = node[1], node[2]
-    if operators == ["in"] and _is_name(sides[0]):
-        return [sides[1]]
-    value = _value_of(node)
-    if value is not None:
-        return [value, *(sides[-1:] if gold and "~" in operators else [])]
-    if set(operators) <= {"=", "~"} and not variables(node):
-        exact = operators.index("~") if "~" in operators else len(operators)
-        return list(sides) if gold else [sides[exact]]
-    return []
-
-
-def _matrix(node: Node) -> list[list[Node]] | None:
-    """The entries of a matrix expression (matrices, sums, multiples), or None."""
-    if node[0] == "matrix":
-        rows = node[1]
-        return rows if rows and len({len(row) for row in rows}) == 1 else None
-    if node[0] == "/":
-        rows = _matrix(node[1])
-        return rows and [[("/", entry, node[2]) for entry in row] for row in rows]
-    if node[0] == "*" and sum(has(factor, "matrix") for factor in node[1]) == 1:
-        scalars = [factor for factor in node[1] if not has(factor, "matrix")]
-        rows = _matrix(next(factor for factor in node[1] if has(factor, "matrix")))
-        return rows and [[("*", [*scalars, entry]) for entry in row] for row in rows]
-    if node[0] == "+":
-        terms = [_matrix(term) for term in node[1]]
-        if any(not term or [len(row) for row in term] != [len(row) for row in terms[0] or []] for term in terms):
-            return None
-        pairs = [zip(*rows, strict=True) for rows in zip(*(term or [] for term in terms), strict=True)]
-        return [[("+", list(entries)) for entries in row] for row in pairs]
-    return None

@@ -44,6 +44,13 @@ PERCENT = re.compile(r"\\%|\\text\{\s*(?:\\?%|percent(?:age)?|pct\.?)\s*\}|(?<![
 _NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve"
 NUMBERS = {word: str(value) for value, word in enumerate(_NUMBERS.split())}
 
+SAME_WORDS = {
+    **dict.fromkeys(("no solution", "no solutions", "none", "empty", "empty set", "no real solution", 
+                     "no real solutions", "emptyset", "no solution exists", "there are no solutions"), "no solution"),
+    **dict.fromkeys(("does not exist", "dne", "undefined", "not defined"), "undefined"),
+    **dict.fromkeys(("all real numbers", "all reals", "all real", "reals", "real numbers"), "all real numbers"),
+}  # fmt: skip
+
 
 def clean(text: str) -> str:
     """An answer with one way of writing for one thing; at worst what came in, stripped."""

@@ -17,7 +17,7 @@ TOKEN = re.compile(
 _FUNCTIONS = "sin cos tan cot sec csc arcsin arccos arctan arccot sinh cosh tanh log ln lg exp gcd lcm max min det"
 FUNCTIONS = frozenset(_FUNCTIONS.split())
 WORD_COMMANDS = {
-    **{name: "\\" + name for name in (*FUNCTIONS, "sqrt", "pi", "theta", "alpha", "beta", "infty", "binom", "pm")},
+    **{name: "\\" + name for name in (*FUNCTIONS, "sqrt", "pi", "theta", "alpha", "beta", "infty", "binom")},
     "infinity": "\\infty", "inf": "\\infty", "oo": "\\infty", "and": "\\and", "or": "\\or", "asin": "\\arcsin",
     "acos": "\\arccos", "atan": "\\arctan", "cup": "\\cup", "union": "\\cup", "cbrt": "\\cbrt", "abs": "\\abs",
 }  # fmt: skip
@@ -164,7 +164,11 @@ def _word(word: str, space: bool, before: list[Token]) -> list[Token]:
         return [("sym", WORD_COMMANDS[glued[1]], space), ("sym", glued[2], False)]
     if before and space and word in SURE_UNITS:
         return [("text", word, space)]
-    if before and before[-1][0] == "num" and (word in SHORT_UNITS or (len(word) > 3 and not word.isupper())):
+    if (
+        before
+        and before[-1][0] == "num"
+        and (word in SHORT_UNITS or word in ("AM", "PM") or (len(word) > 3 and not word.isupper()))
+    ):
         return [("text", word, space)]
     if word.isupper():
         return [("sym", word, space)]

@@ -274,9 +274,21 @@ def test_hostile_response_gets_a_verdict_from_the_grader(name, grader):
     assert time.perf_counter() - start < 20
 
 
-@pytest.mark.parametrize("text", [r"\boxed{" * 140_000, r"\boxed{5}" * 110_000, "{" * 10**6, "$" * 10**6, r"\(" * 500_000,
-                                  "answer is " * 100_000, " " * 10**6, "1 " * 500_000])  # fmt: skip
-def test_a_megabyte_is_read_in_linear_time(text):
+LONG = {
+    "open boxes": r"\boxed{" * 140_000,
+    "boxes": r"\boxed{5}" * 110_000,
+    "braces": "{" * 10**6,
+    "dollars": "$" * 10**6,
+    "formulas": r"\(" * 500_000,
+    "phrases": "answer is " * 100_000,
+    "spaces": " " * 10**6,
+    "numbers": "1 " * 500_000,
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_megabyte_is_read_in_linear_time(name):
+    text = LONG[name]
     start = time.perf_counter()
     extract(text)
     extract(text, fallbacks=True)

@@ -235,6 +235,7 @@ DIFFERENT = {
         ("1011_2", "1011_3"), ("1010_2", "10"), ("8:34", "8:35"), (r"\begin{pmatrix}1\\2\end{pmatrix}", "(2,1)"),
     ],
     "units": [
+        (r"36^\circ", r"\$36"), (r"65\%", r"\$65"), (r"25 \text{ ft}", r"25^\circ"), ("40", "40_9"),
         (r"12\text{ cm}", r"12\text{ m}"), (r"5.4\text{ cents}", r"5.4\text{ dollars}"),
         (r"9\text{ a.m.}", r"9 \text{ p.m.}"), (r"\$5", "5 cents"), (r"90^\circ", r"90\pi"),
     ],
