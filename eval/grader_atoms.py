@@ -190,9 +190,10 @@ class Atoms:
                 return ("var", f"\\{name}_{self.braced_text()}")
         if exponent == ("*", [("num", Fraction(-1)), ("num", Fraction(1))]) and name in INVERSE:
             name, exponent = INVERSE[name], None
-        if self.peek() in ("(", "{", "["):
+        if self.peek() in ("(", "{", "[") or (self.peek() == "\\{" and name in ("max", "min", "gcd", "lcm")):
             argument = self.group(self.take())
-            arguments = argument[3] if argument[0] == "seq" else argument[1] if argument[0] == "list" else [argument]
+            arguments = argument[3] if argument[0] == "seq" else [argument]
+            arguments = argument[1] if argument[0] in ("list", "set") else arguments
         else:
             factors = [self.signed()]
             while self.starts_factor() and self.peek()[1:] not in FUNCTIONS and self.peek() not in ("(", "["):

@@ -220,6 +220,8 @@ class _Comparison:
         percent = has(node, "percent") or (node[0] == "unit" and "%" in node[2])
         while node[0] == "unit":
             node = node[1]
+        if node[0] == "*" and len(node[1]) == 2 and (node[1][0][0], node[1][1][0]) == ("var", "seq"):
+            node = node[1][1]  # the point P(1,2)
         return node, percent
 
     def expressions(self, a: Node, b: Node, percent: bool) -> bool:

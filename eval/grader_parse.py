@@ -218,7 +218,7 @@ class _Parser(Atoms):
         if self.peek() in ("'", "\\prime"):
             self.take()
             return ("var", "'")
-        base = self.braced()
+        base = self.number() if self.peek() == "<num>" else self.braced()
         return ("^", base, self.exponent()) if self.peek() == "^" and self.take() else base
 
 

@@ -20,7 +20,7 @@ UNICODE = str.maketrans(
         "½": r"\frac12 ", "¾": r"\frac34 ", "‘": "'", "’": "'", "′": "'", "“": '"', "”": '"', "，": ",", "（": "(",
         "）": ")", "：": ":", "；": ";", "＝": "=", "％": "%", "\u00a0": " ", "\u2009": " ", "\u202f": " ",
         "\u200b": "",
-        "\u2061": "", "…": r"\dots ",
+        "\u2061": "", "…": r"\dots ", "℃": r"^\circ ",
     }
 )  # fmt: skip
 
@@ -67,7 +67,10 @@ def clean(text: str) -> str:
     text = re.sub(r"\\[dtc]frac(?![a-z])", r"\\frac", re.sub(r"\\[dt]binom(?![a-z])", r"\\binom", text))
     text = TEXT.sub(r"\\text", LOOKS.sub("", text))
     text = re.sub(r"\\text([A-Za-z0-9])", r"\\text{\1}", text)
+    text = re.sub(r"(?<=[)\]])\s*U\s*(?=[(\[])", r"\\cup ", text.replace("...", r"\dots "))
+    text = re.sub(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)", r"\\times ", text)
     text = DEGREE.sub(r"\\deg ", PERCENT.sub("% ", ORDINAL.sub(" ", text)))
+    text = re.sub(r"\\deg\s+(?:\\text\{\s*[CF]\s*\}|[CF]\b)", r"\\deg ", text)
     text = re.sub(r"\*\*", "^", re.sub(r"^\*\*(.{1,200}?)\*\*$", r"\1", text.strip()))
     text = text.strip(' \t\r\n"`')
     text = re.sub(r"^(?:[Tt]he\s+|=|\\approx(?![a-z])|\\implies|\\Rightarrow|\\therefore)\s*", "", text)

@@ -19,7 +19,7 @@ FUNCTIONS = frozenset(_FUNCTIONS.split())
 WORD_COMMANDS = {
     **{name: "\\" + name for name in (*FUNCTIONS, "sqrt", "pi", "theta", "alpha", "beta", "infty", "binom")},
     "infinity": "\\infty", "inf": "\\infty", "oo": "\\infty", "and": "\\and", "or": "\\or", "asin": "\\arcsin",
-    "acos": "\\arccos", "atan": "\\arctan", "cup": "\\cup", "union": "\\cup", "cbrt": "\\cbrt", "abs": "\\abs",
+    "acos": "\\arccos", "atan": "\\arctan", "union": "\\cup", "cbrt": "\\cbrt", "abs": "\\abs",
 }  # fmt: skip
 INVERSE = {name: "arc" + name for name in ("sin", "cos", "tan", "cot")}
 RELATIONS = {
@@ -99,6 +99,7 @@ NO_FACTOR = frozenset(
 
 
 QUALIFIERS = frozenset(("where", "with", "for", "for all", "for any", "for some", "for every", "if", "when"))
+LETTER_UNITS = frozenset("msghLJNWKl")
 SURE_UNITS = frozenset(("cm", "km", "mm", "kg", "ft", "mph", "lbs"))
 
 
@@ -143,6 +144,8 @@ def _text(content: str, space: bool, before: list[Token]) -> list[Token]:
     bare = content.strip()
     if re.fullmatch(r"[,;]?\s*(?:and|or|,)?\s*,?", bare):
         return [("sym", "\\or" if "or" in bare else "\\and", space)] if bare else []
+    if bare in LETTER_UNITS and before and (before[-1][0] == "num" or before[-1][1] in (")", "}")):
+        return [("text", bare, space)]
     if re.fullmatch(r"[A-Za-z]", bare) or re.fullmatch(r"-?\d+(?:\.\d+)?", bare):
         return [("sym" if bare.isalpha() else "num", bare, space)] if bare[0] != "-" else [("text", bare, space)]
     if bare in QUALIFIERS:
