@@ -57,11 +57,11 @@ def available_gpus() -> int:
     return found if visible is None else min(found, len([name for name in visible.split(",") if name.strip()]))
 
 
-def environment(gpus: int = 4, threads: int | None = None) -> dict[str, str]:
+def environment(gpus: int = 4) -> dict[str, str]:
     """Variables to add to a run's environment on a machine without a GPU.
 
-    `gpus` is the number of logical GPUs Ray hands out, so that the same placement code runs; `threads` the
-    OpenMP threads of each process. Raises InputError when the installed OpenRLHF, vLLM or torch lacks a symbol
+    `gpus` is the number of logical GPUs Ray hands out, so that the same placement code runs. An OMP_NUM_THREADS
+    that is set is kept. Raises InputError when the installed OpenRLHF, vLLM or torch lacks a symbol
     that train/cpu_patches.py answers, so that an upgrade tells at the start.
     """
     check_symbols()
@@ -77,7 +77,7 @@ def environment(gpus: int = 4, threads: int | None = None) -> dict[str, str]:
         "DS_ACCELERATOR": "cpu",
         # Actor and critic train side by side, and OpenMP's threads spin while they wait for each other: with two
         # threads a process, a busy core makes a step up to ten times longer (docs/LOG.md, 2026-11-23).
-        "OMP_NUM_THREADS": str(threads or max(1, cores // 2)),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or str(max(1, cores // 2)),
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",
         "VLLM_CPU_KVCACHE_SPACE": "1",
         # vLLM's engine process runs the model itself: without this it starts a worker process, 10 s later.

@@ -52,6 +52,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     run_dir = Path(os.environ["LIM_RUN_DIR"])
     try:
+        if "--train.async_enable" in arguments:
+            raise InputError("train.async_enable: OpenRLHF's asynchronous trainer knows no epochs; leave it out")
         resume(run_dir)
         progress.emit(run_dir, "stage", text="starting Ray")
         # Python takes seconds to import OpenRLHF; Ray's processes start meanwhile.
@@ -91,7 +93,6 @@ def start_ray() -> None:
     os.environ.setdefault("RAY_ENABLE_ZERO_COPY_TORCH_TENSORS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     os.environ.setdefault("NCCL_DEBUG", "WARN")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     if os.environ.get("RAY_ADDRESS"):
         carried = {name: value for name, value in os.environ.items() if name.startswith(CARRIED)}
         ray.init(address=os.environ["RAY_ADDRESS"], runtime_env={"env_vars": carried})

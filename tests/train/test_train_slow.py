@@ -1,0 +1,290 @@
+"""Training end to end on the CPU: real Ray, OpenRLHF, vLLM and DeepSpeed on a model of 0.1M parameters.
+
+Each run takes most of a minute to start, so each is asked several things.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import psutil
+import pyarrow.parquet as pq
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROBE = Path(__file__).with_name("trainer_probe.py")
+PROMPTS, VALIDATION, SAMPLES, EPOCHS = 60, 8, 4, 2
+STEPS = 6  # three an epoch: 24 + 24 + 12 prompts, the last with 48 samples for train batches of 32
+REWARD = '''
+"""A reward that can be learned in a few steps: a 7 among the first four symbols."""
+import threading
+
+LIMIT = {limit}
+calls, lock = [0], threading.Lock()
+
+
+def reward_func(queries, prompts, labels):
+    with lock:
+        calls[0] += 1
+        if calls[0] > LIMIT:
+            raise ValueError("broken on purpose")
+    good = "7" in queries[0][len(prompts[0]) :][:4]
+    return {{"rewards": 1.0 if good else -0.5, "scores": float(good), "extra_logs": {{"verdict": 0 if good else 1}}}}
+'''
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory) -> Path:
+    """Folder with a model that answers random digits, prompts, validation prompts and two reward functions."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from train import tiny_tokenizer
+
+    folder = tmp_path_factory.mktemp("inputs")
+    tokenizer = tiny_tokenizer.build()
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        max_position_embeddings=128,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        tie_word_embeddings=False,
+    )
+    draw = random.Random(0)
+    model = LlamaForCausalLM(config)
+    answer_random_digits(model, tokenizer, draw)
+    model.to(torch.bfloat16).save_pretrained(folder / "model")
+    tokenizer.save_pretrained(folder / "model")
+    pairs = draw.sample([(a, b) for a in range(10, 60) for b in range(10, 60)], PROMPTS + VALIDATION)
+    rows = [{"id": f"p{a}-{b}", "prompt": f"What is ${a} + {b}$?", "answer": str(a + b)} for a, b in pairs]
+    (folder / "prompts.json").write_text(json.dumps(rows[:PROMPTS]))
+    (folder / "validation.json").write_text(json.dumps(rows[PROMPTS:]))
+    (folder / "reward.py").write_text(REWARD.format(limit=10**9))
+    (folder / "failing.py").write_text(REWARD.format(limit=24 * SAMPLES))
+    return folder
+
+
+def answer_random_digits(model, tokenizer, draw: random.Random) -> None:
+    """Train the model to write 6 to 18 digits and end.
+
+    vLLM never ends a response at its first token: where the model would, the two differ, and vllm_kl tells of it.
+    """
+    import torch
+
+    torch.set_num_threads(1)  # two that share a busy core wait for each other
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for _ in range(80):
+        texts = []
+        for _ in range(32):
+            digits = "".join(draw.choices("0123456789", k=draw.randint(6, 18)))
+            question = f"What is ${draw.randint(10, 59)} + {draw.randint(10, 59)}$?"
+            chat = [{"role": "user", "content": question}, {"role": "assistant", "content": digits}]
+            texts.append(tokenizer.apply_chat_template(chat, tokenize=False))
+        batch = tokenizer(texts, return_tensors="pt", padding=True, padding_side="right")
+        labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
+        model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], labels=labels).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+def start(inputs: Path, output: Path, *changes: str, reward: str = "reward.py", **env: str) -> subprocess.Popen[str]:
+    """Launch a run; its terminal output goes to <output>/terminal.txt."""
+    output.mkdir(exist_ok=True)
+    command = [
+        *(sys.executable, str(PROBE), "launch", "arithmetic-cpu"),
+        *("run.name=run", f"run.output_dir={output}", f"run.epochs={EPOCHS}", "run.epoch_prompts=null"),
+        *(f"run.prompt_file={inputs / 'prompts.json'}", f"run.val_file={inputs / 'validation.json'}"),
+        *(f"{role}.model_name_or_path={inputs / 'model'}" for role in ("actor", "critic")),
+        *(f"{role}.adam.lr=1e-3" for role in ("actor", "critic")),
+        *(f"reward.remote_url={inputs / reward}", "run.keep_checkpoints=2", "run.warmup_steps=0"),
+        *("rollout.batch_size=24", f"rollout.n_samples_per_prompt={SAMPLES}", "rollout.micro_batch_size=16"),
+        *("train.batch_size=32", "train.micro_batch_size=16", "rollout.max_new_tokens=24", "data.max_len=48"),
+        *("ckpt.save_steps=2", "eval.steps=2", "algo.advantage.is_correction_level=token"),
+        *changes,
+    ]
+    with open(output / "terminal.txt", "a") as terminal:
+        return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **env}, stdout=terminal, stderr=terminal)
+
+
+def terminal(output: Path) -> str:
+    return (output / "terminal.txt").read_text()
+
+
+def wait(done, run: subprocess.Popen[str], output: Path, seconds: float = 240.0) -> None:
+    """Return when `done()`; fail when the run ends before or the time is up."""
+    end = time.monotonic() + seconds
+    while not done():
+        assert run.poll() is None and time.monotonic() < end, terminal(output)[-3000:]
+        time.sleep(0.05)
+
+
+def family(run: subprocess.Popen[str]) -> list[psutil.Process]:
+    return psutil.Process(run.pid).children(recursive=True)
+
+
+def all_gone(processes: list[psutil.Process]) -> bool:
+    return not [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+
+def logged(folder: Path, step: int) -> bool:
+    return (folder / f"step_{step}.parquet").exists()
+
+
+def kill(run: subprocess.Popen[str], output: Path, which: str) -> None:
+    """kill -9 the run's process whose command line holds `which`; the rest must end within 20 s."""
+    before = family(run)
+    victim = next(process for process in before if which in " ".join(process.cmdline()))
+    started = time.monotonic()
+    victim.kill()
+    assert run.wait(timeout=60) == 1, terminal(output)[-3000:]
+    # The driver learns of a worker's death when it next waits for it.
+    assert time.monotonic() - started < 30
+    assert all_gone(before)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_two_epochs_over_two_kills(inputs, tmp_path):
+    """Two vLLM engines; a Ray worker and then the driver are killed; the third try finishes the run."""
+    folder = tmp_path / "run"
+    run = start(inputs, tmp_path, "vllm.num_engines=2")
+    wait(lambda: logged(folder, 3), run, tmp_path)
+    kill(run, tmp_path, "ray::PolicyModelActor")
+    run = start(inputs, tmp_path, "vllm.num_engines=2", "run.resume=true")
+    wait(lambda: logged(folder, 5), run, tmp_path)
+    kill(run, tmp_path, "trainer_probe.py train")
+    run = start(inputs, tmp_path, "vllm.num_engines=2", "run.resume=true")
+    wait(lambda: logged(folder, 6), run, tmp_path)
+    everything = family(run)
+    assert run.wait(timeout=240) == 0, terminal(tmp_path)[-3000:]
+    assert all_gone(everything)
+    assert "going on after step 2" in terminal(tmp_path) and "going on after step 4" in terminal(tmp_path)
+
+    every_sample_is_logged_once(folder, {row["id"] for row in json.loads((inputs / "prompts.json").read_text())})
+    vllm_follows_the_trainer(folder)
+    checkpoints_load(folder, inputs)
+    the_model_learned(folder)
+
+
+def every_sample_is_logged_once(folder: Path, ids: set[str]) -> None:
+    table = pq.read_table(sorted(folder.glob("step_*.parquet")))
+    rows = table.to_pylist()
+    seen = Counter((row["epoch"], row["prompt_id"], row["sample"]) for row in rows)
+    assert len(seen) == EPOCHS * PROMPTS * SAMPLES and set(seen.values()) == {1}
+    assert {row["prompt_id"] for row in rows} == ids
+    steps = Counter((row["epoch"], row["step"]) for row in rows)
+    full, rest = 24 * SAMPLES, 12 * SAMPLES
+    assert steps == {(1, 1): full, (1, 2): full, (1, 3): rest, (2, 4): full, (2, 5): full, (2, 6): rest}
+    assert {row["verdict"] for row in rows} == {"correct", "incorrect"}
+    assert all((row["reward"] == 1.0) == (row["verdict"] == "correct") for row in rows)
+    assert all(1 <= row["response_tokens"] <= 24 for row in rows)
+    orders = [[row["prompt_id"] for row in rows if row["epoch"] == epoch] for epoch in (1, 2)]
+    assert orders[0] != orders[1]
+
+
+def vllm_follows_the_trainer(folder: Path) -> None:
+    from safetensors.torch import load_file
+
+    probes = [json.loads(line) for line in (folder / "probe.jsonl").read_text().splitlines()]
+    assert {probe["step"] for probe in probes} == set(range(1, STEPS + 1))
+    for probe in probes:
+        assert probe["vllm_kl"] < 1e-3, probe
+        assert len(probe["engine_sums"]) == 2
+        assert len(set(probe["engine_sums"])) == 1, probe
+    last = {probe["step"]: probe["engine_sums"][0] for probe in probes}
+    assert len(set(last.values())) == STEPS  # every step changed the weights
+    for step in (4, 6):
+        weights = load_file(folder / "ckpt" / f"global_step{step}_hf" / "model.safetensors")
+        total = sum(weight.double().abs().sum().item() for weight in weights.values())
+        assert total == pytest.approx(last[step], rel=1e-9)
+
+
+def checkpoints_load(folder: Path, inputs: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    best = json.loads((folder / "best.json").read_text())
+    kept = {path.name for path in (folder / "ckpt").glob("*_hf")}
+    assert kept == {f"global_step{step}_hf" for step in {4, 6, best["step"]}}
+    assert 0 <= best["accuracy"] <= 1
+    assert list((folder / "tensorboard").rglob("events.out.tfevents.*"))
+    final = AutoModelForCausalLM.from_pretrained(folder / "final")
+    last = AutoModelForCausalLM.from_pretrained(folder / "ckpt" / "global_step6_hf")
+    base = AutoModelForCausalLM.from_pretrained(inputs / "model")
+    assert all(torch.equal(a, b) for a, b in zip(final.parameters(), last.parameters(), strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(final.parameters(), base.parameters(), strict=True))
+    tokenizer = AutoTokenizer.from_pretrained(folder / "final")
+    assert tokenizer.decode(tokenizer("What is $12 + 7$?")["input_ids"]) == "What is $12 + 7$?"
+    from train import cpu
+
+    code = (
+        "import sys, vllm; engine = vllm.LLM(sys.argv[1], enforce_eager=True, max_model_len=48, "
+        "gpu_memory_utilization=0.3); "
+        "print('tokens', len(engine.generate(['What is $12 + 7$?'])[0].outputs[0].token_ids))"
+    )
+    env = {**os.environ, **cpu.environment(), "LIM_CPU": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder / "final")], env=env, capture_output=True, text=True, timeout=200
+    )
+    assert "tokens " in done.stdout, done.stderr[-2000:]
+
+
+def the_model_learned(folder: Path) -> None:
+    """Mean reward (from -0.5 to 1) of the last two steps is above the first step's by 0.2 or more."""
+    rewards = [pq.read_table(folder / f"step_{step}.parquet")["reward"].to_pylist() for step in range(1, STEPS + 1)]
+    first, last = rewards[0], rewards[4] + rewards[5]
+    assert sum(last) / len(last) > sum(first) / len(first) + 0.2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_two_nodes_and_a_reward_function_that_fails(inputs, tmp_path):
+    """Head and worker on this machine; the first step runs over both, the second ends with the reward's message."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"127.0.0.1:{port}"
+    script = ["bash", "scripts/ray_cluster.sh"]
+    env = {**os.environ, "NODE_IP": "127.0.0.1", "PORT": str(port), "PYTHON": sys.executable}
+    env["RAY_OVERRIDE_RESOURCES"] = '{"CPU": 6}'  # each role takes a logical one
+    quiet = {"cwd": ROOT, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    nodes = [
+        subprocess.Popen([*script, "head"], env={**env, "GPUS": "3"}, **quiet),
+        subprocess.Popen([*script, "worker", address], env={**env, "GPUS": "1"}, **quiet),
+    ]
+    try:
+        cluster = {**env, "RAY_ADDRESS": address}
+        subprocess.run([*script, "wait", "2"], env=cluster, cwd=ROOT, check=True, timeout=120)
+        run = start(inputs, tmp_path, reward="failing.py", RAY_ADDRESS=address)
+        assert run.wait(timeout=240) == 1, terminal(tmp_path)[-3000:]
+        folder = tmp_path / "run"
+        assert terminal(tmp_path).splitlines()[-2] == "error: the reward function failed: broken on purpose"
+        assert len(list(folder.glob("step_*.parquet"))) == 1
+        probe = json.loads((folder / "probe.jsonl").read_text())
+        assert set(probe["engine_nodes"]).isdisjoint(probe["actor_nodes"])
+        assert probe["vllm_kl"] < 1e-3
+    finally:
+        everything = [process for node in nodes for process in psutil.Process(node.pid).children(recursive=True)]
+        for node in nodes:
+            node.send_signal(signal.SIGTERM)
+        for node in nodes:
+            node.wait(timeout=30)
+        for process in everything:
+            if process.is_running():
+                process.kill()

@@ -1,0 +1,73 @@
+"""The launcher and the trainer, telling what the slow tests ask of a run's inside.
+
+python tests/train/trainer_probe.py launch RECIPE …      train.launch, with the trainer below
+python tests/train/trainer_probe.py train FLAGS          train.ppo; after each step a line in <run>/probe.jsonl:
+                                                         sum of |w| in each vLLM engine, vllm_kl, nodes
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+
+def sum_of_weights(worker):
+    return sum(weight.double().abs().sum().item() for weight in worker.model_runner.model.parameters())
+
+
+def start_sum(engine):
+    engine.probe = asyncio.get_running_loop().create_task(engine.llm.collective_rpc(sum_of_weights))
+
+
+def sum_if_done(engine):
+    return engine.probe.result()[0] if engine.probe.done() else None
+
+
+def node_of(_actor):
+    import ray
+
+    return ray.get_runtime_context().get_node_id()
+
+
+def probed(make_class):
+    def trainer_class(base):
+        class Probed(make_class(base)):
+            def save_logs_and_checkpoints(self, global_step, logs_dict=None, client_states=None):
+                super().save_logs_and_checkpoints(global_step, logs_dict, client_states)
+                import ray
+
+                call = lambda actors, function: [actor.__ray_call__.remote(function) for actor in actors]  # noqa: E731
+                ray.get(call(self.vllm_engines, start_sum))
+                while None in (sums := ray.get(call(self.vllm_engines, sum_if_done))):
+                    time.sleep(0.05)
+                facts = {
+                    "step": global_step,
+                    "vllm_kl": logs_dict.get("vllm_kl"),
+                    "engine_sums": sums,
+                    "engine_nodes": ray.get(call(self.vllm_engines, node_of)),
+                    "actor_nodes": ray.get(call(self.actor_model_group._actor_handlers, node_of)),
+                }
+                with open(Path(os.environ["LIM_RUN_DIR"]) / "probe.jsonl", "a") as file:
+                    file.write(json.dumps(facts) + "\n")
+
+        return Probed
+
+    return trainer_class
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    from lim.errors import run_cli
+    from train import launch, ppo
+
+    mode, rest = sys.argv[1], sys.argv[2:]
+    if mode == "launch":
+        build = launch.build_command
+        launch.build_command = lambda flags: [sys.executable, __file__, "train", *build(flags)[3:]]
+        raise SystemExit(run_cli(lambda: launch.main(rest)))
+    ppo.trainer_class = probed(ppo.trainer_class)
+    raise SystemExit(run_cli(lambda: ppo.main(rest)))
