@@ -78,7 +78,7 @@ def read_trl(
     """
     import pyarrow as pa
 
-    from lim.parquet import column_names, read_columns
+    from lim.parquet import column_names, numbers, read_columns
 
     names = column_names(file.path, filesystem)
     for needed in ("prompt", "completion"):
@@ -93,7 +93,7 @@ def read_trl(
             f"(numeric columns: {', '.join(numeric) or 'none'})"
         )
     table, read = read_columns(file.path, filesystem, ["prompt", "completion", *wanted])
-    values_C_R = np.array([table[name].to_numpy().astype(np.float64) for name in wanted])
+    values_C_R = np.array([numbers(table[name].cast("float64").fill_null(np.nan)) for name in wanted])
     rewards_R = np.where(np.isnan(values_C_R).all(axis=0), np.nan, np.nansum(values_C_R, axis=0))
     check_finite(file.path, rewards_R)
     prompts = [_trl_prompt(file.path, row, value) for row, value in enumerate(table["prompt"].to_pylist(), 1)]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from lim.errors import InputError
 
@@ -32,6 +34,11 @@ def column_names(path: str, filesystem: Any = None) -> dict[str, str]:
         or ("float" if pa.types.is_floating(field.type) else str(field.type))
         for field in schema
     }
+
+
+def numbers(column: pa.ChunkedArray | pa.Array) -> NDArray[Any]:
+    """A numeric column without nulls as an array; Arrow's own `to_numpy` would import pandas where that is there."""
+    return np.from_dlpack(column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column)
 
 
 def read_columns(

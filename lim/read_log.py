@@ -16,7 +16,9 @@ from lim.errors import InputError
 from lim.log_files import Log, LogFile
 from lim.step_rewards import StepRewards
 
-PARALLEL_FROM_BYTES = 64 << 20  # below this, starting workers costs more than it saves
+# Below these, starting workers costs more than it saves. Of our own log small columns are read, whatever its size.
+PARALLEL_FROM_BYTES = 64 << 20
+PARALLEL_FROM_FILES = 1000
 TASK_BYTES = 8 << 20  # small files go to a worker several at a time, up to this or a hundredth of the log
 
 
@@ -52,7 +54,8 @@ def read_files(
     if options.reward_column and log.format in ("lim", "release", "one-shot"):
         raise InputError(f"--reward_column is for verl and TRL logs; {log.root} is of format {log.format}")
     if workers is None:
-        workers = min(_cores(), len(log.files)) if log.size >= PARALLEL_FROM_BYTES else 0
+        worth = len(log.files) >= PARALLEL_FROM_FILES if log.format == "lim" else log.size >= PARALLEL_FROM_BYTES
+        workers = min(_cores(), len(log.files)) if worth else 0
     results = _read_parallel(log, options, workers) if workers > 1 else _read_here(log, options)
     for result in results:
         if result.error and not options.skip_bad_files:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from lim.errors import InputError
 from lim.files import atomic_path, read_json, write_json
 from lim.log_files import LogFile
-from lim.parquet import read_columns
+from lim.parquet import numbers, read_columns
 from lim.step_rewards import StepRewards, check_finite, group_rewards
 
 SCHEMA_VERSION = 1
@@ -117,13 +117,14 @@ def read_step(file: LogFile, filesystem: Any = None, *, keep_samples: bool = Fal
         raise InputError(f"{file.path}: holds no rows; remove the file, or pass --skip_bad_files")
     for name in ("prompt_id", "epoch", "reward"):
         if table[name].null_count:
-            row = table[name].is_null().combine_chunks().to_numpy(zero_copy_only=False).argmax() + 1
+            row = table[name].to_pylist().index(None) + 1
             raise InputError(f"{file.path}: row {row}: '{name}' is null; mend the file, or pass --skip_bad_files")
-    epochs_R, rewards_R = table["epoch"].to_numpy(), table["reward"].to_numpy()
-    if epochs_R.dtype.kind not in "iu" or rewards_R.dtype.kind not in "iuf":
-        raise InputError(
-            f"{file.path}: 'epoch' is {epochs_R.dtype} and 'reward' {rewards_R.dtype}, not int and float"
-        )
+    epoch_type, reward_type = table["epoch"].type, table["reward"].type
+    if not pa.types.is_integer(epoch_type) or not (
+        pa.types.is_floating(reward_type) or pa.types.is_integer(reward_type)
+    ):
+        raise InputError(f"{file.path}: 'epoch' is {epoch_type} and 'reward' {reward_type}, not int and float")
+    epochs_R, rewards_R = numbers(table["epoch"]), numbers(table["reward"])
     if epochs_R.min() < 1:
         raise InputError(f"{file.path}: row {epochs_R.argmin() + 1}: epoch is {epochs_R.min()}; epochs count from 1")
     check_finite(file.path, rewards_R)
@@ -135,11 +136,11 @@ def read_step(file: LogFile, filesystem: Any = None, *, keep_samples: bool = Fal
     if "verdict" in table.column_names and not table["verdict"].null_count:
         verdicts = _one_dictionary(table["verdict"])
         is_correct = np.array([name == "correct" for name in verdicts.dictionary.to_pylist()])
-        correct_R = is_correct[verdicts.indices.to_numpy()]
+        correct_R = is_correct[numbers(verdicts.indices)]
     return group_rewards(
         file.step,
         keys,
-        ids.indices.to_numpy(),
+        numbers(ids.indices),
         rewards_R,
         epochs_R=epochs_R,
         correct_R=correct_R,
