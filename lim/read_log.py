@@ -17,7 +17,7 @@ from lim.log_files import Log, LogFile
 from lim.step_rewards import StepRewards
 
 # Below these, starting workers costs more than it saves. Of our own log small columns are read, whatever its size.
-PARALLEL_FROM_BYTES = 64 << 20
+PARALLEL_FROM_BYTES = 512 << 20
 PARALLEL_FROM_FILES = 1000
 TASK_BYTES = 8 << 20  # small files go to a worker several at a time, up to this or a hundredth of the log
 
