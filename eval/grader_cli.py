@@ -53,11 +53,20 @@ def explain(gold: str, answer: str, grader: Grader) -> None:
     equal = grader.equal_pairs([(gold, found)])[0]
     table = Table("", "gold", "answer", title="timeout" if equal is None else "correct" if equal else "incorrect")
     sides = clean(gold), clean(found)
-    table.add_row("as given", repr(gold), repr(answer))
-    table.add_row("compared", *map(repr, sides))
-    table.add_row("read as", *("\n".join(map(shown, readings(side))) or "not read" for side in sides))
+    table.add_row("as given", plain(gold), plain(answer))
+    table.add_row("compared", *map(plain, sides))
+    table.add_row("read as", *(plain("\n".join(map(shown, readings(side))) or "not read") for side in sides))
     table.add_row("decided by", "Math-Verify" if decide(gold, found) is None else "exact comparison", "")
     Console().print(table)
+
+
+def plain(text: str) -> Any:
+    """A text to print as it is: no markup, control characters escaped, long ones cut."""
+    from rich.text import Text
+
+    text = text if len(text) <= 400 else f"{text[:400]}… ({len(text)} characters)"
+    visible = (c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+    return Text("".join(visible))
 
 
 def shown(node: Any) -> str:
@@ -113,15 +122,15 @@ def grade_file(path: str, grader: Grader) -> None:
         for key in (source, "all"):
             counts.setdefault(key, Counter())[kind] += 1
         if kind != "agree":
-            wrong.append((kind, *map(repr, pair), source))
+            wrong.append((kind, *pair, source))
     columns = ("agree", "false positive", "false negative", "timeout")
     table = Table("source", "cases", *columns)
     for source, count in sorted(counts.items(), key=lambda item: (item[0] == "all", item[0])):
-        table.add_row(source, str(count.total()), *(str(count[column]) for column in columns))
+        table.add_row(plain(source), str(count.total()), *(str(count[column]) for column in columns))
     console = Console()
     console.print(table)
     if wrong:
         details = Table("", "gold", "prediction", "source", title="disagreements")
         for line in wrong:
-            details.add_row(*line)
+            details.add_row(*map(plain, line))
         console.print(details)

@@ -29,6 +29,7 @@ PHRASE = re.compile(
 FUNCTION_WORDS = frozenset(
     ("or", "ln", "pi", "oo", "sqrt", "sin", "cos", "tan", "log", "and", "binom", "exp", "arcsin", "arccos", "arctan")
 )
+QUALIFIER = re.compile(r",?\s*(?:for (?:some|all|any|every)|where|with)\s*(?:integers?\s*)?")
 NOISE = re.compile(r"I hope it is correct\.?|<\|[^|>]{1,30}\|>(?:user|assistant)?|</?\w{1,10}>", re.IGNORECASE)
 
 
@@ -118,7 +119,10 @@ def _last_value(text: str) -> str | None:
     if formulas and (not numbers or re.fullmatch(r"[\s,]*(?:and|or)?\s*", text[last_end : numbers[-1].start()])):
         parts = [_formula(formulas[-1])]
         for earlier, later in zip(formulas[-2::-1], formulas[:0:-1], strict=True):
-            if not re.fullmatch(r"\s*(?:,|and|or|,\s*and)\s*", text[earlier.end() : later.start()]):
+            gap = text[earlier.end() : later.start()]
+            if QUALIFIER.fullmatch(gap):
+                return text[earlier.start() :].strip(" .")
+            if not re.fullmatch(r"\s*(?:,|and|or|,\s*and)\s*", gap):
                 break
             parts.insert(0, _formula(earlier))
         return ", ".join(parts).strip() or None

@@ -76,6 +76,7 @@ def test_extract(response, answer):
         ("not it's not 10 it's 1,000.99", "1,000.99"),
         ("First 3, then 4. So there are 12 distinct sequences.", "12"),
         (r"so it is \boxed{28", "28"),
+        ("We get $y = ax$ for some $a>0$.", "$y = ax$ for some $a>0$"),
         ("The answer is Tuesday.", "Tuesday"),
         ("42", "42"),
         (r"\frac{1}{2}", r"\frac{1}{2}"),
