@@ -6,7 +6,6 @@ Nothing heavy is imported before a model is needed.
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import time
@@ -143,9 +142,9 @@ class Engine:
 
     def close(self) -> None:
         """Give the memory back, so that the next model fits."""
-        self.llm.llm_engine.engine_core.shutdown()
+        core = self.llm.llm_engine.engine_core
         self.llm = None
-        gc.collect()
+        core.shutdown()  # collects garbage itself
 
 
 def explain(error: Exception, model: str) -> Exception:
