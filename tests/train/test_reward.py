@@ -189,6 +189,19 @@ def test_loads_by_path_from_anywhere(tmp_path):
     assert importlib.util.find_spec("openrlhf") is not None
 
 
+def test_the_embedded_tokenizer_decodes_what_it_encodes():
+    from train.tiny_tokenizer import build
+
+    tokenizer = build()
+    message = [{"role": "user", "content": "What is $12 + 3$?"}]
+    prompt = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+    for response, value in ((r"\boxed{15}<|end|>", 1.0), (r"\boxed{16}<|end|>", -0.5), (r"\boxed{15}", -1.0)):
+        ids = tokenizer(text=prompt + response, add_special_tokens=False)["input_ids"]
+        query = tokenizer.decode(ids, skip_special_tokens=False)
+        result = reward.reward_func([query], [prompt], [json.dumps({"id": "1", "answer": "15"})])
+        assert result["rewards"].item() == value
+
+
 def test_through_openrlhf_executor():
     import asyncio
 
