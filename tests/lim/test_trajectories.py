@@ -113,6 +113,17 @@ def test_importing_lim_loads_neither_torch_nor_ray_nor_vllm():
     assert out.stdout.strip() == "set()"
 
 
+def test_reading_our_log_does_not_load_pandas(tmp_path):
+    # Arrow's to_numpy does where pandas is installed: a third of a second, and 40 MB.
+    write_log(tmp_path, {"a": [[0], [1]]}, verdicts=True)
+    code = (
+        "import sys; from lim.log_files import find_log; from lim.trajectories import read_trajectories\n"
+        f"read_trajectories(find_log({str(tmp_path)!r})); print('pandas' in sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "False"
+
+
 def test_any_filesystem_fsspec_knows_will_do(tmp_path):
     import fsspec
 
