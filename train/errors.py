@@ -39,6 +39,9 @@ def describe(error: BaseException) -> str:
     lines = [COLOUR.sub("", line).strip() for line in str(error).splitlines()]
     if name.startswith("RayTaskError") or len(lines) > 3:
         lines = [line for line in lines if EXCEPTION.match(line)][-1:] or lines
+    actor = re.search(r"class_name: (\w+)", str(error))
+    if name in MESSENGERS and actor:
+        lines = [f"{actor[1]} ended without a message: killed, perhaps for want of memory"]
     text = next((line for line in lines if line), "")
     if EXCEPTION.match(text) or name == "InputError":
         return text.removeprefix("lim.errors.").removeprefix("InputError: ")

@@ -16,6 +16,10 @@ class RayTaskError(Exception):
         self.cause = cause
 
 
+class ActorDiedError(Exception):
+    pass
+
+
 @pytest.mark.parametrize(
     ("error", "line"),
     [
@@ -26,6 +30,10 @@ class RayTaskError(Exception):
         (KeyError("episode"), "KeyError: 'episode'"),
         (AssertionError(), "AssertionError"),
         (RuntimeError("first line\nsecond line"), "RuntimeError: first line"),
+        (
+            ActorDiedError("The actor died.\n\tclass_name: PolicyModelActor\n\tactor_id: 1\n\tpid: 2\n"),
+            "ActorDiedError: PolicyModelActor ended without a message: killed, perhaps for want of memory",
+        ),
     ],
 )
 def test_describe(error, line):
