@@ -30,6 +30,7 @@ from eval.targets import Target
 from lim.errors import InputError, run_cli
 
 OVERRIDES = ("n_samples", "temperature", "top_p", "max_new_tokens", "seed", "template", "fallbacks")
+SHOWN_IN_DETAIL = 4  # models; of more, the detail is in each results.md
 LOG_EVERY = 60.0  # seconds between lines of progress where the output is no terminal
 
 
@@ -219,6 +220,8 @@ def main(argv: Sequence[str] | None = None) -> int | None:
                     saved.score_folder(target.folder, [*benchmarks], settings, args.data_dir, grader, console)
                 )
     console.print(report.terminal_table(results, settings))
+    if len(results) <= SHOWN_IN_DETAIL:
+        console.print(report.losses_table(results))
     if args.run_path and args.step == "all":
         from eval import curves
 

@@ -172,11 +172,13 @@ def terminal_table(all_results: Sequence[Mapping[str, Any]], settings: Settings)
 
 def losses_table(all_results: Sequence[Mapping[str, Any]]) -> Table:
     """Where samples were lost, and how long they are."""
-    table = Table("", "benchmark", "no answer %", "malformed %", "cut off %", "timed out %", "tokens", "maj@n %")
+    table = Table("% of samples", padding=(0, 0))
+    for column in ("no answer", "malformed", "cut off", "timed out", "tokens"):
+        table.add_column(column, justify="right")
     for results in all_results:
         for name, facts in results["benchmarks"].items():
             lost = [f"{100 * facts['shares'][key]:.1f}" for key in ("no_answer", "malformed", "truncated", "timeout")]
             length = facts["response_tokens"]
             tokens = "–" if length is None or math.isnan(length["value"]) else f"{length['value']:.0f}"
-            table.add_row(results["label"], name, *lost, tokens, percent(facts["maj_at_n"]))
+            table.add_row(f"{results['label']} {name}", *lost, tokens)
     return table

@@ -106,6 +106,7 @@ def test_score_only_writes_the_results_again(tmp_path: Path, capsys: pytest.Capt
     shown = capsys.readouterr().out
     assert "41.7 ± 22.0" in shown
     assert "paper: LIMR (1,389)" in shown
+    assert "│m aime24    │      8.3│      8.3│    8.3│      0.0│    12│" in shown
     text = (folder / "results.md").read_text(encoding="utf-8")
     assert "| aime24 | 3 × 4 | 41.7 ± 22.0 | 66.7 ± 33.3 (k=4) | 50.0 ± 28.9 | 8.3 / 8.3 / 8.3 / 0.0 | 12 |" in text
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
