@@ -176,6 +176,8 @@ class Atoms:
             if (opener, closer) not in (("(", ")"), ("[", "]")):
                 raise ParseError("brackets of two kinds around one value")
             return found[0]
+        if (opener, closer) == ("[", "]") and len(found) > 2:
+            return ("list", found)
         return ("seq", opener, closer, found)
 
     def function(self, name: str) -> Node:

@@ -156,7 +156,7 @@ def readings(text: str) -> tuple[Node, ...]:
 
 
 def _by_trees(gold: str, prediction: str) -> bool | None:
-    if gold.isalpha() and prediction.isalpha() and len(gold) > 1 and gold.casefold() == prediction.casefold():
+    if re.fullmatch(r"[^\W\d_][^\W\d_ ]+(?: [^\W\d_]+)*", gold) and gold.casefold() == prediction.casefold():
         return True
     trees = readings(gold), readings(prediction)
     if not all(trees):

@@ -162,9 +162,11 @@ class _Parser(Atoms):
                     symbol == "\\frac" and factors[-1][0] == "num" and getattr(factors[-1][1], "denominator", 0) == 1
                 )
                 factor = self.power()
-                numeric = factor[0] == "/" and factor[1][0] == factor[2][0] == "num"
-                if mixed and numeric and self.stream[self.at - 1][1] != "\\frac":
-                    factors[-1] = ("+", [factors[-1], factor])
+                marked = factor[0] == "fn" and factor[1] in ("deg", "percent")
+                part: Node = factor[2][0] if marked else factor
+                if mixed and part[0] == "/" and part[1][0] == part[2][0] == "num":
+                    whole_part: Node = ("+", [factors[-1], part])
+                    factors[-1] = ("fn", factor[1], [whole_part]) if marked else whole_part
                 else:
                     factors.append(factor)
             else:

@@ -138,6 +138,12 @@ def region(node: Node, fuel: Fuel) -> list[Piece]:
 def _half_line(left: Node, operator: str, right: Node, fuel: Fuel) -> list[Piece]:
     """Where a relation that is linear in its only variable holds."""
     names = variables(left) | variables(right)
+    if left[0] != "fn" and right[0] == "fn" and operator in FLIPPED:
+        left, operator, right = right, FLIPPED[operator], left
+    if left[:2] == ("fn", "abs") and not variables(right) and operator in ("<", "<=", ">", ">="):
+        above = _half_line(left[2][0], operator, right, fuel)
+        below = _half_line(left[2][0], FLIPPED[operator], ("*", [("num", Fraction(-1)), right]), fuel)
+        return intersection(above, below) if operator[0] == "<" else merged(above + below)
     if operator not in FLIPPED or len(names) != 1:
         raise Undefined("not an inequality in one variable")
     if has(left, "inf") or has(right, "inf"):

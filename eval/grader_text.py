@@ -67,7 +67,7 @@ def clean(text: str) -> str:
     text = re.sub(r"\\[dtc]frac(?![a-z])", r"\\frac", re.sub(r"\\[dt]binom(?![a-z])", r"\\binom", text))
     text = TEXT.sub(r"\\text", LOOKS.sub("", text))
     text = re.sub(r"\\text([A-Za-z0-9])", r"\\text{\1}", text)
-    text = re.sub(r"(?<=[)\]])\s*U\s*(?=[(\[])", r"\\cup ", text.replace("...", r"\dots "))
+    text = re.sub(r"(?<=[)\]])\s*U\s*(?=[(\[])", r"\\cup ", re.sub(r"\\[lc]dots(?![a-z])|\.\.\.", r"\\dots ", text))
     text = re.sub(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)", r"\\times ", text)
     text = DEGREE.sub(r"\\deg ", PERCENT.sub("% ", ORDINAL.sub(" ", text)))
     text = re.sub(r"\\deg\s+(?:\\text\{\s*[CF]\s*\}|[CF]\b)", r"\\deg ", text)
@@ -76,6 +76,7 @@ def clean(text: str) -> str:
     text = re.sub(r"^(?:[Tt]he\s+|=|\\approx(?![a-z])|\\implies|\\Rightarrow|\\therefore)\s*", "", text)
     while text and (text[-1] in ".,;:" or text.endswith("\\\\") or (text[-1] == "\\" and text[-2:] != "\\\\")):
         text = text[:-1].rstrip()
+    text = re.sub(r"^(?:\\text\{\s*)?(?:[Cc]hoice|[Oo]ption)\s+(\(?[A-H]\)?)\s*\}?$", r"\1", text)
     whole = re.fullmatch(r"\\text\{([^{}\\]*)\}", text)
     return whole[1].strip().rstrip(".,").strip() if whole and whole[1].strip() else text
 

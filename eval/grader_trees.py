@@ -57,6 +57,8 @@ def is_name(node: Node) -> bool:
         return True
     if kind == "*":
         first, rest = node[1][0], node[1][1:]
+        if first[0] == "^" and first[1][0] == "var" and first[1][1] in ("f", "g", "h") and len(rest) == 1:
+            return rest[0][0] in ("var", "num")  # the inverse function f^{-1}(x)
         function = (
             len(rest) == 1 and first[0] == "var" and len(first[1]) == 1 and rest[0][0] in ("num", "seq", "list")
         )

@@ -9,6 +9,11 @@ from eval.grader_compare import decide
 
 SAME = {
     "as models write": [
+        (r"\text{two lines}", r"\text{Two lines}"), (r"(-\infty,-8)\cup (8,\infty)", "|x|>8"),
+        ("[-1, 1]", r"|x| \le 1"),
+        (r"5\frac{1}{2}\%", r"5.5\%"), (r"22\frac{1}{2}^\circ", "22.5"), (r"f^{-1}(x)=x-1", "x-1"),
+        ("2,4,6", "[2,4,6]"),
+        (r"1, 2, \ldots, 10", r"1,2,\dots,10"), ("C", r"\text{Choice C}"), ("(1,5)", r"|x-3|<2"), ("3>|x|", "-3<x<3"),
         ("10^10", "10000000000"), ("1.2 x 10^5", "120000"), ("0.1666...", r"\frac16"), ("(1,2)", "P(1,2)"),
         ("50", "50°C"),
         (r"\dfrac{3}{4}\text{ cup}", "0.75"), (r"2\text{ m}", r"2\text{ meters}"), (r"\max\{2,3\}", r"\max(3,2)"),
