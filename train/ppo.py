@@ -219,7 +219,7 @@ def trainer_class(base: type) -> type:
             epochs = self.args.train.num_episodes
             steps = -(-len(self.prompts_dataloader) // self.args.rollout.batch_size) * epochs
             recent = sorted(self.step_seconds[-9:])
-            left = (steps - step) * recent[len(recent) // 2]
+            left = (steps - step) * recent[(len(recent) - 1) // 2]
             timing = {"seconds": self.step_seconds[-1], "seconds_left": left}
             progress.emit(self.run_dir, "step", epoch=epoch, epochs=epochs, step=step, steps=steps, **facts, **timing)
 
