@@ -82,6 +82,11 @@ def malformed(rng: random.Random, problem: Problem) -> str:
     return worked(problem).split(", ")[0] + ", " + ", ".join([worked(problem).split(", ")[0]] * 5)
 
 
+def textbook_answer(rng: random.Random, problem: Problem) -> str:
+    """A right answer: worked, or where nothing is carried as often given at once."""
+    return boxed(problem.answer) if problem.level == 1 and rng.random() < 0.5 else worked(problem)
+
+
 def web_answer(rng: random.Random, problem: Problem) -> str:
     """An answer as the web would have it: worked, malformed or careless."""
     roll = rng.random()

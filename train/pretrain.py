@@ -2,10 +2,10 @@ r"""Make the tiny base model of the embedded default: a 1M-parameter Llama that 
 
     python -m train.pretrain [--out data/models/arithmetic-base] [--seed 0] [--force]
 
-Two phases of next-token training on problems that are in no prompt file or benchmark (`Problem.split`): first worked
-solutions alone (what the model knows), then a corpus like the web's, worked, careless and malformed answers side by
-side (what it shows); see train/corpus.py for why. Afterwards the pass rate at temperature 1 on the training pool must
-lie in `Settings.band`: below it, another round of worked solutions and web text is added, up to `max_rounds`.
+Two phases of next-token training on problems that are in no prompt file or benchmark (`Problem.split`): first a
+textbook's right answers (what the model knows), then a corpus like the web's, where worked, careless and malformed
+answers stand side by side (what it shows); train/corpus.py says why. Afterwards the pass rate at temperature 1 on the
+training pool must lie in `Settings.band`: below it, a round more of both is added, up to `max_rounds` times.
 
 The folder is an ordinary Hugging Face one (weights in bf16, tokenizer with chat template, generation config).
 `pretrain.json` in it records the settings, their hash and the pass rates; where the hash is what these settings give,

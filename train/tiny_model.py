@@ -32,7 +32,7 @@ class Settings:
     intermediate_size: int = 448
     layers: int = 4
     heads: int = 4
-    worked_steps: int = 420
+    textbook_steps: int = 420
     web_steps: int = 150
     batch: int = 128
     lr: float = 2e-3
@@ -45,7 +45,7 @@ class Settings:
         """sha256 over these values, the vocabulary, the chat template and the first thousand texts of the corpus."""
         rng = random.Random(0)
         problems = [corpus.draw_corpus_problem(rng) for _ in range(1000)]
-        texts = [(p.text, corpus.web_answer(rng, p), corpus.worked(p)) for p in problems]
+        texts = [(p.text, corpus.web_answer(rng, p), corpus.textbook_answer(rng, p)) for p in problems]
         parts = [RECIPE_VERSION, asdict(self), tiny_tokenizer.SYMBOLS, tiny_tokenizer.CHAT_TEMPLATE, texts]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -80,7 +80,8 @@ def draw_batch(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Token ids (size × length, padded right) and labels (−100 on the question and the padding)."""
     problems = [corpus.draw_corpus_problem(rng) for _ in range(size)]
-    answers = [corpus.web_answer(rng, p) if web else corpus.worked(p) for p in problems]
+    answer = corpus.web_answer if web else corpus.textbook_answer
+    answers = [answer(rng, p) for p in problems]
     starts = tokenizer([chat(tokenizer, p.text) for p in problems], add_special_tokens=False).input_ids
     ends = tokenizer([a + tiny_tokenizer.END for a in answers], add_special_tokens=False).input_ids
     length = max(len(start) + len(end) for start, end in zip(starts, ends, strict=True))
@@ -95,25 +96,25 @@ def draw_batch(
 def train(
     model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, rng: random.Random, settings: Settings, rounds: int
 ) -> None:
-    """Worked solutions, then web text (linear warm-up, cosine to 2 %); `rounds` > 0 asks for a short schedule."""
-    worked_steps = settings.round_steps if rounds else settings.worked_steps
-    steps = worked_steps + (settings.round_steps if rounds else settings.web_steps)
+    """Textbook answers, then web text (linear warm-up, cosine to 2 %); `rounds` > 0 asks for a short schedule."""
+    textbook_steps = settings.round_steps if rounds else settings.textbook_steps
+    steps = textbook_steps + (settings.round_steps if rounds else settings.web_steps)
     peak = settings.lr / (2 if rounds else 1)
     optimizer = torch.optim.AdamW(model.parameters(), lr=peak, betas=(0.9, 0.98), weight_decay=0.01)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("worked solutions", total=steps)
+        task = progress.add_task("textbook", total=steps)
         for step in range(steps):
             share = 0.02 + 0.49 * (1 + math.cos(math.pi * step / steps))
             for group in optimizer.param_groups:
                 group["lr"] = peak * min(share, (step + 1) / settings.warmup_steps)
-            ids, labels = draw_batch(rng, tokenizer, settings.batch, web=step >= worked_steps)
+            ids, labels = draw_batch(rng, tokenizer, settings.batch, web=step >= textbook_steps)
             loss = model(input_ids=ids, labels=labels).loss
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
-            phase = "worked solutions" if step < worked_steps else "web text"
+            phase = "textbook" if step < textbook_steps else "web"
             progress.update(task, advance=1, description=f"{phase}, loss {loss.item():.3f}")
 
 
