@@ -16,6 +16,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from lim.errors import InputError, run_cli
 from train import plan, recipe
@@ -60,10 +61,8 @@ def placements() -> dict[str, int]:
 
 def cluster_gpus(address: str) -> float:
     """GPUs of a running Ray cluster."""
-    import ray
-
     try:
-        ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+        ray = connect(address)
     except Exception as error:
         text = str(error).strip().splitlines()[0]
         raise InputError(
@@ -73,6 +72,15 @@ def cluster_gpus(address: str) -> float:
         return ray.cluster_resources().get("GPU", 0)
     finally:
         ray.shutdown()
+
+
+def connect(address: str) -> Any:
+    """Ray, connected to the cluster at `address`, without its messages."""
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else Ray warns of its own future default
+    import ray
+
+    ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+    return ray
 
 
 def wait_for_nodes(address: str, nodes: int, seconds: float) -> None:
@@ -88,9 +96,7 @@ def wait_for_nodes(address: str, nodes: int, seconds: float) -> None:
             )
         time.sleep(0.5)
 
-    import ray
-
-    ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+    ray = connect(address)
     try:
         while (joined := sum(node["Alive"] for node in ray.nodes())) < nodes:
             if time.monotonic() > end:
