@@ -38,6 +38,7 @@ from eval.grader_value import (
     variables,
 )
 
+Prepared = tuple[str, str, Fraction | None]
 LONGEST = 4_000
 PLAIN = re.compile(r"[+-]?(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})")
 GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
@@ -71,7 +72,7 @@ def decide(gold: str, prediction: str) -> bool | None:
 
 
 @lru_cache(maxsize=8192)
-def _prepared(text: str) -> tuple[str, str, Fraction | None]:
+def _prepared(text: str) -> Prepared:
     """(cleaned, squeezed, exact value of a plain number) of an answer."""
     cleaned = clean(text)
     short = squeezed(cleaned)
@@ -95,9 +96,6 @@ def rounds_to(gold: str, value: Fraction, prediction: object) -> bool:
         return bool(abs(number(prediction) - number(value)) * scale * 2 <= 1)
     except (TypeError, ValueError):
         return False
-
-
-Prepared = tuple[str, str, Fraction | None]
 
 
 def _decimal_commas(first: Prepared, second: Prepared) -> bool | None:
@@ -166,6 +164,8 @@ def _by_trees(gold: str, prediction: str) -> bool | None:
             return True
         unread = gold if not trees[0] else prediction
         textual = re.fullmatch(r"[\w\s.,:;'\"!?-]*", unread) and re.search(r"[A-Za-z]{2}", unread)
+        if re.fullmatch(r"(?:[\d\s.,+*/^()=?$-]|\\times|\\cdot)*", unread):
+            return False  # arithmetic that breaks off: Math-Verify would read a fragment
         other = trees[0] or trees[1]
         return False if textual or any(node[0] == "text" for node in other) else None
     comparison = _Comparison()
