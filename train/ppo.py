@@ -178,6 +178,7 @@ def trainer_class(base: type) -> type:
             if not chosen:
                 return self._compute_rollout_stats(rollout_samples), global_step + 1
             status, next_step = super().train_step(chosen, global_step)
+            samples.check_losses(status, global_step)
             if len(chosen) < len(rollout_samples):
                 status.update(self._compute_rollout_stats(rollout_samples))
             return status, next_step

@@ -48,6 +48,11 @@ OWNED = {
     "actor.lr_warmup_ratio": "run.warmup_steps",
     "critic.lr_warmup_ratio": "run.warmup_steps",
 }
+# Flags that cannot be right in a recipe of ours, and why.
+REFUSED = {
+    "reward.normalize_enable": "does nothing for a rule-based reward, and under transformers 5 the critic of OpenRLHF 0.11 "
+    "divides its values by memory that was never set (buffers outside the state dict); leave it out",
+}
 
 
 @dataclass
@@ -107,6 +112,8 @@ def load(recipe: str, overlays: Sequence[str] = (), overrides: Sequence[str] = (
     for name in flags:
         if name in OWNED:
             raise InputError(f"{name}: is set by the launcher; use {OWNED[name]}")
+        if flags[name] and name in REFUSED:
+            raise InputError(f"{name}: {REFUSED[name]}")
     parser = openrlhf_parser()
     if parser is not None:
         check_flags(parser, flags)

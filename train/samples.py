@@ -9,7 +9,7 @@ import json
 import math
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,16 @@ def check_rewards(samples: Sequence[Any]) -> None:
         raise InputError(
             f"the reward function failed on {len(missing)} of {len(samples)} samples, the first of prompt "
             f"{json.loads(missing[0].labels[0])['id']}"
+        )
+
+
+def check_losses(status: Mapping[str, Any], step: int) -> None:
+    """Raise InputError where a loss is not finite: such steps leave the weights as they were, or spoil them."""
+    bad = [name for name in ("policy_loss", "critic_loss") if not math.isfinite(status.get(name, 0.0))]
+    if bad:
+        raise InputError(
+            f"step {step}: {' and '.join(bad)} not finite, so nothing is learned: the learning rate may be too "
+            "high, or a part of a model was never initialised"
         )
 
 

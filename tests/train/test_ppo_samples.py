@@ -170,3 +170,10 @@ def test_writer_raises_what_went_wrong_at_the_next_call(tmp_path):
     with pytest.raises(InputError, match="unknown verdicts"):
         writer.submit(6, columns)
     writer.wait()
+
+
+def test_a_loss_that_is_not_finite_ends_the_run():
+    samples.check_losses({"policy_loss": 0.1, "critic_loss": 2.0, "actor_lr": 0.0}, 3)
+    samples.check_losses({"policy_loss": 0.1}, 3)
+    with pytest.raises(InputError, match="step 4: policy_loss and critic_loss not finite"):
+        samples.check_losses({"policy_loss": float("nan"), "critic_loss": float("inf")}, 4)

@@ -38,6 +38,11 @@ def test_the_parser_is_openrlhfs():
     assert parsed["vllm.sync_backend"] == "nccl"
 
 
+def test_a_flag_that_would_spoil_the_critic_is_refused():
+    with pytest.raises(InputError, match=r"reward\.normalize_enable: does nothing for a rule-based reward"):
+        recipe.load("math.8k", overrides=["reward.normalize_enable=true"])
+
+
 def test_the_papers_values():
     values = recipe.load("math.8k")
     expected = {
@@ -56,7 +61,6 @@ def test_the_papers_values():
         "rollout.max_new_tokens": 3072,
         "ds.zero_stage": 3,
         "ds.param_dtype": "bf16",
-        "reward.normalize_enable": True,
         "ds.packing_samples": True,
         "actor.gradient_checkpointing_enable": True,
         "ds.adam_offload": True,
