@@ -48,10 +48,10 @@ OWNED = {
     "actor.lr_warmup_ratio": "run.warmup_steps",
     "critic.lr_warmup_ratio": "run.warmup_steps",
 }
-# Flags that cannot be right in a recipe of ours, and why.
+# Flags that cannot be right in a recipe of ours, and why: buffers outside the state dict stay unset there.
 REFUSED = {
-    "reward.normalize_enable": "does nothing for a rule-based reward, and under transformers 5 the critic of OpenRLHF 0.11 "
-    "divides its values by memory that was never set (buffers outside the state dict); leave it out",
+    "reward.normalize_enable": "does nothing for a rule-based reward, and under transformers 5 OpenRLHF's critic "
+    "divides its values by memory that was never set; leave it out",
 }
 
 
