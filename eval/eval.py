@@ -177,8 +177,9 @@ def generate_missing(
 class Engines:
     """Loads vLLM when the first sample is wanted, and keeps what can be kept over several models."""
 
-    def __init__(self, args: argparse.Namespace, stack: ExitStack) -> None:
+    def __init__(self, args: argparse.Namespace, found: Sequence[Target], stack: ExitStack) -> None:
         self.args = args
+        self.models = [target.model for target in found]
         self.stack = stack
         self.fleet: Any = None
 
@@ -189,6 +190,7 @@ class Engines:
 
         keys = generate.EngineOptions.__dataclass_fields__
         options = generate.EngineOptions(**{key: getattr(self.args, key) for key in keys})
+        generate.limit_threads(self.models, options.engines or 1)
         tokenizer, context = prompts.load_tokenizer(target.model, options.trust_remote_code)
         made = []
         for name, keys in wanted.items():
@@ -212,7 +214,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         else:
             found, benchmarks = plan(args, settings)
             questions = {b.file: read_questions(b.file, args.data_dir) for b in benchmarks.values()}
-            engines = Engines(args, stack)
+            engines = Engines(args, found, stack)
             results = []
             for target in found:
                 generate_missing(target, benchmarks, questions, engines, args, console)

@@ -11,12 +11,14 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from eval.prompts import Prompt
 from lim.errors import InputError
 
 BLOCK = 128  # tokens; the CPU build's
+TINY = 20 << 20  # bytes of weights
 MEMORY = ("out of memory", "no available memory", "less than desired gpu memory", "kv cache", "cannot allocate")
 
 
@@ -50,12 +52,27 @@ def quiet() -> None:
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
 
 
-def cpu_environment(processes: int = 1) -> None:
-    """What vLLM's CPU build needs: the engine in this process (it starts seconds sooner), and all the cores."""
+def limit_threads(models: Sequence[str], engines: int = 1) -> None:
+    """Set OMP_NUM_THREADS for a machine without a GPU. Before torch is imported: it is read once.
+
+    A tiny model gains nothing from a second thread, and where another process wants a core, two threads that wait
+    for each other at every operation are ten times slower than one (docs/LOG.md). A larger one gets all cores.
+    """
+    if os.path.exists("/dev/nvidiactl"):
+        return
+    tiny = all(Path(model).is_dir() and weight_bytes(model) < TINY for model in models)
     cores = len(os.sched_getaffinity(0))
+    os.environ.setdefault("OMP_NUM_THREADS", "1" if tiny else str(max(1, cores // engines)))
+
+
+def weight_bytes(model: str) -> int:
+    return sum(path.stat().st_size for path in Path(model).iterdir() if path.suffix in (".safetensors", ".bin"))
+
+
+def cpu_environment() -> None:
+    """What vLLM's CPU build needs: the engine in this process (it starts seconds sooner), no core pinned."""
     os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // processes)))
 
 
 def cpu_cache_bytes(model: str, max_model_len: int, options: EngineOptions) -> int | None:
@@ -209,7 +226,7 @@ class Fleet:
 
         quiet()
         if not self.gpus:
-            cpu_environment(self.size)
+            cpu_environment()
         if not ray.is_initialized():
             # Only a cluster that was named is joined; else a small one of our own.
             address = os.environ.get("RAY_ADDRESS", "local")

@@ -113,7 +113,9 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     console = Console()
     start = time.perf_counter()
+    path = targets.of_model(args.model).model
     generate.quiet()
+    generate.limit_threads([path])
     import torch
     import vllm  # noqa: F401
     from transformers import AutoModelForCausalLM
@@ -121,7 +123,6 @@ def main(argv: list[str] | None = None) -> None:
     imported = time.perf_counter()
     benchmark = load().benchmark(args.benchmark)
     rows = dict(list(read_questions(benchmark.file, args.data_dir).rows.items())[: args.questions])
-    path = targets.of_model(args.model).model
     tokenizer, context = prompts.load_tokenizer(path, trust_remote_code=False)
     wanted = [(id, sample) for id in rows for sample in range(benchmark.n_samples)]
     made = prompts.make(benchmark, rows, wanted, tokenizer, context or prompts.MANY, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -119,3 +120,27 @@ def test_memory_is_explained_in_one_line(error: Exception, message: str) -> None
 def test_an_unknown_error_is_not_hidden() -> None:
     error = KeyError("x")
     assert generate.explain(error, "m") is error
+
+
+@pytest.mark.parametrize(("size", "given", "expected"), [(1000, None, "1"), (21 << 20, None, "4"), (1000, "3", "3")])
+def test_tiny_models_get_one_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, given: str | None, expected: str
+) -> None:
+    (tmp_path / "model.safetensors").write_bytes(bytes(size))
+    monkeypatch.setattr(generate.os.path, "exists", lambda _: False)
+    monkeypatch.setattr(generate.os, "sched_getaffinity", lambda _: range(4))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if given:
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+    generate.limit_threads([str(tmp_path)])
+    assert generate.os.environ["OMP_NUM_THREADS"] == expected
+    monkeypatch.delenv("OMP_NUM_THREADS")
+
+
+def test_a_hub_model_gets_its_share_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generate.os.path, "exists", lambda _: False)
+    monkeypatch.setattr(generate.os, "sched_getaffinity", lambda _: range(8))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    generate.limit_threads(["Qwen/Qwen2.5-Math-7B"], engines=2)
+    assert generate.os.environ["OMP_NUM_THREADS"] == "4"
