@@ -129,12 +129,11 @@ def test_tiny_models_get_one_thread(
     (tmp_path / "model.safetensors").write_bytes(bytes(size))
     monkeypatch.setattr(generate.os.path, "exists", lambda _: False)
     monkeypatch.setattr(generate.os, "sched_getaffinity", lambda _: range(4))
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    if given:
-        monkeypatch.setenv("OMP_NUM_THREADS", given)
+    monkeypatch.setenv("OMP_NUM_THREADS", given or "")
+    if not given:
+        monkeypatch.delenv("OMP_NUM_THREADS")
     generate.limit_threads([str(tmp_path)])
     assert generate.os.environ["OMP_NUM_THREADS"] == expected
-    monkeypatch.delenv("OMP_NUM_THREADS")
 
 
 def test_a_hub_model_gets_its_share_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
