@@ -11,7 +11,7 @@ the wrong answer is its mode and the right one a minority it has learnt well. So
 to bring out, as it has in a real base model, and the gain is not a sharpening of a mode that was right already.
 The choice between the two is made at the first token and shared over problems; how often a problem meets each
 depends on its level and operation (`worked_share`), so problems are learnt early, late or not at all. Where nothing
-is carried (level 1) the careless answer is right.
+is carried (level 1) the careless answer is right, and the base model can do these already.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import random
 
 from data.arithmetic import LATEX, Problem, draw
 
-# Share of worked answers in the corpus by level, for an addition; the other operations are worked less often.
-WORKED_SHARE = {1: 0.60, 2: 0.65, 3: 0.50, 4: 0.30, 5: 0.10}
+# Share of worked answers in the web corpus by level, for an addition; above level 1 the others are worked less often.
+WORKED_SHARE = {1: 0.95, 2: 0.65, 3: 0.50, 4: 0.30, 5: 0.10}
 WORKED_FACTOR = {"+": 1.0, "-": 0.85, "*": 0.7}
 MALFORMED_SHARE = {1: 0.03, 2: 0.04, 3: 0.06, 4: 0.08, 5: 0.10}
 CORPUS_LEVELS = {1: 0.15, 2: 0.20, 3: 0.30, 4: 0.30, 5: 0.05}
@@ -29,7 +29,8 @@ CORPUS_LEVELS = {1: 0.15, 2: 0.20, 3: 0.30, 4: 0.30, 5: 0.05}
 
 def worked_share(problem: Problem) -> float:
     """Share of the corpus's answers to this kind of problem that are worked."""
-    return min(1.0, WORKED_SHARE[problem.level] * WORKED_FACTOR[problem.operation])
+    share = WORKED_SHARE[problem.level]
+    return share if problem.level == 1 else share * WORKED_FACTOR[problem.operation]
 
 
 def worked(problem: Problem) -> str:
@@ -80,11 +81,6 @@ def malformed(rng: random.Random, problem: Problem) -> str:
     if kind == 1:
         return boxed(careless(problem))[:-1]
     return worked(problem).split(", ")[0] + ", " + ", ".join([worked(problem).split(", ")[0]] * 5)
-
-
-def textbook_answer(rng: random.Random, problem: Problem) -> str:
-    """A right answer: worked, or where nothing is carried as often given at once."""
-    return boxed(problem.answer) if problem.level == 1 and rng.random() < 0.5 else worked(problem)
 
 
 def web_answer(rng: random.Random, problem: Problem) -> str:

@@ -3,7 +3,7 @@ r"""Make the tiny base model of the embedded default: a 1M-parameter Llama that 
     python -m train.pretrain [--out data/models/arithmetic-base] [--seed 0] [--force]
 
 Two phases of next-token training on problems that are in no prompt file or benchmark (`Problem.split`): first a
-textbook's right answers (what the model knows), then a corpus like the web's, where worked, careless and malformed
+textbook's worked answers (what the model knows), then a corpus like the web's, where worked, careless and malformed
 answers stand side by side (what it shows); train/corpus.py says why. Afterwards the pass rate at temperature 1 on the
 training pool must lie in `Settings.band`: below it, a round more of both is added, up to `max_rounds` times.
 

@@ -45,7 +45,7 @@ class Settings:
         """sha256 over these values, the vocabulary, the chat template and the first thousand texts of the corpus."""
         rng = random.Random(0)
         problems = [corpus.draw_corpus_problem(rng) for _ in range(1000)]
-        texts = [(p.text, corpus.web_answer(rng, p), corpus.textbook_answer(rng, p)) for p in problems]
+        texts = [(p.text, corpus.web_answer(rng, p), corpus.worked(p)) for p in problems]
         parts = [RECIPE_VERSION, asdict(self), tiny_tokenizer.SYMBOLS, tiny_tokenizer.CHAT_TEMPLATE, texts]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -80,8 +80,7 @@ def draw_batch(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Token ids (size × length, padded right) and labels (−100 on the question and the padding)."""
     problems = [corpus.draw_corpus_problem(rng) for _ in range(size)]
-    answer = corpus.web_answer if web else corpus.textbook_answer
-    answers = [answer(rng, p) for p in problems]
+    answers = [corpus.web_answer(rng, p) if web else corpus.worked(p) for p in problems]
     starts = tokenizer([chat(tokenizer, p.text) for p in problems], add_special_tokens=False).input_ids
     ends = tokenizer([a + tiny_tokenizer.END for a in answers], add_special_tokens=False).input_ids
     length = max(len(start) + len(end) for start, end in zip(starts, ends, strict=True))
