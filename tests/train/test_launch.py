@@ -66,7 +66,7 @@ def test_the_printed_command_is_the_one_run_and_openrlhf_takes_it(capsys):
     ).stdout.splitlines()
     parsed = vars(recipe.openrlhf_parser().parse_args(words))
     assert parsed["data.input_key"] == "messages"
-    assert parsed["train.num_episodes"] == 10
+    assert parsed["train.num_episodes"] == 8
     assert parsed["actor.lr_warmup_ratio"] == parsed["critic.lr_warmup_ratio"] == (10 - 0.5) / 160
 
 
