@@ -265,13 +265,14 @@ def test_two_nodes_and_a_reward_function_that_fails(inputs, tmp_path):
     env["RAY_OVERRIDE_RESOURCES"] = '{"CPU": 6}'  # each role takes a logical one
     quiet = {"cwd": ROOT, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     nodes = [
-        subprocess.Popen([*script, "head"], env={**env, "GPUS": "3"}, **quiet),
-        subprocess.Popen([*script, "worker", address], env={**env, "GPUS": "1"}, **quiet),
+        subprocess.Popen([*script, "head"], env={**env, "GPUS": "2"}, **quiet),
+        subprocess.Popen([*script, "worker", address], env={**env, "GPUS": "3"}, **quiet),
     ]
     try:
         cluster = {**env, "RAY_ADDRESS": address}
         subprocess.run([*script, "wait", "2"], env=cluster, cwd=ROOT, check=True, timeout=120)
-        run = start(inputs, tmp_path, reward="failing.py", RAY_ADDRESS=address)
+        # The two engines fill a node by more than half, and the actor, which comes next, goes to the other.
+        run = start(inputs, tmp_path, "vllm.num_engines=2", reward="failing.py", RAY_ADDRESS=address)
         assert run.wait(timeout=240) == 1, terminal(tmp_path)[-3000:]
         folder = tmp_path / "run"
         assert terminal(tmp_path).splitlines()[-2] == "error: the reward function failed: broken on purpose"

@@ -11,7 +11,6 @@ import asyncio
 import json
 import os
 import sys
-import time
 from pathlib import Path
 
 
@@ -19,12 +18,10 @@ def sum_of_weights(worker):
     return sum(weight.double().abs().sum().item() for weight in worker.model_runner.model.parameters())
 
 
-def start_sum(engine):
-    engine.probe = asyncio.get_running_loop().create_task(engine.llm.collective_rpc(sum_of_weights))
-
-
-def sum_if_done(engine):
-    return engine.probe.result()[0] if engine.probe.done() else None
+def sum_in_engine(engine):
+    # Ray runs this in a thread of the actor, vLLM answers in the actor's event loop.
+    loop = engine.llm.output_handler.get_loop()
+    return asyncio.run_coroutine_threadsafe(engine.llm.collective_rpc(sum_of_weights), loop).result(60)[0]
 
 
 def node_of(_actor):
@@ -41,13 +38,10 @@ def probed(make_class):
                 import ray
 
                 call = lambda actors, function: [actor.__ray_call__.remote(function) for actor in actors]  # noqa: E731
-                ray.get(call(self.vllm_engines, start_sum))
-                while None in (sums := ray.get(call(self.vllm_engines, sum_if_done))):
-                    time.sleep(0.05)
                 facts = {
                     "step": global_step,
                     "vllm_kl": logs_dict.get("vllm_kl"),
-                    "engine_sums": sums,
+                    "engine_sums": ray.get(call(self.vllm_engines, sum_in_engine)),
                     "engine_nodes": ray.get(call(self.vllm_engines, node_of)),
                     "actor_nodes": ray.get(call(self.actor_model_group._actor_handlers, node_of)),
                 }
