@@ -67,7 +67,7 @@ def test_the_printed_command_is_the_one_run_and_openrlhf_takes_it(capsys):
     parsed = vars(recipe.openrlhf_parser().parse_args(words))
     assert parsed["data.input_key"] == "messages"
     assert parsed["train.num_episodes"] == 8
-    assert parsed["actor.lr_warmup_ratio"] == parsed["critic.lr_warmup_ratio"] == (10 - 0.5) / 160
+    assert parsed["actor.lr_warmup_ratio"] == parsed["critic.lr_warmup_ratio"] == (10 - 0.5) / 128
 
 
 def test_dry_run_needs_neither_openrlhf_nor_torch():
