@@ -191,6 +191,7 @@ class Engines:
 
         keys = generate.EngineOptions.__dataclass_fields__
         options = generate.EngineOptions(**{key: getattr(self.args, key) for key in keys})
+        generate.quiet()
         generate.limit_threads(self.models, options.engines or 1)
         tokenizer, context = prompts.load_tokenizer(target.model, options.trust_remote_code)
         made = []
