@@ -39,7 +39,7 @@ def run(command: Sequence[str], env: Mapping[str, str], run_dir: Path, console: 
     reward_error = run_dir / REWARD_ERROR_NAME
     reward_error.unlink(missing_ok=True)
     log_start = log.stat().st_size if log.exists() else 0
-    ray_folder = tempfile.mkdtemp(prefix="limr-", dir="/tmp")
+    ray_folder = ray_folder_of_this_process()
     others = {process.pid for process in psutil.Process().children()}
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     # Orphans of the run become our children, so that none is out of reach.
@@ -82,6 +82,15 @@ def run(command: Sequence[str], env: Mapping[str, str], run_dir: Path, console: 
     console.print(f"error: {reason}", markup=False)
     console.print(f"whole output: {where}", markup=False)
     return 1
+
+
+def ray_folder_of_this_process() -> str:
+    """A new folder with a short path for Ray's sockets and logs; those of killed supervisors are removed."""
+    for path in Path("/tmp").glob("limr-*-*"):
+        owner = path.name.split("-")[1]
+        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(path, ignore_errors=True)
+    return tempfile.mkdtemp(prefix=f"limr-{os.getpid()}-", dir="/tmp")
 
 
 class Events:

@@ -151,5 +151,9 @@ def test_the_driver_does_not_outlive_its_supervisor(tmp_path):
         process.kill()
         process.communicate(timeout=10)
         assert wait_for(lambda: is_gone(int((tmp_path / "driver.pid").read_text())), 5)
+        folders = list(Path("/tmp").glob(f"limr-{process.pid}-*"))
+        assert len(folders) == 1
+        assert run(tmp_path, "pass")[0] == 0
+        assert not folders[0].exists()
     finally:
         os.kill(daemon, signal.SIGKILL)

@@ -76,7 +76,8 @@ def inputs(tmp_path_factory) -> Path:
     (folder / "prompts.json").write_text(json.dumps(rows[:PROMPTS]))
     (folder / "validation.json").write_text(json.dumps(rows[PROMPTS:]))
     (folder / "reward.py").write_text(REWARD.format(limit=10**9))
-    (folder / "failing.py").write_text(REWARD.format(limit=24 * SAMPLES))
+    # Each of two engines has half of the first step's 24 prompts.
+    (folder / "failing.py").write_text(REWARD.format(limit=12 * SAMPLES))
     return folder
 
 
