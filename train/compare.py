@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -71,15 +72,23 @@ def report(chosen: Comparison, console: Console) -> None:
 
 def terminal_table(results: Mapping[str, Any]) -> Table:
     """Arms down; accuracy on each benchmark, then the headline's difference to FULL and to the reference."""
+    names = list(results["benchmarks"])
+    common = names[0].partition("-")[0] + "-"
+    common = common if all(name.startswith(common) for name in names) else ""
     headline = results["benchmarks"][results["headline"]]
     others = [other for other in headline["differences"] if other != BASE]
-    table = Table(title=f"{results['name']}: accuracy % ± standard error", title_justify="left")
-    table.add_column("")
-    table.add_column("prompts", justify="right")
-    for name, found in results["benchmarks"].items():
-        table.add_column(f"{name}\n{found['n_questions']:,} questions", justify="right")
-    for other in others:
-        table.add_column(f"− {label(other)}\n{results['headline']}", justify="right")
+    sizes = sorted({f"{found['n_questions']:,}" for found in results["benchmarks"].values()})
+    title = f"{results['name']}: accuracy % ± standard error on {' / '.join(sizes)} held-out questions"
+    short = results["headline"].removeprefix(common)
+    table = Table(
+        title=title,
+        title_justify="left",
+        caption=f"differences: paired, on {short}",
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,
+    )
+    for header in ("", "prompts", *(name.removeprefix(common) for name in names), *(f"− {label(o)}" for o in others)):
+        table.add_column(header, justify="right" if header else "left", no_wrap=True)
     for arm in headline["accuracy"]:
         accuracies = [percent(found["accuracy"][arm]) for found in results["benchmarks"].values()]
         differences = [

@@ -54,9 +54,9 @@ def test_a_wrong_file_is_refused_by_key(tmp_path, changes, message):
 
 
 def test_the_plan_lists_stages_without_running_any(capsys):
-    assert main(["configs/compare/demo.yaml", "--plan"]) is None
+    assert main(["configs/compare/demo.yaml", "name=never-run", "--plan"]) is None
     shown = capsys.readouterr().out
-    assert "run.name=demo-limr-s1" in shown and "<as in data/prompts/demo-limr-s1.json>" in shown
+    assert "run.name=never-run-limr-s1" in shown and "<as in data/prompts/never-run-limr-s1.json>" in shown
 
 
 CORRECT = {  # two questions, two samples each, by seed: how many of a question's samples are right
