@@ -80,7 +80,7 @@ def curves_figure(results: Mapping[str, Any]) -> Any:
                 low, high = (np.array([pick(points[step]) for step in steps]) for pick in (min, max))
                 axis.fill_between(steps, low, high, color=colour(results, arm), alpha=0.15, lw=0)
         axis.set_title(title, fontsize=10)
-        axis.set_xlabel("PPO step")
+        axis.set_xlabel("optimiser step")
         tidy(axis)
     axes[1].legend(frameon=False, fontsize=8)
     if len(results["seeds"]) > 1:

@@ -23,7 +23,7 @@ from eval import metrics
 from lim.errors import InputError
 from lim.files import read_json, read_prompts
 from lim.provenance import commit, versions
-from lim.reward_log import step_files
+from lim.reward_log import read_run, step_files
 from train import progress
 from train.comparison import BASE, FULL, Comparison
 from train.record import PACKAGES
@@ -146,9 +146,14 @@ def shares(chosen: Sequence[Sequence[Mapping[str, Any]]], key: str) -> dict[str,
 
 
 def curve(run_dir: Path) -> dict[str, list[float]]:
-    """A run's learning curve: mean training reward by step, and validation accuracy where it was measured."""
+    """A run's learning curve over optimiser steps: mean training reward, and validation accuracy where measured.
+
+    Arms with fewer prompts a PPO step make fewer optimiser steps in each, so PPO steps do not compare.
+    """
+    run = read_run(run_dir)
+    scale = run["optimizer_steps"] / run["steps"]
     reward = {
-        step: float(np.mean(pq.read_table(path, columns=["reward"])["reward"].to_numpy()))
+        step * scale: float(np.mean(pq.read_table(path, columns=["reward"])["reward"].to_numpy()))
         for step, path in step_files(run_dir)
     }
     validation: dict[int, float] = {}
@@ -156,11 +161,11 @@ def curve(run_dir: Path) -> dict[str, list[float]]:
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         event = json.loads(line)
         if event["event"] == "validation":
-            validation[event["step"]] = event["accuracy"]
+            validation[event["step"] * scale] = event["accuracy"]
     steps = sorted(validation)
     return {
-        "steps": list(map(float, reward)),
+        "steps": list(reward),
         "reward": list(reward.values()),
-        "validation_steps": list(map(float, steps)),
+        "validation_steps": steps,
         "validation": [validation[step] for step in steps],
     }

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from lim.errors import InputError
-from lim.reward_log import write_step
+from lim.reward_log import write_run, write_step
 from train import compare_figures, compare_results, comparison
 from train.compare import main, markdown, spread_in_words, terminal_table
 
@@ -87,6 +87,7 @@ def finished(tmp_path, monkeypatch):
             for step in (1, 2):
                 columns = {"prompt_id": ["p0", "p1"], "epoch": [1, 1], "step": [step, step]}
                 write_step(run, step, {**columns, "sample": [0, 0], "reward": [-0.5, float(step - 1)]})
+            write_run(run, {"steps": 2, "optimizer_steps": 8})
             events = [{"event": "validation", "step": 2, "accuracy": 0.5}, {"event": "stage", "text": "x"}]
             (run / "progress.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
             graded(run / "eval" / "final", CORRECT[arm][at])
@@ -133,7 +134,9 @@ def test_what_was_trained_on(finished):
 
 def test_curves_hold_rewards_and_validation(finished):
     curves = compare_results.collect(finished)["curves"]["limr"]
-    assert curves[0] == {"steps": [1, 2], "reward": [-0.25, 0.25], "validation_steps": [2], "validation": [0.5]}
+    assert curves[0] == {
+        "steps": [4, 8], "reward": [-0.25, 0.25], "validation_steps": [8], "validation": [0.5]
+    }  # fmt: skip
 
 
 def test_tables_and_figures(finished, tmp_path):
