@@ -220,12 +220,15 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     rows = make(args.seed)
     paths = write(rows, args.data_dir)
-    table = Table("file", "problems", *(f"level {level}" for level in KINDS), "wrong labels")
-    for split, path in paths.items():
+    table = Table("split", "problems", *(f"level {level}" for level in KINDS), "wrong labels")
+    for split in paths:
         levels = Counter(row["level"] for row in rows[split])
         wrong = sum(row.get("source") == "arithmetic-wrong-label" for row in rows[split])
-        table.add_row(str(path), str(len(rows[split])), *(str(levels[level]) for level in KINDS), str(wrong))
-    Console().print(table)
+        table.add_row(split, str(len(rows[split])), *(str(levels[level]) for level in KINDS), str(wrong))
+    console = Console()
+    console.print(table)
+    for path in paths.values():
+        console.print(f"wrote {path}", soft_wrap=True, highlight=False)
 
 
 if __name__ == "__main__":
