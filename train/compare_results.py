@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from scipy import stats
 
 from eval import metrics
+from eval.compare import question_means
 from lim.errors import InputError
 from lim.files import read_json, read_prompts
 from lim.provenance import commit, versions
@@ -62,17 +63,6 @@ def load_arm(comparison: Comparison, arm: str, benchmark: str) -> np.ndarray:
     if any(row.keys() != rows[0].keys() for row in rows):
         raise InputError(f"{folders[0]}: {benchmark} was evaluated on other questions than with other seeds")
     return np.array([[row[id] for id in rows[0]] for row in rows])
-
-
-def question_means(path: Path) -> dict[str, float]:
-    """Question id → share of its samples that are correct."""
-    if not path.exists():
-        raise InputError(f"{path}: no such file; the evaluation has not run")
-    found: dict[str, list[bool]] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        found.setdefault(row["id"], []).append(row["verdict"] == "correct")
-    return {id: float(np.mean(found[id])) for id in sorted(found)}
 
 
 def summarise(comparison: Comparison, by_arm: Mapping[str, np.ndarray]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import yaml
 
+from eval import settings
 from lim.errors import InputError
 from lim.reward_log import write_run, write_step
 from train import compare_figures, compare_results, comparison
@@ -23,6 +24,14 @@ def test_every_committed_comparison_loads_and_finds_its_inputs_made(path):
             inside = any(item == one or one in item.parents or item in one.parents for one in made)
             assert inside, f"{stage.name} needs {item}, which no stage before it makes"
         made |= {*stage.outputs, *stage.clears}
+
+
+def test_the_embedded_set_is_evaluated_as_it_is_trained():
+    recipe = yaml.safe_load((ROOT / "configs" / "train" / "arithmetic-cpu.yaml").read_text())["rollout"]
+    known = settings.load()
+    for name in known.choose(["arithmetic"]):
+        assert known.benchmark(name).max_new_tokens == recipe["max_new_tokens"]
+    assert known.benchmark("arithmetic-t1").temperature == recipe["temperature"]
 
 
 def write(folder: Path, **changes) -> str:
@@ -152,7 +161,7 @@ def test_tables_and_figures(finished, tmp_path):
 
 def test_a_missing_evaluation_is_named(finished):
     (finished.run_dir("limr", 2) / "eval" / "final" / "arithmetic-t1.graded.jsonl").unlink()
-    with pytest.raises(InputError, match=r"tiny-limr-s2/eval/final/arithmetic-t1\.graded\.jsonl: no such file"):
+    with pytest.raises(InputError, match=r"tiny-limr-s2/eval/final/arithmetic-t1\.graded\.jsonl: missing"):
         compare_results.collect(finished)
 
 
