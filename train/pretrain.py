@@ -27,10 +27,12 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read as torch loads: waiting threads spin otherwise
+os.environ.setdefault("DS_ACCELERATOR", "cpu")  # saving imports DeepSpeed, which warns where this is not set
 
 import torch
 from rich.table import Table
 from transformers import GenerationConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers.utils import logging as transformers_logging
 
 from data import arithmetic
 from lim.errors import InputError, run_cli
@@ -109,6 +111,7 @@ def save(path: Path, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast
     model.generation_config = GenerationConfig(
         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
     )
+    transformers_logging.disable_progress_bar()
     with atomic_folder(path) as partial:
         model.save_pretrained(partial)
         tokenizer.save_pretrained(partial)
