@@ -158,7 +158,7 @@ def test_integers_start_no_worker():
     before = set(reward.grader().pool.workers)  # of other tests in this process
     reward.score(r"\boxed{12}", "13", True)
     reward.score(r"\boxed{\frac{1}{2}}", "0.5", True)
-    assert reward.grader().pool.workers == before
+    assert reward.grader().pool.workers <= before
 
 
 def test_many_threads_at_once():
