@@ -96,12 +96,14 @@ for set in "${answers[@]}"; do
     fi
 done
 
+case $want in
+    all | dev) command -v g++ >/dev/null || die "no C++ compiler found, and DeepSpeed compiles its CPU optimiser; on Debian and Ubuntu: apt-get install g++" ;;
+esac
 : >"$log"
 pip_install=("$venv/bin/python" -m pip install --no-deps)
 step "installing requirements-select.txt" "${pip_install[@]}" -r requirements-select.txt
 case $want in
     all | dev)
-        command -v g++ >/dev/null || die "no C++ compiler found, and DeepSpeed compiles its CPU optimiser; on Debian and Ubuntu: apt-get install g++"
         step "installing torch for CPU (about 200 MB)" install_torch
         step "installing requirements.txt (about 1 GB to download; some minutes)" env DS_BUILD_OPS=0 "${pip_install[@]}" -r requirements.txt
         step "compiling DeepSpeed's CPU optimiser (once; one to three minutes)" \
