@@ -44,6 +44,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--reward_column", help="verl: field in place of 'score'; TRL: reward columns to sum, split by commas")
     add("--steps_per_epoch", type=int, help="for logs that do not know epochs; else a prompt's n-th visit is epoch n")
     add("--max_epochs", type=int, help="use the first so many epochs (default: all that are filled)")
+    add("--max_samples", type=int, help="use the first so many samples of a prompt in each epoch (default: all)")
     add("--skip_bad_files", action="store_true", help="leave damaged log files out, and say how many")
     add("--workers", type=int, help="reading processes (default: the machine's cores for large logs)")
 

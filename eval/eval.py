@@ -57,14 +57,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     how.add_argument("--seed", type=int)
     how.add_argument("--template", help="chat (the model's own), or a text of the settings file: plain, bare")
     how.add_argument("--fallbacks", action="store_const", const=True, help="take answers that are not boxed, too")
-    engine = parser.add_argument_group("engine")
-    engine.add_argument("--engines", type=int, help="engines side by side (default: one a GPU or group of GPUs)")
-    engine.add_argument("--tensor_parallel_size", type=int, default=1, help="GPUs one engine is spread over")
-    engine.add_argument("--dtype", default="auto", choices=("auto", "bfloat16", "float16", "float32"))
-    engine.add_argument("--max_num_seqs", type=int, default=256, help="samples generated at once")
-    engine.add_argument("--gpu_memory_utilization", type=float, default=0.9)
-    engine.add_argument("--enforce_eager", action="store_true", help="start sooner, generate slower (always on CPU)")
-    engine.add_argument("--trust_remote_code", action="store_true", help="run code that comes with the model")
+    add_engine_flags(parser)
     files = parser.add_argument_group("files")
     files.add_argument("--output", type=Path, help="folder for the results (default: <run>/eval)")
     files.add_argument("--overwrite", action="store_true", help="drop generations made with other settings")
@@ -85,6 +78,18 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     if bool(args.response_key) != bool(args.gold_key):
         raise InputError("others' files need both --response_key and --gold_key")
     return args
+
+
+def add_engine_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags of `generate.EngineOptions`."""
+    engine = parser.add_argument_group("engine")
+    engine.add_argument("--engines", type=int, help="engines side by side (default: one a GPU or group of GPUs)")
+    engine.add_argument("--tensor_parallel_size", type=int, default=1, help="GPUs one engine is spread over")
+    engine.add_argument("--dtype", default="auto", choices=("auto", "bfloat16", "float16", "float32"))
+    engine.add_argument("--max_num_seqs", type=int, default=256, help="samples generated at once")
+    engine.add_argument("--gpu_memory_utilization", type=float, default=0.9)
+    engine.add_argument("--enforce_eager", action="store_true", help="start sooner, generate slower (always on CPU)")
+    engine.add_argument("--trust_remote_code", action="store_true", help="run code that comes with the model")
 
 
 def plan(args: argparse.Namespace, settings: Settings) -> tuple[list[Target], dict[str, Benchmark]]:

@@ -85,9 +85,9 @@ class Store:
     """The generations of one benchmark of one model, open for appending by one process at a time."""
 
     def __init__(self, folder: Path, meta: dict[str, Any], *, overwrite: bool = False) -> None:
-        """Open or go on with the generations in `folder`.
+        """Open or go on with the generations in `folder`; with `overwrite` those made otherwise are dropped.
 
-        Raises InputError where those there were made otherwise (unless `overwrite`), or another process writes them.
+        Raises InputError where those there were made otherwise (without `overwrite`), or another process writes them.
         """
         self.path = path_of(folder, meta["benchmark"])
         folder.mkdir(parents=True, exist_ok=True)
@@ -98,13 +98,20 @@ class Store:
             self.file.close()
             raise InputError(f"{self.path}: another evaluation is writing it; wait for it, or end it") from None
         try:
-            if overwrite:
+            if overwrite and self._made_otherwise(folder, meta):
                 self.file.truncate(0)
             self.samples = self._resume(folder, meta)
         except BaseException:
             self.file.close()
             raise
         write_json(meta_path(folder, meta["benchmark"]), self.meta)
+
+    def _made_otherwise(self, folder: Path, meta: dict[str, Any]) -> bool:
+        """Whether what is there was made with other settings, or nobody knows with which."""
+        if not meta_path(folder, meta["benchmark"]).is_file():
+            return True
+        known = read_meta(folder, meta["benchmark"])
+        return any(known.get(key) != meta.get(key) for key in IDENTITY)
 
     def _resume(self, folder: Path, meta: dict[str, Any]) -> dict[Key, Sample]:
         self.meta, self.now = meta, {key: meta.get(key) for key in MADE_BY}

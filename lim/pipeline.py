@@ -49,6 +49,7 @@ class Settings:
     min_epochs: int | None = None
     steps_per_epoch: int | None = None
     max_epochs: int | None = None
+    max_samples: int | None = None
     format: str = "auto"
     reward_column: str | None = None
     skip_bad_files: bool = False
@@ -81,7 +82,7 @@ class Settings:
                 if self.strategy not in THRESHOLDS:
                     raise InputError(f"--strategy {self.strategy} needs --top_k or --similarity_threshold")
                 values["similarity_threshold"] = THRESHOLDS[self.strategy]
-        for name in ("top_k", "num_samples", "steps_per_epoch", "max_epochs", "min_epochs"):
+        for name in ("top_k", "num_samples", "steps_per_epoch", "max_epochs", "max_samples", "min_epochs"):
             if values[name] is not None and values[name] < 1:
                 raise InputError(f"--{name} {values[name]}: needs at least 1")
         if self.min_epochs is None:
@@ -147,10 +148,22 @@ def _from_log(
         log,
         steps_per_epoch=settings.steps_per_epoch,
         max_epochs=settings.max_epochs,
-        options=ReadOptions(settings.reward_column, skip_bad_files=settings.skip_bad_files),
+        options=ReadOptions(
+            settings.reward_column,
+            keep_samples=settings.max_samples is not None,
+            skip_bad_files=settings.skip_bad_files,
+        ),
         workers=workers,
         progress=step,
     )
+    if settings.max_samples is not None:
+        most = int(matrix.counts_P_K.max())
+        if settings.max_samples > most:
+            raise InputError(
+                f"{log_path}: holds up to {most} samples a prompt and epoch, --max_samples asks for "
+                f"{settings.max_samples}"
+            )
+        matrix = matrix.first_samples(settings.max_samples)
     texts = [record["prompt"] for record in records]
     matching = match_prompts(ids, texts, matrix.ids, by_id=log.format in ("lim", "one-shot"))
     if (matching.rows_P < 0).all():

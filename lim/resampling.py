@@ -18,7 +18,7 @@ from lim.errors import InputError
 from lim.pipeline import NEEDS_EPOCHS, Settings, score_matrix
 from lim.scores import uncertainty_scores
 from lim.selection import Floats, Mask, choose_above, choose_top
-from lim.trajectories import RewardMatrix
+from lim.trajectories import RewardMatrix, mean_of_samples
 
 
 @dataclass(frozen=True)
@@ -125,21 +125,7 @@ def _values_P_K_S(reference: Reference) -> NDArray[np.float32]:
         raise InputError("the matrix was read without its samples (ReadOptions(keep_samples=True))")
     if matrix.samples_P_K_S.shape[2] < 2:
         raise InputError("the log has one sample a prompt and epoch: there is nothing to resample")
-    values_P_K_S = matrix.samples_P_K_S
-    if reference.settings.metric == "accuracy":
-        top = np.nanmax(values_P_K_S)
-        values_P_K_S = np.where(np.isnan(values_P_K_S), np.nan, values_P_K_S == top).astype(np.float32)
-        if not np.allclose(_mean(values_P_K_S), matrix.pass_rates_P_K, equal_nan=True):
-            raise InputError(
-                "the log's verdicts are not its largest reward: resampling works on --metric reward here"
-            )
-    return values_P_K_S
-
-
-def _mean(values_P_K_S: NDArray[np.float32]) -> Floats:
-    seen_P_K_S = ~np.isnan(values_P_K_S)
-    with np.errstate(invalid="ignore"):
-        return np.where(seen_P_K_S, values_P_K_S, 0).sum(axis=2, dtype=np.float64) / seen_P_K_S.sum(axis=2)
+    return matrix.passes_P_K_S() if reference.settings.metric == "accuracy" else matrix.samples_P_K_S
 
 
 def _scores(reference: Reference, rewards_P_K: Floats) -> Floats:
@@ -165,7 +151,7 @@ def sample_sweep(
             keys = rng.random(values_P_K_S.shape, dtype=np.float32)
             keys[np.isnan(values_P_K_S)] = 2.0  # cells that hold fewer samples keep what they have
             picked = np.argsort(keys, axis=2)[:, :, :m]
-            scores_P = _scores(reference, _mean(np.take_along_axis(values_P_K_S, picked, axis=2)))
+            scores_P = _scores(reference, mean_of_samples(np.take_along_axis(values_P_K_S, picked, axis=2)))
             drawn.append({**reference.agreement(scores_P), "median_score": float(np.nanmedian(scores_P))})
         row: dict[str, Any] = {"samples": m, "repeats": len(drawn)}
         for key in drawn[0]:
@@ -211,7 +197,7 @@ def bootstrap(reference: Reference, *, replicates: int = 200, seed: int = 0) -> 
         picked = np.minimum(picked, np.maximum(counts_P_K - 1, 0)[:, :, None])
         drawn_P_K_S = np.take_along_axis(values_P_K_S, picked, axis=2)
         drawn_P_K_S[padding_P_K_S] = np.nan
-        scores_P = _scores(reference, _mean(drawn_P_K_S))
+        scores_P = _scores(reference, mean_of_samples(drawn_P_K_S))
         apart_P = scores_P - reference.scores_P
         total_P += apart_P
         squares_P += apart_P**2

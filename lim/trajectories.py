@@ -64,6 +64,42 @@ class RewardMatrix:
             None if samples is None else samples[:, :epochs],
         )
 
+    def passes_P_K_S(self) -> NDArray[np.float32]:
+        """Whether each sample passed, as 0 and 1: its reward is the log's largest. NaN where there is no sample.
+
+        Raises InputError where the samples were not kept, or the log's verdicts are not its largest reward.
+        """
+        if self.samples_P_K_S is None:
+            raise InputError("the matrix was read without its samples (ReadOptions(keep_samples=True))")
+        top = np.nanmax(self.samples_P_K_S)
+        values_P_K_S = np.where(np.isnan(self.samples_P_K_S), np.nan, self.samples_P_K_S == top).astype(np.float32)
+        if not np.allclose(mean_of_samples(values_P_K_S), self.pass_rates_P_K, equal_nan=True):
+            raise InputError("the log's verdicts are not its largest reward: single samples' are not known")
+        return values_P_K_S
+
+    def first_samples(self, count: int) -> RewardMatrix:
+        """The matrix of each cell's first `count` samples, in the log's order; cells with fewer keep what they have.
+
+        Raises InputError as `passes_P_K_S` does.
+        """
+        passes_P_K_S = self.passes_P_K_S()[:, :, :count]
+        assert self.samples_P_K_S is not None
+        samples_P_K_S = self.samples_P_K_S[:, :, :count]
+        return RewardMatrix(
+            self.ids,
+            mean_of_samples(samples_P_K_S),
+            mean_of_samples(passes_P_K_S),
+            np.minimum(self.counts_P_K, count),
+            samples_P_K_S,
+        )
+
+
+def mean_of_samples(values_P_K_S: NDArray[np.float32]) -> Floats:
+    """Mean by prompt and epoch over the samples there are; NaN where there is none."""
+    seen_P_K_S = ~np.isnan(values_P_K_S)
+    with np.errstate(invalid="ignore"):
+        return np.where(seen_P_K_S, values_P_K_S, 0).sum(axis=2, dtype=np.float64) / seen_P_K_S.sum(axis=2)
+
 
 @dataclass
 class LogSummary:

@@ -32,12 +32,15 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     parser.add_argument("comparison", help="a comparison file: configs/compare/*.yaml")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="laid over the file")
     parser.add_argument("--jobs", type=int, default=1, help="stages side by side (default: one after the other)")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these selections of the file (FULL runs always)")
     parser.add_argument("--plan", action="store_true", help="list the stages and their commands, run nothing")
     parser.add_argument("--report_only", action="store_true", help="make tables and figures of what is there")
     args = parser.parse_intermixed_args(argv)
     if args.jobs < 1:
         raise InputError(f"--jobs {args.jobs}: needs at least 1")
     chosen = comparison.load(args.comparison, args.overrides)
+    if args.only:
+        chosen = comparison.only(chosen, args.only)
     console = Console()
     pipeline = Pipeline(comparison.stages(chosen), chosen.folder / "stages.json", console)
     if args.plan:
@@ -102,30 +105,23 @@ def terminal_table(results: Mapping[str, Any]) -> Table:
 def markdown(results: Mapping[str, Any]) -> str:
     """results.md: accuracies, paired differences on every benchmark, and the make-up of the selections."""
     lines = [f"# Comparison {results['name']}", "", f"Seeds {', '.join(map(str, results['seeds']))}; "]
-    lines[-1] += f"commit {results['commit']}. {spread_in_words(results)}"
+    lines[-1] += f"runs at commit {', '.join(results['run_commits'])}. {spread_in_words(results)}"
     names = list(results["benchmarks"])
-    lines += ["", table_row(["accuracy %", "prompts", *names]), table_row(["---"] * (len(names) + 2))]
+    lines += ["", table_row(["accuracy %", "prompts", "seeds", *names]), table_row(["---"] * (len(names) + 3))]
     arms = list(results["benchmarks"][results["headline"]]["accuracy"])
     for arm in arms:
         cells = [percent(results["benchmarks"][name]["accuracy"][arm]) for name in names]
-        lines.append(table_row([label(arm), prompts_of(results, arm), *cells]))
+        lines.append(table_row([label(arm), prompts_of(results, arm), seeds_of(results, arm), *cells]))
     for name in names:
         found = results["benchmarks"][name]
         lines += ["", f"## {name}: paired differences ({found['n_questions']:,} questions)", ""]
-        lines += [
-            table_row(["", "difference (points)", "± over seeds", "± over questions", "detectable", "by seed"]),
-            table_row(["---"] * 6),
-        ]
+        heads = ["", "points", "± pooled", "± over its seeds", "± over questions", "detectable", "by seed"]
+        lines += [table_row(heads), table_row(["---"] * len(heads))]
         for other, differences in found["differences"].items():
             for arm, value in differences.items():
-                seeds = " ".join(f"{100 * one:+.1f}" for one in value["by_seed"])
-                cells = [
-                    f"{100 * value['mean']:+.1f}",
-                    *map(points, (value["stderr_seeds"], value["stderr_questions"])),
-                ]
-                lines.append(
-                    table_row([f"{label(arm)} − {label(other)}", *cells, points(value["detectable"]), seeds])
-                )
+                errors = (value[key] for key in ("stderr_pooled", "stderr_seeds", "stderr_questions", "detectable"))
+                cells = [f"{label(arm)} − {label(other)}", f"{100 * value['mean']:+.1f}", *map(points, errors)]
+                lines.append(table_row([*cells, " ".join(f"{100 * one:+.1f}" for one in value["by_seed"])]))
     lines += ["", "## What was trained on", ""]
     for arm, found in results["selections"].items():
         parts = [f"{label(arm)}: {prompts_of(results, arm)} prompts"]
@@ -143,19 +139,33 @@ def markdown(results: Mapping[str, Any]) -> str:
 
 def spread_in_words(results: Mapping[str, Any]) -> str:
     """What ± means, and what the comparison could have seen."""
-    if len(results["seeds"]) == 1:
+    headline = results["benchmarks"][results["headline"]]
+    if headline["residual_sd"] is None:
         return "One seed: ± is the standard error over questions; the spread of training runs is not in it."
-    differences = results["benchmarks"][results["headline"]]["differences"]
-    widest = max(value["detectable"] for found in differences.values() for value in found.values())
+    seen = [
+        value["detectable"]
+        for differences in headline["differences"].values()
+        for value in differences.values()
+        if value["detectable"] is not None
+    ]
     return (
-        f"± is the standard error over {len(results['seeds'])} seeds. With so many, true differences of up to "
-        f"{100 * widest:.1f} points on {results['headline']} could go unseen (80 % power, two-sided t test at 5 %)."
+        "± of an accuracy is its standard error over seeds; ± of a difference of trained models takes the scatter of "
+        f"runs from all of them ({100 * headline['residual_sd']:.1f} points a run, {headline['residual_dof']} "
+        f"degrees of freedom). On {results['headline']} a true difference of {between(seen)} points would be seen "
+        "with 80 % power (two-sided t test at 5 %, for one difference looked at alone)."
     )
 
 
+def between(values: Sequence[float]) -> str:
+    """`3.1`, or `2.4 to 3.1`, in points."""
+    low, high = f"{100 * min(values):.1f}", f"{100 * max(values):.1f}"
+    return low if low == high else f"{low} to {high}"
+
+
 def percent(value: Mapping[str, Any], sign: str = "") -> str:
-    """`36.5 ± 1.3`: over seeds where there are several, else over questions."""
-    error = value["stderr_seeds"] if value["stderr_seeds"] is not None else value["stderr_questions"]
+    """`36.5 ± 1.3`: pooled or over seeds where there are several, else over questions."""
+    known = (value.get(key) for key in ("stderr_pooled", "stderr_seeds", "stderr_questions"))
+    error = next((one for one in known if one is not None), None)
     return f"{100 * value['mean']:{sign}.1f}" + (f" ± {100 * error:.1f}" if error is not None else "")
 
 
@@ -169,6 +179,11 @@ def prompts_of(results: Mapping[str, Any], arm: str) -> str:
         return "–"
     sizes = sorted(results["selections"][arm]["prompts"])
     return f"{sizes[0]:,}" if sizes[0] == sizes[-1] else f"{sizes[0]:,}-{sizes[-1]:,}"
+
+
+def seeds_of(results: Mapping[str, Any], arm: str) -> str:
+    """How many seeds an arm was trained with."""
+    return "–" if arm == BASE else str(len(results["seeds_of"][arm]))
 
 
 def table_row(cells: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from train.stages import Stage
 
 FULL = "full"
 BASE = "base"
+OURS = ("size", "seeds", "log")  # keys of a selection that are no flags of lim_selection.py
 # The scripts a person would use for these selections; others go through train.launch with FULL's recipe.
 SCRIPTS = {FULL: "train_math.8k", "limr": "train_limr", "rand": "train_rand", "linear": "train_linear"}
 
@@ -56,6 +57,14 @@ class Comparison:
     def arms(self) -> list[str]:
         """What is trained: FULL and the selections."""
         return [FULL, *self.selections]
+
+    def seeds_of(self, arm: str) -> list[int]:
+        """The seeds an arm is trained with: all, or those its selection names."""
+        return self.selections.get(arm, {}).get("seeds") or self.seeds
+
+    def arms_of(self, seed: int) -> list[str]:
+        """What is trained with a seed."""
+        return [arm for arm in self.arms if seed in self.seeds_of(arm)]
 
     @property
     def base_results(self) -> Path:
@@ -107,6 +116,22 @@ def load(path: str, overrides: Sequence[str] = ()) -> Comparison:
     return comparison
 
 
+def only(comparison: Comparison, arms: Sequence[str]) -> Comparison:
+    """The comparison with these selections, and those that their sizes come from. InputError for an unknown name."""
+    wanted: set[str] = set()
+    for arm in arms:
+        if arm not in comparison.selections:
+            raise InputError(f"--only {arm}: no such selection; there are {', '.join(comparison.selections)}")
+        name: str | None = arm
+        while name is not None:
+            wanted.add(name)
+            name = comparison.selections[name].get("size")
+    kept = {name: options for name, options in comparison.selections.items() if name in wanted}
+    return replace(
+        comparison, selections=kept, reference=comparison.reference if comparison.reference in kept else None
+    )
+
+
 def check(path: str, comparison: Comparison) -> None:
     """Raise InputError for a comparison that contradicts itself."""
     if not comparison.seeds or len(set(comparison.seeds)) != len(comparison.seeds):
@@ -121,6 +146,10 @@ def check(path: str, comparison: Comparison) -> None:
             raise InputError(
                 f"{path}: selections.{name}.size is '{options['size']}', which is no selection before it"
             )
+        needed = options.get("size") or FULL
+        for seed in comparison.seeds_of(name):
+            if seed not in comparison.seeds_of(needed):
+                raise InputError(f"{path}: selections.{name}.seeds has {seed}, with which '{needed}' is not run")
         done.append(name)
     if comparison.reference is not None and comparison.reference not in comparison.selections:
         raise InputError(f"{path}: reference is '{comparison.reference}', which is no selection")
@@ -145,18 +174,19 @@ def stages(comparison: Comparison) -> list[Stage]:
 def seed_stages(comparison: Comparison, seed: int) -> list[Stage]:
     """FULL, then each selection chosen and trained, then all of the seed evaluated in one start of the engine."""
     found = [train(comparison, FULL, seed)]
-    for arm, options in comparison.selections.items():
-        found += [choose(comparison, arm, options, seed), train(comparison, arm, seed)]
+    for arm in comparison.arms_of(seed)[1:]:
+        found += [choose(comparison, arm, comparison.selections[arm], seed), train(comparison, arm, seed)]
     return [*found, evaluate(comparison, seed)]
 
 
 def choose(comparison: Comparison, arm: str, options: dict[str, Any], seed: int) -> Stage:
-    """Select from FULL's log of the same seed."""
-    log, chosen = comparison.run_dir(FULL, seed), comparison.prompt_file(arm, seed)
+    """Select from FULL's log of the same seed, or from the log the selection names."""
+    log = ROOT / options["log"] if "log" in options else comparison.run_dir(FULL, seed)
+    chosen = comparison.prompt_file(arm, seed)
     flags: list[str | Path | Callable[[], str]] = []
     inputs = [ROOT / comparison.prompts, log / "step_*.parquet"]
     for key, value in options.items():
-        if key != "size":
+        if key not in OURS:
             flags += [f"--{key}", *map(str, value if isinstance(value, list) else [value])]
     if options.get("size") is not None:
         other = comparison.prompt_file(options["size"], seed)
@@ -207,18 +237,18 @@ def train(comparison: Comparison, arm: str, seed: int) -> Stage:
 
 def evaluate(comparison: Comparison, seed: int) -> Stage:
     """Evaluate the last checkpoint of every arm of a seed, and with the first seed the base model."""
-    runs = [comparison.run_dir(arm, seed) for arm in comparison.arms]
+    arms = comparison.arms_of(seed)
+    runs = [comparison.run_dir(arm, seed) for arm in arms]
     base = ROOT / comparison.base_model
     with_base = seed == comparison.seeds[0]
     results = [run / "eval" / "final" for run in runs] + ([comparison.base_results] if with_base else [])
     return Stage(
         name=f"eval-s{seed}",
-        title=f"Evaluate {', '.join(map(label, [*([BASE] if with_base else []), *comparison.arms]))} (seed {seed})",
+        title=f"Evaluate {', '.join(map(label, [*([BASE] if with_base else []), *arms]))} (seed {seed})",
         command=["bash", "eval/eval.sh", *(["--model", shown(base)] if with_base else []), "--run_path"]
-        + [*map(shown, runs), "--step", "final", "--benchmarks", *comparison.benchmarks],
+        + [*map(shown, runs), "--step", "final", "--overwrite", "--benchmarks", *comparison.benchmarks],
         inputs=[*(run / "final" for run in runs), *([base] if with_base else []), *comparison.benchmark_files],
         outputs=[folder / "results.json" for folder in results],
-        clears=results,
         seconds=comparison.eval_seconds * len(results),
     )
 

@@ -35,13 +35,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("changes", nargs="*", metavar="+overlay|key=value", help="laid over the recipe, in order")
     parser.add_argument("--dry_run", action="store_true", help="print the plan and the command, start nothing")
     arguments = parser.parse_intermixed_args(argv)
-    overlays = [change[1:] for change in arguments.changes if change.startswith("+")]
-    overrides = [change for change in arguments.changes if not change.startswith("+")]
-    chosen = recipe.load(arguments.recipe, overlays, overrides)
+    chosen = recipe.load(arguments.recipe, *split_changes(arguments.changes))
     console = Console(highlight=False, soft_wrap=True)
     if arguments.dry_run:
         return dry_run(chosen, console)
     return launch(chosen, console)
+
+
+def split_changes(changes: Sequence[str]) -> tuple[list[str], list[str]]:
+    """(overlays, overrides) of `+overlay` and `key=value` arguments."""
+    overlays = [change[1:] for change in changes if change.startswith("+")]
+    return overlays, [change for change in changes if not change.startswith("+")]
 
 
 def launch(chosen: Recipe, console: Console) -> int:

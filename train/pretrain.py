@@ -41,7 +41,6 @@ from train import tiny_tokenizer
 from train.tiny_model import Settings, console, new_model, pass_rates, train
 
 RECORD = "pretrain.json"
-MAX_THREADS = 4  # matrices this small do not gain from more
 
 
 def make(
@@ -52,10 +51,10 @@ def make(
     Raises InputError when it does not after `max_rounds` further rounds.
     """
     start = time.monotonic()
-    torch.set_num_threads(min(MAX_THREADS, len(os.sched_getaffinity(0))))
+    torch.set_num_threads(1)
     tokenizer = tiny_tokenizer.build()
     model = new_model(settings, tokenizer)
-    console.print(f"base model: {model.num_parameters():,} parameters, {torch.get_num_threads()} threads")
+    console.print(f"base model: {model.num_parameters():,} parameters")
     rng = random.Random(settings.seed)
     low, high = settings.band
     for rounds in range(settings.max_rounds + 1):

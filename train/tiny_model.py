@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import math
 import random
 from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from train import corpus, tiny_tokenizer
 from train.reward import score
 
-RECIPE_VERSION = 1  # raise it when a change to this file changes the model
+RECIPE_VERSION = 2  # raise it when a change to this file changes the model
 MAX_NEW_TOKENS = 40
+REPLICAS = 2  # fixed, so that the weights do not depend on the machine's cores
 console = Console()
 
 
@@ -95,26 +99,61 @@ def draw_batch(
 def train(
     model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, rng: random.Random, settings: Settings, rounds: int
 ) -> None:
-    """Textbook answers, then web text (linear warm-up, cosine to 2 %); `rounds` > 0 asks for a short schedule."""
+    """Textbook answers, then web text (linear warm-up, cosine to 2 %); `rounds` > 0 asks for a short schedule.
+
+    Each batch is split over `REPLICAS` copies of the model, a thread each: on matrices this small that is nearly
+    twice as fast as two threads inside of every operation.
+    """
     textbook_steps = settings.round_steps if rounds else settings.textbook_steps
     steps = textbook_steps + (settings.round_steps if rounds else settings.web_steps)
     peak = settings.lr / (2 if rounds else 1)
     optimizer = torch.optim.AdamW(model.parameters(), lr=peak, betas=(0.9, 0.98), weight_decay=0.01)
+    replicas = [model, *(copy.deepcopy(model) for _ in range(REPLICAS - 1))]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with (
+        Progress(*columns, console=console, transient=True) as progress,
+        ThreadPoolExecutor(REPLICAS, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+    ):
         task = progress.add_task("textbook", total=steps)
         for step in range(steps):
             share = 0.02 + 0.49 * (1 + math.cos(math.pi * step / steps))
             for group in optimizer.param_groups:
                 group["lr"] = peak * min(share, (step + 1) / settings.warmup_steps)
             ids, labels = draw_batch(rng, tokenizer, settings.batch, web=step >= textbook_steps)
-            loss = model(input_ids=ids, labels=labels).loss
-            optimizer.zero_grad()
-            loss.backward()
+            loss = gradients(replicas, ids, labels, pool)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
+            with torch.no_grad():
+                for replica in replicas[1:]:
+                    for own, first in zip(replica.parameters(), model.parameters(), strict=True):
+                        own.copy_(first)
             phase = "textbook" if step < textbook_steps else "web"
-            progress.update(task, advance=1, description=f"{phase}, loss {loss.item():.3f}")
+            progress.update(task, advance=1, description=f"{phase}, loss {loss:.3f}")
+
+
+def gradients(
+    replicas: Sequence[LlamaForCausalLM], ids: torch.Tensor, labels: torch.Tensor, pool: Executor
+) -> float:
+    """Put the gradients of the batch's mean loss (over tokens with a label) into the first replica; returns the loss.
+
+    The replicas' weights must be equal. Each takes every so many-th row; sums are added up in a fixed order.
+    """
+    count = int((labels[:, 1:] != -100).sum())
+
+    def part(number: int) -> float:
+        replica = replicas[number]
+        replica.zero_grad()
+        rows = slice(number, None, len(replicas))
+        logits = replica(input_ids=ids[rows]).logits[:, :-1].flatten(0, 1)
+        loss = cross_entropy(logits, labels[rows, 1:].flatten(), ignore_index=-100, reduction="sum") / count
+        loss.backward()
+        return loss.item()
+
+    losses = list(pool.map(part, range(len(replicas))))
+    for first, *others in zip(*(replica.parameters() for replica in replicas), strict=True):
+        for other in others:
+            first.grad.add_(other.grad)
+    return sum(losses)
 
 
 @torch.no_grad()

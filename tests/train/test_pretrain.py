@@ -35,15 +35,12 @@ POOL = arithmetic.make(0)["pool"][:12]
 @pytest.fixture(autouse=True)
 def few_problems(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arithmetic, "make", lambda: {"pool": POOL})
-    monkeypatch.setattr(pretrain, "MAX_THREADS", 1)  # many small matrices: threads only wait for each other
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("models") / "base"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pretrain, "MAX_THREADS", 1)
-        model, tokenizer, record = pretrain.make(TINY, POOL)
+    model, tokenizer, record = pretrain.make(TINY, POOL)
     pretrain.save(path, model, tokenizer, record)
     return path
 

@@ -1,0 +1,135 @@
+"""Pass rates of a model on its training prompts before any training: a reward log of one epoch to choose from.
+
+    python -m train.pass_rates arithmetic-cpu --n_samples 16 --output_path data/output/base-rates
+    python lim_selection.py --strategy uncertainty --top_k 80 --train_samples_path data/output/base-rates \\
+        --original_prompts_path data/prompts/arithmetic.json --output_path chosen.json
+
+RECIPE, `+overlay` and `key=value` are those of train.launch: its model answers its prompts with its rollout settings,
+and its reward scores them. Samples go to samples.jsonl in the folder as they finish, so an interrupted command goes
+on where it stopped; step_1.parquet and run.json, the log, are written at the end. A log of one epoch is enough for
+`--strategy uncertainty` and `difficulty`, and costs one pass of generation in place of a training run.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from eval import records
+from eval.eval import Engines, add_engine_flags, generate_missing
+from eval.grader import equal
+from eval.settings import CHAT, Benchmark, Questions, Template
+from eval.targets import Target
+from lim import reward_log
+from lim.errors import InputError, run_cli
+from lim.files import sha256_of
+from train import dataset, launch, recipe
+from train.recipe import Recipe
+
+SAMPLES = "samples"  # the name of the file of generations
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m train.pass_rates", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("recipe", help="a recipe: file, or name under configs/train")
+    parser.add_argument("changes", nargs="*", metavar="+overlay|key=value", help="laid over the recipe, in order")
+    parser.add_argument("--n_samples", type=int, default=16, help="a prompt (default: 16)")
+    parser.add_argument("--output_path", type=Path, required=True, help="folder of the log")
+    parser.add_argument("--overwrite", action="store_true", help="drop samples made with other settings")
+    add_engine_flags(parser)
+    args = parser.parse_intermixed_args(argv)
+    chosen = recipe.load(args.recipe, *launch.split_changes(args.changes))
+    folder, console = args.output_path, Console()
+    if folder.is_dir() and reward_log.step_files(folder) and not records.path_of(folder, SAMPLES).exists():
+        raise InputError(f"{folder}: holds another log; give --output_path another folder")
+    model = launch.need_model(chosen)
+    rows = {row["id"]: row for row in dataset.load(chosen.run, equal).train}
+    target = Target(Path(model).name, model, folder)
+    benchmark, questions = as_benchmark(chosen, args.n_samples), as_questions(chosen, rows)
+    with ExitStack() as stack:
+        engines = Engines(args, [target], stack)
+        generate_missing(target, {SAMPLES: benchmark}, {benchmark.file: questions}, engines, args, console)
+    wanted = [s for s in records.read(records.path_of(folder, SAMPLES)) if s.sample < args.n_samples and s.id in rows]
+    columns = to_columns(wanted, rows)
+    reward_log.write_step(folder, 1, columns)
+    meta = records.read_meta(folder, SAMPLES)
+    about = {"name": folder.name, "recipe": chosen.merged, "recipe_files": chosen.sources, "generated_with": meta}
+    prompt_file = {"prompt_file": chosen.run.prompt_file, "prompt_sha256": questions.sha256}
+    reward_log.write_run(folder, {**about, **prompt_file, "trained": False, "steps": 1, "epochs": 1})
+    console.print(table(columns, rows))
+    console.print(f"wrote {reward_log.step_path(folder, 1)}", soft_wrap=True, highlight=False, markup=False)
+
+
+def as_benchmark(chosen: Recipe, n_samples: int) -> Benchmark:
+    """The recipe's rollouts as settings of an evaluation."""
+    return Benchmark(
+        name=SAMPLES,
+        file=Path(chosen.run.prompt_file).stem,
+        n_samples=n_samples,
+        temperature=chosen.get("rollout.temperature", 1.0),
+        top_p=chosen.get("rollout.top_p", 1.0),
+        max_new_tokens=chosen.get("rollout.max_new_tokens", 1024),
+        seed=chosen.run.seed,
+        template=Template(CHAT),
+        system_prompt=chosen.run.system_prompt,
+        fallbacks=False,
+    ).check()
+
+
+def as_questions(chosen: Recipe, rows: dict[str, dict[str, Any]]) -> Questions:
+    """The prompts as an evaluation reads its questions."""
+    path = Path(chosen.run.prompt_file)
+    return Questions(path, sha256_of(path), {id: {**row, "question": row["prompt"]} for id, row in rows.items()})
+
+
+def to_columns(samples: Sequence[records.Sample], rows: dict[str, dict[str, Any]]) -> dict[str, list[Any]]:
+    """Columns of the reward log, scored as in training; ordered by prompt and sample."""
+    from train.reward import score
+
+    order = {id: number for number, id in enumerate(rows)}
+    samples = sorted(samples, key=lambda sample: (order[sample.id], sample.sample))
+    scored = [score(s.response, rows[s.id]["answer"], s.finish_reason != "length") for s in samples]
+    return {
+        "prompt_id": [s.id for s in samples],
+        "epoch": [1] * len(samples),
+        "step": [1] * len(samples),
+        "sample": [s.sample for s in samples],
+        "reward": [one.reward for one in scored],
+        "verdict": [one.verdict for one in scored],
+        "answer": [one.answer for one in scored],
+        "response_tokens": [s.tokens for s in samples],
+        "response": [s.response for s in samples],
+    }
+
+
+def table(columns: dict[str, list[Any]], rows: dict[str, dict[str, Any]]) -> Table:
+    """Prompts by pass rate, in all and by level where the prompts have one."""
+    right: dict[str, list[bool]] = {}
+    for id, verdict in zip(columns["prompt_id"], columns["verdict"], strict=True):
+        right.setdefault(id, []).append(verdict == "correct")
+    rates = {id: float(np.mean(values)) for id, values in right.items()}
+    groups: dict[str, list[float]] = {"all": list(rates.values())}
+    for id in rates:
+        if rows[id].get("level") is not None:
+            groups.setdefault(f"level {rows[id]['level']}", []).append(rates[id])
+    heads = ("never", "to 25 %", "to 50 %", "to 75 %", "above", "always")
+    found = Table("", "prompts", "mean %", *heads, title="prompts by pass rate", title_justify="left")
+    for name in sorted(groups):
+        rates_P = np.array(groups[name])
+        bands_P = np.where(rates_P == 0, 0, np.where(rates_P == 1, 5, np.ceil(4 * rates_P))).astype(int)
+        counts = np.bincount(bands_P, minlength=len(heads)).tolist()
+        found.add_row(name, f"{len(rates_P):,}", f"{100 * rates_P.mean():.1f}", *map(str, counts))
+    return found
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_cli(main))
