@@ -66,6 +66,17 @@ install_torch() {
             --index-url https://download.pytorch.org/whl/cpu "$spec"
 }
 
+# What a run would otherwise compile as it starts: both optimisers (with and without offloading) and the collectives.
+compile_operators() {
+    env DS_ACCELERATOR=cpu TORCH_EXTENSIONS_DIR="$PWD/$venv/torch_extensions" PATH="$PWD/$venv/bin:$PATH" \
+        "$venv/bin/python" - <<'END'
+from deepspeed.ops.op_builder.cpu import CPUAdamBuilder, FusedAdamBuilder, ShareMemCommBuilder
+for builder in (CPUAdamBuilder(), FusedAdamBuilder(), ShareMemCommBuilder()):
+    if builder.is_compatible():
+        builder.load()
+END
+}
+
 fingerprint() {
     local files
     read -ra files <<<"$(files_of "$1")"
@@ -106,10 +117,7 @@ case $want in
     all | dev)
         step "installing torch for CPU (about 200 MB)" install_torch
         step "installing requirements.txt (about 1 GB to download; some minutes)" env DS_BUILD_OPS=0 "${pip_install[@]}" -r requirements.txt
-        step "compiling DeepSpeed's CPU optimiser (once; one to three minutes)" \
-            env DS_ACCELERATOR=cpu TORCH_EXTENSIONS_DIR="$PWD/$venv/torch_extensions" \
-            PATH="$PWD/$venv/bin:$PATH" \
-            "$venv/bin/python" -c "from deepspeed.ops.op_builder import CPUAdamBuilder; CPUAdamBuilder().load()"
+        step "compiling DeepSpeed's CPU operators (once; one to three minutes)" compile_operators
         ;;
     gpu) step "installing requirements-gpu.txt" "${pip_install[@]}" -r requirements-gpu.txt ;;
 esac

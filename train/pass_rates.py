@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -121,8 +122,11 @@ def table(columns: dict[str, list[Any]], rows: dict[str, dict[str, Any]]) -> Tab
     for id in rates:
         if rows[id].get("level") is not None:
             groups.setdefault(f"level {rows[id]['level']}", []).append(rates[id])
-    heads = ("never", "to 25 %", "to 50 %", "to 75 %", "above", "always")
-    found = Table("", "prompts", "mean %", *heads, title="prompts by pass rate", title_justify="left")
+    heads = ("0", "to 25", "to 50", "to 75", "below 100", "100")
+    title = "prompts by pass rate, %"
+    found = Table("", "prompts", "mean", *heads, title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for column in found.columns[1:]:
+        column.justify = "right"
     for name in sorted(groups):
         rates_P = np.array(groups[name])
         bands_P = np.where(rates_P == 0, 0, np.where(rates_P == 1, 5, np.ceil(4 * rates_P))).astype(int)

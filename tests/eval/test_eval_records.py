@@ -89,6 +89,16 @@ def test_samples_made_otherwise_are_not_mixed_in(tmp_path: Path, change: dict[st
     assert records.read_meta(tmp_path, "b")[next(iter(change))] == next(iter(change.values()))
 
 
+def test_overwrite_keeps_samples_made_the_same_way(tmp_path: Path) -> None:
+    with Store(tmp_path, meta()) as store:
+        store.append([sample("q1", 0)])
+    with Store(tmp_path, meta(), overwrite=True) as store:
+        assert store.missing(["q1"], 2) == [("q1", 1)]
+    records.meta_path(tmp_path, "b").unlink()  # then nobody knows how they were made
+    with Store(tmp_path, meta(), overwrite=True) as store:
+        assert store.missing(["q1"], 2) == [("q1", 0), ("q1", 1)]
+
+
 def test_the_number_of_samples_may_grow(tmp_path: Path) -> None:
     with Store(tmp_path, meta(n_samples=1)) as store:
         store.append([sample("q1", 0)])

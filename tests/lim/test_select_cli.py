@@ -157,6 +157,7 @@ def test_unscored_prompts_have_a_reason(tmp_path, capsys):
         (["--max_epochs", "3"], "holds 2 epochs, --max_epochs asks for 3"),
         (["--max_epochs", "1"], "one epoch"),
         (["--max_epochs", "0"], "at least 1"),
+        (["--max_samples", "9"], r"holds up to \d samples a prompt and epoch, --max_samples asks for 9"),
         (["--top_k", "4"], "more prompts than have a score"),
         (["--top_k", "1", "--similarity_threshold", "0.5"], "not both"),
         (["--strategy", "variance"], "needs --top_k or --similarity_threshold"),

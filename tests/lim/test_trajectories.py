@@ -84,6 +84,23 @@ def test_an_epoch_that_ends_within_a_step(tmp_path):
     np.testing.assert_array_equal(matrix.samples_P_K_S[0], [[1.0, np.nan], [0.0, 1.0]])
 
 
+def test_first_samples(tmp_path):
+    log = write_log(tmp_path, {"a": [[1, -0.5, -0.5, 1], [1, 1, -0.5, -0.5]], "b": [[-0.5], None]}, verdicts=True)
+    matrix, _ = read_trajectories(find_log(log), max_epochs=2, options=ReadOptions(keep_samples=True))
+    two = matrix.first_samples(2)
+    np.testing.assert_array_equal(two.rewards_P_K, [[0.25, 1.0], [-0.5, np.nan]])
+    np.testing.assert_array_equal(two.pass_rates_P_K, [[0.5, 1.0], [0.0, np.nan]])
+    assert two.counts_P_K.tolist() == [[2, 2], [1, 0]]
+    np.testing.assert_array_equal(matrix.first_samples(4).rewards_P_K, matrix.rewards_P_K)
+
+
+def test_first_samples_of_a_log_whose_verdicts_are_not_its_largest_reward(tmp_path):
+    log = write_log(tmp_path, {"a": [[0.5, 0.0], [0.5, 0.0]]}, verdicts=True)  # nothing is correct
+    matrix, _ = read_trajectories(find_log(log), options=ReadOptions(keep_samples=True))
+    with pytest.raises(InputError, match="verdicts are not its largest reward"):
+        matrix.first_samples(1)
+
+
 @pytest.mark.parametrize("format", ["lim", "release"])
 def test_workers_and_filesystem_make_no_difference(tmp_path, format):
     rng = np.random.default_rng(0)

@@ -54,6 +54,10 @@ def write(folder: Path, **changes) -> str:
         ({"selections": {"limr": {"similarity_threshold": 0.6}}}, r"selections\.limr has no 'strategy'"),
         ({"selections": {"rand": {"strategy": "random", "size": "limr"}}}, "no selection before it"),
         ({"selections": {"full": {"strategy": "lim"}}}, "cannot be called 'full'"),
+        (
+            {"selections": {"limr": {"strategy": "lim", "seeds": [3]}}},
+            r"selections\.limr\.seeds has 3, with which 'full' is not run",
+        ),
         ({"reference": "best"}, "reference is 'best'"),
     ],
 )
@@ -126,10 +130,60 @@ def test_results_by_hand(finished):
     assert found["accuracy"]["base"]["stderr_seeds"] is None
     limr = found["differences"]["rand"]["limr"]
     assert limr["by_seed"] == [0.5, 0.25] and limr["mean"] == 0.375
-    # One degree of freedom: t_0.975 = 12.706, t_0.8 = 1.376; the standard error is 0.125.
-    assert limr["detectable"] == pytest.approx((12.7062 + 1.3764) * 0.125, rel=1e-4)
+    assert limr["stderr_seeds"] == pytest.approx(0.125)
     assert found["differences"]["base"]["full"]["mean"] == 0.875
+    assert found["differences"]["base"]["full"]["stderr_pooled"] is None  # the base model is one, and has no seed
     assert "rand" not in found["differences"]["rand"]
+
+
+def test_the_scatter_is_pooled_over_arms_with_seeds_as_blocks(finished):
+    # Arms 0.875, 0.625, 0.25; seeds +1/12 and -1/12: residuals ±1/24, ±1/24, ±1/12 with (3 - 1)(2 - 1) degrees.
+    found = compare_results.collect(finished)["benchmarks"]["arithmetic-t1"]
+    sd = ((4 / 24**2 + 2 / 12**2) / 2) ** 0.5
+    assert found["residual_sd"] == pytest.approx(sd) and found["residual_dof"] == 2
+    limr = found["differences"]["rand"]["limr"]
+    assert limr["stderr_pooled"] == pytest.approx(sd)  # √(2 / 2 seeds)
+    assert limr["detectable"] == pytest.approx((4.3027 + 1.0607) * sd, rel=1e-4)  # t_0.975 and t_0.8
+
+
+def test_blocks_of_unequal_size():
+    # A third seed of one arm alone says nothing about the others' scatter or difference.
+    runs = {"a": {1: 0.5, 2: 0.75}, "b": {1: 0.25, 2: 0.25}}
+    two = compare_results.blocks(runs)
+    three = compare_results.blocks({**runs, "a": {**runs["a"], 3: 0.9}})
+    assert three.dof == two.dof == 1 and three.sd == pytest.approx(two.sd)
+    assert three.difference("a", "b")["stderr_pooled"] == pytest.approx(two.difference("a", "b")["stderr_pooled"])
+
+
+def test_an_arm_with_fewer_seeds_is_compared_on_those(tmp_path, finished):
+    selections = {"limr": {"strategy": "lim"}, "rand": {"strategy": "random", "size": "limr", "seeds": [2]}}
+    fewer = comparison.load(write(tmp_path, selections=selections))
+    assert fewer.arms_of(1) == ["full", "limr"] and fewer.arms_of(2) == ["full", "limr", "rand"]
+    assert "train-rand-s1" not in {stage.name for stage in comparison.stages(fewer)}
+    results = compare_results.collect(fewer)
+    found = results["benchmarks"]["arithmetic-t1"]
+    assert found["differences"]["rand"]["limr"]["seeds"] == [2]
+    assert found["differences"]["rand"]["limr"]["by_seed"] == [0.25]  # 0.50 - 0.25, of seed 2
+    assert found["accuracy"]["limr"]["by_seed"] == [0.75, 0.5]
+    assert "| RAND | 2 | 1 | 25.0" in markdown(results)
+
+
+def test_only_takes_what_sizes_need(tmp_path):
+    chosen = comparison.load(write(tmp_path))
+    assert list(comparison.only(chosen, ["rand"]).selections) == ["limr", "rand"]
+    assert comparison.only(chosen, ["limr"]).reference is None
+    with pytest.raises(InputError, match="--only best: no such selection; there are limr, rand"):
+        comparison.only(chosen, ["best"])
+
+
+def test_a_selection_can_read_another_log(tmp_path):
+    rates = {"strategy": "uncertainty", "log": "logs/base", "size": "limr"}
+    selections = {"limr": {"strategy": "lim"}, "rates": rates}
+    chosen = comparison.load(write(tmp_path, selections=selections, reference=None))
+    stage = {one.name: one for one in comparison.stages(chosen)}
+    command = stage["select-rates-s1"].command
+    assert command[command.index("--train_samples_path") + 1] == "logs/base"
+    assert "--log" not in command and "--size" not in command
 
 
 def test_what_was_trained_on(finished):
@@ -151,10 +205,10 @@ def test_curves_hold_rewards_and_validation(finished):
 def test_tables_and_figures(finished, tmp_path):
     results = compare_results.collect(finished)
     text = markdown(results)
-    assert "| LIMR − RAND | +37.5 | 12.5 | 37.5 |" in text and "+50.0 +25.0" in text
-    assert "| FULL | 4 | 87.5 ± 12.5 |" in text
+    assert "| LIMR − RAND | +37.5 | 10.2 | 12.5 | 37.5 | 54.7 | +50.0 +25.0 |" in text
+    assert "| FULL | 4 | 2 | 87.5 ± 12.5 |" in text
     assert terminal_table(results).row_count == 4
-    assert "could go unseen" in spread_in_words(results)
+    assert "a true difference of 54.7 points would be seen" in spread_in_words(results)
     for path in compare_figures.write(results, tmp_path / "figures"):
         assert path.read_bytes().startswith(b"\x89PNG")
 
@@ -167,5 +221,7 @@ def test_a_missing_evaluation_is_named(finished):
 
 def test_one_seed_has_no_error_over_seeds():
     one = compare_results.difference(np.array([[1.0, 0.0, 1.0]]), np.array([[0.0, 0.0, 1.0]]))
-    assert one["stderr_seeds"] is None and one["detectable"] is None
+    assert one["stderr_seeds"] is None
     assert one["stderr_questions"] == pytest.approx(1 / 3)
+    single = compare_results.blocks({"a": {1: 0.5}, "b": {1: 0.25}})
+    assert single.sd is None and single.difference("a", "b") == {"stderr_pooled": None, "detectable": None}
