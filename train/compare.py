@@ -6,7 +6,8 @@
 For each seed: one FULL run; from its log each selection; each trained from the same base for the same number of
 optimiser steps; each evaluated. What is done is skipped, what was cut off goes on. `--jobs` runs stages side by side
 (on a cluster that RAY_ADDRESS names, each training is a Ray job of its own). Results: results.json, results.md,
-accuracy.png, curves.png and selections.png in data/output/compare-<name>/, beside the selections' reports.
+accuracy.png, differences.png, curves.png and selections.png in data/output/compare-<name>/, beside the selections'
+reports.
 """
 
 from __future__ import annotations
@@ -133,6 +134,7 @@ def markdown(results: Mapping[str, Any]) -> str:
         ]
         if found["jaccard_over_seeds"] is not None:
             parts.append(f"Jaccard over seeds {found['jaccard_over_seeds']:.2f}")
+        parts += [f"Jaccard with {label(other)} {value:.2f}" for other, value in found["jaccard_with"].items()]
         lines.append("- " + "; ".join(parts))
     return "\n".join(lines) + "\n"
 

@@ -1,4 +1,4 @@
-"""Pictures of a comparison: accuracies with their spread, learning curves with bands, what was selected."""
+"""Pictures of a comparison: accuracies and differences with their spread, learning curves, what was selected."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from scipy import stats
 
 from lim.files import atomic_path
 from train.comparison import BASE, label
@@ -20,8 +21,10 @@ COLOURS = plt.get_cmap("tab10").colors  # type: ignore[attr-defined]
 
 
 def write(results: Mapping[str, Any], folder: Path) -> list[Path]:
-    """Write accuracy.png, curves.png and selections.png; returns their paths."""
+    """Write accuracy.png, differences.png, curves.png and selections.png; returns their paths."""
     figures = {"accuracy": accuracy_figure, "curves": curves_figure, "selections": selections_figure}
+    if len(results["benchmarks"][results["headline"]]["differences"]) > 1:
+        figures["differences"] = differences_figure
     paths = []
     for name, draw in figures.items():
         figure = draw(results)
@@ -39,7 +42,9 @@ def colour(results: Mapping[str, Any], arm: str) -> Any:
 def accuracy_figure(results: Mapping[str, Any]) -> Any:
     """A panel a benchmark: each run a dot, the mean a bar, the standard error over seeds (one seed: questions)."""
     names = list(results["benchmarks"])
-    figure, axes = plt.subplots(1, len(names), figsize=(3.6 * len(names), 3.4), sharey=True, squeeze=False)
+    arms = len(results["benchmarks"][names[0]]["accuracy"])
+    size = (max(3.6, 0.9 + 0.34 * arms) * len(names), 3.4)
+    figure, axes = plt.subplots(1, len(names), figsize=size, sharey=True, squeeze=False)
     for axis, name in zip(axes[0], names, strict=True):
         found = results["benchmarks"][name]["accuracy"]
         for place, (arm, value) in enumerate(found.items()):
@@ -55,6 +60,38 @@ def accuracy_figure(results: Mapping[str, Any]) -> Any:
         axis.set_title(f"{name} ({results['benchmarks'][name]['n_questions']:,} questions)", fontsize=10)
         tidy(axis)
     axes[0][0].set_ylabel("accuracy (%)")
+    return figure
+
+
+def differences_figure(results: Mapping[str, Any]) -> Any:
+    """A panel a benchmark: each arm's difference to the reference, 95 % interval, and each seed a dot.
+
+    The interval is that of the pooled scatter; with one seed, two standard errors over questions.
+    """
+    names = list(results["benchmarks"])
+    other = list(results["benchmarks"][names[0]]["differences"])[-1]
+    arms = list(results["benchmarks"][names[0]]["differences"][other])
+    size = (1.2 + 2.9 * len(names), 0.9 + 0.32 * len(arms))
+    figure, axes = plt.subplots(1, len(names), figsize=size, sharey=True, squeeze=False)
+    for axis, name in zip(axes[0], names, strict=True):
+        found = results["benchmarks"][name]
+        for place, arm in enumerate(arms):
+            value = found["differences"][other][arm]
+            if value["stderr_pooled"] is not None:
+                half = float(stats.t.ppf(0.975, found["residual_dof"])) * value["stderr_pooled"]
+            else:
+                half = 2 * value["stderr_questions"]
+            tint = colour(results, arm)
+            axis.errorbar(100 * value["mean"], place, xerr=100 * half, fmt="o", color=tint, ms=6, capsize=3, lw=1.5)
+            axis.plot(100 * np.array(value["by_seed"]), [place + 0.22] * len(value["by_seed"]), ".", color=tint, ms=4)
+        axis.axvline(0, color="0.3", lw=0.8)
+        axis.set_yticks(range(len(arms)), [label(arm) for arm in arms])
+        axis.set_title(name, fontsize=10)
+        axis.set_xlabel(f"points against {label(other)}")
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.grid(axis="x", alpha=0.25)
+    axes[0][0].invert_yaxis()
+    figure.tight_layout()
     return figure
 
 
@@ -91,8 +128,9 @@ def curves_figure(results: Mapping[str, Any]) -> Any:
 def selections_figure(results: Mapping[str, Any]) -> Any:
     """Make-up of what each arm trained on, by level and by source."""
     keys = [key for key in ("by_level", "by_source") if any(found[key] for found in results["selections"].values())]
-    figure, axes = plt.subplots(1, max(1, len(keys)), figsize=(5 * max(1, len(keys)), 3.4), squeeze=False)
     arms = list(results["selections"])
+    size = (max(5, 2 + 0.55 * len(arms)) * max(1, len(keys)), 3.4)
+    figure, axes = plt.subplots(1, max(1, len(keys)), figsize=size, squeeze=False)
     for axis, key in zip(axes[0], keys, strict=False):
         values = sorted({value for found in results["selections"].values() for value in found[key]})
         bottom = np.zeros(len(arms))
@@ -102,7 +140,8 @@ def selections_figure(results: Mapping[str, Any]) -> Any:
             axis.bar(range(len(arms)), share, bottom=bottom, color=tint, label=value, width=0.7)
             bottom += share
         sizes = [f"{label(arm)}\n{np.mean(results['selections'][arm]['prompts']):.0f}" for arm in arms]
-        axis.set_xticks(range(len(arms)), sizes, fontsize=8)
+        turn = {"rotation": 45, "ha": "right"} if len(arms) > 6 else {}
+        axis.set_xticks(range(len(arms)), sizes, fontsize=8, **turn)
         axis.set_ylabel("share of prompts (%)")
         axis.set_title(key.replace("_", " "), fontsize=10)
         axis.legend(frameon=False, fontsize=8, bbox_to_anchor=(1.0, 1.0), loc="upper left")

@@ -175,15 +175,26 @@ def detectable(stderr: float, dof: int) -> float:
 
 
 def selections(comparison: Comparison, arm: str) -> dict[str, Any]:
-    """What an arm trained on: sizes, shares by level and source, and how alike its choices are over seeds."""
+    """What an arm trained on: sizes, shares by level and source, and how alike its choices are.
+
+    `jaccard_over_seeds` compares the choices of two seeds; `jaccard_with` those of one seed, with the selection that
+    the arm's size is from.
+    """
     chosen = [read_prompts(comparison.prompt_file(arm, seed)) for seed in comparison.seeds_of(arm)]
     ids = [frozenset(row["id"] for row in rows) for rows in chosen]
     overlaps = [len(a & b) / len(a | b) for a, b in combinations(ids, 2) if a | b]
+    like = comparison.selections.get(arm, {}).get("size")
+    shared = [
+        len(own & other) / len(own | other)
+        for own, seed in zip(ids, comparison.seeds_of(arm), strict=True)
+        if like and (other := {row["id"] for row in read_prompts(comparison.prompt_file(like, seed))})
+    ]
     return {
         "prompts": [len(rows) for rows in chosen],
         "by_level": shares(chosen, "level"),
         "by_source": shares(chosen, "source"),
         "jaccard_over_seeds": float(np.mean(overlaps)) if overlaps and arm != FULL else None,
+        "jaccard_with": {like: float(np.mean(shared))} if shared else {},
     }
 
 

@@ -193,6 +193,7 @@ def test_what_was_trained_on(finished):
     assert found["limr"]["jaccard_over_seeds"] == pytest.approx(1 / 3)  # {p0, p1} and {p1, p2}
     assert found["limr"]["by_source"] == {"right": 0.75, "wrong": 0.25}
     assert found["rand"]["jaccard_over_seeds"] == 1.0
+    assert found["rand"]["jaccard_with"] == {"limr": pytest.approx(2 / 3)}  # equal with seed 1, 1/3 with seed 2
 
 
 def test_curves_hold_rewards_and_validation(finished):
