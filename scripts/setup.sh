@@ -100,6 +100,7 @@ case $want in
     all | dev) command -v g++ >/dev/null || die "no C++ compiler found, and DeepSpeed compiles its CPU optimiser; on Debian and Ubuntu: apt-get install g++" ;;
 esac
 : >"$log"
+folder=$(cd "$venv" && pwd)
 pip_install=("$venv/bin/python" -m pip install --no-deps)
 step "installing requirements-select.txt" "${pip_install[@]}" -r requirements-select.txt
 case $want in
@@ -107,8 +108,8 @@ case $want in
         step "installing torch for CPU (about 200 MB)" install_torch
         step "installing requirements.txt (about 1 GB to download; some minutes)" env DS_BUILD_OPS=0 "${pip_install[@]}" -r requirements.txt
         step "compiling DeepSpeed's CPU optimiser (once; one to three minutes)" \
-            env DS_ACCELERATOR=cpu TORCH_EXTENSIONS_DIR="$PWD/$venv/torch_extensions" \
-            PATH="$PWD/$venv/bin:$PATH" \
+            env DS_ACCELERATOR=cpu LIM_CPU=1 PYTHONPATH="$PWD/train/site:$PWD" \
+            TORCH_EXTENSIONS_DIR="$folder/torch_extensions" PATH="$folder/bin:$PATH" \
             "$venv/bin/python" -c "from deepspeed.ops.op_builder import CPUAdamBuilder; CPUAdamBuilder().load()"
         ;;
     gpu) step "installing requirements-gpu.txt" "${pip_install[@]}" -r requirements-gpu.txt ;;
