@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -257,6 +258,20 @@ def test_exit_code_and_one_line(tmp_path, capsys):
     assert capsys.readouterr().err == (
         "error: nowhere: no such file or folder; give a run's log folder as --train_samples_path\n"
     )
+
+
+def test_a_full_disk_leaves_the_former_files_as_they_were(tmp_path, capsys):
+    output = run(tmp_path)
+    before = {path.name: path.read_bytes() for path in output.parent.iterdir()}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # Of the three files the scores do not fit, and the prompts would.
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "prompts.json").stat().st_size, limits[1]))
+    try:
+        with pytest.raises(InputError, match=r"out/limr\.json: cannot be written \(File too large\)"):
+            run(tmp_path, "--top_k", "1")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {path.name: path.read_bytes() for path in output.parent.iterdir()} == before
 
 
 @pytest.mark.data
