@@ -3,6 +3,6 @@
 import sys
 
 if sys.argv[:1] == ["-m"]:  # as Python has it while `python -m` looks for the module to run
-    from lim.errors import quiet_while_importing
+    from lim.errors import being_run
 
-    quiet_while_importing()
+    being_run()

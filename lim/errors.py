@@ -24,6 +24,9 @@ UNWRITABLE = {
     errno.EISDIR: "it is a folder; name a file",
 }
 
+OLDEST = (3, 11)
+SET_UP = "run: bash scripts/setup.sh (PYTHON names another interpreter)"
+
 
 class InputError(Exception):
     """Input that cannot be used. The message is one line: file, row or key, what is wrong, how to mend it."""
@@ -46,8 +49,9 @@ def unwritable(error: OSError, path: object = None) -> InputError | None:
 def run_cli(main: Callable[[], int | None]) -> int:
     """Run an entry point's `main` and turn what it raises into an exit code.
 
-    0 on success, 2 on `InputError` and where a disk is full or may not be written to (one line on stderr), 130 on
-    Ctrl-C, 143 on SIGTERM, 141 when the reader of stdout went away. What KeyboardInterrupt carries is said too.
+    0 on success, 2 on `InputError` and where a disk is full or may not be written to or a package is missing (one
+    line on stderr), 130 on Ctrl-C, 143 on SIGTERM, 141 when the reader of stdout went away. What KeyboardInterrupt
+    carries is said too.
     """
     try:
         with terminable():
@@ -58,8 +62,8 @@ def run_cli(main: Callable[[], int | None]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except OSError as error:
-        known = unwritable(error)
+    except (OSError, ModuleNotFoundError) as error:
+        known = missing_package(error) if isinstance(error, ModuleNotFoundError) else unwritable(error)
         if known is None:
             raise
         sys.stderr.write(f"error: {known}\n")
@@ -97,17 +101,33 @@ def terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def quiet_while_importing() -> None:
-    """Make Ctrl-C one line also before `run_cli` has begun; torch takes seconds to import.
+def being_run() -> None:
+    """Say in one line what ends a command before `run_cli` has begun: an old Python, a missing package, Ctrl-C.
 
     Called by the packages where they are run (`python -m`), not where they are imported.
     """
+    if sys.version_info < OLDEST:
+        sys.stderr.write(
+            f"error: {sys.executable} is Python {sys.version.split()[0]}, 3.11 or newer is needed; {SET_UP}\n"
+        )
+        raise SystemExit(2)
     shown = sys.excepthook
 
     def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if issubclass(kind, KeyboardInterrupt):
             sys.stderr.write("interrupted\n")
+        elif lacking := missing_package(error):
+            sys.stderr.write(f"error: {lacking}\n")
+            raise SystemExit(2)
         else:
             shown(kind, error, trace)
 
     sys.excepthook = show
+
+
+def missing_package(error: BaseException) -> str | None:
+    """The line for an import of a package that is not installed; None for other errors and for modules of ours."""
+    package = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if package in ("", "lim", "eval", "train", "data"):
+        return None
+    return f"{package} is not installed for {sys.executable}; {SET_UP}"

@@ -8,7 +8,9 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-exec "${PYTHON:-.venv/bin/python}" lim_selection.py \
+PYTHON=${PYTHON:-.venv/bin/python}
+command -v "$PYTHON" >/dev/null || { echo "error: $PYTHON: not there; run: bash scripts/setup.sh select" >&2; exit 2; }
+exec "$PYTHON" lim_selection.py \
     --train_samples_path "${LOG:-./data/output/math.8k}" \
     --original_prompts_path "${PROMPTS:-./data/prompts/math8k.json}" \
     --output_path "${OUT:-./data/prompts/limr.json}" \

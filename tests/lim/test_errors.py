@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from lim import errors
 from lim.errors import InputError, Terminated, run_cli
 from lim.files import atomic_path, write_json, write_text
 
@@ -126,3 +128,37 @@ def test_ctrl_c_while_importing_is_one_line(tmp_path, module, imports):
     )
     assert done.stderr == "interrupted\n"
     assert done.returncode == -signal.SIGINT
+
+
+@pytest.mark.parametrize("command", [["-m", "eval.eval"], ["-m", "train.compare"], ["lim_selection.py"]])
+def test_a_python_without_the_packages_says_how_to_set_up(command):
+    done = subprocess.run(
+        [sys.executable, "-S", *command, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert re.fullmatch(r"error: \w+ is not installed for \S+; run: bash scripts/setup\.sh .*\n", done.stderr)
+    assert done.returncode == 2
+
+
+def test_a_module_of_ours_that_is_missing_is_an_error_of_the_programs_own():
+    with pytest.raises(ModuleNotFoundError):
+        run_cli(raising(ModuleNotFoundError("gone", name="lim.gone")))
+
+
+def test_an_old_python_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(errors, "OLDEST", (4, 0))
+    with pytest.raises(SystemExit, match="2"):
+        errors.being_run()
+    assert capsys.readouterr().err.startswith(f"error: {sys.executable} is Python 3.")
+
+
+@pytest.mark.parametrize("script", ["lim.sh", "train_limr.sh", "compare.sh", "demo.sh", "ray_cluster.sh head"])
+def test_a_script_without_its_python_says_how_to_set_up(script):
+    name, *arguments = script.split()
+    done = subprocess.run(
+        ["bash", ROOT / "scripts" / name, *arguments],
+        env={**os.environ, "PYTHON": "/nowhere/python"},
+        capture_output=True,
+        text=True,
+    )
+    assert re.fullmatch(r"error: /nowhere/python: not there; run: bash scripts/setup\.sh.*\n", done.stderr)
+    assert done.returncode == 2
