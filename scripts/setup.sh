@@ -97,20 +97,16 @@ for set in "${answers[@]}"; do
 done
 
 case $want in
-    all | dev) command -v g++ >/dev/null || die "no C++ compiler found, and DeepSpeed compiles its CPU optimiser; on Debian and Ubuntu: apt-get install g++" ;;
+    all | dev) command -v g++ >/dev/null || die "no C++ compiler found, and DeepSpeed compiles parts of itself; on Debian and Ubuntu: apt-get install g++" ;;
 esac
 : >"$log"
-folder=$(cd "$venv" && pwd)
 pip_install=("$venv/bin/python" -m pip install --no-deps)
 step "installing requirements-select.txt" "${pip_install[@]}" -r requirements-select.txt
 case $want in
     all | dev)
         step "installing torch for CPU (about 200 MB)" install_torch
         step "installing requirements.txt (about 1 GB to download; some minutes)" env DS_BUILD_OPS=0 "${pip_install[@]}" -r requirements.txt
-        step "compiling DeepSpeed's CPU optimiser (once; one to three minutes)" \
-            env DS_ACCELERATOR=cpu LIM_CPU=1 PYTHONPATH="$PWD/train/site:$PWD" \
-            TORCH_EXTENSIONS_DIR="$folder/torch_extensions" PATH="$folder/bin:$PATH" \
-            "$venv/bin/python" -c "from deepspeed.ops.op_builder import CPUAdamBuilder; CPUAdamBuilder().load()"
+        step "compiling what DeepSpeed needs on a CPU (once; one to three minutes)" "$venv/bin/python" -m train.cpu
         ;;
     gpu) step "installing requirements-gpu.txt" "${pip_install[@]}" -r requirements-gpu.txt ;;
 esac
