@@ -4,7 +4,8 @@
 #   bash scripts/lim.sh [flags of lim_selection.py]
 #
 # Knobs: LOG (the run's log), PROMPTS (what it trained on), OUT, STEPS_PER_EPOCH (only for logs that do not know
-# their epochs), MAX_EPOCHS, THRESHOLD. Flags given here come last and win: bash scripts/lim.sh --max_epochs 10
+# their epochs), MAX_EPOCHS, THRESHOLD (default: the strategy's own, for LIM 0.6), PYTHON (.venv/bin/python).
+# Flags given here come last and win: bash scripts/lim.sh --max_epochs 10 --top_k 500
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -16,5 +17,5 @@ exec "$PYTHON" lim_selection.py \
     --output_path "${OUT:-./data/prompts/limr.json}" \
     --steps_per_epoch "${STEPS_PER_EPOCH:-8}" \
     --max_epochs "${MAX_EPOCHS:-21}" \
-    --similarity_threshold "${THRESHOLD:-0.6}" \
+    ${THRESHOLD:+--similarity_threshold "$THRESHOLD"} \
     "$@"

@@ -294,7 +294,11 @@ def test_the_shell_script_runs_the_same_command(tmp_path):
     knobs = {"LOG": log, "PROMPTS": prompts, "OUT": tmp_path / "o.json", "MAX_EPOCHS": 2, "PYTHON": sys.executable}
     environment = {**os.environ, **{name: str(value) for name, value in knobs.items()}}
     script = Path(lim_selection.__file__).parent / "scripts" / "lim.sh"
-    subprocess.run(["bash", script, "--top_k", "1"], env=environment, check=False, capture_output=True)
-    assert not (tmp_path / "o.json").exists()  # a threshold and a number at once
-    subprocess.run(["bash", script], env=environment, check=True, capture_output=True)
-    assert chosen(tmp_path / "o.json") == ["a", "c"]
+    for knobs, flags, expected in (
+        ({}, [], ["a", "c"]),
+        ({}, ["--top_k", "1"], ["a"]),
+        ({"THRESHOLD": "0.9"}, [], ["a"]),
+        ({}, ["--strategy", "random", "--num_samples", "3"], ["a", "b", "c"]),
+    ):
+        subprocess.run(["bash", script, *flags], env={**environment, **knobs}, check=True, capture_output=True)
+        assert chosen(tmp_path / "o.json") == expected
