@@ -46,6 +46,12 @@ def unwritable(error: OSError, path: object = None) -> InputError | None:
     return InputError(f"{name if name is not None else 'a file'}: {what} ({os.strerror(error.errno or 0)}); {mend}")
 
 
+def full_disk(error: Exception) -> str | None:
+    """The line for a full disk that a library met and reports in an exception of its own; None for other errors."""
+    full = os.strerror(errno.ENOSPC)
+    return f"the disk is full ({error}); {UNWRITABLE[errno.ENOSPC]}" if full in str(error) else None
+
+
 def run_cli(main: Callable[[], int | None]) -> int:
     """Run an entry point's `main` and turn what it raises into an exit code.
 
@@ -62,8 +68,8 @@ def run_cli(main: Callable[[], int | None]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except (OSError, ModuleNotFoundError) as error:
-        known = missing_package(error) if isinstance(error, ModuleNotFoundError) else unwritable(error)
+    except Exception as error:
+        known = missing_package(error) or (unwritable(error) if isinstance(error, OSError) else full_disk(error))
         if known is None:
             raise
         sys.stderr.write(f"error: {known}\n")

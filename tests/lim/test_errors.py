@@ -41,6 +41,7 @@ def raising(error: BaseException):
             2,
             "error: a file: cannot be written (Disk quota exceeded); make room within",
         ),
+        (RuntimeError("I/O error: No space left on device"), 2, "error: the disk is full (I/O error: No space left"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
         (KeyboardInterrupt("run it again"), 130, "interrupted; run it again\n"),
         (Terminated(), 143, "terminated\n"),
