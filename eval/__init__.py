@@ -1,1 +1,8 @@
 """Grading and benchmark evaluation."""
+
+import sys
+
+if sys.argv[:1] == ["-m"]:  # as Python has it while `python -m` looks for the module to run
+    from lim.errors import being_run
+
+    being_run()

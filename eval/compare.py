@@ -222,7 +222,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("runs", nargs="+", metavar="RUN")
     parser.add_argument("--labels", nargs="+", metavar="LABEL", help="names to show, one a RUN")
-    parser.add_argument("--reference", metavar="LABEL", help="what differences are to (default: the first RUN)")
+    parser.add_argument("--reference", metavar="RUN", help="differences are to this one (default: the first)")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables as Markdown")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
     parser.add_argument("--curves", type=Path, metavar="FILE.png", help="draw accuracy over steps of the runs")
@@ -239,7 +239,8 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     labels = [run.label for run in runs]
     if len(set(labels)) < len(labels):
         raise InputError(f"two runs are called {max(labels, key=labels.count)!r}; name them with --labels")
-    reference = next((run for run in runs if run.label == args.reference), None if args.reference else runs[0])
+    named = {**dict(zip(args.runs, runs, strict=True)), **dict(zip(labels, runs, strict=True))}
+    reference = named.get(args.reference) if args.reference else runs[0]
     if reference is None:
         raise InputError(f"--reference {args.reference}: no such run here; there are {', '.join(labels)}")
     rows = compare(runs, reference)

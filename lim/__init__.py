@@ -2,3 +2,10 @@
 
 Arrays in, arrays out; nothing here imports torch, ray or vllm. Paper: arXiv 2502.11886.
 """
+
+import sys
+
+if sys.argv[:1] == ["-m"]:  # as Python has it while `python -m` looks for the module to run
+    from lim.errors import being_run
+
+    being_run()

@@ -2,28 +2,138 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+
+# What keeps a file from being written, and the mend.
+UNWRITABLE = {
+    errno.ENOSPC: "make room and run the same command again",
+    errno.EDQUOT: "make room within your quota and run the same command again",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f) and run the same command again",
+    errno.EROFS: "name a folder that can be written to",
+    errno.EACCES: "name a folder that you may write to",
+    errno.EPERM: "name a folder that you may write to",
+    errno.ENOTDIR: "a file is where a folder is needed; name another place",
+    errno.EEXIST: "a file is where a folder is needed; name another place",
+    errno.EISDIR: "it is a folder; name a file",
+}
+
+OLDEST = (3, 11)
+SET_UP = "run: bash scripts/setup.sh (PYTHON names another interpreter)"
 
 
 class InputError(Exception):
     """Input that cannot be used. The message is one line: file, row or key, what is wrong, how to mend it."""
 
 
+class Terminated(BaseException):
+    """SIGTERM came; raised so that what is open is closed and what is half-written removed."""
+
+
+def unwritable(error: OSError, path: object = None) -> InputError | None:
+    """The line for an error of a full or forbidden disk, `path` standing in for a name it lacks; None for others."""
+    mend = UNWRITABLE.get(error.errno or 0)
+    if mend is None:
+        return None
+    name = path if path is not None else error.filename
+    what = "cannot be written" if name is None or path is not None else "cannot be used"
+    return InputError(f"{name if name is not None else 'a file'}: {what} ({os.strerror(error.errno or 0)}); {mend}")
+
+
+def full_disk(error: Exception) -> str | None:
+    """The line for a full disk that a library met and reports in an exception of its own; None for other errors."""
+    full = os.strerror(errno.ENOSPC)
+    return f"the disk is full ({error}); {UNWRITABLE[errno.ENOSPC]}" if full in str(error) else None
+
+
 def run_cli(main: Callable[[], int | None]) -> int:
     """Run an entry point's `main` and turn what it raises into an exit code.
 
-    0 on success, 2 on `InputError` (one line on stderr), 130 on Ctrl-C, 141 when the reader of stdout went away.
+    0 on success, 2 on `InputError` and where a disk is full or may not be written to or a package is missing (one
+    line on stderr), 130 on Ctrl-C, 143 on SIGTERM, 141 when the reader of stdout went away. What KeyboardInterrupt
+    carries is said too.
     """
     try:
-        return main() or 0
+        with terminable():
+            return main() or 0
     except InputError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
+    except Exception as error:
+        known = missing_package(error) or (unwritable(error) if isinstance(error, OSError) else full_disk(error))
+        if known is None:
+            raise
+        sys.stderr.write(f"error: {known}\n")
+        return 2
+    except KeyboardInterrupt as error:
+        sys.stderr.write("; ".join(["interrupted", *map(str, error.args)]) + "\n")
         return 130
+    except Terminated:
+        sys.stderr.write("terminated\n")
+        return 143
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Raise `Terminated` on SIGTERM, in this process and its main thread; others end as they would have."""
+    here = os.getpid()
+
+    def stop(number: int, _frame: object) -> None:
+        if os.getpid() != here:  # a fork
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
+        raise Terminated
+
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL
+    ):
+        yield
+        return
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def being_run() -> None:
+    """Say in one line what ends a command before `run_cli` has begun: an old Python, a missing package, Ctrl-C.
+
+    Called by the packages where they are run (`python -m`), not where they are imported.
+    """
+    if sys.version_info < OLDEST:
+        sys.stderr.write(
+            f"error: {sys.executable} is Python {sys.version.split()[0]}, 3.11 or newer is needed; {SET_UP}\n"
+        )
+        raise SystemExit(2)
+    shown = sys.excepthook
+
+    def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            sys.stderr.write("interrupted\n")
+        elif lacking := missing_package(error):
+            sys.stderr.write(f"error: {lacking}\n")
+            raise SystemExit(2)
+        else:
+            shown(kind, error, trace)
+
+    sys.excepthook = show
+
+
+def missing_package(error: BaseException) -> str | None:
+    """The line for an import of a package that is not installed; None for other errors and for modules of ours."""
+    package = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if package in ("", "lim", "eval", "train", "data"):
+        return None
+    return f"{package} is not installed for {sys.executable}; {SET_UP}"

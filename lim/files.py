@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lim.errors import InputError
+from lim.errors import InputError, unwritable
 
 
 @contextmanager
@@ -19,20 +19,31 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path` to write to; renamed to `path` on success, removed on failure.
 
     Folders that are missing are made. The name ends in `.partial`, which no reader of ours takes for a file.
+    InputError names `path` where the disk is full or may not be written to.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
-    os.close(handle)
-    partial = Path(name)
+    partial: Path | None = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
+        partial = Path(name)
+        os.close(handle)
         yield partial
         umask = os.umask(0)
         os.umask(umask)
         partial.chmod(0o666 & ~umask)
         os.replace(partial, path)
+    except OSError as error:
+        # Any other name is of a file that the writer was reading.
+        name = None if error.filename is None else Path(os.fsdecode(error.filename))
+        ours = name is None or name.suffix == ".partial" or name in (path, *path.parents)
+        known = unwritable(error, path) if ours else None
+        if known is None:
+            raise
+        raise known from None
     finally:
-        partial.unlink(missing_ok=True)
+        if partial is not None:
+            partial.unlink(missing_ok=True)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -43,7 +54,12 @@ def write_text(path: str | Path, text: str) -> None:
 
 def write_json(path: str | Path, value: Any) -> None:
     """Write JSON atomically: UTF-8, two spaces of indent, a final newline; NaN is refused."""
-    write_text(path, json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+    write_text(path, json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """What `write_json` writes."""
+    return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
 def read_json(path: str | Path) -> Any:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lim.files import atomic_path, write_json
+from lim.files import atomic_path, json_text
 from lim.scores import mean_over_epochs
 from lim.selection import Selection
 
@@ -23,20 +24,23 @@ def companion(output_path: str | Path, kind: str) -> Path:
 
 
 def write_selection(selection: Selection, output_path: str | Path) -> dict[str, Path]:
-    """Write the chosen prompts, `*.scores.json` and `*.summary.json`; same selection, same bytes."""
+    """Write the chosen prompts, `*.scores.json` and `*.summary.json`, all or none; same selection, same bytes."""
     paths = {
         "prompts": Path(output_path),
         "scores": companion(output_path, "scores"),
         "summary": companion(output_path, "summary"),
     }
-    with atomic_path(paths["scores"]) as partial, open(partial, "w", encoding="utf-8") as file:
-        file.write("[\n")
-        for number, row in enumerate(score_rows(selection)):
-            file.write((",\n" if number else "") + json.dumps(row, ensure_ascii=False, allow_nan=False))
-        file.write("\n]\n")
-    write_json(paths["summary"], summary(selection))
     chosen = [record for record, taken in zip(selection.records, selection.chosen_P.tolist(), strict=True) if taken]
-    write_json(paths["prompts"], chosen)
+    with ExitStack() as stack:
+        # The innermost is the one that an error names: the path that was asked for.
+        partial = {kind: stack.enter_context(atomic_path(paths[kind])) for kind in ("scores", "summary", "prompts")}
+        partial["prompts"].write_text(json_text(chosen), encoding="utf-8")
+        partial["summary"].write_text(json_text(summary(selection)), encoding="utf-8")
+        with open(partial["scores"], "w", encoding="utf-8") as file:
+            file.write("[\n")
+            for number, row in enumerate(score_rows(selection)):
+                file.write((",\n" if number else "") + json.dumps(row, ensure_ascii=False, allow_nan=False))
+            file.write("\n]\n")
     return paths
 
 

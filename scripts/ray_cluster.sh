@@ -20,6 +20,8 @@ PORT=${PORT:-6379}
 WAIT=${WAIT:-300}
 usage() { sed -n '2,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 
+command -v "$PYTHON" >/dev/null || { echo "error: $PYTHON: not there; run: bash scripts/setup.sh" >&2; exit 2; }
+
 # Workers import the reward and the trainer from here; without a GPU they need train/cpu.py's environment too.
 node_options=(--block --disable-usage-stats)
 [ -z "${NODE_IP:-}" ] || node_options+=(--node-ip-address "$NODE_IP")

@@ -66,17 +66,6 @@ install_torch() {
             --index-url https://download.pytorch.org/whl/cpu "$spec"
 }
 
-# What a run would otherwise compile as it starts: both optimisers (with and without offloading) and the collectives.
-compile_operators() {
-    env DS_ACCELERATOR=cpu TORCH_EXTENSIONS_DIR="$PWD/$venv/torch_extensions" PATH="$PWD/$venv/bin:$PATH" \
-        "$venv/bin/python" - <<'END'
-from deepspeed.ops.op_builder.cpu import CPUAdamBuilder, FusedAdamBuilder, ShareMemCommBuilder
-for builder in (CPUAdamBuilder(), FusedAdamBuilder(), ShareMemCommBuilder()):
-    if builder.is_compatible():
-        builder.load()
-END
-}
-
 fingerprint() {
     local files
     read -ra files <<<"$(files_of "$1")"
@@ -108,7 +97,7 @@ for set in "${answers[@]}"; do
 done
 
 case $want in
-    all | dev) command -v g++ >/dev/null || die "no C++ compiler found, and DeepSpeed compiles its CPU optimiser; on Debian and Ubuntu: apt-get install g++" ;;
+    all | dev) command -v g++ >/dev/null || die "no C++ compiler found, and DeepSpeed compiles parts of itself; on Debian and Ubuntu: apt-get install g++" ;;
 esac
 : >"$log"
 pip_install=("$venv/bin/python" -m pip install --no-deps)
@@ -117,7 +106,7 @@ case $want in
     all | dev)
         step "installing torch for CPU (about 200 MB)" install_torch
         step "installing requirements.txt (about 1 GB to download; some minutes)" env DS_BUILD_OPS=0 "${pip_install[@]}" -r requirements.txt
-        step "compiling DeepSpeed's CPU operators (once; one to three minutes)" compile_operators
+        step "compiling what DeepSpeed needs on a CPU (once; one to three minutes)" "$venv/bin/python" -m train.cpu
         ;;
     gpu) step "installing requirements-gpu.txt" "${pip_install[@]}" -r requirements-gpu.txt ;;
 esac

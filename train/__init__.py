@@ -1,1 +1,8 @@
 """Training: recipes to OpenRLHF's PPO on Ray, with the reward log."""
+
+import sys
+
+if sys.argv[:1] == ["-m"]:  # as Python has it while `python -m` looks for the module to run
+    from lim.errors import being_run
+
+    being_run()

@@ -5,7 +5,8 @@ environment puts train/site on PYTHONPATH, and the sitecustomize there applies t
 process of the run (driver, Ray workers, vLLM's own subprocesses). A run on GPUs sets none of this and imports
 no patch.
 
-Importing this module loads no torch.
+Importing this module loads no torch. `python -m train.cpu` compiles the operations of DeepSpeed that such a run loads
+(scripts/setup.sh does so; a run would do it itself, and look as if it hung).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from lim.errors import InputError
+from lim.errors import InputError, run_cli
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "train" / "site"
@@ -40,6 +41,8 @@ SYMBOLS = {
         "model_executor/layers/utils.py": ("dispatch_cpu_unquantized_gemm",),
     },
 }
+# DeepSpeed's operations that a CPU run loads: folder under TORCH_EXTENSIONS_DIR → builder.
+OPERATIONS = {"fused_adam": "FusedAdamBuilder", "deepspeed_shm_comm": "ShareMemCommBuilder"}
 
 
 @cache
@@ -71,7 +74,7 @@ def environment(gpus: int = 4) -> dict[str, str]:
     return {
         "LIM_CPU": "1",
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
-        # DeepSpeed's CPU Adam is compiled by scripts/setup.sh; it looks for ninja on PATH before it loads it.
+        # DeepSpeed looks for ninja on PATH before it loads an operation, compiled or not.
         "PATH": os.pathsep.join([str(prefix / "bin"), os.environ.get("PATH", os.defpath)]),
         "TORCH_EXTENSIONS_DIR": str(prefix / "torch_extensions"),
         "DS_ACCELERATOR": "cpu",
@@ -131,3 +134,16 @@ def _definitions(path: Path) -> set[str]:
         elif isinstance(node, ast.ClassDef):
             names.update(f"{node.name}.{item.name}" for item in node.body if isinstance(item, ast.FunctionDef))
     return names
+
+
+def compile_operations() -> int:
+    """Compile `OPERATIONS`, or check that they are; returns the compiler's exit code."""
+    code = "from deepspeed.accelerator import get_accelerator\n" + "\n".join(
+        f"builder = get_accelerator().create_op_builder({builder!r})\nbuilder.is_compatible() and builder.load()"
+        for builder in OPERATIONS.values()
+    )
+    return subprocess.run([sys.executable, "-c", code], env={**os.environ, **environment()}, check=False).returncode
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_cli(compile_operations))

@@ -7,6 +7,7 @@ in train.cpu.SYMBOLS, which is checked before a run starts. Imported by train/si
 from __future__ import annotations
 
 import importlib.machinery
+import shlex
 import sys
 import types
 from collections.abc import Callable
@@ -112,6 +113,11 @@ def _hide_sklearn(module: Any) -> None:
     module.is_sklearn_available = lambda: False
 
 
+def _quote_library_path(module: Any) -> None:
+    # The linker's -L has torch's folder as it is: with a space in it, DeepSpeed's optimiser would not link.
+    module.TORCH_LIB_PATH = shlex.quote(module.TORCH_LIB_PATH)
+
+
 BEFORE: dict[str, Callable[[], None]] = {"openrlhf.models.ring_attn_utils": _stand_in_flash_attn}
 AFTER: dict[str, Callable[[Any], None]] = {
     "torch": _patch_torch,
@@ -120,6 +126,7 @@ AFTER: dict[str, Callable[[Any], None]] = {
     "openrlhf.trainer.ray.vllm_worker_wrap": _patch_update_weight,
     "vllm.model_executor.layers.utils": _patch_gemm,
     "transformers.utils.import_utils": _hide_sklearn,
+    "torch.utils.cpp_extension": _quote_library_path,
 }
 
 

@@ -167,11 +167,17 @@ def checkpoint_bytes(recipe: Recipe, parameters: float, *, validation: bool) -> 
 
 
 def count_parameters(model: str | Path) -> int | None:
-    """Parameters of a model folder, from the headers of its safetensors files; None where it has none."""
+    """Parameters of a model folder, from the headers of its safetensors files; None where it has none.
+
+    InputError names a file that was cut off.
+    """
     total = 0
     for path in sorted(Path(model).glob("*.safetensors")):
-        with open(path, "rb") as file:
-            header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+        try:
+            with open(path, "rb") as file:
+                header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+        except (struct.error, ValueError):
+            raise InputError(f"{path}: not whole (no safetensors header); make or download the model again") from None
         total += sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
     return total or None
 

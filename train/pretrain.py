@@ -34,7 +34,7 @@ from transformers import GenerationConfig, LlamaForCausalLM, PreTrainedTokenizer
 from transformers.utils import logging as transformers_logging
 
 from data import arithmetic
-from lim.errors import InputError, run_cli
+from lim.errors import InputError, full_disk, run_cli
 from lim.files import read_json, write_json
 from train import tiny_tokenizer
 from train.tiny_model import Settings, console, new_model, pass_rates, train
@@ -93,7 +93,12 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial"))
     try:
-        yield partial
+        try:
+            yield partial
+        except Exception as error:  # safetensors reports a full disk in an exception of its own
+            if full_disk(error):
+                raise InputError(f"{path}: {full_disk(error)}") from error
+            raise
         partial.chmod(0o755)  # mkdtemp's and safetensors' files are for their owner alone
         for file in partial.iterdir():
             file.chmod(0o644)

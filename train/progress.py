@@ -8,7 +8,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,14 @@ NAME = "progress.jsonl"
 
 
 def emit(run_dir: Path, event: str, **facts: Any) -> None:
-    """Append an event. One short write, so that lines of several processes do not mix."""
+    """Append an event. One short write, so that lines of several processes do not mix; whole, or OSError."""
     line = json.dumps({"event": event, "time": round(time.time(), 3), **facts}, ensure_ascii=False) + "\n"
+    data = line.encode()
     with open(run_dir / NAME, "ab", buffering=0) as file:
-        file.write(line.encode())
+        start = file.tell()
+        if file.write(data) < len(data):
+            file.truncate(start)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(run_dir / NAME))
 
 
 def line_of(event: dict[str, Any]) -> str | None:

@@ -28,6 +28,8 @@ from rich.console import Console
 from lim.errors import InputError
 from lim.files import read_json, sha256_of, write_json
 
+GO_ON = "what is finished is kept: run the same command again to go on"
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -152,7 +154,7 @@ class Pipeline:
                     except InputError as error:
                         failure = failure or error
                 if received:
-                    failure = KeyboardInterrupt()
+                    failure = KeyboardInterrupt(GO_ON)
         if failure is not None:
             raise failure
 
@@ -174,7 +176,7 @@ class Pipeline:
             where = "its own message is above" if log is None else f"its output is in {log}"
             raise InputError(
                 f"stage {self.stages.index(stage) + 1} of {len(self.stages)} ({stage.name}) failed with exit code "
-                f"{code}; {where}. What is finished is kept: run the same command again to go on"
+                f"{code}; {where}. {GO_ON[0].upper()}{GO_ON[1:]}"
             )
         missing = [str(path) for path in stage.outputs if not path.exists()]
         if missing:
@@ -188,7 +190,7 @@ class Pipeline:
         with forwarding(self.processes) as received:
             code = self.start(stage).wait()
         if received:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(GO_ON)
         return code
 
     def run_logged(self, stage: Stage, log: Path) -> int:

@@ -28,6 +28,7 @@ from train import errors, progress
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 # Seconds for the driver to stop after a signal, for the rest to follow it, and for SIGTERM before SIGKILL.
 DRIVER_STOPS, OTHERS_FOLLOW, TERM_WORKS = 5.0, 3.0, 4.0
+FULL = 16 * 2**20  # bytes free, and less: a disk that is full
 LOG_NAME, REWARD_ERROR_NAME = "train.log", "reward_error.txt"
 
 
@@ -79,6 +80,9 @@ def run(command: Sequence[str], env: Mapping[str, str], run_dir: Path, console: 
     if reward_error.exists():
         where = reward_error
         reason = f"the reward function failed: {reward_error.read_text(encoding='utf-8').strip().splitlines()[-1]}"
+    # On a full disk the run could hardly write down why it ended.
+    if shutil.disk_usage(run_dir).free < FULL:
+        reason = f"{run_dir}: its disk is full; make room and go on with run.resume=true ({reason})"
     console.print(f"error: {reason}", markup=False)
     console.print(f"whole output: {where}", markup=False)
     return 1

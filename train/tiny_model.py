@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import random
+import time
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -23,6 +24,7 @@ from train.reward import score
 
 RECIPE_VERSION = 2  # raise it when a change to this file changes the model
 MAX_NEW_TOKENS = 40
+LOG_EVERY = 30.0  # seconds between lines of progress where the output is no terminal
 REPLICAS = 2  # fixed, so that the weights do not depend on the machine's cores
 console = Console()
 
@@ -111,10 +113,10 @@ def train(
     replicas = [model, *(copy.deepcopy(model) for _ in range(REPLICAS - 1))]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with (
-        Progress(*columns, console=console, transient=True) as progress,
+        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
         ThreadPoolExecutor(REPLICAS, initializer=torch.set_num_threads, initargs=(1,)) as pool,
     ):
-        task = progress.add_task("textbook", total=steps)
+        task, start, shown = progress.add_task("textbook", total=steps), time.monotonic(), time.monotonic()
         for step in range(steps):
             share = 0.02 + 0.49 * (1 + math.cos(math.pi * step / steps))
             for group in optimizer.param_groups:
@@ -129,6 +131,10 @@ def train(
                         own.copy_(first)
             phase = "textbook" if step < textbook_steps else "web"
             progress.update(task, advance=1, description=f"{phase}, loss {loss:.3f}")
+            if not console.is_terminal and time.monotonic() - shown > LOG_EVERY:
+                shown = time.monotonic()
+                left = (shown - start) / (step + 1) * (steps - step - 1)
+                console.print(f"  step {step + 1} of {steps}, {phase}, loss {loss:.3f}, {left:.0f} s left")
 
 
 def gradients(

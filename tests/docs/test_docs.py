@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import doc_commands
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,15 +20,8 @@ BEHIND = {"eval/eval.sh": "eval.eval", "scripts/compare.sh": "train.compare"}
 
 
 def commands(document: Path) -> list[re.Match]:
-    """Commands in code blocks and inline code, continued lines joined."""
-    text = document.read_text(encoding="utf-8").replace("\\\n", " ")
-    blocks = re.findall(r"^(?: {4,}|\t)(.+)$|`([^`\n]+)`", text, re.M)
-    blocks += [
-        (line, "")
-        for fence in re.findall(r"```(?:bash|sh|console)?\n(.*?)```", text, re.S)
-        for line in fence.splitlines()
-    ]
-    return [match for indented, inline in blocks if (match := COMMAND.search(indented or inline))]
+    """Commands of the project in code blocks and inline code."""
+    return [match for found in doc_commands.commands(document) if (match := COMMAND.search(found.text))]
 
 
 @functools.cache
@@ -64,3 +58,23 @@ def test_links_lead_somewhere(document):
 
 def test_readme_names_commands():
     assert len(commands(ROOT / "README.md")) >= 10
+
+
+def test_commands_of_every_kind_of_block_are_found(tmp_path):
+    document = tmp_path / "document.md"
+    document.write_text(
+        "Say `bash a.sh` or `python -m lim.x\n--flag`, not `lim.x` or `a = b`; lay `+one k=v` over it.\n\n"
+        "    python b.py --one 1 \\\n        --two 2    # said beside it\n    s = 1 − x\n\n"
+        "```python\nbash = 1\n```\n\n```bash\nanything --at all   # too\n# but this\n```\n\n"
+        "- a list\n\n    A=1 bash c.sh\n",
+        encoding="utf-8",
+    )
+    found = [(command.line, command.text) for command in doc_commands.commands(document)]
+    assert found == [
+        (1, "bash a.sh"),
+        (1, "python -m lim.x --flag"),
+        (2, "+one k=v"),
+        (4, "python b.py --one 1 --two 2"),
+        (13, "anything --at all"),
+        (19, "A=1 bash c.sh"),
+    ]

@@ -79,6 +79,9 @@ def test_command_writes_markdown_and_json(tmp_path: Path, capsys: pytest.Capture
     assert found["reference"] == "b"
     assert found["rows"][0]["difference"]["value"] == pytest.approx(-0.25)
     assert "difference to b" in capsys.readouterr().out
+    # A RUN as it was given is as good as its label.
+    assert not compare.main([*paths, "--reference", paths[1]])
+    assert "difference to b" in capsys.readouterr().out
 
 
 def test_settings_that_differ_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -260,6 +261,20 @@ def test_exit_code_and_one_line(tmp_path, capsys):
     )
 
 
+def test_a_full_disk_leaves_the_former_files_as_they_were(tmp_path, capsys):
+    output = run(tmp_path)
+    before = {path.name: path.read_bytes() for path in output.parent.iterdir()}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # Of the three files the scores do not fit, and the prompts would.
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "prompts.json").stat().st_size, limits[1]))
+    try:
+        with pytest.raises(InputError, match=r"out/limr\.json: cannot be written \(File too large\)"):
+            run(tmp_path, "--top_k", "1")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {path.name: path.read_bytes() for path in output.parent.iterdir()} == before
+
+
 @pytest.mark.data
 @pytest.mark.parametrize(("threshold", "count"), [("0.6", 1389), ("0.600001", 1324)])
 def test_the_published_scores_give_the_published_selection(tmp_path, shared_data, threshold, count):
@@ -280,7 +295,11 @@ def test_the_shell_script_runs_the_same_command(tmp_path):
     knobs = {"LOG": log, "PROMPTS": prompts, "OUT": tmp_path / "o.json", "MAX_EPOCHS": 2, "PYTHON": sys.executable}
     environment = {**os.environ, **{name: str(value) for name, value in knobs.items()}}
     script = Path(lim_selection.__file__).parent / "scripts" / "lim.sh"
-    subprocess.run(["bash", script, "--top_k", "1"], env=environment, check=False, capture_output=True)
-    assert not (tmp_path / "o.json").exists()  # a threshold and a number at once
-    subprocess.run(["bash", script], env=environment, check=True, capture_output=True)
-    assert chosen(tmp_path / "o.json") == ["a", "c"]
+    for knobs, flags, expected in (
+        ({}, [], ["a", "c"]),
+        ({}, ["--top_k", "1"], ["a"]),
+        ({"THRESHOLD": "0.9"}, [], ["a"]),
+        ({}, ["--strategy", "random", "--num_samples", "3"], ["a", "b", "c"]),
+    ):
+        subprocess.run(["bash", script, *flags], env={**environment, **knobs}, check=True, capture_output=True)
+        assert chosen(tmp_path / "o.json") == expected

@@ -49,6 +49,23 @@ def test_torch_answers_for_a_device():
     assert python(code) == "cpu cuda:0"
 
 
+def test_setup_compiled_what_a_run_loads():
+    for name in cpu.OPERATIONS:
+        assert (Path(VARIABLES["TORCH_EXTENSIONS_DIR"]) / name / f"{name}.so").is_file(), (
+            "run: bash scripts/setup.sh dev"
+        )
+
+
+def test_optimiser_links_in_a_folder_with_a_space_in_its_name():
+    code = (
+        "import shlex; from train import cpu_patches; from torch.utils import cpp_extension as extension; "
+        "extension.TORCH_LIB_PATH = '/a b/lib'; cpu_patches.AFTER['torch.utils.cpp_extension'](extension); "
+        "flags = extension._prepare_ldflags([], False, False, verbose=False, is_standalone=False); "
+        "print(shlex.split(' '.join(flags))[0])"
+    )
+    assert python(code) == "-L/a b/lib"
+
+
 def test_patches_reach_openrlhf_and_vllm_and_leave_no_flash_attn():
     code = """
 import sys

@@ -134,3 +134,9 @@ def test_count_parameters(tmp_path):
     header = json.dumps({"__metadata__": {"format": "pt"}, "a": {"shape": [3, 4]}, "b": {"shape": [5]}}).encode()
     (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
     assert plan.count_parameters(tmp_path) == 17
+
+
+def test_count_parameters_names_a_file_that_was_cut_off(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"\x08\0\0")
+    with pytest.raises(InputError, match=r"model\.safetensors: not whole"):
+        plan.count_parameters(tmp_path)

@@ -102,12 +102,16 @@ from train.stages import Pipeline, Stage
 stage = Stage("wait", "Wait", {[sys.executable, "-c", child, str(marker), str(ready)]!r}, [Path({str(marker)!r})])
 sys.exit(run_cli(lambda: Pipeline([stage], Path({str(tmp_path / "s.json")!r}), Console()).run()))
 """
-    process = subprocess.Popen([sys.executable, "-c", driver], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-c", driver], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=-1
+    )
     deadline = time.monotonic() + 30
     while not ready.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=20) == 130
+    said = process.communicate(timeout=20)[1].decode()
+    assert said == "interrupted; what is finished is kept: run the same command again to go on\n"
+    assert process.returncode == 130
     assert marker.read_text() == "ended"
     assert json.loads((tmp_path / "s.json").read_text())["wait"]["finished"] is None
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import io
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 from rich.console import Console
 
-from train import supervise
+from train import progress, supervise
 
 ROOT = Path(__file__).resolve().parents[2]
 # A grandchild in a session of its own whose parent is gone, deaf to SIGTERM: what Ray's and vLLM's processes can be.
@@ -120,7 +122,7 @@ def supervisor(tmp_path: Path, code: str) -> subprocess.Popen[str]:
     """A supervised program, started in a process of its own and running."""
     command = [sys.executable, "-c", code]
     program = (
-        "from pathlib import Path; from train import supervise; "
+        "from pathlib import Path; from train import progress, supervise; "
         f"raise SystemExit(supervise.run({command!r}, {{}}, Path({str(tmp_path)!r})))"
     )
     env = {**os.environ, "LIM_RUN_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
@@ -157,3 +159,25 @@ def test_the_driver_does_not_outlive_its_supervisor(tmp_path):
         assert not folders[0].exists()
     finally:
         os.kill(daemon, signal.SIGKILL)
+
+
+def test_a_full_disk_is_named_whatever_the_run_could_say(tmp_path, monkeypatch):
+    monkeypatch.setattr(supervise.shutil, "disk_usage", lambda _path: SimpleNamespace(free=4096))
+    code, text = run(tmp_path, "raise RuntimeError('file write failed')")
+    assert code == 1
+    assert (
+        f"error: {tmp_path}: its disk is full; make room and go on with run.resume=true (RuntimeError: file" in text
+    )
+
+
+def test_an_event_that_does_not_fit_leaves_whole_lines(tmp_path):
+    progress.emit(tmp_path, "stage", text="one")
+    before = (tmp_path / progress.NAME).read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"No space left on device: .*progress\.jsonl"):
+            progress.emit(tmp_path, "stage", text="two")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / progress.NAME).read_bytes() == before

@@ -163,7 +163,7 @@ def kill(run: subprocess.Popen[str], output: Path, which: str) -> None:
 @pytest.mark.timeout(600)
 def test_two_epochs_over_two_kills(inputs, tmp_path):
     """Two vLLM engines; a Ray worker and then the driver are killed; the third try finishes the run."""
-    folder = tmp_path / "run"
+    folder, began = tmp_path / "run", time.time()
     run = start(inputs, tmp_path, "vllm.num_engines=2")
     wait(lambda: logged(folder, 3), run, tmp_path)
     kill(run, tmp_path, "ray::PolicyModelActor")
@@ -181,6 +181,8 @@ def test_two_epochs_over_two_kills(inputs, tmp_path):
     vllm_follows_the_trainer(folder)
     checkpoints_load(folder, inputs)
     the_model_learned(folder)
+    compiled = [path for path in Path(sys.prefix, "torch_extensions").glob("*/*.so") if path.stat().st_mtime > began]
+    assert not compiled, "the set-up compiles what a run loads (train.cpu.OPERATIONS)"
 
 
 def every_sample_is_logged_once(folder: Path, ids: set[str]) -> None:

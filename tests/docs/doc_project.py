@@ -1,0 +1,132 @@
+"""Fill a copy of the project with small made-up data, as if its examples had been followed up to any point.
+
+    python doc_project.py      in the copy's folder, with PYTHONPATH set to it
+
+Everything goes through the copy's own modules, so paths and checksums are those its commands expect.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import struct
+from pathlib import Path
+
+from rich.console import Console
+
+from data import arithmetic
+from eval import eval as evaluation
+from eval import records, saved
+from eval.grader import Grader
+from eval.settings import DATA, load, read_questions
+from lim.files import write_json, write_text
+from lim.reward_log import write_run, write_step
+
+EPOCHS, PROMPTS, SAMPLES = 21, 24, 4
+RUNS = ("full", "limr", "rand")
+
+
+def main() -> None:
+    draw = random.Random(0)
+    rows = [{"id": f"p{i}", "prompt": f"What is ${i} + {i + 1}$?", "answer": str(2 * i + 1)} for i in range(PROMPTS)]
+    for path in ("data/prompts/math8k.json", "math.8k.json", "prompts.json"):
+        write_json(path, rows)
+    write_json("scores.json", [{"prompt": row["prompt"], "score": draw.random()} for row in rows])
+    reward_log(Path("data/output/math.8k"), rows, draw)
+    verl_log(Path("verl/rollouts"), rows, draw)
+    answers = [
+        {"response": rf"so \boxed{{{i}}}", "ground_truth": str(i % 8), "score": float(i < 8)} for i in range(9)
+    ]
+    write_json("their_outputs/outputs.json", answers)
+    write_json("OUTPUTS.json", answers)
+    cases = [{"gold": r"\frac12", "prediction": "0.5", "is_equal": True, "source": "made up"}]
+    for path in ("cases.jsonl", "grader_cases.jsonl"):
+        write_lines(Path(path), cases)
+    benchmarks(rows)
+    for name in RUNS:
+        run = Path("data/output", name)
+        reward_log(run, rows, draw, epochs=2)
+        model(run / "final", name)
+    model(Path("data/models/arithmetic-base"), "base")
+    paper = ["--run_path", *RUNS]
+    tiny = ["--model", "data/models/arithmetic-base", "--run_path", *RUNS, "--benchmarks", "arithmetic"]
+    for arguments in (paper, tiny):
+        evaluated(arguments, draw)
+
+
+def write_lines(path: Path, rows: list[dict]) -> None:
+    write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def reward_log(folder: Path, rows: list[dict], draw: random.Random, epochs: int = EPOCHS) -> None:
+    """A log in which some prompts are learnt, some are known from the start and some never get right."""
+    write_run(folder, {"recipe": {"run": {"name": folder.name}}})
+    for epoch in range(1, epochs + 1):
+        columns: dict[str, list] = {"prompt_id": [], "sample": [], "reward": [], "response_tokens": []}
+        for at, row in enumerate(rows):
+            chance = (epoch / EPOCHS, epoch / EPOCHS, 1.0, 0.0)[at % 4]
+            for sample in range(SAMPLES):
+                columns["prompt_id"].append(row["id"])
+                columns["sample"].append(sample)
+                columns["reward"].append(1.0 if draw.random() < chance else -0.5)
+                columns["response_tokens"].append(10)
+        count = len(columns["sample"])
+        write_step(folder, epoch, {**columns, "epoch": [epoch] * count, "step": [epoch] * count})
+
+
+def verl_log(folder: Path, rows: list[dict], draw: random.Random, steps_per_epoch: int = 8) -> None:
+    """verl's `rollout_data_dir` over three epochs: `<step>.jsonl`, prompts inside a chat template."""
+    for step in range(3 * steps_per_epoch):
+        batch = rows[step % steps_per_epoch :: steps_per_epoch]
+        wrap = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
+        write_lines(
+            folder / f"{step + 1}.jsonl",
+            [
+                {
+                    "input": wrap.format(row["prompt"]),
+                    "output": "…",
+                    "score": float(draw.random() < step / 24),
+                    "step": step + 1,
+                }
+                for row in batch
+                for _ in range(SAMPLES)
+            ],
+        )
+
+
+def benchmarks(rows: list[dict]) -> None:
+    """The paper's three of a few questions each, and the first questions of the embedded test."""
+    for name in ("aime24", "amc23", "math500"):
+        asked = [{"id": f"{name}-{row['id']}", "question": row["prompt"], "answer": row["answer"]} for row in rows]
+        write_lines(DATA / f"{name}.jsonl", asked[:5])
+    write_lines(DATA / "arithmetic.jsonl", arithmetic.make()["test"][:10])
+
+
+def model(folder: Path, content: str) -> None:
+    """What a finished evaluation looks at of its model: a config, and weights to take a checksum of."""
+    write_json(folder / "config.json", {"model_type": "llama"})
+    header = json.dumps({"__metadata__": {"name": content}})
+    write_text(folder / "model.safetensors", struct.pack("<Q", len(header)).decode() + header)
+
+
+def evaluated(arguments: list[str], draw: random.Random) -> None:
+    """A finished evaluation: every sample generated, every one graded."""
+    args = evaluation.parse_args(arguments)
+    settings = load(args.settings)
+    targets, wanted = evaluation.plan(args, settings)
+    with Grader(workers=1) as grader:
+        for target in targets:
+            for benchmark in wanted.values():
+                questions = read_questions(benchmark.file, args.data_dir)
+                meta = evaluation.meta_of(target, benchmark, questions, args.dtype)
+                with records.Store(target.folder, meta) as store:
+                    store.append(
+                        records.Sample(id, sample, rf"so \boxed{{{draw.choice((row['answer'], 0))}}}", "stop", 9)
+                        for id, row in questions.rows.items()
+                        for sample in range(benchmark.n_samples)
+                    )
+            saved.score_folder(target.folder, [*wanted], settings, args.data_dir, grader, Console(quiet=True))
+
+
+if __name__ == "__main__":
+    main()

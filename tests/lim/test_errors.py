@@ -1,0 +1,165 @@
+"""What an entry point's user sees of bad input, a full disk, Ctrl-C and SIGTERM: one line and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lim import errors
+from lim.errors import InputError, Terminated, run_cli
+from lim.files import atomic_path, write_json, write_text
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def raising(error: BaseException):
+    def main() -> None:
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (InputError("a.json: row 3 has no 'id'"), 2, "error: a.json: row 3 has no 'id'"),
+        (
+            OSError(errno.ENOSPC, "full", "a.png"),
+            2,
+            "error: a.png: cannot be used (No space left on device); make room",
+        ),
+        (
+            OSError(errno.EDQUOT, "full"),
+            2,
+            "error: a file: cannot be written (Disk quota exceeded); make room within",
+        ),
+        (RuntimeError("I/O error: No space left on device"), 2, "error: the disk is full (I/O error: No space left"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+        (KeyboardInterrupt("run it again"), 130, "interrupted; run it again\n"),
+        (Terminated(), 143, "terminated\n"),
+    ],
+)
+def test_each_end_is_one_line_and_a_code(error, code, line, capsys):
+    assert run_cli(raising(error)) == code
+    said = capsys.readouterr().err
+    assert said.startswith(line)
+    assert said.count("\n") == 1
+
+
+def test_an_error_of_the_programs_own_keeps_its_traceback():
+    with pytest.raises(ConnectionResetError):
+        run_cli(raising(ConnectionResetError(errno.ECONNRESET, "reset")))
+
+
+@pytest.fixture
+def small_files():
+    """Files may not grow above 1,000 bytes, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_file_that_does_not_fit_is_named_and_the_old_one_stays(tmp_path, small_files):
+    path = tmp_path / "a.json"
+    write_json(path, "old")
+    with pytest.raises(InputError, match=r"a\.json: cannot be written \(File too large\); raise the limit"):
+        write_json(path, "new" * 1000)
+    assert path.read_text() == '"old"\n'
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("file/a.json", "a file is where a folder is needed"),
+        ("file/deeper/a.json", "a file is where a folder is needed"),
+        ("folder", "it is a folder"),
+    ],
+)
+def test_a_path_that_cannot_be_is_named(tmp_path, path, says):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match=f"{path}: cannot be written .*{says}"):
+        write_text(tmp_path / path, "text")
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+
+
+def test_an_error_of_a_file_being_read_is_not_the_written_ones(tmp_path):
+    with pytest.raises(PermissionError), atomic_path(tmp_path / "a.json"):
+        raise PermissionError(errno.EACCES, "no", str(tmp_path / "in.json"))
+
+
+def test_sigterm_removes_what_is_half_written(tmp_path):
+    code = f"""
+import signal, sys
+from lim.errors import run_cli
+from lim.files import atomic_path
+def main():
+    with atomic_path({str(tmp_path / "a.json")!r}):
+        print("ready", flush=True)
+        signal.pause()
+sys.exit(run_cli(main))
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=-1, stderr=-1, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    process.terminate()
+    assert (process.communicate(timeout=60)[1], process.returncode) == ("terminated\n", 143)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "imports"),
+    [("train.pretrain", "torch"), ("train.launch", "rich"), ("eval.eval", "rich"), ("data.audit", "rich")]
+    + [("lim.stability", "numpy")],
+)
+def test_ctrl_c_while_importing_is_one_line(tmp_path, module, imports):
+    (tmp_path / f"{imports}.py").write_text("raise KeyboardInterrupt")
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--help"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60
+    )
+    assert done.stderr == "interrupted\n"
+    assert done.returncode == -signal.SIGINT
+
+
+@pytest.mark.parametrize("command", [["-m", "eval.eval"], ["-m", "train.compare"], ["lim_selection.py"]])
+def test_a_python_without_the_packages_says_how_to_set_up(command):
+    done = subprocess.run(
+        [sys.executable, "-S", *command, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert re.fullmatch(r"error: \w+ is not installed for \S+; run: bash scripts/setup\.sh .*\n", done.stderr)
+    assert done.returncode == 2
+
+
+def test_a_module_of_ours_that_is_missing_is_an_error_of_the_programs_own():
+    with pytest.raises(ModuleNotFoundError):
+        run_cli(raising(ModuleNotFoundError("gone", name="lim.gone")))
+
+
+def test_an_old_python_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(errors, "OLDEST", (4, 0))
+    with pytest.raises(SystemExit, match="2"):
+        errors.being_run()
+    assert capsys.readouterr().err.startswith(f"error: {sys.executable} is Python 3.")
+
+
+@pytest.mark.parametrize("script", ["lim.sh", "train_limr.sh", "compare.sh", "demo.sh", "ray_cluster.sh head"])
+def test_a_script_without_its_python_says_how_to_set_up(script):
+    name, *arguments = script.split()
+    done = subprocess.run(
+        ["bash", ROOT / "scripts" / name, *arguments],
+        env={**os.environ, "PYTHON": "/nowhere/python"},
+        capture_output=True,
+        text=True,
+    )
+    assert re.fullmatch(r"error: /nowhere/python: not there; run: bash scripts/setup\.sh.*\n", done.stderr)
+    assert done.returncode == 2
