@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Compare selections of training data over seeds: train on each, evaluate, report with error bars.
 #
-#   bash scripts/compare.sh [configs/compare/FILE.yaml] [key=value …] [--jobs N] [--plan]
+#   bash scripts/compare.sh [configs/compare/FILE.yaml] [key=value …] [--only NAME …] [--jobs N] [--plan]
 #
 # Run the same command again to go on after an interruption. Knob: PYTHON (default .venv/bin/python)
 set -euo pipefail

@@ -52,6 +52,7 @@ def main() -> None:
     tiny = ["--model", "data/models/arithmetic-base", "--run_path", *RUNS, "--benchmarks", "arithmetic"]
     for arguments in (paper, tiny):
         evaluated(arguments, draw)
+    reward_log(Path("data/output/base-rates"), rows, draw, epochs=1)
 
 
 def write_lines(path: Path, rows: list[dict]) -> None:

@@ -28,6 +28,7 @@ NOT_RUN = {
     r"bash scripts/(setup|test)\.sh.*|bash \.ci/run|\S*pip install .*": "installs packages",
     r"(UPDATE_GOLDEN=1 )?\S*(python -m )?pytest.*": "is the tests themselves",
     r"\S*python -m data\.prepare (?!arithmetic).*": "downloads; tests/data/test_prepare.py has a local server",
+    r"\S*python -m train\.pass_rates .*": "generates with a model; tests/train/test_pass_rates.py does",
     r"(\w+=\S+ )*bash scripts/ray_cluster\.sh .*": "takes nodes; tests/train/test_launch_cluster.py starts two",
     r"sbatch .*": "takes Slurm; tests/train/test_launch_cluster.py has stand-ins",
     r"export RAY_ADDRESS=\S+|kill %1 %2": "belongs to the cluster's commands around it",
@@ -35,7 +36,7 @@ NOT_RUN = {
 # Pattern → replacement: what takes a GPU, minutes, or a reader's own path is planned, or gets the path of the copy.
 CHANGED = {
     r"bash scripts/demo\.sh": r"PYTHON=.venv/bin/python \g<0> --plan",
-    r"bash scripts/compare\.sh": r"\g<0> --plan",
+    r"bash scripts/compare\.sh.*": r"\g<0> --plan",
     r"\+colocated-8gpu .*": r"bash scripts/train_math.8k.sh \g<0> --dry_run",
     r"((\w+=\S+ )*bash scripts/train_\S+\.sh(?:(?! --dry_run).)*)": r"\1 --dry_run",
     r"(.*) /path/to/(\S+.*)": r"\1 \2",
