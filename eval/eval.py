@@ -224,7 +224,10 @@ def main(argv: Sequence[str] | None = None) -> int | None:
             engines = Engines(args, found, stack)
             results = []
             for target in found:
-                generate_missing(target, benchmarks, questions, engines, args, console)
+                try:
+                    generate_missing(target, benchmarks, questions, engines, args, console)
+                except KeyboardInterrupt:
+                    raise KeyboardInterrupt("what is done is kept: run the same command again to go on") from None
                 results.append(
                     saved.score_folder(target.folder, [*benchmarks], settings, args.data_dir, grader, console)
                 )
