@@ -290,10 +290,10 @@ LONG = {
 @pytest.mark.parametrize("name", LONG)
 def test_a_megabyte_is_read_in_linear_time(name):
     text = LONG[name]
-    start = time.perf_counter()
+    start = time.thread_time()  # of this thread alone, whatever else the machine does; quadratic would take minutes
     extract(text)
     extract(text, fallbacks=True)
-    assert time.perf_counter() - start < 3
+    assert time.thread_time() - start < 15
 
 
 def test_an_empty_answer_equals_nothing():

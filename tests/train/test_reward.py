@@ -89,9 +89,9 @@ def test_repetition_is_quick_on_long_responses():
         "aab" * 4 + "b" * 22 + "abcdefghij" * 4 + "z",
     ]
     for text in texts:
-        start = time.perf_counter()
+        start = time.thread_time()
         assert not reward.is_repetitive(text[:10_000])
-        assert time.perf_counter() - start < 2.0
+        assert time.thread_time() - start < 2.0
 
 
 @pytest.mark.parametrize(
