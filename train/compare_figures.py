@@ -90,7 +90,7 @@ def differences_figure(results: Mapping[str, Any]) -> Any:
         axis.set_xlabel(f"points against {label(other)}")
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(axis="x", alpha=0.25)
-    axes[0][0].invert_yaxis()
+    axes[0][0].set_ylim(len(arms) - 0.4, -0.5)
     figure.tight_layout()
     return figure
 
