@@ -11,6 +11,7 @@ Importing this module loads no torch. `python -m train.cpu` compiles the operati
 
 from __future__ import annotations
 
+import argparse
 import ast
 import importlib.metadata
 import importlib.util
@@ -145,5 +146,12 @@ def compile_operations() -> int:
     return subprocess.run([sys.executable, "-c", code], env={**os.environ, **environment()}, check=False).returncode
 
 
+def main() -> int:
+    argparse.ArgumentParser(
+        prog="python -m train.cpu", description="Compile the operations of DeepSpeed that a run on a CPU loads."
+    ).parse_args()
+    return compile_operations()
+
+
 if __name__ == "__main__":
-    raise SystemExit(run_cli(compile_operations))
+    raise SystemExit(run_cli(main))
