@@ -6,11 +6,15 @@ in train.cpu.SYMBOLS, which is checked before a run starts. Imported by train/si
 
 from __future__ import annotations
 
+import errno
 import importlib.machinery
+import random
 import shlex
+import socket
 import sys
 import types
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 
@@ -118,6 +122,26 @@ def _quote_library_path(module: Any) -> None:
     module.TORCH_LIB_PATH = shlex.quote(module.TORCH_LIB_PATH)
 
 
+def _keep_ports_apart(module: Any) -> None:
+    # OpenRLHF asks the kernel for a free port and listens on it seconds later, when the models' libraries are loaded.
+    # Until then the kernel may give it to any connection, of which Ray opens many; below its range it does not.
+    def free_port() -> int:
+        try:
+            lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+        except (OSError, ValueError):
+            lowest = 32768
+        for port in random.SystemRandom().sample(range(max(1024, lowest - 12_000), lowest), 100):
+            with socket.socket() as sock:
+                try:
+                    sock.bind(("", port))
+                except OSError:
+                    continue
+                return port
+        raise OSError(errno.EADDRINUSE, f"no free port below {lowest}")
+
+    module.BaseDistributedActor._get_free_port = staticmethod(free_port)
+
+
 BEFORE: dict[str, Callable[[], None]] = {"openrlhf.models.ring_attn_utils": _stand_in_flash_attn}
 AFTER: dict[str, Callable[[Any], None]] = {
     "torch": _patch_torch,
@@ -127,6 +151,7 @@ AFTER: dict[str, Callable[[Any], None]] = {
     "vllm.model_executor.layers.utils": _patch_gemm,
     "transformers.utils.import_utils": _hide_sklearn,
     "torch.utils.cpp_extension": _quote_library_path,
+    "openrlhf.trainer.ray.launcher": _keep_ports_apart,
 }
 
 

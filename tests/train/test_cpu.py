@@ -66,9 +66,23 @@ def test_optimiser_links_in_a_folder_with_a_space_in_its_name():
     assert python(code) == "-L/a b/lib"
 
 
+def test_ports_lie_below_those_the_kernel_gives_to_connections():
+    code = """
+from types import SimpleNamespace
+from train import cpu_patches
+module = SimpleNamespace(BaseDistributedActor=type("Actor", (), {}))
+cpu_patches.AFTER["openrlhf.trainer.ray.launcher"](module)
+lowest = int(open("/proc/sys/net/ipv4/ip_local_port_range").read().split()[0])
+ports = [module.BaseDistributedActor._get_free_port() for _ in range(20)]
+print(all(1024 <= port < lowest for port in ports), len(set(ports)) > 10)
+"""
+    assert python(code) == "True True"
+
+
 def test_patches_reach_openrlhf_and_vllm_and_leave_no_flash_attn():
     code = """
 import sys
+from openrlhf.trainer.ray.launcher import BaseDistributedActor
 from openrlhf.trainer.ray.vllm_worker_wrap import WorkerWrap
 from openrlhf.models import ring_attn_utils
 from openrlhf.utils import distributed_util
@@ -78,12 +92,13 @@ layer = torch.nn.Linear(3, 2)
 layers.dispatch_cpu_unquantized_gemm(layer, remove_weight=True)
 group = distributed_util.stateless_init_process_group
 patched = [WorkerWrap.update_weight, group, layers.dispatch_cpu_unquantized_gemm]
+patched.append(BaseDistributedActor._get_free_port)
 try:
     ring_attn_utils.unpad_input(None, None)
 except RuntimeError as error:
     message = str(error)
 print(
-    [function.__module__ for function in patched] == ["train.cpu_patches"] * 3,
+    [function.__module__ for function in patched] == ["train.cpu_patches"] * 4,
     "flash_attn" in sys.modules,
     "packed samples need flash-attn" in message,
     layer.weight.shape == (2, 3) and layer.cpu_linear(torch.ones(3), layer.weight, layer.bias).shape == (2,),
