@@ -142,8 +142,10 @@ def markdown(results: Mapping[str, Any]) -> str:
 def spread_in_words(results: Mapping[str, Any]) -> str:
     """What ± means, and what the comparison could have seen."""
     headline = results["benchmarks"][results["headline"]]
-    if headline["residual_sd"] is None:
+    if len(results["seeds"]) == 1:
         return "One seed: ± is the standard error over questions; the spread of training runs is not in it."
+    if headline["residual_sd"] is None:  # FULL alone
+        return "± is the standard error over seeds."
     seen = [
         value["detectable"]
         for differences in headline["differences"].values()
