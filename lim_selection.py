@@ -150,9 +150,10 @@ def main(argv: list[str] | None = None) -> int | None:
     args = parse_args(argv)
     from dataclasses import fields
 
-    from lim.output import quantiles, write_selection
+    from lim.output import check_apart, quantiles, write_selection
     from lim.pipeline import Settings, select
 
+    check_apart(args.output_path, [args.original_prompts_path, args.scores_path, args.train_samples_path])
     values = {field.name: getattr(args, field.name) for field in fields(Settings)}
     values["pass_rates"] = tuple(args.pass_rates) if args.pass_rates else None
     with progress_bar() as progress:

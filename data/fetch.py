@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-from lim.errors import InputError
+from lim.errors import InputError, unwritable
 from lim.files import sha256_of
 
 OFFLINE_HELP = (
@@ -58,6 +58,8 @@ def fetch(url: str, target: Path, sha256: str, *, wait: float = 1.0, timeout: fl
                 reason = f"{error.code} {error.reason}"
                 continue
             except (OSError, http.client.HTTPException) as error:
+                if isinstance(error, OSError) and (here := unwritable(error, partial)):  # this disk, not the network
+                    raise here from None
                 cause = error.reason if isinstance(error, urllib.error.URLError) else error
                 reason = str(cause) or type(cause).__name__
                 if isinstance(cause, socket.gaierror | ConnectionRefusedError):

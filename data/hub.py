@@ -69,17 +69,30 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:300] or type(error).__name__
 
 
-def from_folder(folder: Path, repo: str, config: str | None, split: str) -> tuple[Rows, dict[str, Any]] | None:
+def from_folder(
+    folder: Path, repo: str, config: str | None, split: str, revision: str | None
+) -> tuple[Rows, dict[str, Any]] | None:
     """(rows, origin) of a data set whose files lie under `folder`, or None where there is none.
 
     Looked for as `<folder>/<org>/<name>`, `<folder>/<name>` and in the layout of the hub's own cache
-    (`datasets--<org>--<name>/snapshots/<revision>`).
+    (`datasets--<org>--<name>/snapshots/<revision>`). Raises InputError where the cache holds other revisions than the
+    one wanted, or, where any will do, several.
     """
     org, _, name = repo.rpartition("/")
+    for place in (folder / org / name, folder / name):
+        if place.is_dir():
+            return read_local(place, config, split)
     cache = folder / f"datasets--{org}--{name}" / "snapshots"
-    places = [folder / org / name, folder / name, *(sorted(cache.iterdir()) if cache.is_dir() else [])]
-    place = next((path for path in places if path.is_dir()), None)
-    return read_local(place, config, split) if place else None
+    kept = sorted(path.name for path in cache.iterdir()) if cache.is_dir() else []
+    if not kept:
+        return None
+    if revision is None and len(kept) == 1:
+        revision = kept[0]
+    if revision not in kept:
+        wanted = f"not {revision}" if revision else "say which with --revision"
+        raise InputError(f"{cache}: holds the revisions {', '.join(kept)}, {wanted}")
+    rows, origin = read_local(cache / revision, config, split)
+    return rows, {**origin, "revision": revision}
 
 
 def read_local(path: Path, config: str | None, split: str) -> tuple[Rows, dict[str, Any]]:

@@ -57,7 +57,7 @@ def hub_rows(wanted: HubSet, args: argparse.Namespace) -> tuple[Rows, dict[str, 
     if args.folder is None:
         rows, origin = hub.from_hub(wanted.repo, wanted.config, wanted.split, wanted.revision)
     else:
-        local = hub.from_folder(args.folder, wanted.repo, wanted.config, wanted.split)
+        local = hub.from_folder(args.folder, wanted.repo, wanted.config, wanted.split, wanted.revision)
         if local is None:
             raise InputError(
                 f"{args.folder}: holds no {wanted.repo} (looked for the folders {wanted.repo} and "
@@ -139,7 +139,7 @@ def make_own(args: argparse.Namespace) -> tuple[Rows, dict[str, Any]]:
     if path.exists():
         rows, origin = hub.read_local(path, args.config, args.split)
     elif args.folder is not None:
-        local = hub.from_folder(args.folder, args.dataset, args.config, args.split)
+        local = hub.from_folder(args.folder, args.dataset, args.config, args.split, args.revision)
         if local is None:
             raise InputError(f"{args.folder}: holds no {args.dataset}; put its files there")
         rows, origin = local
@@ -228,7 +228,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         raise InputError(f"--from {args.folder}: no such folder")
     check_names(args.names)
     if args.dataset and args.name is None:
-        args.name = Path(args.dataset).stem.lower()
+        path = Path(args.dataset)  # a set of the hub may have a dot in its name that is no suffix
+        args.name = (path.stem if path.is_file() else path.name).lower()
     return args
 
 

@@ -62,11 +62,18 @@ def json_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
-def read_json(path: str | Path) -> Any:
-    """Parse a JSON file. InputError names the file and, where the text is malformed, the line and column."""
+def read_json(path: str | Path, *, finite: bool = False) -> Any:
+    """Parse a JSON file. InputError names the file and, where the text is malformed, the line and column.
+
+    `finite` refuses NaN and Infinity, which Python's json writes and other readers do not know.
+    """
+
+    def refuse(constant: str) -> Any:
+        raise InputError(f"{path}: holds {constant}, which JSON does not know; write null in its place")
+
     try:
         with open(path, encoding="utf-8") as file:
-            return json.load(file)
+            return json.load(file, parse_constant=refuse if finite else None)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:
@@ -75,6 +82,8 @@ def read_json(path: str | Path) -> Any:
         raise InputError(f"{path}: line {error.lineno}, column {error.colno}: not JSON ({error.msg})") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: byte {error.start}: not UTF-8") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
 def sha256_of(path: str | Path) -> str:
@@ -89,7 +98,7 @@ def read_prompts(path: str | Path, *, need_answer: bool = True) -> list[dict[str
     `id` becomes a string. Raises InputError on the first row that lacks a key, has the wrong type or
     repeats an id.
     """
-    rows = read_json(path)
+    rows = read_json(path, finite=True)
     for row, id in zip(rows, prompt_ids(path, rows, need_answer=need_answer), strict=True):
         row["id"] = id
     return rows

@@ -51,18 +51,20 @@ def read_verl(
 ) -> StepRewards:
     """verl's `<global_step>.jsonl`: rows `{input, output, score, step, …}` (`gts` present or not).
 
-    `reward_column` names another numeric field than `score`.
+    `reward_column` names another field than `score`: numbers, or true and false (verl's `acc`).
     """
     reward = reward_column or "score"
-    row_type: Any = VerlRow if reward == "score" else msgspec.defstruct("Row", [("input", str), (reward, float)])
+    row_type: Any = (
+        VerlRow if reward == "score" else msgspec.defstruct("Row", [("input", str), (reward, float | bool)])
+    )
     data = read_bytes(file.path, filesystem)
     decoder = msgspec.json.Decoder(type=row_type)
     try:
         rows = decoder.decode_lines(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         lines = (json.loads(line) for line in data.decode("utf-8", "replace").split("\n") if line.strip())
-        raise _first_bad_row(file.path, lines, "input", reward, error) from None
-    prompts, rewards = [row.input for row in rows], [getattr(row, reward) for row in rows]
+        raise _first_bad_row(file.path, lines, "input", reward, error, bools=row_type is not VerlRow) from None
+    prompts, rewards = [row.input for row in rows], [float(getattr(row, reward)) for row in rows]
     return _group(file, prompts, rewards, len(data), keep_samples)
 
 
@@ -86,7 +88,7 @@ def read_trl(
             raise InputError(f"{file.path}: has no column '{needed}' (its columns: {', '.join(names)})")
     numeric = [name for name, kind in names.items() if kind in ("int", "float") and name not in TRL_OTHER]
     wanted = reward_column.split(",") if reward_column else (["reward"] if "reward" in numeric else numeric)
-    strange = [name for name in wanted if name not in numeric]
+    strange = [name for name in wanted if name not in numeric and names.get(name) != "bool"]
     if strange or not wanted:
         raise InputError(
             f"{file.path}: no numeric reward column {', '.join(strange)} "
@@ -117,9 +119,8 @@ def _trl_prompt(path: str, row: int, value: Any) -> str:
 def read_one_shot(file: LogFile, filesystem: Any = None, *, keep_samples: bool = False) -> list[StepRewards]:
     """One-Shot-RLVR's accuracy file: one JSON object, prompt index → its accuracies, one a visit.
 
-    Lists may be of unequal length. The number of samples behind an accuracy is taken as the smallest n ≤ 64
-    for which every value is a multiple of 1/n (values in eighths: 8), and 1 where there is none. Visit k of
-    every prompt becomes step k and epoch k.
+    Lists may be of unequal length. The number n of samples behind an accuracy is worked out (`_samples_behind`).
+    Visit k of every prompt becomes step k and epoch k.
     """
     data = read_bytes(file.path, filesystem)
     try:
@@ -135,7 +136,7 @@ def read_one_shot(file: LogFile, filesystem: Any = None, *, keep_samples: bool =
     bad = next((key for key in keys if not all(0 <= value <= 1 for value in lists[key])), None)
     if bad is not None:
         raise InputError(f"{file.path}: prompt {bad}: an accuracy is not between 0 and 1")
-    samples = next((n for n in range(1, 65) if np.allclose(values * n, np.rint(values * n), atol=1e-6)), 1)
+    samples = _samples_behind(values)
     steps = []
     for visit in range(max(map(len, lists.values()))):
         seen = [key for key in keys if len(lists[key]) > visit]
@@ -159,6 +160,15 @@ def read_one_shot(file: LogFile, filesystem: Any = None, *, keep_samples: bool =
             )
         )
     return steps
+
+
+def _samples_behind(values: NDArray[np.float64]) -> int:
+    """The smallest n ≤ 256 for which all accuracies are k/n (eighths: 8), or k/n to three decimals; 1 where none is."""
+    for error in (1e-6, 5.1e-4):
+        for n in range(1, 257):
+            if np.abs(values - np.rint(values * n) / n).max() <= error:
+                return n
+    return 1
 
 
 def _group(
@@ -218,7 +228,9 @@ def _list_items(data: bytes) -> Iterator[Any]:
             raise json.JSONDecodeError("cut short", text, at)
 
 
-def _first_bad_row(path: str, rows: Iterator[Any], prompt: str, reward: str, error: Exception) -> InputError:
+def _first_bad_row(
+    path: str, rows: Iterator[Any], prompt: str, reward: str, error: Exception, *, bools: bool = False
+) -> InputError:
     """Say which row made the fast decoder refuse the file, and why; read slowly, since only once."""
     mend = "mend or remove the file, or pass --skip_bad_files"
     number = 0
@@ -230,7 +242,7 @@ def _first_bad_row(path: str, rows: Iterator[Any], prompt: str, reward: str, err
                 if key not in row:
                     return InputError(f"{path}: row {number} has no '{key}' (its keys: {', '.join(row)}); {mend}")
                 value = row[key]
-                if not isinstance(value, kinds) or isinstance(value, bool):
+                if not isinstance(value, kinds) or (isinstance(value, bool) and not (bools and key == reward)):
                     return InputError(f"{path}: row {number}: '{key}' is {value!r:.60}, not a {_kind(kinds)}; {mend}")
                 if isinstance(value, float) and not math.isfinite(value):
                     return InputError(f"{path}: row {number}: {key} is {value}; {mend}")

@@ -123,8 +123,11 @@ def _list_local(base: str) -> Listing | LogFile:
     for sub in ("", "train", "completions"):
         folder = os.path.join(base, sub) if sub else base
         if os.path.isdir(folder):
-            with os.scandir(folder) as entries:
-                listing += [(sub, e.name, e.path, e.stat().st_size) for e in entries if e.is_file()]
+            try:
+                with os.scandir(folder) as entries:
+                    listing += [(sub, e.name, e.path, e.stat().st_size) for e in entries if e.is_file()]
+            except OSError as error:
+                raise InputError(f"{folder}: cannot be listed: {error.strerror or error}") from None
     return listing
 
 

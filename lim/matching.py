@@ -52,7 +52,9 @@ class Matching:
     rows_P: NDArray[np.int64]  # prompt → row of the log's matrix, −1 where the log does not have it
     unmatched: list[str]  # keys of the log that no prompt of the file has
     how: dict[str, int]  # rule → prompts matched by it
-    wrapper: tuple[str, str] | None = None  # text found around every prompt of the log, where it had to be looked for
+    wrappers: tuple[
+        tuple[str, str], ...
+    ] = ()  # texts found around prompts of the log, where they had to be looked for
 
 
 def match_prompts(
@@ -61,8 +63,8 @@ def match_prompts(
     """Match prompts (their ids and texts) to a log's keys (ids or texts); each prompt takes the closest rule.
 
     The rules, in order: same id; same text; same text after whitespace and known chat templates are taken
-    away; same text inside a wrapper (a template or instruction of the run's own) found by looking prompts up
-    in a few of the log's texts. `by_id` stops after the first rule. Two prompts of the same text share a row.
+    away; same text inside a wrapper (a template or instruction of the run's own), of which a log may have
+    several. `by_id` stops after the first rule. Two prompts of the same text share a row.
     """
     row_of = {key: row for row, key in enumerate(keys)}
     rows_P = np.full(len(ids), -1, np.int64)
@@ -76,22 +78,28 @@ def match_prompts(
                 how[name] += 1
 
     try_rule("id", row_of, ids)
-    wrapper = None
+    wrappers: list[tuple[str, str]] = []
     if not by_id and (rows_P < 0).any():
         try_rule("text", row_of, prompts)
         plain = [normalise(prompt) for prompt in prompts]
         stripped = [strip_template(key) for key in keys]
         try_rule("text without template", _first(stripped), [prompt.strip() for prompt in prompts])
         try_rule("text without template", _first([normalise(text) for text in stripped]), plain)
-        left = sorted(set(range(len(keys))) - set(rows_P.tolist()))
-        if left and (rows_P < 0).any():
-            wrapper = _find_wrapper([normalise(stripped[row]) for row in left[:5]], plain)
-            if wrapper:
-                inner = _first([_unwrap(normalise(text), *wrapper) for text in stripped])
-                try_rule("text inside the run's own wrapper", inner, plain)
+        inner = [normalise(text) for text in stripped]
+        while True:  # each turn takes the commonest wrapper among what is left, until one matches nothing
+            open_P = np.flatnonzero(rows_P < 0)
+            left = sorted(set(range(len(keys))) - set(rows_P.tolist()))
+            wrapper = _find_wrapper([inner[row] for row in left], [plain[at] for at in open_P.tolist()])
+            if wrapper is None:
+                break
+            table = _first([_unwrap(inner[row], *wrapper) for row in left])
+            try_rule("text inside the run's own wrapper", {text: left[at] for text, at in table.items()}, plain)
+            if int((rows_P < 0).sum()) == len(open_P):
+                break
+            wrappers.append(wrapper)
     used = set(rows_P.tolist())
     unmatched = [key for row, key in enumerate(keys) if row not in used]
-    return Matching(rows_P, unmatched, dict(how), wrapper)
+    return Matching(rows_P, unmatched, dict(how), tuple(wrappers))
 
 
 def _first(texts: Sequence[str]) -> dict[str, int]:
@@ -102,14 +110,30 @@ def _first(texts: Sequence[str]) -> dict[str, int]:
 
 
 def _find_wrapper(texts: Sequence[str], prompts: Sequence[str]) -> tuple[str, str] | None:
-    """(prefix, suffix) most often found around the longest prompt contained in a text."""
-    found: Counter[tuple[str, str]] = Counter()
-    for text in texts:
+    """(prefix, suffix) most often found around prompts, looking at up to 50 of the texts and 50 of the prompts.
+
+    From both sides, since either may be a small part of the other. One seen only once among many is taken for a
+    prompt that is in another's text by chance.
+    """
+    some_texts, some_prompts = _spread(texts, len(prompts)), _spread(prompts, len(texts))
+    found: set[tuple[str, str]] = set()  # (text, prompt): a pair found from both sides is one
+    for text in some_texts:
         inside = max((prompt for prompt in prompts if prompt and prompt in text), key=len, default="")
         if inside:
-            prefix, _, suffix = text.partition(inside)
-            found[prefix, suffix] += 1
-    return found.most_common(1)[0][0] if found else None
+            found.add((text, inside))
+    for prompt in some_prompts:
+        around = min((text for text in texts if prompt and prompt in text), key=len, default="")
+        if around:
+            found.add((around, prompt))
+    around_them = Counter((text.partition(prompt)[0], text.partition(prompt)[2]) for text, prompt in sorted(found))
+    wrapper, count = around_them.most_common(1)[0] if found else (("", ""), 0)
+    return wrapper if count >= (2 if min(len(texts), len(prompts)) > 20 else 1) else None
+
+
+def _spread(items: Sequence[str], others: int) -> Sequence[str]:
+    """Up to 50 of the items (fewer where there are many others to compare them with), spread over the whole."""
+    count = max(5, min(50, 5_000_000 // max(1, others)))
+    return items if len(items) <= count else [items[at * len(items) // count] for at in range(count)]
 
 
 def _unwrap(text: str, prefix: str, suffix: str) -> str:

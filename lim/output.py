@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from lim.errors import InputError
 from lim.files import atomic_path, json_text
 from lim.scores import mean_over_epochs
 from lim.selection import Selection
@@ -23,13 +25,26 @@ def companion(output_path: str | Path, kind: str) -> Path:
     return path.with_name(f"{path.name.removesuffix('.json')}.{kind}.json")
 
 
-def write_selection(selection: Selection, output_path: str | Path) -> dict[str, Path]:
-    """Write the chosen prompts, `*.scores.json` and `*.summary.json`, all or none; same selection, same bytes."""
-    paths = {
+def output_paths(output_path: str | Path) -> dict[str, Path]:
+    """The files of a selection: `prompts`, `scores`, `summary`."""
+    return {
         "prompts": Path(output_path),
         "scores": companion(output_path, "scores"),
         "summary": companion(output_path, "summary"),
     }
+
+
+def check_apart(output_path: str | Path, inputs: Sequence[str | Path | None]) -> None:
+    """Raise InputError where a file of the selection would take the place of one it is made from."""
+    for path in output_paths(output_path).values():
+        for given in inputs:
+            if given is not None and os.path.realpath(path) == os.path.realpath(given):
+                raise InputError(f"{path}: would replace the input {given}; give --output_path another name")
+
+
+def write_selection(selection: Selection, output_path: str | Path) -> dict[str, Path]:
+    """Write the chosen prompts, `*.scores.json` and `*.summary.json`, all or none; same selection, same bytes."""
+    paths = output_paths(output_path)
     chosen = [record for record, taken in zip(selection.records, selection.chosen_P.tolist(), strict=True) if taken]
     with ExitStack() as stack:
         # The innermost is the one that an error names: the path that was asked for.

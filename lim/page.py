@@ -12,6 +12,7 @@ import hashlib
 import html
 import json
 import math
+import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -55,7 +56,7 @@ def _index(values: Sequence[str | None]) -> dict[str, Any]:
     """Distinct values in natural order (numbers by size), and each row's place among them (−1: none)."""
 
     def order(value: str) -> tuple[int, float, str]:
-        digits = "".join(c for c in value if c.isdigit())
+        digits = "".join(re.findall("[0-9]", value))
         return (0, float(digits), value) if digits else (1, 0.0, value)
 
     distinct = sorted({v for v in values if v is not None}, key=order)

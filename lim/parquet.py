@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,17 @@ def _open(path: str, filesystem: Any, read_dictionary: list[str] | None = None) 
     except KeyError:  # a column to be read as a dictionary is not there; the caller says so
         return _open(path, filesystem)
     except (pa.ArrowInvalid, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(
-            f"{path}: not a whole Parquet file ({reason[:120]}); remove it, or pass --skip_bad_files"
-        ) from None
+        raise _unreadable(path, filesystem, error, "not a whole Parquet file") from None
+
+
+def _unreadable(path: str, filesystem: Any, error: Exception, damage: str) -> InputError:
+    """The line for a file that cannot be read: only a file whose content is wrong is called damaged."""
+    if isinstance(error, OSError) and error.errno:
+        return InputError(f"{path}: cannot be read: {os.strerror(error.errno)}")
+    reason = " ".join(str(error).split())[:120]
+    if isinstance(error, OSError) and filesystem is not None:
+        return InputError(f"{path}: cannot be read: {reason}; try again, or pass --skip_bad_files if it is damaged")
+    return InputError(f"{path}: {damage} ({reason}); remove it, or pass --skip_bad_files")
 
 
 def column_names(path: str, filesystem: Any = None) -> dict[str, str]:
@@ -58,8 +66,7 @@ def read_columns(
             # One thread: files are read side by side, and Arrow's own pool would only add memory.
             table = file.read(columns=wanted, use_threads=False)
         except (pa.ArrowInvalid, OSError) as error:
-            reason = " ".join(str(error).split())
-            raise InputError(f"{path}: damaged ({reason[:120]}); remove it, or pass --skip_bad_files") from None
+            raise _unreadable(path, filesystem, error, "damaged") from None
         meta = file.metadata
         read = sum(
             meta.row_group(group).column(column).total_compressed_size

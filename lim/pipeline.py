@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +116,7 @@ def select(
         raise InputError(f"--strategy {settings.strategy} needs a log: --train_samples_path, or --scores_path")
     if scores_path and settings.strategy in ("linear", "variance", "uncertainty", "difficulty"):
         raise InputError(f"--scores_path holds scores already; --strategy {settings.strategy} needs a log")
-    records = read_json(prompts_path)
+    records = read_json(prompts_path, finite=True)
     ids = prompt_ids(prompts_path, records, need_answer=False)
     if not ids:
         raise InputError(f"{prompts_path}: holds no prompts")
@@ -180,13 +180,13 @@ def _from_log(
     chosen_P, scores_P = _choose(texts, scores_P, reasons, settings)
     solved_L = np.nan_to_num(matrix.pass_rates_P_K).max(axis=1) > 0
     unsolved = int((chosen_P & (rows_P >= 0) & ~solved_L[np.maximum(rows_P, 0)]).sum())
-    if unsolved and settings.strategy == "lim":
+    if unsolved and settings.strategy == "lim" and _passes_mean_something(matrix, summary):
         notes.append(
             f"{unsolved:,} of the chosen were never solved in the log: against an average this low LIM lets them in "
             "(docs/method.md)"
         )
     if settings.metric == "accuracy":
-        matrix = RewardMatrix(matrix.ids, matrix.pass_rates_P_K, matrix.pass_rates_P_K, matrix.counts_P_K)
+        matrix = replace(matrix, rewards_P_K=matrix.pass_rates_P_K, samples_P_K_S=None)
     return Selection(
         ids=ids,
         records=records,
@@ -203,6 +203,12 @@ def _from_log(
     )
 
 
+def _passes_mean_something(matrix: RewardMatrix, summary: LogSummary) -> bool:
+    """False where passes are guessed (the log's largest reward) and so rare that rewards must be graded ones."""
+    share = np.nansum(matrix.pass_rates_P_K * matrix.counts_P_K) / max(1, int(matrix.counts_P_K.sum()))
+    return summary.judged or share >= 0.01
+
+
 def score_matrix(matrix: RewardMatrix, settings: Settings) -> tuple[Floats, Floats, list[str | None]]:
     """(scores, average curve, reasons for no score) of a log's matrix under resolved settings."""
     if matrix.epochs < 2 and settings.strategy in NEEDS_EPOCHS:
@@ -214,7 +220,8 @@ def score_matrix(matrix: RewardMatrix, settings: Settings) -> tuple[Floats, Floa
     values_P_K, reasons = treat_missing(values_P_K, settings.missing, settings.min_epochs or 1)
     average_K = score_rules.average_curve(values_P_K)
     if settings.strategy == "lim":
-        scores_P = score_rules.lim_scores(values_P_K, average_K, settings.max_reward)
+        perfect = 1.0 if settings.metric == "accuracy" else settings.max_reward
+        scores_P = score_rules.lim_scores(values_P_K, average_K, perfect)
     elif settings.strategy == "linear":
         scores_P = score_rules.linear_scores(values_P_K)
     elif settings.strategy == "variance":
@@ -257,6 +264,11 @@ def _without_log(
     if scores_path:
         keys, scores_L, reasons_L = read_scores(scores_path)
         matching = match_prompts(ids, texts, keys)
+        if (matching.rows_P < 0).all():
+            raise InputError(
+                f"{scores_path}: none of its {len(keys)} prompts is in the prompt file; it has {keys[0]!r:.80}, "
+                f"the file id {ids[0]!r:.40} with prompt {texts[0]!r:.80}"
+            )
         rows_P = matching.rows_P
         scores_P = np.where(rows_P >= 0, scores_L[np.maximum(rows_P, 0)], np.nan)
         reasons = [reasons_L[row] if row >= 0 else "not in the scores file" for row in rows_P]
@@ -316,8 +328,7 @@ def _notes(
     matrix: RewardMatrix, matching: Matching, summary: LogSummary, settings: Settings, scores_L: Floats
 ) -> list[str]:
     notes = _unmatched_note(matching, "log")
-    if matching.wrapper:
-        before, after = matching.wrapper
+    for before, after in matching.wrappers:
         notes.append(f"prompts of the log were matched inside {before!r:.60} … {after!r:.100}")
     if settings.strategy != "lim":
         return notes

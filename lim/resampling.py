@@ -110,7 +110,8 @@ def epoch_sweep(reference: Reference, epochs: Sequence[int] | None = None) -> li
         part = matrix.first_epochs(k)
         row: dict[str, Any] = {"epochs": k}
         if k >= 2:
-            row |= reference.agreement(score_matrix(part, replace(settings, max_epochs=k))[0])
+            fewer = replace(settings, max_epochs=k, min_epochs=min(settings.min_epochs or 1, k))
+            row |= reference.agreement(score_matrix(part, fewer)[0])
         uncertain_P = uncertainty_scores(part.pass_rates_P_K)
         known = int((~np.isnan(uncertain_P)).sum())
         row["jaccard_of_uncertainty"] = jaccard(choose_top(uncertain_P, min(count, known)), reference.chosen_P)

@@ -29,6 +29,7 @@ class RewardMatrix:
     pass_rates_P_K: Floats  # share of samples judged correct, or at the log's largest reward
     counts_P_K: NDArray[np.int32]
     samples_P_K_S: NDArray[np.float32] | None = None  # every sample's reward, NaN-padded; kept on request
+    top: float | None = None  # the log's largest reward, where the samples are kept
 
     @property
     def epochs(self) -> int:
@@ -51,6 +52,7 @@ class RewardMatrix:
             pick(self.pass_rates_P_K, np.nan),
             pick(self.counts_P_K, 0),
             None if self.samples_P_K_S is None else pick(self.samples_P_K_S, np.nan),
+            self.top,
         )
 
     def first_epochs(self, epochs: int) -> RewardMatrix:
@@ -62,6 +64,7 @@ class RewardMatrix:
             self.pass_rates_P_K[:, :epochs],
             self.counts_P_K[:, :epochs],
             None if samples is None else samples[:, :epochs],
+            self.top,
         )
 
     def passes_P_K_S(self) -> NDArray[np.float32]:
@@ -71,7 +74,7 @@ class RewardMatrix:
         """
         if self.samples_P_K_S is None:
             raise InputError("the matrix was read without its samples (ReadOptions(keep_samples=True))")
-        top = np.nanmax(self.samples_P_K_S)
+        top = np.nanmax(self.samples_P_K_S) if self.top is None else np.float32(self.top)
         values_P_K_S = np.where(np.isnan(self.samples_P_K_S), np.nan, self.samples_P_K_S == top).astype(np.float32)
         if not np.allclose(mean_of_samples(values_P_K_S), self.pass_rates_P_K, equal_nan=True):
             raise InputError("the log's verdicts are not its largest reward: single samples' are not known")
@@ -91,6 +94,7 @@ class RewardMatrix:
             mean_of_samples(passes_P_K_S),
             np.minimum(self.counts_P_K, count),
             samples_P_K_S,
+            self.top,
         )
 
 
@@ -117,6 +121,7 @@ class LogSummary:
     epochs_in_log: int = 0
     max_reward: float = 0.0
     pass_rule: str = ""
+    judged: bool = False  # the log says which samples are correct
     bad_files: list[str] = field(default_factory=list)
     repeated_files: int = 0
     notes: list[str] = field(default_factory=list)
@@ -214,9 +219,12 @@ def _assign_epochs(parts: list[_Part], prompts: int, steps_per_epoch: int | None
         return
     if steps_per_epoch is not None:
         pairs, seen = 0, []
+        first = min(1, parts[0].step)
+        if first < 1:
+            summary.notes.append(f"the log's steps start at {first}, and so does epoch 1")
         for part in parts:
             pairs += len(part.rows_U)
-            epoch = (part.step - 1) // steps_per_epoch + 1
+            epoch = (part.step - first) // steps_per_epoch + 1
             seen.append(part.rows_U.astype(np.int64) * (parts[-1].step + 1) + epoch)
             part.epochs_U = np.full(len(part.rows_U), epoch, np.int32)
         again = pairs - len(np.unique(np.concatenate(seen)))
@@ -276,6 +284,7 @@ def _matrix(parts: list[_Part], rows: dict[str, int], epochs: int, summary: LogS
 
     summary.max_reward = max(part.top for part in parts)
     judged = all(part.correct_U is not None for part in parts)
+    summary.judged = judged
     summary.pass_rule = "verdict is correct" if judged else f"reward is the log's largest, {summary.max_reward:g}"
     sums_P_K = np.zeros((len(ids), epochs))
     counts_P_K = np.zeros((len(ids), epochs), np.int32)
@@ -299,7 +308,8 @@ def _matrix(parts: list[_Part], rows: dict[str, int], epochs: int, summary: LogS
     with np.errstate(invalid="ignore"):
         rewards_P_K = np.divide(sums_P_K, counts_P_K, out=sums_P_K)
         pass_rates_P_K = passed_P_K / counts_P_K
-    return RewardMatrix(ids, rewards_P_K, pass_rates_P_K, counts_P_K, _samples(kept, counts_P_K) if kept else None)
+    samples_P_K_S = _samples(kept, counts_P_K) if kept else None
+    return RewardMatrix(ids, rewards_P_K, pass_rates_P_K, counts_P_K, samples_P_K_S, summary.max_reward)
 
 
 def _samples(kept: list[Any], counts_P_K: NDArray[np.int32]) -> NDArray[np.float32]:

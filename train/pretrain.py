@@ -1,6 +1,6 @@
 r"""Make the tiny base model of the embedded default: a 1M-parameter Llama that knows more than it shows.
 
-    python -m train.pretrain [--out data/models/arithmetic-base] [--seed 0] [--force]
+    python -m train.pretrain [--out data/models/arithmetic-base] [--seed 0] [--batch 128] [--force]
 
 Two phases of next-token training on problems that are in no prompt file or benchmark (`Problem.split`): first a
 textbook's worked answers (what the model knows), then a corpus like the web's, where worked, careless and malformed
@@ -37,7 +37,7 @@ from data import arithmetic
 from lim.errors import InputError, full_disk, run_cli
 from lim.files import read_json, write_json
 from train import tiny_tokenizer
-from train.tiny_model import Settings, console, new_model, pass_rates, train
+from train.tiny_model import REPLICAS, Settings, console, new_model, pass_rates, train
 
 RECORD = "pretrain.json"
 
@@ -155,9 +155,17 @@ def main(argv: list[str] | None = None) -> None:
     default = Path(__file__).parents[1] / "data" / "models" / "arithmetic-base"
     parser.add_argument("--out", type=Path, default=default, help="default: data/models/arithmetic-base")
     parser.add_argument("--seed", type=int, default=Settings.seed)
+    parser.add_argument(
+        "--batch",
+        type=int,
+        default=Settings.batch,
+        help=f"problems a step (default: {Settings.batch}); fewer: quicker",
+    )
     parser.add_argument("--force", action="store_true", help="make it again even where it is up to date")
     args = parser.parse_args(argv)
-    ensure(args.out, Settings(seed=args.seed), force=args.force)
+    if args.batch < REPLICAS:
+        raise InputError(f"--batch {args.batch}: needs at least {REPLICAS}")
+    ensure(args.out, Settings(seed=args.seed, batch=args.batch), force=args.force)
 
 
 if __name__ == "__main__":

@@ -45,9 +45,11 @@ function detailView(data, texts, state, table) {
   for (const id of ["trajectory", "legend"]) byId(id).toggleAttribute("hidden", !data.matrix);
   byId("detail-title").textContent = data.matrix ? `${capital(data.rewardName)} by epoch` : "Prompt";
   const draw = data.matrix && trajectoryChart(byId("trajectory"), data.epochs, data.average, data.low, data.high);
+  let shown = null;
   function facts() {
     const i = state.selected;
     const chosen = state.mask[i] === 1;
+    shown = state.mask[i];
     const rows = [
       ["Score", number(data.scores[i], 4)],
       ["Verdict", chosen ? "chosen" : "discarded"],
@@ -75,7 +77,9 @@ function detailView(data, texts, state, table) {
       byId("trajectory").setAttribute("aria-label", `${data.rewardName} by epoch of prompt ${data.ids[i]}: ${values}`);
     },
     update() {
-      if (state.selected !== null) byId("detail-body").querySelector(".facts")?.replaceWith(facts());
+      // Only when the verdict changes: the region is live, and a screen reader says again what is replaced.
+      if (state.selected === null || state.mask[state.selected] === shown) return;
+      byId("detail-body").querySelector(".facts")?.replaceWith(facts());
     },
   };
 }
@@ -96,7 +100,7 @@ function start(data) {
     state.total = state.mask.reduce((a, b) => a + b, 0);
     byId("count").replaceChildren(node("b", { textContent: whole(state.total) }), ` of ${whole(n)}`, node("span", { textContent: ` · ${percent(state.total, n)}` }));
     byId("reset").disabled = state.own;
-    slider.style.setProperty("--at", (slider.valueAsNumber - slider.min) / (slider.max - slider.min));
+    track();
     byId("command").hidden = state.own || !BY_THRESHOLD.includes(data.strategy);
     byId("command").replaceChildren("The same choice from the command line: ", node("code", { textContent: `--similarity_threshold ${state.theta}` }));
     for (const view of views) view(state);
@@ -113,9 +117,13 @@ function start(data) {
   const digits = Math.max(2, Math.ceil(-Math.log10(step) - 1e-9));
   Object.assign(slider, { min: Math.floor(data.scoreLow / step) * step, max: Math.ceil(data.scoreHigh / step) * step + step, step: "any" });
   field.step = Number(step.toPrecision(3));
+  function track() {
+    slider.style.setProperty("--at", (slider.valueAsNumber - slider.min) / (slider.max - slider.min));
+  }
   function show(theta) {
     slider.value = theta ?? data.sorted[Math.max(0, scored - state.total)] ?? 0;
     field.value = theta === null ? "" : Number(theta.toFixed(6));
+    track();
   }
   function pick(theta, exact) {
     if (!Number.isFinite(theta)) return;
@@ -124,11 +132,10 @@ function start(data) {
     if (!exact) show(state.theta);
     later();
   }
-  function reset() {
-    state.own = true;
-    state.theta = data.threshold;
-    apply();
-    show(state.theta);
+  function takeBack({ theta, own }) {
+    Object.assign(state, { theta, own });
+    apply(); // show() needs the number chosen
+    show(theta);
   }
   slider.addEventListener("input", () => pick(slider.valueAsNumber, false));
   slider.addEventListener("keydown", (event) => {
@@ -141,7 +148,7 @@ function start(data) {
     pick(field.valueAsNumber, true);
     if (Number.isFinite(field.valueAsNumber)) slider.value = field.valueAsNumber;
   });
-  byId("reset").addEventListener("click", reset);
+  byId("reset").addEventListener("click", () => takeBack({ theta: data.threshold, own: true }));
   byId("download").addEventListener("click", () => {
     const ids = data.ids.filter((_, i) => state.mask[i]);
     save("chosen-ids.json", { strategy: data.strategy, as_run: state.own, threshold: state.theta, count: ids.length, ids });
@@ -154,7 +161,7 @@ function start(data) {
     return { state, views, apply, later };
   }
   byId("histogram-title").textContent = capital(data.scoreName);
-  views.push(histogramChart(byId("histogram"), data.scores, data.scoreLow, data.scoreHigh, (theta) => pick(theta, false)));
+  views.push(histogramChart(byId("histogram"), data.scores, data.scoreLow, data.scoreHigh, (theta) => pick(theta, false), takeBack));
   apply();
   show(state.theta);
   for (const id of ["theta", "theta-number"]) byId(id).disabled = false;
@@ -163,11 +170,23 @@ function start(data) {
 
 function finish(data, texts, { state, views, apply, later }) {
   let detail;
+  let back = null; // what had the focus before the sheet of a narrow screen covered it
   function select(i, open = true) {
     state.selected = i;
     detail.show();
-    byId("detail").classList.toggle("open", open);
+    const sheet = byId("detail");
+    const opened = open && !sheet.classList.contains("open");
+    sheet.classList.toggle("open", open);
+    if (opened && getComputedStyle(sheet).position === "fixed") {
+      back = document.activeElement;
+      byId("close-detail").focus({ preventScroll: true });
+    }
     later();
+  }
+  function close() {
+    byId("detail").classList.remove("open");
+    back?.focus({ preventScroll: true });
+    back = null;
   }
   const table = promptTable(data, texts, state, select);
   detail = detailView(data, texts, state, table);
@@ -191,9 +210,9 @@ function finish(data, texts, { state, views, apply, later }) {
   if (groups.length) views.push(shareBars(byId("shares"), groups));
   else byId("shares-card").hidden = true;
   views.push(table.update, detail.update);
-  byId("close-detail").addEventListener("click", () => byId("detail").classList.remove("open"));
+  byId("close-detail").addEventListener("click", close);
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") byId("detail").classList.remove("open");
+    if (event.key === "Escape") close();
   });
   const move = (by) => {
     const i = table.step(state.selected, by);

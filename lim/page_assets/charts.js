@@ -56,7 +56,7 @@ function boxOf(element, left, bottom) {
   return { width, height, left, right: width - 8, top: 14, bottom: height - bottom };
 }
 
-function histogramChart(element, scores, low, high, pick) {
+function histogramChart(element, scores, low, high, pick, takeBack) {
   const step = niceStep(high - low || 1, 60);
   const start = Math.floor(low / step + 1e-9) * step;
   const count = Math.max(1, Math.ceil((high - start) / step + 1e-9) + (high === low ? 1 : 0));
@@ -104,13 +104,22 @@ function histogramChart(element, scores, low, high, pick) {
     if (last) update(last);
   }
 
+  // A finger that goes down may be about to scroll the page: it picks when it moves along the chart or is lifted,
+  // and what it picked is taken back where the browser scrolls after all.
+  let before = null;
   function drag(event) {
-    if (event.type === "pointermove" && !element.hasPointerCapture(event.pointerId)) return;
-    if (event.type === "pointerdown") element.setPointerCapture(event.pointerId);
+    if (event.type === "pointerdown") {
+      before = last && { theta: last.theta, own: last.own };
+      element.setPointerCapture(event.pointerId);
+      if (event.pointerType === "touch") return;
+    } else if (!element.hasPointerCapture(event.pointerId)) return;
+    if (event.type === "pointercancel") {
+      if (before) takeBack(before);
+      return;
+    }
     pick(x.back(event.clientX - element.getBoundingClientRect().left));
   }
-  element.addEventListener("pointerdown", drag);
-  element.addEventListener("pointermove", drag);
+  for (const type of ["pointerdown", "pointermove", "pointerup", "pointercancel"]) element.addEventListener(type, drag);
   draw();
   onResize(element, draw);
   return update;
@@ -176,8 +185,12 @@ function scatterChart(element, values, scores, low, high, pick) {
 
   function show(key) {
     const at = values[key].at;
-    const seen = Array.from(at).filter((v) => !Number.isNaN(v));
-    xs = { at, range: seen.length ? [Math.min(...seen), Math.max(...seen)] : [0, 1] };
+    let [from, to] = [Infinity, -Infinity]; // not Math.min(...at): arguments are limited to some ten thousands
+    for (const v of at) {
+      if (v < from) from = v;
+      if (v > to) to = v;
+    }
+    xs = { at, range: from <= to ? [from, to] : [0, 1] };
     name = values[key].name;
     draw();
   }

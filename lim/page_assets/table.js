@@ -80,7 +80,7 @@ function promptTable(data, texts, state, select) {
       if (["score", "first", "last"].includes(key)) cell.classList.add("number");
       if (keys) cell.dataset.label = name;
       if (key === "id") cell.title = ids[i];
-      if (key === "score") cell.prepend(node("span", { className: "mark" }));
+      if (key === "score") cell.prepend(node("span", { className: "mark" }, node("span", { className: "hidden said" })));
       line.append(cell);
     }
     line.dataset.index = i;
@@ -92,6 +92,7 @@ function promptTable(data, texts, state, select) {
   function mark(line) {
     const i = Number(line.dataset.index);
     line.classList.toggle("is-chosen", state.mask[i] === 1);
+    line.querySelector(".said").textContent = state.mask[i] === 1 ? "chosen " : "";
     if (i === state.selected) line.setAttribute("aria-current", "true");
     else line.removeAttribute("aria-current");
   }

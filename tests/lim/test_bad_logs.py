@@ -149,6 +149,14 @@ def test_a_parquet_file_cut_short_is_named_or_skipped_and_counted(tmp_path, keep
     assert "1 bad files were left out; the first:" in capsys.readouterr().out
 
 
+def test_a_file_that_cannot_be_read_is_not_called_damaged(tmp_path):
+    log = write_log(tmp_path, {"a": [[0], [1]]})
+    gone = find_log(log)
+    (log / "step_2.parquet").unlink()
+    with pytest.raises(InputError, match=r"step_2.parquet: cannot be read: No such file"):
+        read_trajectories(gone)
+
+
 def test_a_damaged_page_is_named(tmp_path):
     log = write_log(tmp_path, {f"prompt {n}": [[n % 2]] for n in range(5000)})
     path = log / "step_1.parquet"

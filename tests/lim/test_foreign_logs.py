@@ -199,6 +199,49 @@ def test_reward_columns_can_be_named(tmp_path):
         read_trajectories(find_log(tmp_path / "t"), options=ReadOptions(reward_column="nope"))
 
 
+def test_a_named_reward_may_be_true_or_false(tmp_path):
+    matrix, _ = read_trajectories(find_log(verl(tmp_path / "v")), options=ReadOptions(reward_column="acc"))
+    by_id = {
+        id.split("question ")[1][0]: row for id, row in zip(matrix.ids, matrix.rewards_P_K.tolist(), strict=True)
+    }
+    assert by_id == {"a": [0.0, 0.5], "b": [0.5, 0.0], "c": [0.0, 1.0]}
+    (tmp_path / "t").mkdir()
+    table = pa.table({"step": [1, 1], "prompt": ["q", "q"], "completion": ["x", "y"], "right": [True, False]})
+    pq.write_table(table, tmp_path / "t" / "completions_00001.parquet")
+    matrix, _ = read_trajectories(find_log(tmp_path / "t"), options=ReadOptions(reward_column="right"))
+    assert matrix.rewards_P_K.tolist() == [[0.5]]
+    with pytest.raises(InputError, match="no numeric reward column"):
+        read_trajectories(find_log(tmp_path / "t"))
+
+
+def test_steps_that_start_at_0_do_not_shift_the_epochs(tmp_path):
+    for step, reward in enumerate([0, 1, 0, 1]):
+        line = {"input": f"q{step % 2}", "output": "", "score": float(reward)}
+        (tmp_path / f"{step}.jsonl").write_text(json.dumps(line) + "\n")
+    matrix, summary = read_trajectories(find_log(tmp_path), steps_per_epoch=2)
+    assert matrix.rewards_P_K.tolist() == [[0, 0], [1, 1]]
+    assert "the log's steps start at 0, and so does epoch 1" in summary.notes
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "samples"),
+    [
+        ([0.125, 1.0], 8),
+        ([0.062, 0.938, 0.5], 16),
+        ([1 / 3, 0.5], 6),
+        ([0.3, 0.7], 10),
+        (np.random.default_rng(0).random(60).tolist(), 1),  # no n has them all
+    ],
+)
+def test_the_samples_behind_accuracies(tmp_path, accuracies, samples):
+    path = tmp_path / "acc.json"
+    path.write_text(json.dumps({str(at): [value] for at, value in enumerate(accuracies)}))
+    matrix, _ = read_trajectories(find_log(path))
+    assert matrix.counts_P_K[:, 0].tolist() == [samples] * len(accuracies)
+    if samples > 1:
+        assert matrix.pass_rates_P_K[:, 0] == pytest.approx(accuracies, abs=6e-4)
+
+
 def test_accuracy_takes_the_log_s_largest_reward(tmp_path):
     # The largest reward of the first file is 0.5; of the log, 1.
     for number, rewards in enumerate(([0.5, -1], [1, 0.5]), 1):

@@ -58,8 +58,30 @@ def test_an_unknown_wrapper_is_found():
     keys = [f"### Task:\n{prompt}\nLet's think step by step." for prompt in prompts]
     matching = match(prompts, keys)
     assert matching.rows_P.tolist() == [0, 1, 2]
-    assert matching.wrapper == ("### Task: ", " Let's think step by step.")
+    assert matching.wrappers == (("### Task: ", " Let's think step by step."),)
     assert matching.unmatched == []
+
+
+def test_every_wrapper_of_a_mixed_log_is_found():
+    words, sums = [f"A word problem, number {n}." for n in range(300)], [f"What is {n} + {n}?" for n in range(100)]
+    keys = [f'{text} Write it after "####".' for text in words] + [f"{text} Put it in a box." for text in sums]
+    matching = match(words + sums, sorted(keys))
+    assert [sorted(keys)[row] for row in matching.rows_P] == keys
+    assert set(matching.wrappers) == {("", ' Write it after "####".'), ("", " Put it in a box.")}
+
+
+@pytest.mark.parametrize(("in_the_file", "in_the_log"), [(40, 4000), (4000, 40)])
+def test_a_wrapper_is_found_where_one_side_is_a_small_part_of_the_other(in_the_file, in_the_log):
+    texts = [f"Problem {n} of all." for n in range(4000)]
+    matching = match(texts[-in_the_file:], [f"Solve: {text}" for text in texts[-in_the_log:]])
+    assert (matching.rows_P >= 0).sum() == 40
+    assert matching.wrappers == (("Solve: ", ""),)
+
+
+def test_a_prompt_that_is_in_another_s_text_by_chance_is_no_wrapper():
+    prompts = ["What is 1 + 1?", *(f"Prompt {n} that is not in the log." for n in range(50))]
+    keys = ["What is 1 + 1? And what is 2 + 2?", *(f"Text {n} that is not in the file." for n in range(50))]
+    assert (match(prompts, keys).rows_P < 0).all()
 
 
 def test_ids_alone_are_compared_where_the_log_has_ids():

@@ -326,3 +326,40 @@ def test_random_draw_shows_its_prompts_and_no_slider(open_page):
     expect(page.locator("#histogram-card")).to_be_hidden()
     page.get_by_text("Chosen", exact=True).click()
     expect(page.locator("#rows tr")).to_have_count(10)
+
+
+def test_a_finger_that_scrolls_the_page_leaves_the_threshold(open_page):
+    page = open_page(small_selection())
+    before = page.locator("#theta-number").input_value()
+
+    def touch(kind: str, x: float, y: float = 60) -> None:
+        page.evaluate(
+            """([kind, x, y]) => {
+                const chart = document.getElementById("histogram");
+                const box = chart.getBoundingClientRect();
+                chart.setPointerCapture = () => {};
+                chart.hasPointerCapture = () => true;
+                const where = {clientX: box.left + x * box.width, clientY: box.top + y};
+                chart.dispatchEvent(new PointerEvent(kind, {pointerType: "touch", pointerId: 7, bubbles: true, ...where}));
+            }""",
+            [kind, x, y],
+        )
+
+    touch("pointerdown", 0.3)
+    assert page.locator("#theta-number").input_value() == before
+    touch("pointermove", 0.31)
+    touch("pointercancel", 0.31)
+    assert page.locator("#theta-number").input_value() == before
+    touch("pointerdown", 0.3)
+    touch("pointerup", 0.3)
+    assert page.locator("#theta-number").input_value() != before
+
+
+def test_reset_puts_the_track_back_with_the_slider(open_page):
+    page = open_page(small_selection())
+    at = "document.getElementById('theta').style.getPropertyValue('--at')"
+    before = page.evaluate(at)
+    slide(page, 0.1)
+    page.wait_for_function(f"{at} !== '{before}'")
+    page.locator("#reset").click()
+    assert page.evaluate(at) == before

@@ -15,6 +15,7 @@ from logs import write_log, write_prompts
 import lim_selection
 from lim.errors import InputError, run_cli
 from lim.output import companion
+from lim.pipeline import select
 
 # Average curve (0.25, 0.5), as in test_scores: LIM 0.923, 0.385, 0.615.
 REWARDS = {"a": [[0, 0], [0, 1]], "b": [[1, 0.5], [0, 0]], "c": [[0, 0], [1, 1]]}
@@ -303,3 +304,57 @@ def test_the_shell_script_runs_the_same_command(tmp_path):
     ):
         subprocess.run(["bash", script, *flags], env={**environment, **knobs}, check=True, capture_output=True)
         assert chosen(tmp_path / "o.json") == expected
+
+
+def test_accuracy_is_perfect_at_1_whatever_a_perfect_reward_is(tmp_path):
+    doubled = {id: [[2 * reward for reward in epoch] for epoch in epochs] for id, epochs in REWARDS.items()}
+    output = run(tmp_path, "--metric", "accuracy", "--max_reward", "2", rewards=doubled, ids=("a", "b", "c"))
+    # Pass rates a 0, 0.5; b 0.5, 0; c 0, 1: average 1/6, 1/2; distances 1/36, 13/36, 10/36 of 25/36 + 9/36.
+    found = [row["score"] for row in scores(output).values()]
+    assert found == pytest.approx([1 - 1 / 34, 1 - 13 / 34, 1 - 10 / 34])
+
+
+def test_an_output_that_would_replace_an_input_is_refused(tmp_path):
+    output = run(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
+    prompts, found = tmp_path / "prompts.json", companion(output, "scores")
+    for arguments in (
+        ["--train_samples_path", tmp_path / "run", "--output_path", prompts],
+        ["--scores_path", found, "--output_path", tmp_path / "run" / ".." / "out" / "limr.json"],
+    ):
+        with pytest.raises(InputError, match="would replace the input"):
+            lim_selection.main(["--original_prompts_path", str(prompts), *map(str, arguments)])
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.json")} == before
+
+
+def test_a_prompt_file_with_nan_is_refused_before_the_log_is_read(tmp_path):
+    path = tmp_path / "prompts.json"
+    path.write_text('[{"id": "a", "prompt": "q", "level": NaN}]')
+    with pytest.raises(InputError, match=r"prompts.json: holds NaN, .* null"):
+        select(path, log_path=tmp_path / "no such log")
+
+
+def test_a_scores_file_of_other_prompts_is_named(tmp_path):
+    prompts, other = write_prompts(tmp_path / "p.json", ["a"]), tmp_path / "other.scores.json"
+    other.write_text('[{"id": "z", "score": 1.0}]')
+    with pytest.raises(InputError, match="none of its 1 prompts is in the prompt file"):
+        select(prompts, scores_path=other)
+
+
+def test_graded_rewards_are_not_called_never_solved(tmp_path, capsys):
+    graded = {f"p{n}": [[0.1 + n / 1000, 0.2], [0.2, 0.3 + n / 1000]] for n in range(120)}
+    run(tmp_path, rewards=graded, ids=list(graded))
+    assert "never solved" not in capsys.readouterr().out
+
+
+def test_a_folder_that_may_not_be_read_is_not_called_unwritable(tmp_path, monkeypatch, capsys):
+    prompts = write_prompts(tmp_path / "p.json", ["a"])
+    log = write_log(tmp_path / "run", REWARDS)
+    arguments = ["--train_samples_path", log, "--original_prompts_path", prompts, "--output_path", tmp_path / "o"]
+
+    def forbidden(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("lim.log_files.os.scandir", forbidden)
+    assert run_cli(lambda: lim_selection.main([*map(str, arguments)])) == 2
+    assert f"{log}: cannot be listed: Permission denied" in capsys.readouterr().err

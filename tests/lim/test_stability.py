@@ -78,6 +78,12 @@ def test_epoch_sweep_by_hand():
     assert "jaccard_by_threshold" not in rows[2]
 
 
+def test_fewer_epochs_than_are_asked_for_are_still_scored():
+    rows = epoch_sweep(Reference.of(learning_run(epochs=5), Settings(min_epochs=4)))
+    assert [row["epochs"] for row in rows] == [1, 2, 3, 4, 5]
+    assert rows[1]["scored"] == 60
+
+
 def test_the_whole_log_agrees_with_itself():
     reference = Reference.of(learning_run(), Settings())
     for row in (epoch_sweep(reference)[-1], sample_sweep(reference, repeats=2)[-1]):

@@ -94,6 +94,12 @@ def test_first_samples(tmp_path):
     np.testing.assert_array_equal(matrix.first_samples(4).rewards_P_K, matrix.rewards_P_K)
 
 
+def test_first_samples_know_the_largest_reward_of_epochs_left_out(tmp_path):
+    log = write_log(tmp_path, {"a": [[0, 0.5], [0.5, 0.5], [1, 1]]})
+    matrix, _ = read_trajectories(find_log(log), max_epochs=2, options=ReadOptions(keep_samples=True))
+    assert matrix.first_samples(1).pass_rates_P_K.tolist() == [[0, 0]]
+
+
 def test_first_samples_of_a_log_whose_verdicts_are_not_its_largest_reward(tmp_path):
     log = write_log(tmp_path, {"a": [[0.5, 0.0], [0.5, 0.0]]}, verdicts=True)  # nothing is correct
     matrix, _ = read_trajectories(find_log(log), options=ReadOptions(keep_samples=True))
