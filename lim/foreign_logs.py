@@ -163,7 +163,7 @@ def read_one_shot(file: LogFile, filesystem: Any = None, *, keep_samples: bool =
 
 
 def _samples_behind(values: NDArray[np.float64]) -> int:
-    """The smallest n ≤ 256 for which all accuracies are k/n (eighths: 8), or k/n to three decimals; 1 where none is."""
+    """The smallest n ≤ 256 for which all accuracies are k/n (eighths: 8), or k/n to three decimals; else 1."""
     for error in (1e-6, 5.1e-4):
         for n in range(1, 257):
             if np.abs(values - np.rint(values * n) / n).max() <= error:

@@ -22,10 +22,10 @@ import numpy as np
 import pyarrow.parquet as pq
 from scipy import stats
 
-from eval import metrics
+from eval import metrics, settings
 from eval.compare import question_means
 from lim.errors import InputError
-from lim.files import read_json, read_prompts
+from lim.files import read_prompts
 from lim.provenance import commit, versions
 from lim.reward_log import read_run, step_files
 from train import progress
@@ -35,7 +35,8 @@ from train.record import PACKAGES
 
 def collect(comparison: Comparison) -> dict[str, Any]:
     """All results as one JSON object. InputError names the first result that is missing."""
-    benchmarks = list(read_json(comparison.base_results / "results.json")["benchmarks"])
+    # Those of the comparison: other evaluations of the base model may lie beside them.
+    benchmarks = settings.load().choose(comparison.benchmarks)
     if comparison.headline not in benchmarks:
         raise InputError(f"headline is {comparison.headline!r}, but the benchmarks are {', '.join(benchmarks)}")
     correct = {

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -25,8 +26,9 @@ from train.stages import Stage
 FULL = "full"
 BASE = "base"
 OURS = ("size", "seeds", "log")  # keys of a selection that are no flags of lim_selection.py
-# The scripts a person would use for these selections; others go through train.launch with FULL's recipe.
-SCRIPTS = {FULL: "train_math.8k", "limr": "train_limr", "rand": "train_rand", "linear": "train_linear"}
+# The scripts a person would use for these selections, where the family of recipes has theirs; else FULL's.
+SCRIPTS = {"limr": "train_limr", "rand": "train_rand", "linear": "train_linear"}
+LISTS = {"benchmarks": str, "seeds": int, "overlays": str, "overrides": str, "prepare": dict}
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,17 @@ class Comparison:
         return [arm for arm in self.arms if seed in self.seeds_of(arm)]
 
     @property
+    def base_folder(self) -> Path | None:
+        """The base model's folder; None for a model of the hub (owner/name), which no stage makes."""
+        local = ROOT / Path(self.base_model).expanduser()
+        is_path = local.is_dir() or self.base_model.startswith((".", "/", "~")) or self.base_model.count("/") != 1
+        return local if is_path else None
+
+    @property
     def base_results(self) -> Path:
         """Where eval.sh puts the base model's results."""
-        return ROOT / "data" / "output" / Path(self.base_model).name / "eval" / "model"
+        name = Path(self.base_model).name if self.base_folder else self.base_model.replace("/", "--")
+        return ROOT / "data" / "output" / name / "eval" / "model"
 
     @property
     def benchmark_files(self) -> list[Path]:
@@ -99,8 +109,8 @@ def load(path: str, overrides: Sequence[str] = ()) -> Comparison:
     try:
         merged = OmegaConf.merge(OmegaConf.load(path), OmegaConf.from_dotlist(list(overrides)))
         values = OmegaConf.to_container(merged, resolve=True)
-    except (OmegaConfBaseException, ValueError) as error:
-        raise InputError(f"{path}: {str(error).splitlines()[0]}") from None
+    except (OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
+        raise InputError(f"{path}: {' '.join(str(error).split())[:200]}") from None
     if not isinstance(values, dict):
         raise InputError(f"{path}: is not a mapping")
     known = {item.name: item for item in fields(Comparison)}
@@ -133,7 +143,17 @@ def only(comparison: Comparison, arms: Sequence[str]) -> Comparison:
 
 
 def check(path: str, comparison: Comparison) -> None:
-    """Raise InputError for a comparison that contradicts itself."""
+    """Raise InputError for a value of the wrong type, and for a comparison that contradicts itself."""
+    for key, kind in LISTS.items():
+        value = getattr(comparison, key)
+        if not isinstance(value, list) or not all(type(item) is kind for item in value):
+            wanted = {str: "strings", int: "whole numbers", dict: "mappings"}[kind]
+            raise InputError(f"{path}: {key} is {value!r:.60}, not a list of {wanted}; a list is written {key}=[…]")
+    for key in ("name", "pool", "prompts", "base_model", "headline"):
+        if not isinstance(getattr(comparison, key), str):
+            raise InputError(f"{path}: {key} is {getattr(comparison, key)!r:.60}, not a string")
+    if not isinstance(comparison.selections, dict):
+        raise InputError(f"{path}: selections is {comparison.selections!r:.60}, not a mapping of names to options")
     if not comparison.seeds or len(set(comparison.seeds)) != len(comparison.seeds):
         raise InputError(f"{path}: seeds are {comparison.seeds}; give at least one, each once")
     done: list[str] = []
@@ -222,32 +242,47 @@ def train(comparison: Comparison, arm: str, seed: int) -> Stage:
         title=f"{label(arm)} (seed {seed}): train",
         command=[
             "bash",
-            f"scripts/{SCRIPTS.get(arm, SCRIPTS[FULL])}.sh",
+            f"scripts/{script_of(comparison.pool, arm)}.sh",
             *(f"+{name}" for name in comparison.overlays),
         ]
         + [f"run.name={run.name}", f"run.prompt_file={shown(prompts)}", f"run.seed={seed}"]
         + ["run.expect_prompts=null", "run.resume=true", *comparison.overrides],
         env={"POOL": comparison.pool},
-        inputs=[prompts, ROOT / comparison.base_model, ROOT / "configs" / "train" / f"{comparison.pool}*.yaml"],
+        inputs=[prompts, *base_inputs(comparison), ROOT / "configs" / "train" / f"{comparison.pool}*.yaml"],
         outputs=[run / "final" / "config.json"],
         clears=[run],
         seconds=comparison.train_seconds,
     )
 
 
+def script_of(pool: str, arm: str) -> str:
+    """The training script of an arm. Its recipe's prompt file does not matter, since the comparison names its own."""
+    own = ROOT / "configs" / "train" / f"{pool}.{arm}.yaml"
+    return SCRIPTS[arm] if arm in SCRIPTS and own.exists() else "train_math.8k"
+
+
+def base_inputs(comparison: Comparison) -> list[Path]:
+    """The base model as a stage's input; nothing for one of the hub."""
+    return [comparison.base_folder] if comparison.base_folder else []
+
+
 def evaluate(comparison: Comparison, seed: int) -> Stage:
     """Evaluate the last checkpoint of every arm of a seed, and with the first seed the base model."""
     arms = comparison.arms_of(seed)
     runs = [comparison.run_dir(arm, seed) for arm in arms]
-    base = ROOT / comparison.base_model
+    base = shown(comparison.base_folder) if comparison.base_folder else comparison.base_model
     with_base = seed == comparison.seeds[0]
     results = [run / "eval" / "final" for run in runs] + ([comparison.base_results] if with_base else [])
     return Stage(
         name=f"eval-s{seed}",
         title=f"Evaluate {', '.join(map(label, [*([BASE] if with_base else []), *arms]))} (seed {seed})",
-        command=["bash", "eval/eval.sh", *(["--model", shown(base)] if with_base else []), "--run_path"]
+        command=["bash", "eval/eval.sh", *(["--model", base] if with_base else []), "--run_path"]
         + [*map(shown, runs), "--step", "final", "--overwrite", "--benchmarks", *comparison.benchmarks],
-        inputs=[*(run / "final" for run in runs), *([base] if with_base else []), *comparison.benchmark_files],
+        inputs=[
+            *(run / "final" for run in runs),
+            *(base_inputs(comparison) if with_base else []),
+            *comparison.benchmark_files,
+        ],
         outputs=[folder / "results.json" for folder in results],
         seconds=comparison.eval_seconds * len(results),
     )

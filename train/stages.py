@@ -8,6 +8,7 @@ what is done, resumes what was cut off, and clears away what was made from other
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import shlex
@@ -168,7 +169,7 @@ class Pipeline:
         """Run one stage, remember how it went, and return its seconds."""
         if self.state.get(stage.name, {}).get("started") != fingerprint:
             for path in stage.clears:
-                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+                self.clear(path)
         self.remember(stage, started=fingerprint, finished=None)
         start = time.monotonic()
         code = self.run_here(stage) if log is None else self.run_logged(stage, log)
@@ -184,6 +185,19 @@ class Pipeline:
         seconds = time.monotonic() - start
         self.remember(stage, finished=fingerprint, seconds=round(seconds, 1))
         return seconds
+
+    def clear(self, path: Path) -> None:
+        """Remove what was made from other inputs; a run that has logged steps cost too much and is put aside."""
+        if path.is_dir() and any(path.glob("step_*.parquet")):
+            aside = next(
+                place for n in itertools.count(1) if not (place := path.with_name(f"{path.name}.old-{n}")).exists()
+            )
+            path.rename(aside)
+            self.console.print(f"{path.name} was made from other inputs or settings: kept as {aside}", soft_wrap=True)
+        elif path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
     def run_here(self, stage: Stage) -> int:
         """Run a stage on this terminal. One that is told to stop has time to end its own processes."""

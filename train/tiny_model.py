@@ -137,7 +137,9 @@ def train(
                 console.print(f"  step {step + 1} of {steps}, {phase}, loss {loss:.3f}, {left:.0f} s left")
 
 
-def gradients(replicas: Sequence[LlamaForCausalLM], ids: torch.Tensor, labels: torch.Tensor, pool: Executor) -> float:
+def gradients(
+    replicas: Sequence[LlamaForCausalLM], ids: torch.Tensor, labels: torch.Tensor, pool: Executor
+) -> float:
     """Put the gradients of the batch's mean loss (over tokens with a label) into the first replica; returns the loss.
 
     The replicas' weights must be equal. Each takes every so many-th row; sums are added up in a fixed order.

@@ -340,7 +340,7 @@ def test_a_finger_that_scrolls_the_page_leaves_the_threshold(open_page):
                 chart.setPointerCapture = () => {};
                 chart.hasPointerCapture = () => true;
                 const where = {clientX: box.left + x * box.width, clientY: box.top + y};
-                chart.dispatchEvent(new PointerEvent(kind, {pointerType: "touch", pointerId: 7, bubbles: true, ...where}));
+                chart.dispatchEvent(new PointerEvent(kind, {pointerType: "touch", pointerId: 7, ...where}));
             }""",
             [kind, x, y],
         )

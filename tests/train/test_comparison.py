@@ -36,8 +36,8 @@ def test_the_embedded_set_is_evaluated_as_it_is_trained():
 
 def write(folder: Path, **changes) -> str:
     values = {
-        "name": "tiny", "pool": "arithmetic-cpu", "prompts": "prompts.json", "base_model": "models/tiny-base",
-        "benchmarks": ["arithmetic"], "headline": "arithmetic-t1", "seeds": [1, 2], "reference": "rand",
+        "name": "tiny", "pool": "arithmetic-cpu", "prompts": "prompts.json", "base_model": "data/models/tiny-base",
+        "benchmarks": ["arithmetic-t1"], "headline": "arithmetic-t1", "seeds": [1, 2], "reference": "rand",
         "selections": {"limr": {"strategy": "lim"}, "rand": {"strategy": "random", "size": "limr"}}, **changes,
     }  # fmt: skip
     path = folder / "compare.yaml"
@@ -59,11 +59,35 @@ def write(folder: Path, **changes) -> str:
             r"selections\.limr\.seeds has 3, with which 'full' is not run",
         ),
         ({"reference": "best"}, "reference is 'best'"),
+        ({"seeds": 2}, r"seeds is 2, not a list of whole numbers; a list is written seeds=\[…\]"),
+        ({"benchmarks": "arithmetic-t1"}, "benchmarks is 'arithmetic-t1', not a list of strings"),
+        ({"base_model": 7}, "base_model is 7, not a string"),
+        ({"selections": ["limr"]}, r"selections is \['limr'\], not a mapping"),
     ],
 )
 def test_a_wrong_file_is_refused_by_key(tmp_path, changes, message):
     with pytest.raises(InputError, match=message):
         comparison.load(write(tmp_path, **changes))
+
+
+def test_a_file_that_is_not_yaml_is_one_line(tmp_path):
+    path = tmp_path / "compare.yaml"
+    path.write_text("name: [")
+    with pytest.raises(InputError, match=r"compare\.yaml: .*expected") as error:
+        comparison.load(str(path))
+    assert "\n" not in str(error.value)
+
+
+def test_a_comparison_of_large_models_takes_its_base_from_the_hub(tmp_path):
+    path = write(tmp_path, pool="math.8k", base_model="Qwen/Qwen2.5-Math-7B")
+    chosen = comparison.load(path)
+    assert chosen.base_results == comparison.ROOT / "data/output/Qwen--Qwen2.5-Math-7B/eval/model"
+    stages = {stage.name: stage for stage in comparison.stages(chosen)}
+    for name in ("train-full-s1", "train-limr-s1"):
+        assert stages[name].command[:2] == ["bash", "scripts/train_math.8k.sh"]
+        assert stages[name].env == {"POOL": "math.8k"}
+    assert "Qwen/Qwen2.5-Math-7B" in stages["eval-s1"].command
+    assert not any("Qwen" in str(path) for stage in stages.values() for path in stage.inputs)
 
 
 def test_the_plan_lists_stages_without_running_any(capsys):
@@ -212,6 +236,12 @@ def test_tables_and_figures(finished, tmp_path):
     assert "a true difference of 54.7 points would be seen" in spread_in_words(results)
     for path in compare_figures.write(results, tmp_path / "figures"):
         assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_other_evaluations_of_the_base_model_are_left_alone(finished):
+    path = finished.base_results / "results.json"
+    path.write_text(json.dumps({"benchmarks": {"arithmetic-t1": {}, "arithmetic-greedy": {}}}))
+    assert list(compare_results.collect(finished)["benchmarks"]) == ["arithmetic-t1"]
 
 
 def test_a_missing_evaluation_is_named(finished):

@@ -67,6 +67,19 @@ def test_what_was_made_from_other_inputs_is_cleared_and_what_was_cut_off_is_kept
     assert made.read_text() == "x", "other inputs: what was there is cleared first"
 
 
+def test_a_trained_run_is_put_aside_not_removed(tmp_path):
+    source, folder = tmp_path / "in.txt", tmp_path / "run"
+    source.write_text("1")
+    trains = "import pathlib as p, sys; f = p.Path(sys.argv[1]); f.mkdir(); (f / 'step_1.parquet').write_text(sys.argv[2])"
+    for content in ("1", "2", "3"):
+        source.write_text(content)
+        command = [sys.executable, "-c", trains, str(folder), content]
+        shown = run(tmp_path, stage(tmp_path, inputs=[source], clears=[folder], command=command, outputs=[folder]))
+        assert ("kept as" in shown) == (content != "1")
+    kept = {path.parent.name: path.read_text() for path in tmp_path.glob("run*/step_1.parquet")}
+    assert kept == {"run": "3", "run.old-1": "1", "run.old-2": "2"}
+
+
 def test_a_stage_that_writes_nothing_is_an_error(tmp_path):
     with pytest.raises(InputError, match=r"did not write .*count\.out"):
         run(tmp_path, stage(tmp_path, command=[sys.executable, "-c", ""]))
