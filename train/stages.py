@@ -2,7 +2,7 @@
 
 A stage is a command line that a person could type. Its fingerprint covers the command and the content of its
 inputs; the state file remembers which fingerprint was started and which was finished, so a second run skips
-what is done, resumes what was cut off, and clears away what was made from other inputs.
+what is done, resumes what was cut off, and clears away what was made from other inputs (a trained run it puts aside).
 """
 
 from __future__ import annotations

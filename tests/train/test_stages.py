@@ -70,7 +70,10 @@ def test_what_was_made_from_other_inputs_is_cleared_and_what_was_cut_off_is_kept
 def test_a_trained_run_is_put_aside_not_removed(tmp_path):
     source, folder = tmp_path / "in.txt", tmp_path / "run"
     source.write_text("1")
-    trains = "import pathlib as p, sys; f = p.Path(sys.argv[1]); f.mkdir(); (f / 'step_1.parquet').write_text(sys.argv[2])"
+    trains = (
+        "import pathlib, sys; folder = pathlib.Path(sys.argv[1]); folder.mkdir(); "
+        "(folder / 'step_1.parquet').write_text(sys.argv[2])"
+    )
     for content in ("1", "2", "3"):
         source.write_text(content)
         command = [sys.executable, "-c", trains, str(folder), content]
