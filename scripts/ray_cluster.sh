@@ -3,7 +3,7 @@
 #
 #   bash scripts/ray_cluster.sh head                    on the first machine; stays in the foreground
 #   bash scripts/ray_cluster.sh worker HEAD_IP:6379     on each other machine; waits for the head, then stays
-#   RAY_ADDRESS=HEAD_IP:6379 bash scripts/ray_cluster.sh wait 4      until 4 machines have joined
+#   RAY_ADDRESS=HEAD_IP:6379 bash scripts/ray_cluster.sh wait 4      on one of them: until 4 have joined
 #   RAY_ADDRESS=HEAD_IP:6379 bash scripts/train_math.8k.sh +qwen2.5-math-72b
 #
 # Ctrl-C (or ending the process) takes the machine out of the cluster. All machines need this folder, .venv
@@ -41,7 +41,8 @@ case ${1:-} in
     worker)
         [ $# = 2 ] || usage
         prepare_node
-        "$PYTHON" -m train.cluster wait --address "$2" --nodes 1 --seconds "$WAIT"
+        # For the port alone (--nodes 0): to ask more of a cluster, a machine must be part of it.
+        "$PYTHON" -m train.cluster wait --address "$2" --nodes 0 --seconds "$WAIT"
         exec "$PYTHON" -m ray.scripts.scripts start --address "$2" "${node_options[@]}"
         ;;
     wait)

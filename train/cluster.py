@@ -18,20 +18,30 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import psutil
+
 from lim.errors import InputError, run_cli
 from train import plan, recipe
 from train.recipe import CONFIGS, ROOT, Recipe
 
+# Seconds to wait for the GPUs of a run that has just ended, and for the Ray node of this machine to come up.
+RELEASE, NODE_STARTS = 20.0, 60.0
+
 
 def check_gpus(chosen: Recipe, wanted: int) -> None:
-    """Refuse more GPUs than there are, and say what would fit."""
+    """Refuse more GPUs than there are, or than a cluster has free, and say what would fit.
+
+    A run without RAY_ADDRESS starts a Ray of its own; what else uses this machine's GPUs is not known then.
+    """
     address = os.environ.get("RAY_ADDRESS")
     if address:
-        have, where = cluster_gpus(address), f"the Ray cluster at {address}"
+        have, free = cluster_gpus(address, wanted)
+        where = f"the Ray cluster at {address}"
     else:
         from train.cpu import available_gpus
 
-        have, where = available_gpus(), "this machine"
+        have = free = available_gpus()
+        where = "this machine"
         if chosen.run.device == "cpu" and have:
             raise InputError(
                 f"{chosen.run.name}: placed on logical GPUs (run.device=cpu), but this machine has {have} real ones; "
@@ -39,14 +49,21 @@ def check_gpus(chosen: Recipe, wanted: int) -> None:
             )
         if chosen.run.device == "cpu":
             return
-    if wanted <= have:
+    if wanted <= free:
         return
-    fitting = [(count, name) for name, count in placements().items() if count <= have]
-    if fitting:
+    if chosen.run.device == "cpu":
+        advice = "start its machines with more logical ones (GPUS=4), or unset RAY_ADDRESS to use this machine"
+    elif fitting := [(count, name) for name, count in placements().items() if count <= free]:
         advice = f"add +{max(fitting)[1]} (docs/cluster.md says which models fit)"
     else:
         advice = "POOL=arithmetic-cpu needs none; --dry_run shows the command"
-    raise InputError(f"{chosen.run.name}: the placement needs {wanted} GPUs and {where} has {have:g}; {advice}")
+    needs = f"{chosen.run.name}: the placement needs {wanted} GPUs and"
+    if wanted <= have:
+        raise InputError(
+            f"{needs} {free:g} of the {have:g} of {where} are free; wait until the run that holds the others ends "
+            f"and give this command again, or {advice}"
+        )
+    raise InputError(f"{needs} {where} has {have:g}; {advice}")
 
 
 def placements() -> dict[str, int]:
@@ -59,44 +76,86 @@ def placements() -> dict[str, int]:
     return counts
 
 
-def cluster_gpus(address: str) -> float:
-    """GPUs of a running Ray cluster."""
+def cluster_gpus(address: str, wanted: int) -> tuple[float, float]:
+    """(all, free) GPUs of the Ray cluster at `address`.
+
+    Waits up to `RELEASE` seconds for `wanted` of them to be free: a run that has just ended gives its own back one by
+    one. InputError where no cluster is, or this machine is not part of it.
+    """
+    mend = "unset RAY_ADDRESS to use this machine"
+    place = _host_and_port(address)
+    if place and not _listens(*place):
+        raise InputError(f"RAY_ADDRESS={address}: no Ray cluster there (nothing listens); {mend}")
     try:
-        ray = connect(address)
-    except Exception as error:
-        text = str(error).strip().splitlines()[0]
-        raise InputError(
-            f"RAY_ADDRESS={address}: no Ray cluster there ({text}); unset it to use this machine"
-        ) from None
+        ray = connect(address, 5)
+    except InputError as error:
+        raise InputError(f"RAY_ADDRESS={error}; or {mend}") from None
+    end = time.monotonic() + RELEASE
     try:
-        return ray.cluster_resources().get("GPU", 0)
+        have = ray.cluster_resources().get("GPU", 0)
+        while (free := ray.available_resources().get("GPU", 0)) < wanted <= have and time.monotonic() < end:
+            time.sleep(0.5)
+        return have, free
     finally:
         ray.shutdown()
 
 
-def connect(address: str) -> Any:
-    """Ray, connected to the cluster at `address`, without its messages."""
+def connect(address: str, seconds: float) -> Any:
+    """Ray, connected to the cluster at `address` without its messages. InputError where it cannot be.
+
+    A program joins a cluster through the Ray node of its own machine. `seconds` is how long to look for one; without
+    it Ray would look for a minute, and end with an error that does not say so.
+    """
+    end = time.monotonic() + seconds
+    while _host_and_port(address) and not _node_runs_here():
+        if time.monotonic() > end:
+            raise _not_a_member(address)
+        time.sleep(0.5)
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else Ray warns of its own future default
     import ray
 
-    ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+    try:
+        ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+    except Exception as error:
+        if "No node info found" in f"{error} {error.__cause__}":  # the node here is another cluster's
+            raise _not_a_member(address) from None
+        text = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(f"{address}: no Ray cluster to be used there ({text}); look at the head's output") from None
     return ray
 
 
+def _not_a_member(address: str) -> InputError:
+    return InputError(
+        f"{address}: this machine is not part of that Ray cluster; give the command on a machine that is, or let "
+        f"this one join (bash scripts/ray_cluster.sh worker {address})"
+    )
+
+
+def _node_runs_here() -> bool:
+    """Whether a Ray node, of whichever cluster, runs on this machine; by its processes, as Ray itself looks."""
+    commands = (process.info["cmdline"] or [""] for process in psutil.process_iter(["cmdline"]))
+    return any("raylet" in os.path.basename(command[0]) for command in commands)
+
+
 def wait_for_nodes(address: str, nodes: int, seconds: float) -> None:
-    """Return once the cluster at `address` answers and has `nodes` living machines. InputError after `seconds`."""
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
+    """Return once the cluster at `address` answers and has `nodes` living machines. InputError after `seconds`.
+
+    With 0 nodes the head's port is all that is asked for: a machine that has yet to join can ask no more.
+    """
+    place = _host_and_port(address)
+    if place is None:
         raise InputError(f"{address}: not HOST:PORT, such as 10.0.0.1:6379")
     end = time.monotonic() + seconds
-    while not _listens(host, int(port)):
+    while not _listens(*place):
         if time.monotonic() > end:
             raise InputError(
                 f"{address}: nothing listens there after {seconds:g} s; is the head running? (head first)"
             )
         time.sleep(0.5)
+    if nodes == 0:
+        return
 
-    ray = connect(address)
+    ray = connect(address, min(NODE_STARTS, max(0.0, end - time.monotonic())))
     try:
         while (joined := sum(node["Alive"] for node in ray.nodes())) < nodes:
             if time.monotonic() > end:
@@ -104,6 +163,12 @@ def wait_for_nodes(address: str, nodes: int, seconds: float) -> None:
             time.sleep(0.5)
     finally:
         ray.shutdown()
+
+
+def _host_and_port(address: str) -> tuple[str, int] | None:
+    """The parts of HOST:PORT; None for any other address (auto, ray://…)."""
+    host, _, port = address.rpartition(":")
+    return (host.strip("[]"), int(port)) if host and "/" not in host and port.isdigit() else None
 
 
 def _listens(host: str, port: int) -> bool:
@@ -132,7 +197,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     waiting = commands.add_parser("wait", help="until the machines have joined")
     waiting.add_argument("--address", required=True, help="HOST:PORT of the head")
-    waiting.add_argument("--nodes", type=int, required=True, help="machines in all, the head included")
+    waiting.add_argument("--nodes", type=int, required=True, help="machines, the head included; 0: the head's port")
     waiting.add_argument("--seconds", type=float, default=300)
     commands.add_parser("environment", help="export lines for a shell")
     arguments = parser.parse_args(argv)
