@@ -8,7 +8,8 @@
 #   key=value   laid over configs/compare/demo.yaml, e.g. 'seeds=[2]'
 #
 # No GPU, no downloads but the packages. Run it again to go on after an interruption: what is done is skipped.
-# Knob: PYTHON (interpreter of a finished set-up; default: .venv, set up here)
+# A GPU is used where there is one; CUDA_VISIBLE_DEVICES= (empty) hides it.
+# Knobs: PYTHON (interpreter of a finished set-up; default: that of VENV), VENV (set up here; default .venv)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -22,10 +23,14 @@ for argument in "$@"; do
     esac
 done
 gpu=()
-if nvidia-smi -L >/dev/null 2>&1; then
+packages=all
+visible=${CUDA_VISIBLE_DEVICES-all}
+if [ -n "${visible//[, ]/}" ] && [[ $(nvidia-smi -L 2>/dev/null || true) == *"GPU "* ]]; then
     gpu=('overlays=[colocated-1gpu]')
-    [ -n "${PYTHON:-}" ] || bash scripts/setup.sh gpu
-else
-    [ -n "${PYTHON:-}" ] || bash scripts/setup.sh all
+    packages=gpu
+fi
+if [ -z "${PYTHON:-}" ]; then
+    bash scripts/setup.sh "$packages"
+    export PYTHON=${VENV:-.venv}/bin/python
 fi
 exec bash scripts/compare.sh "$comparison" "${gpu[@]}" "${options[@]}"
