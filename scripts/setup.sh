@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Make .venv and install what a stage needs. Quick when nothing changed.
 #
-#   bash scripts/setup.sh [select|all|dev|gpu]
+#   bash scripts/setup.sh [select|all|dev|gpu|gpu-dev]
 #
-#   select  selection, grading, scoring of saved generations: no torch, about 20 s
-#   all     select + OpenRLHF, Ray, vLLM, DeepSpeed for CPU (default): about 4 GB, some minutes
-#   dev     all + the tests and checks
-#   gpu     select + requirements-gpu.txt, on a machine with CUDA
+#   select   selection, grading, scoring of saved generations: no torch, about 20 s
+#   all      select + OpenRLHF, Ray, vLLM, DeepSpeed for CPU (default): about 4 GB, some minutes
+#   dev      all + the tests and checks; where the GPU set is installed, gpu-dev
+#   gpu      select + requirements-gpu.txt, on a machine with CUDA, and flash-attn, which it builds (takes nvcc)
+#   gpu-dev  gpu, without the building, + the tests and checks
 #
+# A .venv holds the CPU set (all, dev) or the GPU set (gpu, gpu-dev), not both.
 # Knobs: PYTHON (interpreter to use), VENV (where to install, default .venv)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -26,7 +28,8 @@ files_of() {
         all) echo requirements-select.txt requirements.txt ;;
         dev) echo requirements-select.txt requirements.txt requirements-dev.txt ;;
         gpu) echo requirements-select.txt requirements-gpu.txt ;;
-        *) die "unknown set '$1': use select, all, dev or gpu" ;;
+        gpu-dev) echo requirements-select.txt requirements-gpu.txt requirements-dev.txt ;;
+        *) die "unknown set '$1': use select, all, dev, gpu or gpu-dev" ;;
     esac
 }
 
@@ -51,7 +54,7 @@ step() {
         if [ "$(df -Pk "$venv" | awk 'NR == 2 { print $4 }')" -lt 1048576 ]; then
             die "'$text' failed with under 1 GB of disk free; make room (the full set takes about 5 GB) and run this again"
         fi
-        die "'$text' failed; the whole output is in $log"
+        die "'$text' failed; the whole output is in $log${advice:+; $advice}"
     fi
     say "  done in $((SECONDS - start)) s"
 }
@@ -66,6 +69,46 @@ install_torch() {
             --index-url https://download.pytorch.org/whl/cpu "$spec"
 }
 
+# What OpenRLHF imports on every GPU, whichever attention is used. It is built against the installed torch, so it
+# comes last and by itself; where an install has changed torch, the one built before fails here.
+flash_attn_works() { "$venv/bin/python" -c 'import flash_attn.bert_padding, flash_attn.utils.distributed'; }
+
+install_flash_attn() {
+    local anew=()
+    # One that is there and fails was built against another torch, and so was the copy in pip's cache.
+    ! "$venv/bin/python" -m pip show -q flash-attn || anew=(--force-reinstall --no-cache-dir)
+    "$venv/bin/python" -m pip install --no-deps --no-build-isolation "${anew[@]}" "$1" && flash_attn_works
+}
+
+need_flash_attn() {
+    local spec advice
+    ! flash_attn_works >/dev/null 2>&1 || return 0
+    spec=$(grep -o -m 1 'flash-attn==[0-9.]*' requirements-gpu.txt)
+    advice="all else is installed, and enough for evaluation; training needs flash-attn: with the CUDA toolkit (nvcc) \
+of torch's version on PATH or in CUDA_HOME run this again, or get it in by hand: $venv/bin/pip install --no-deps \
+--no-build-isolation $spec"
+    step "building $spec against the installed torch (compiles CUDA code, which may take long; watch: tail -f $log)" \
+        install_flash_attn "$spec"
+}
+
+# Whether any of some sets is installed in $venv, wholly or in part.
+holds() {
+    local set
+    for set in "$@"; do
+        [ ! -e "$venv/.setup-$set" ] || return 0
+    done
+    return 1
+}
+
+# Two sets that pip would lay over each other, as it takes torch for CPU and for CUDA for the same.
+refuse_beside() {
+    local wanted=$1 other=$2
+    shift 2
+    ! holds "$@" || die "$venv holds the $other set, over which the $wanted set cannot be laid; take it away \
+(rm -r $venv) and run this again, or install beside it (VENV=.venv-${wanted,,} bash scripts/setup.sh $want) and give \
+the other scripts PYTHON=.venv-${wanted,,}/bin/python"
+}
+
 fingerprint() {
     local files
     read -ra files <<<"$(files_of "$1")"
@@ -73,10 +116,19 @@ fingerprint() {
 }
 
 files_of "$want" >/dev/null
+if [ "$want" = dev ] && holds gpu gpu-dev; then
+    say "$venv holds the GPU set: adding the tests and checks to it"
+    want=gpu-dev
+fi
+case $want in
+    all | dev) refuse_beside CPU GPU gpu gpu-dev ;;
+    gpu | gpu-dev) refuse_beside GPU CPU all dev ;;
+esac
 if [ ! -x "$venv/bin/python" ]; then
     python=$(find_python)
     say "making $venv with $("$python" -V 2>&1)"
     "$python" -m venv "$venv" || die "'$python -m venv' failed; on Debian and Ubuntu: apt-get install python3-venv"
+    echo '*' >"$venv/.gitignore"
 fi
 case $("$venv/bin/python" -V 2>&1) in
     *" 3.11."*) ;;
@@ -84,13 +136,15 @@ case $("$venv/bin/python" -V 2>&1) in
 esac
 
 case $want in
-    select) answers=(select all dev gpu) ;;
+    select) answers=(select all dev gpu gpu-dev) ;;
     all) answers=(all dev) ;;
+    gpu) answers=(gpu gpu-dev) ;;
     *) answers=("$want") ;;
 esac
 for set in "${answers[@]}"; do
     stamp=$venv/.setup-$set
     if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(fingerprint "$set")" ]; then
+        [ "$want" != gpu ] || need_flash_attn
         say "$want is up to date in $venv"
         exit 0
     fi
@@ -102,14 +156,18 @@ esac
 : >"$log"
 pip_install=("$venv/bin/python" -m pip install --no-deps)
 step "installing requirements-select.txt" "${pip_install[@]}" -r requirements-select.txt
+[ "$want" = select ] || : >"$venv/.setup-$want" # from here on this set's, finished or not
 case $want in
     all | dev)
         step "installing torch for CPU (about 200 MB)" install_torch
         step "installing requirements.txt (about 1 GB to download; some minutes)" env DS_BUILD_OPS=0 "${pip_install[@]}" -r requirements.txt
         step "compiling what DeepSpeed needs on a CPU (once; one to three minutes)" "$venv/bin/python" -m train.cpu
         ;;
-    gpu) step "installing requirements-gpu.txt" "${pip_install[@]}" -r requirements-gpu.txt ;;
+    gpu | gpu-dev) step "installing requirements-gpu.txt" "${pip_install[@]}" -r requirements-gpu.txt ;;
 esac
-[ "$want" != dev ] || step "installing requirements-dev.txt" "${pip_install[@]}" -r requirements-dev.txt
+case $want in
+    dev | gpu-dev) step "installing requirements-dev.txt" "${pip_install[@]}" -r requirements-dev.txt ;;
+esac
 fingerprint "$want" >"$venv/.setup-$want"
+[ "$want" != gpu ] || need_flash_attn
 say "$want is ready in $venv"

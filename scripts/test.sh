@@ -2,9 +2,18 @@
 # Set up and run the tests: all that this machine can run, the slow end-to-end runs included.
 #
 #   bash scripts/test.sh [pytest arguments]      e.g. bash scripts/test.sh -m "not slow"
+#
+# Where .venv holds the GPU set, the tests are added to it, and those that take the CPU set are left out.
+# Knob: VENV (where scripts/setup.sh installs; default .venv)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+venv=${VENV:-.venv}
 bash scripts/setup.sh dev
 # Tests that need a GPU, a browser or the shared data are left out where that is missing (tests/conftest.py).
-exec .venv/bin/python -m pytest -m "slow or not slow" "$@"
+chosen=(-m "slow or not slow")
+if [ -e "$venv/.setup-gpu-dev" ]; then
+    echo "test.sh: $venv holds the GPU set: without the tests of a run on a CPU (CUDA_VISIBLE_DEVICES= VENV=.venv-cpu bash scripts/test.sh has them)"
+    chosen=(-m "not slow" --ignore tests/train/test_cpu.py)
+fi
+exec "$venv/bin/python" -m pytest "${chosen[@]}" "$@"
