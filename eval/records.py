@@ -7,14 +7,13 @@ were made otherwise are never mixed in.
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lim.errors import InputError
-from lim.files import read_json, write_json
+from lim.files import lock, read_json, write_json
 
 # What must be the same for samples to be put into one file. The number of samples may grow.
 IDENTITY = (
@@ -93,11 +92,7 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         self.file = open(self.path, "ab", buffering=0)  # noqa: SIM115
         try:
-            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.file.close()
-            raise InputError(f"{self.path}: another evaluation is writing it; wait for it, or end it") from None
-        try:
+            lock(self.file, f"{self.path}: another evaluation is writing it; wait for it, or end it")
             if overwrite and self._made_otherwise(folder, meta):
                 self.file.truncate(0)
             self.samples = self._resume(folder, meta)

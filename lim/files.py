@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -9,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from lim.errors import InputError, unwritable
 
@@ -122,3 +123,33 @@ def prompt_ids(path: str | Path, rows: Any, *, need_answer: bool = True) -> list
             raise InputError(f"{path}: rows {seen[id]} and {number} have the same id {id!r}; ids must be unique")
         seen[id] = number
     return list(seen)
+
+
+# What a file system without locks answers; one process at a time is then up to the user.
+NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+
+
+def lock(file: IO[Any], message: str) -> None:
+    """Lock an open file against other processes until it is closed, at the latest when this process ends.
+
+    Raises InputError with `message` where another one has it. On a file system without locks nothing is locked.
+    """
+    import fcntl  # absent on Windows, where the rest of this module is not
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise InputError(message) from None
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+
+
+@contextmanager
+def locked(path: str | Path, message: str) -> Iterator[None]:
+    """Hold the lock of the file `path`, which is made where it is missing and stays; InputError as for `lock`."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "ab") as file:
+        lock(file, message)
+        yield

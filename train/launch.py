@@ -25,6 +25,7 @@ from rich.console import Console
 
 from lim import reward_log
 from lim.errors import InputError, run_cli
+from lim.files import locked
 from train import cluster, dataset, plan, recipe, record
 from train.recipe import ROOT, Recipe
 
@@ -59,22 +60,24 @@ def launch(chosen: Recipe, console: Console) -> int:
     plan.check_batches(chosen)
     gpus = plan.gpu_roles(chosen)[1]
     cluster.check_gpus(chosen, gpus)
-    previous = record.check_existing(chosen, run_dir)
+    record.check_existing(chosen, run_dir)
     model = need_model(chosen)
     data = dataset.load(run, equal)
     parameters = plan.count_parameters(model) or run.parameters
     planned = plan.make_plan(chosen, len(data.train), parameters, validation=bool(data.validation))
-    show(console, chosen, planned, run_dir, describe(data, run))
     command = build_command(complete(chosen, planned, run_dir, validation=bool(data.validation)))
     environment = build_environment(chosen, run_dir, gpus)
-    dataset.write(run_dir / "openrlhf" / "prompts.jsonl", data.train, run.system_prompt)
-    if data.validation:
-        dataset.write(run_dir / "openrlhf" / "val.jsonl", data.validation, run.system_prompt)
-    reward_log.write_run(run_dir, record.describe(chosen, planned, data, command, previous))
+    with locked(run_dir / ".lock", f"{run_dir}: another training is writing it; wait for it, or end it"):
+        previous = record.check_existing(chosen, run_dir)  # another training may have come and gone meanwhile
+        show(console, chosen, planned, run_dir, describe(data, run))
+        dataset.write(run_dir / "openrlhf" / "prompts.jsonl", data.train, run.system_prompt)
+        if data.validation:
+            dataset.write(run_dir / "openrlhf" / "val.jsonl", data.validation, run.system_prompt)
+        reward_log.write_run(run_dir, record.describe(chosen, planned, data, command, previous))
 
-    from train import supervise
+        from train import supervise
 
-    return supervise.run(command, environment, run_dir)
+        return supervise.run(command, environment, run_dir)
 
 
 def dry_run(chosen: Recipe, console: Console) -> int:

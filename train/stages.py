@@ -27,7 +27,7 @@ from typing import Any
 from rich.console import Console
 
 from lim.errors import InputError
-from lim.files import read_json, sha256_of, write_json
+from lim.files import locked, read_json, sha256_of, write_json
 
 GO_ON = "what is finished is kept: run the same command again to go on"
 
@@ -108,10 +108,16 @@ class Pipeline:
         """Run what is not done: one stage after the other on this terminal, or up to `jobs` side by side.
 
         Side by side, a stage waits for those that make its inputs, and writes to logs/<stage>.log beside the state.
+        InputError where another process runs the same pipeline.
         """
-        if jobs > 1:
-            self.run_side_by_side(jobs)
-            return
+        message = f"{self.state_path}: another process is writing it; wait for it, or end it"
+        with locked(self.state_path.with_name(f".{self.state_path.name}.lock"), message):
+            if self.state_path.exists():  # another process may have ended since it was read
+                self.state = read_json(self.state_path)
+            self.run_side_by_side(jobs) if jobs > 1 else self.run_in_order()
+
+    def run_in_order(self) -> None:
+        """Run the stages one after the other on this terminal."""
         for number, stage in enumerate(self.stages, 1):
             fingerprint = self.fingerprint(stage)
             head = f"[bold]\\[{number}/{len(self.stages)}] {stage.title}[/bold]"

@@ -19,6 +19,7 @@ import pytest
 import train
 from lim import reward_log
 from lim.errors import InputError
+from lim.files import locked
 from train import cluster, launch, recipe
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -231,6 +232,30 @@ def test_going_on_with_other_prompts_is_refused(pool, started, elsewhere):
     (elsewhere / "prompts.json").write_text(json.dumps(rows[:-1]))
     with pytest.raises(InputError, match=r"prompts\.json: has changed since out/tiny was started"):
         launch.main([*pool, "run.resume=true"])
+
+
+@pytest.mark.parametrize("change", ["run.resume=true", "run.resume=false"])
+def test_a_run_that_is_being_written_is_left_alone(pool, started, elsewhere, change):
+    run_dir = elsewhere / "out" / "tiny"
+    with locked(run_dir / ".lock", "held"), pytest.raises(InputError, match="tiny: another training is writing it"):
+        launch.main([*pool, change])
+    assert started == []
+    assert [path.name for path in run_dir.iterdir()] == [".lock"]
+    assert launch.main([*pool, change]) == 7
+
+
+def test_a_run_is_locked_until_it_has_ended(pool, monkeypatch, elsewhere):
+    class Runtime:
+        @staticmethod
+        def run(command, env, run_dir):
+            with pytest.raises(InputError, match="another training is writing it"):
+                launch.main([*pool, "run.resume=true"])
+            return 7
+
+    monkeypatch.setattr(train, "supervise", Runtime, raising=False)
+    assert launch.main(pool) == 7
+    with locked(elsewhere / "out" / "tiny" / ".lock", "still held"):
+        pass
 
 
 def test_a_log_without_run_json_is_not_written_over(pool, started, elsewhere):

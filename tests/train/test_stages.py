@@ -1,3 +1,4 @@
+import errno
 import io
 import json
 import signal
@@ -10,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from lim.errors import InputError
+from lim.files import lock, locked
 from train.stages import Pipeline, Stage, clock, content_hash
 
 COUNT = "import sys, pathlib; p = pathlib.Path(sys.argv[1]); p.write_text(p.read_text() + 'x' if p.exists() else 'x')"
@@ -132,6 +134,24 @@ sys.exit(run_cli(lambda: Pipeline([stage], Path({str(tmp_path / "s.json")!r}), C
     assert json.loads((tmp_path / "s.json").read_text())["wait"]["finished"] is None
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_one_process_at_a_time_runs_a_pipeline(tmp_path, jobs):
+    pipeline = Pipeline([stage(tmp_path)], tmp_path / "stages.json", Console(file=io.StringIO()))
+    with locked(tmp_path / ".stages.json.lock", "held"):
+        with pytest.raises(InputError, match=r"stages\.json: another process is writing it"):
+            pipeline.run(jobs)
+        assert not (tmp_path / "count.out").exists()
+    pipeline.run(jobs)
+    assert (tmp_path / "count.out").read_text() == "x"
+
+
+def test_what_another_process_finished_in_between_is_not_run_again(tmp_path):
+    late = Pipeline([stage(tmp_path)], tmp_path / "stages.json", Console(file=io.StringIO()))
+    run(tmp_path, stage(tmp_path))
+    late.run()
+    assert (tmp_path / "count.out").read_text() == "x"
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(4.4, "4 s"), (200, "3 min 20 s"), (3900, "1 h 05 min")])
 def test_clock(seconds, text):
     assert clock(seconds) == text
@@ -162,3 +182,17 @@ def test_side_by_side_a_failure_names_its_log_and_starts_no_more(tmp_path):
         Pipeline([fails, after], tmp_path / "stages.json", Console(file=io.StringIO())).run(jobs=2)
     assert (tmp_path / "logs" / "fails.log").read_text() == "oh no\n"
     assert not (tmp_path / "after.out").exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.EIO])
+def test_a_file_system_without_locks_is_gone_on_with(tmp_path, monkeypatch, number):
+    def refuse(*_):
+        raise OSError(number, "no")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with open(tmp_path / "f", "w") as file:
+        if number == errno.EIO:
+            with pytest.raises(OSError, match="no"):
+                lock(file, "held")
+        else:
+            lock(file, "held")
