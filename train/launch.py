@@ -29,6 +29,9 @@ from lim.files import locked
 from train import cluster, dataset, plan, recipe, record
 from train.recipe import ROOT, Recipe
 
+# As in docs/cluster.md; it builds against the installed torch.
+FLASH_ATTN = ".venv/bin/pip install --no-deps --no-build-isolation flash-attn==2.8.3"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m train.launch", description=(__doc__ or "").split("\n")[0])
@@ -60,6 +63,8 @@ def launch(chosen: Recipe, console: Console) -> int:
     plan.check_batches(chosen)
     gpus = plan.gpu_roles(chosen)[1]
     cluster.check_gpus(chosen, gpus)
+    if run.device == "gpu" and importlib.util.find_spec("flash_attn") is None:
+        raise InputError(f"flash-attn is not installed here, and OpenRLHF needs it on a GPU: {FLASH_ATTN}")
     record.check_existing(chosen, run_dir)
     model = need_model(chosen)
     data = dataset.load(run, equal)

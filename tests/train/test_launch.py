@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -300,6 +301,24 @@ def test_more_gpus_than_there_are(monkeypatch, have, arguments, message):
     monkeypatch.setattr("train.cpu.available_gpus", lambda: have)
     with pytest.raises(InputError, match=message):
         launch.main(arguments)
+
+
+def test_a_gpu_run_needs_flash_attn(pool, started, monkeypatch, elsewhere):
+    gpu = [*pool, "+colocated-1gpu", "train.micro_batch_size=16", "rollout.micro_batch_size=16"]
+    found = {"flash_attn": None}
+    real = importlib.util.find_spec
+    monkeypatch.setattr("train.cpu.available_gpus", lambda: 1)
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: found[name] if name in found else real(name, *rest)
+    )
+    with pytest.raises(InputError, match=r"flash-attn is not installed here.*") as refused:
+        launch.main(gpu)
+    line = re.search(r"^\.venv/bin/pip install .*flash-attn\S+", (recipe.ROOT / "docs" / "cluster.md").read_text(), re.M)
+    assert line[0] in str(refused.value)
+    assert not (elsewhere / "out").exists()
+    assert launch.main([*gpu, "--dry_run"]) == 0
+    found["flash_attn"] = True
+    assert launch.main(gpu) == 7
 
 
 def test_enough_gpus(monkeypatch):
