@@ -154,15 +154,16 @@ def check_batches(recipe: Recipe) -> None:
 def checkpoint_bytes(recipe: Recipe, parameters: float, *, validation: bool) -> int:
     """Most disk the run's checkpoints take at once.
 
-    DeepSpeed's states: actor and critic, `ckpt.max_num` each. Hugging Face folders: those kept, the best by
-    validation, one being written, and final/. Without `ckpt.save_steps` only final/ is written.
+    DeepSpeed's states: actor and critic, `ckpt.max_num` each and never fewer than two (train/ppo.py). Hugging Face
+    folders: those kept, the best by validation, one being written, and final/. Without `ckpt.save_steps` only final/
+    is written.
     """
     folders, states = 1, 0
     if recipe.get("ckpt.save_steps", -1) > 0:
         best = int(validation and recipe.get("eval.steps", -1) > 0)
         folders += (recipe.run.keep_checkpoints + best + 1) * bool(recipe.get("ckpt.save_hf"))
         trained = 2 if recipe.get("algo.advantage.estimator", "gae") == "gae" else 1
-        states = trained * recipe.get("ckpt.max_num", 3) * (not recipe.get("ckpt.disable_ds"))
+        states = trained * max(2, recipe.get("ckpt.max_num", 3)) * (not recipe.get("ckpt.disable_ds"))
     return round(parameters * (folders * HF_BYTES + states * DEEPSPEED_BYTES))
 
 

@@ -237,7 +237,9 @@ def trainer_class(base: type) -> type:
             """Keep the best by validation accuracy, as one of the run's checkpoints and not as a second copy."""
             accuracy = eval_metrics["eval_accuracy"]
             best = checkpoints.read_best(self.run_dir)
-            better = best is None or accuracy > best["accuracy"]
+            # ckpt.save_steps=-1, which OpenRLHF turns into infinity, keeps the final model only.
+            saves = self.args.ckpt.save_steps != math.inf
+            better = saves and (best is None or accuracy > best["accuracy"])
             progress.emit(self.run_dir, "validation", step=global_step, accuracy=accuracy, best=better)
             if not better:
                 return
@@ -245,6 +247,7 @@ def trainer_class(base: type) -> type:
             if not checkpoints.is_whole(ckpt_dir, global_step) and self.args.ckpt.save_hf:
                 self.writer.wait()
                 self.save_now(global_step, client_states)
+                checkpoints.mark_complete(ckpt_dir, global_step)
             if checkpoints.weights_are_whole(ckpt_dir, global_step):
                 checkpoints.write_best(self.run_dir, global_step, accuracy)
                 self.settle_checkpoint(global_step)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from train import checkpoints
+from train import checkpoints, ppo
 
 
 def write(ckpt: Path, step: int, *, mark: bool = True, critic: bool = True) -> None:
@@ -101,3 +104,43 @@ def test_a_pruned_step_can_still_be_resumed_from(tmp_path):
     checkpoints.prune(tmp_path, 1)
     assert checkpoints.prepare(tmp_path / "ckpt", resume=True) == 2
     assert (tmp_path / "ckpt" / "_actor" / "global_step1").is_dir()
+
+
+# What the trainer does with them, on a trainer without OpenRLHF below it.
+
+
+class Base:
+    """Stands in for OpenRLHF's trainer."""
+
+    def fit(self, global_step: int = 0) -> None:
+        pass
+
+
+@pytest.fixture
+def trainer(tmp_path):
+    made = object.__new__(ppo.trainer_class(Base))
+    made.run_dir = tmp_path
+    made.writer = SimpleNamespace(wait=lambda: None)
+    made.args = SimpleNamespace(ckpt=SimpleNamespace(save_steps=2, save_hf=True))
+    made.save_now = lambda step, _states: write(tmp_path / "ckpt", step, mark=False)
+    return made
+
+
+def validations(run_dir: Path) -> list[bool]:
+    return [json.loads(line)["best"] for line in (run_dir / "progress.jsonl").read_text().splitlines()]
+
+
+def test_a_better_validation_between_two_saves_is_saved(trainer, tmp_path):
+    for step, accuracy in ((1, 0.5), (3, 0.4), (5, 0.6)):
+        trainer.save_best_checkpoint({"eval_accuracy": accuracy}, step)
+    assert checkpoints.read_best(tmp_path) == {"step": 5, "accuracy": 0.6}
+    assert checkpoints.complete_steps(tmp_path / "ckpt") == [1, 5]
+    assert validations(tmp_path) == [True, False, True]
+
+
+def test_without_save_steps_the_best_validation_is_not_kept(trainer, tmp_path):
+    trainer.args.ckpt.save_steps = math.inf  # what OpenRLHF makes of -1
+    for step, accuracy in ((1, 0.5), (3, 0.6)):
+        trainer.save_best_checkpoint({"eval_accuracy": accuracy}, step)
+    assert names(tmp_path) == {"progress.jsonl"}
+    assert validations(tmp_path) == [False, False]

@@ -124,6 +124,9 @@ def test_disk():
     # Folders: 3 kept, best, one being written, final, 2 bytes each; DeepSpeed: actor and critic, two of 14 bytes.
     assert make("arithmetic-cpu", 512, parameters=1000).disk_bytes == 1000 * (6 * 2 + 2 * 2 * 14)
     assert make("arithmetic-cpu", 512, parameters=1000, validation=False).disk_bytes == 1000 * (5 * 2 + 2 * 2 * 14)
+    # Never fewer than two states; without ckpt.save_steps the final model only, the best by validation included.
+    assert make("arithmetic-cpu", 512, "ckpt.max_num=1", parameters=1000).disk_bytes == 1000 * (6 * 2 + 2 * 2 * 14)
+    assert make("arithmetic-cpu", 512, "ckpt.max_num=4", parameters=1000).disk_bytes == 1000 * (6 * 2 + 2 * 4 * 14)
     assert make("arithmetic-cpu", 512, "ckpt.save_steps=-1", parameters=1000).disk_bytes == 2000
     assert make("arithmetic-cpu", 512, "ckpt.disable_ds=true", parameters=1000).disk_bytes == 12_000
     assert make("arithmetic-cpu", 512).disk_bytes is None
