@@ -304,7 +304,7 @@ def test_more_gpus_than_there_are(monkeypatch, have, arguments, message):
 
 
 def test_a_gpu_run_needs_flash_attn(pool, started, monkeypatch, elsewhere):
-    gpu = [*pool, "+colocated-1gpu", "train.micro_batch_size=16", "rollout.micro_batch_size=16"]
+    gpu = [*pool, "+colocated-1gpu"]
     found = {"flash_attn": None}
     real = importlib.util.find_spec
     monkeypatch.setattr("train.cpu.available_gpus", lambda: 1)
