@@ -60,6 +60,26 @@ def _marked_files_are_there(ckpt_dir: Path, step: int, folders: tuple[str, ...])
     return bool(sizes) and all(_size(ckpt_dir / name) == size for name, size in sizes.items())
 
 
+def has_final(run_dir: Path) -> bool:
+    """Whether the run's final model is there."""
+    return (run_dir / "final" / "config.json").is_file()
+
+
+def refuse_to_lose(run_dir: Path) -> None:
+    """Raise InputError where a run has a model, but no checkpoint to go on from: starting at step 1 would delete it."""
+    ckpt_dir = run_dir / "ckpt"
+    steps = complete_steps(ckpt_dir)
+    if any(is_whole(ckpt_dir, step) for step in steps):
+        return
+    models = [f"ckpt/global_step{step}_hf" for step in steps if weights_are_whole(ckpt_dir, step)]
+    models += ["final"] if has_final(run_dir) else []
+    if models:
+        raise InputError(
+            f"{run_dir}: no whole checkpoint is left to go on from, and starting at step 1 would delete "
+            f"{' and '.join(models)}; choose another run.name, or delete the folder"
+        )
+
+
 def prepare(ckpt_dir: Path, *, resume: bool) -> int | None:
     """Leave only whole checkpoints and point OpenRLHF at the newest of them.
 

@@ -73,14 +73,21 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def resume(run_dir: Path) -> None:
-    """Settle which checkpoint a run starts from, before OpenRLHF looks for one."""
+    """Settle which checkpoint a run starts from, before OpenRLHF looks for one.
+
+    Raises InputError where that is none and a model of the run would be lost.
+    """
     wanted = os.environ.get("LIM_RESUME") == "1"
+    if wanted:
+        checkpoints.refuse_to_lose(run_dir)
     step = checkpoints.prepare(run_dir / "ckpt", resume=wanted)
-    # A final model is written at the end of a run: one that is there is of an earlier try, and may be half-written.
-    shutil.rmtree(run_dir / "final", ignore_errors=True)
-    if not wanted:
+    if step is None:
+        # What an earlier try left; its final model, if any, is half-written.
+        shutil.rmtree(run_dir / "final", ignore_errors=True)
         (run_dir / "best.json").unlink(missing_ok=True)
-    elif step is None:
+    if not wanted:
+        return
+    if step is None:
         progress.emit(run_dir, "stage", text="no whole checkpoint to go on from: starting at step 1")
     else:
         progress.emit(run_dir, "stage", text=f"going on after step {step}")
@@ -160,6 +167,11 @@ def trainer_class(base: type) -> type:
             self.step_started = time.monotonic()
             super().fit(global_step)
             self.writer.wait()
+            self.drop_final()
+
+        def drop_final(self) -> None:
+            """Remove the final model of an earlier end: a step after it is made, or it is about to be written anew."""
+            shutil.rmtree(self.run_dir / "final", ignore_errors=True)
 
         def train_step(self, rollout_samples: list[Any], global_step: int) -> tuple[dict, int]:
             samples.check_rewards(rollout_samples)
@@ -188,6 +200,7 @@ def trainer_class(base: type) -> type:
         ) -> None:
             epoch = client_states["episode"] + 1
             done, self.rollouts = self.rollouts, []
+            self.drop_final()
             self.writer.submit(global_step, partial(self.log_columns, done, epoch, global_step))
             facts = samples.summary(done)
             logs = {**(logs_dict or {}), **{name: v for name, v in facts.items() if name.startswith("verdict/")}}

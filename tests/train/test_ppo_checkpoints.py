@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from lim.errors import InputError
 from train import checkpoints, ppo
 
 
@@ -144,3 +145,72 @@ def test_without_save_steps_the_best_validation_is_not_kept(trainer, tmp_path):
         trainer.save_best_checkpoint({"eval_accuracy": accuracy}, step)
     assert names(tmp_path) == {"progress.jsonl"}
     assert validations(tmp_path) == [False, False]
+
+
+# Where a run starts, and what becomes of the models that are there.
+
+
+def final(run_dir: Path) -> Path:
+    (run_dir / "final").mkdir()
+    (run_dir / "final" / "config.json").write_text("{}")
+    return run_dir / "final"
+
+
+@pytest.fixture
+def going_on(monkeypatch):
+    monkeypatch.setenv("LIM_RESUME", "1")
+
+
+def told(run_dir: Path) -> list[str]:
+    return [json.loads(line)["text"] for line in (run_dir / "progress.jsonl").read_text().splitlines()]
+
+
+def everything(folder: Path) -> set[Path]:
+    return set(folder.rglob("*"))
+
+
+def test_a_run_interrupted_before_its_first_checkpoint_starts_anew(going_on, tmp_path):
+    write(tmp_path / "ckpt", 2, mark=False, critic=False)
+    (tmp_path / "final").mkdir()
+    checkpoints.write_best(tmp_path, 2, 0.9)
+    ppo.resume(tmp_path)
+    assert names(tmp_path) == {"ckpt", "progress.jsonl"} and names(tmp_path / "ckpt") == set()
+    assert told(tmp_path) == ["no whole checkpoint to go on from: starting at step 1"]
+
+
+@pytest.mark.parametrize("left", ["final", "weights", "both"])
+def test_a_model_without_a_checkpoint_to_go_on_from_is_not_deleted(going_on, tmp_path, left):
+    if left != "final":
+        write(tmp_path / "ckpt", 4)
+        for role in ("_actor", "_critic"):
+            (tmp_path / "ckpt" / role / "global_step4" / "states.pt").unlink()
+    if left != "weights":
+        final(tmp_path)
+    checkpoints.write_best(tmp_path, 4, 0.9)
+    before = everything(tmp_path)
+    what = {"final": "final", "weights": "ckpt/global_step4_hf", "both": "ckpt/global_step4_hf and final"}[left]
+    with pytest.raises(InputError, match=rf"no whole checkpoint is left .* would delete {what};"):
+        ppo.resume(tmp_path)
+    assert everything(tmp_path) == before
+
+
+def test_a_finished_run_goes_on_from_its_checkpoint_and_keeps_its_model_until_a_step_is_made(
+    going_on, tmp_path, trainer
+):
+    write(tmp_path / "ckpt", 4)
+    checkpoints.write_best(tmp_path, 4, 0.9)
+    model = final(tmp_path)
+    ppo.resume(tmp_path)
+    assert told(tmp_path) == ["going on after step 4"]
+    assert model.exists() and checkpoints.read_best(tmp_path) == {"step": 4, "accuracy": 0.9}
+    trainer.fit()
+    assert not model.exists(), "OpenRLHF writes it next"
+
+
+def test_a_new_run_keeps_no_model_of_an_earlier_one(monkeypatch, tmp_path):
+    monkeypatch.delenv("LIM_RESUME", raising=False)
+    write(tmp_path / "ckpt", 4)
+    final(tmp_path)
+    checkpoints.write_best(tmp_path, 4, 0.9)
+    ppo.resume(tmp_path)
+    assert names(tmp_path) == {"ckpt"} and names(tmp_path / "ckpt") == set()
