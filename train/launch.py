@@ -67,8 +67,9 @@ def launch(chosen: Recipe, console: Console) -> int:
         raise InputError(f"flash-attn is not installed here, and OpenRLHF needs it on a GPU: {FLASH_ATTN}")
     record.check_existing(chosen, run_dir)
     model = need_model(chosen)
+    need_critic(chosen, model)
     data = dataset.load(run, equal)
-    parameters = plan.count_parameters(model) or run.parameters
+    parameters = plan.parameters_of(chosen, model)
     planned = plan.make_plan(chosen, len(data.train), parameters, validation=bool(data.validation))
     command = build_command(complete(chosen, planned, run_dir, validation=bool(data.validation)))
     environment = build_environment(chosen, run_dir, gpus)
@@ -105,7 +106,7 @@ def dry_run(chosen: Recipe, console: Console) -> int:
         data = dataset.load(run, equal)
         count, validation = len(data.train), bool(data.validation)
         notes = describe(data, run)
-    parameters = plan.count_parameters(model_path(chosen)) or run.parameters
+    parameters = plan.parameters_of(chosen, model_path(chosen))
     planned = plan.make_plan(chosen, count, parameters, validation=validation)
     show(console, chosen, planned, run_dir, notes)
     command = build_command(complete(chosen, planned, run_dir, validation=validation))
@@ -137,9 +138,19 @@ def absolute_model(name: str) -> str:
 
 def need_model(chosen: Recipe) -> str:
     """`model_path`, refused where it is a folder that is not there."""
-    model = model_path(chosen)
+    return present(model_path(chosen), chosen.flags["actor.model_name_or_path"])
+
+
+def need_critic(chosen: Recipe, actor: str) -> None:
+    """Refuse a critic of its own (OpenRLHF takes the actor's model else) that is not there or reads other tokens."""
+    name = chosen.get("critic.model_name_or_path")
+    if name and "critic" in plan.gpu_roles(chosen)[0]:
+        plan.check_vocabularies(actor, present(absolute_model(name), f"critic.model_name_or_path: {name}"))
+
+
+def present(model: str, name: str) -> str:
+    """`model`, refused as `name` where it is a folder that is not there."""
     if model.startswith("/") and not (Path(model) / "config.json").is_file():
-        name = chosen.flags["actor.model_name_or_path"]
         hint = "make it with: python -m train.pretrain" if Path(model).name == "arithmetic-base" else "check the path"
         raise InputError(f"{name}: no model there (no config.json); {hint}")
     return model

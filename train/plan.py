@@ -8,8 +8,11 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from omegaconf import OmegaConf
+
 from lim.errors import InputError
-from train.recipe import Recipe
+from lim.files import read_json
+from train.recipe import CONFIGS, Recipe
 
 GB = 1e9
 # Bytes a parameter: bf16 weights; with DeepSpeed's fp32 master copy and two moments beside them.
@@ -183,6 +186,50 @@ def count_parameters(model: str | Path) -> int | None:
     return total or None
 
 
+def parameters_of(recipe: Recipe, model: str) -> float | None:
+    """Parameters of the actor's model: of its files, or else `run.parameters`. None: not known.
+
+    A model's overlay sets `run.parameters` with the model; where another model was named since, it is not of that.
+    """
+    counted = count_parameters(model)
+    if counted is not None or recipe.run.parameters is None:
+        return counted
+    overlays = [OmegaConf.load(path) for path in sorted((CONFIGS / "model").glob("*.yaml"))]
+    written_for = {
+        OmegaConf.select(overlay, "actor.model_name_or_path")
+        for overlay in overlays
+        if OmegaConf.select(overlay, "run.parameters") == recipe.run.parameters
+    }
+    if written_for and recipe.get("actor.model_name_or_path") not in written_for:
+        return None
+    return recipe.run.parameters
+
+
+def check_vocabularies(actor: str, critic: str) -> None:
+    """Refuse a critic whose tokens are not the actor's, as far as two model folders tell (of a hub id nothing is).
+
+    Vocabularies of two sizes pass where the tokenizer is the same file: sizes of one family differ by padding.
+    """
+    actors, critics = vocabulary_size(actor), vocabulary_size(critic)
+    if actors is None or critics is None or actors == critics:
+        return
+    tokenizers = [Path(model) / "tokenizer.json" for model in (actor, critic)]
+    if all(path.is_file() for path in tokenizers) and len({path.read_bytes() for path in tokenizers}) == 1:
+        return
+    raise InputError(
+        f"critic.model_name_or_path: {critic} has a vocabulary of {critics:,} and the actor's {actor} one of "
+        f"{actors:,}, but the critic reads the actor's tokens; critic.model_name_or_path=null takes the actor's model"
+    )
+
+
+def vocabulary_size(model: str) -> int | None:
+    """`vocab_size` in a model folder's config.json; None where there is none."""
+    path = Path(model) / "config.json"
+    config = read_json(path) if path.is_file() else None
+    size = config.get("vocab_size") if isinstance(config, dict) else None
+    return size if isinstance(size, int) else None
+
+
 def rows(recipe: Recipe, plan: Plan, run_dir: Path, notes: dict[str, str]) -> list[tuple[str, str]]:
     """The plan as label and text, for the terminal."""
     get = recipe.get
@@ -194,6 +241,9 @@ def rows(recipe: Recipe, plan: Plan, run_dir: Path, notes: dict[str, str]) -> li
     epochs = f"{plan.epochs}"
     if plan.epochs != recipe.run.epochs:
         epochs += f" (as many optimiser steps as {recipe.run.epochs} epochs of {recipe.run.epoch_prompts:,} prompts)"
+    disk = "size unknown" if plan.disk_bytes is None else f"up to {size(plan.disk_bytes)} on disk"
+    if plan.disk_bytes is None and recipe.run.parameters is not None:
+        disk += " (run.parameters is of another model; give this one's)"
     return [
         ("model", str(get("actor.model_name_or_path"))),
         ("prompts", f"{plan.prompts:,} from {recipe.run.prompt_file}{notes.get('prompts', '')}"),
@@ -211,7 +261,7 @@ def rows(recipe: Recipe, plan: Plan, run_dir: Path, notes: dict[str, str]) -> li
             f"{recipe.run.warmup_steps} of them warm-up",
         ),
         (kind, f"{plan.gpus}: {by_role}" + (f" ({shared})" if shared else "")),
-        ("checkpoints", "size unknown" if plan.disk_bytes is None else f"up to {size(plan.disk_bytes)} on disk"),
+        ("checkpoints", disk),
         ("folder", str(run_dir)),
     ]
 

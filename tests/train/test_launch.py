@@ -344,6 +344,7 @@ def test_nothing_is_left_behind_by_a_refusal(pool, started, elsewhere):
         "actor.model_name_or_path=./nowhere": r"\./nowhere: no model there \(no config.json\); check the path",
         "actor.model_name_or_path=data/models/arithmetic-base": "make it with: python -m train.pretrain",
         "actor.model_name_or_path=null": "actor.model_name_or_path: not set",
+        "critic.model_name_or_path=./nowhere": r"critic\.model_name_or_path: \./nowhere: no model there",
     }
     for change, message in refusals.items():
         with pytest.raises(InputError, match=message):
@@ -355,6 +356,23 @@ def test_nothing_is_left_behind_by_a_refusal(pool, started, elsewhere):
         launch.main(pool)
     assert not (elsewhere / "out").exists()
     assert started == []
+
+
+def test_a_critic_that_reads_other_tokens_is_refused(pool, started, elsewhere):
+    for name, size in (("model", 64), ("other", 128)):
+        (elsewhere / name).mkdir(exist_ok=True)
+        (elsewhere / name / "config.json").write_text(json.dumps({"vocab_size": size}))
+        (elsewhere / name / "tokenizer.json").write_text(name)
+    changed = [*pool, "actor.model_name_or_path=./other"]
+    message = r"critic\.model_name_or_path: .*/model has a vocabulary of 64 and the actor's .*/other one of 128"
+    with pytest.raises(InputError, match=message):
+        launch.main(changed)
+    assert not (elsewhere / "out").exists()
+    assert launch.main([*changed, "critic.model_name_or_path=null", "run.name=a"]) == 7
+    assert launch.main([*changed, "algo.advantage.estimator=group_norm", "run.name=b"]) == 7
+    # Two sizes of one family: padded differently, the same tokens.
+    (elsewhere / "other" / "tokenizer.json").write_text("model")
+    assert launch.main([*changed, "run.name=c"]) == 7
 
 
 @pytest.mark.parametrize(
@@ -383,7 +401,8 @@ def test_a_gpu_run_needs_flash_attn(pool, started, monkeypatch, elsewhere):
     )
     with pytest.raises(InputError, match=r"flash-attn is not installed here.*") as refused:
         launch.main(gpu)
-    line = re.search(r"^\.venv/bin/pip install .*flash-attn\S+", (recipe.ROOT / "docs" / "cluster.md").read_text(), re.M)
+    documented = (recipe.ROOT / "docs" / "cluster.md").read_text()
+    line = re.search(r"^\.venv/bin/pip install .*flash-attn\S+", documented, re.M)
     assert line[0] in str(refused.value)
     assert not (elsewhere / "out").exists()
     assert launch.main([*gpu, "--dry_run"]) == 0

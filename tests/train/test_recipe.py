@@ -29,6 +29,18 @@ def test_every_overlay_parses_with_openrlhf(name):
     assert recipe.load("math.8k", [name]).flags_checked
 
 
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("below", ["math.8k", "arithmetic-cpu"])
+def test_a_model_overlay_leaves_no_other_model_to_the_critic(below, name):
+    loaded = recipe.load(below, [name])
+    assert loaded.get("critic.model_name_or_path", loaded.get("actor.model_name_or_path")).startswith("Qwen/")
+
+
+def test_another_actor_alone_is_the_critics_model_too():
+    loaded = recipe.load("math.8k", overrides=["actor.model_name_or_path=some/model"])
+    assert not any("Qwen" in word for word in recipe.to_arguments(loaded.flags))
+
+
 def test_the_parser_is_openrlhfs():
     parser = recipe.openrlhf_parser()
     parsed = vars(parser.parse_args(["--actor.adam.lr", "1e-6", "--train.colocate_all"]))

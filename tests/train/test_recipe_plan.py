@@ -132,6 +132,26 @@ def test_disk():
     assert make("arithmetic-cpu", 512).disk_bytes is None
 
 
+def test_the_number_of_parameters_is_that_of_the_model(tmp_path):
+    def parameters(*overrides, overlays=()):
+        loaded = recipe.load("math.8k", overlays, overrides)
+        return plan.parameters_of(loaded, loaded.get("actor.model_name_or_path"))
+
+    assert parameters() == 7615616512
+    assert parameters(overlays=["qwen2.5-math-1.5b"]) == 1543714304
+    assert parameters("actor.model_name_or_path=some/model") is None
+    assert parameters("actor.model_name_or_path=some/model", "run.parameters=1e9") == 1e9
+    header = json.dumps({"a": {"shape": [3, 4]}}).encode()
+    (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
+    assert parameters(f"actor.model_name_or_path={tmp_path}") == 12
+
+
+def test_an_unknown_size_is_said_to_be_unknown(tmp_path):
+    loaded = recipe.load("math.8k", [], ["actor.model_name_or_path=some/model"])
+    planned = plan.make_plan(loaded, 8192, None, validation=True)
+    assert dict(plan.rows(loaded, planned, tmp_path, {}))["checkpoints"].startswith("size unknown (run.parameters is")
+
+
 def test_count_parameters(tmp_path):
     assert plan.count_parameters(tmp_path) is None
     header = json.dumps({"__metadata__": {"format": "pt"}, "a": {"shape": [3, 4]}, "b": {"shape": [5]}}).encode()
