@@ -66,7 +66,7 @@ def has_final(run_dir: Path) -> bool:
 
 
 def refuse_to_lose(run_dir: Path) -> None:
-    """Raise InputError where a run has a model, but no checkpoint to go on from: starting at step 1 would delete it."""
+    """Raise InputError where a run has a model and no checkpoint to go on from: a start at step 1 would delete it."""
     ckpt_dir = run_dir / "ckpt"
     steps = complete_steps(ckpt_dir)
     if any(is_whole(ckpt_dir, step) for step in steps):

@@ -170,7 +170,7 @@ def trainer_class(base: type) -> type:
             self.drop_final()
 
         def drop_final(self) -> None:
-            """Remove the final model of an earlier end: a step after it is made, or it is about to be written anew."""
+            """Remove the final model of an earlier end: a later step is made, or it is about to be written anew."""
             shutil.rmtree(self.run_dir / "final", ignore_errors=True)
 
         def train_step(self, rollout_samples: list[Any], global_step: int) -> tuple[dict, int]:
