@@ -226,8 +226,8 @@ def vocabulary_size(model: str) -> int | None:
     """`vocab_size` in a model folder's config.json; None where there is none."""
     path = Path(model) / "config.json"
     config = read_json(path) if path.is_file() else None
-    size = config.get("vocab_size") if isinstance(config, dict) else None
-    return size if isinstance(size, int) else None
+    found = config.get("vocab_size") if isinstance(config, dict) else None
+    return found if isinstance(found, int) else None
 
 
 def rows(recipe: Recipe, plan: Plan, run_dir: Path, notes: dict[str, str]) -> list[tuple[str, str]]:
