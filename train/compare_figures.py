@@ -119,7 +119,9 @@ def curves_figure(results: Mapping[str, Any]) -> Any:
         axis.set_title(title, fontsize=10)
         axis.set_xlabel("optimiser step")
         tidy(axis)
-    axes[1].legend(frameon=False, fontsize=8)
+    axes[0].legend(frameon=False, fontsize=8)
+    if not axes[1].lines:
+        figure.delaxes(axes[1])  # trained without validation
     if len(results["seeds"]) > 1:
         figure.text(0.01, -0.03, f"Lines: means over {len(results['seeds'])} seeds; bands: their range.", fontsize=8)
     return figure
