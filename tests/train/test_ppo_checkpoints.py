@@ -116,6 +116,9 @@ class Base:
     def fit(self, global_step: int = 0) -> None:
         pass
 
+    def save_logs_and_checkpoints(self, global_step: int, logs_dict: dict, client_states: dict) -> None:
+        pass
+
 
 @pytest.fixture
 def trainer(tmp_path):
@@ -205,6 +208,14 @@ def test_a_finished_run_goes_on_from_its_checkpoint_and_keeps_its_model_until_a_
     assert model.exists() and checkpoints.read_best(tmp_path) == {"step": 4, "accuracy": 0.9}
     trainer.fit()
     assert not model.exists(), "OpenRLHF writes it next"
+
+
+def test_a_final_model_goes_when_a_later_step_is_logged(monkeypatch, tmp_path, trainer):
+    monkeypatch.setattr(ppo.samples, "summary", lambda _: {})
+    trainer.rollouts, trainer.writer.submit, trainer.report = [], lambda *_: None, lambda *_: None
+    model = final(tmp_path)
+    trainer.save_logs_and_checkpoints(5, {}, {"episode": 0, "data_loader_state_dict": {"epoch": 0}})
+    assert not model.exists(), "it would be taken for the model after step 5"
 
 
 def test_a_new_run_keeps_no_model_of_an_earlier_one(monkeypatch, tmp_path):
