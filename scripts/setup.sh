@@ -87,8 +87,8 @@ need_flash_attn() {
     advice="all else is installed, and enough for evaluation; training needs flash-attn: with the CUDA toolkit (nvcc) \
 of torch's version on PATH or in CUDA_HOME run this again, or get it in by hand: $venv/bin/pip install --no-deps \
 --no-build-isolation $spec"
-    step "building $spec against the installed torch (compiles CUDA code, which may take long; watch: tail -f $log)" \
-        install_flash_attn "$spec"
+    say "next, CUDA code is compiled, which may take long; tail -f $log shows how far it is"
+    step "building $spec against the installed torch" install_flash_attn "$spec"
 }
 
 # Whether any of some sets is installed in $venv, wholly or in part.
