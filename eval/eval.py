@@ -192,7 +192,7 @@ class Engines:
     def generate(
         self, target: Target, benchmarks: dict[str, Benchmark], questions: dict[str, Questions], wanted: Any
     ):
-        from eval import generate, prompts
+        from eval import fleet, generate, prompts
 
         keys = generate.EngineOptions.__dataclass_fields__
         options = generate.EngineOptions(**{key: getattr(self.args, key) for key in keys})
@@ -204,7 +204,7 @@ class Engines:
             rows = questions[benchmarks[name].file].rows
             made += prompts.make(benchmarks[name], rows, keys, tokenizer, context or prompts.MANY, target.model)
         if self.fleet is None:
-            self.fleet = self.stack.enter_context(generate.Fleet(options))
+            self.fleet = self.stack.enter_context(fleet.Fleet(options))
         yield from generate.generate(target.model, made, options, self.fleet)
 
 

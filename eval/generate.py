@@ -1,4 +1,4 @@
-"""Generation with vLLM: one engine in this process, or one engine a GPU (or group of GPUs) under Ray.
+"""Generation with vLLM: one engine in this process, or those of a fleet (eval/fleet.py).
 
 Samples come back as they finish. Every sample has its own seed, so that it does not matter what it was batched with.
 Nothing heavy is imported before a model is needed.
@@ -6,16 +6,17 @@ Nothing heavy is imported before a model is needed.
 
 from __future__ import annotations
 
-import logging
 import os
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eval.prompts import Prompt
 from lim.errors import InputError
+
+if TYPE_CHECKING:
+    from eval.fleet import Fleet
 
 BLOCK = 128  # tokens; the CPU build's
 TINY = 20 << 20  # bytes of weights
@@ -189,114 +190,11 @@ def generate(model: str, prompts: Sequence[Prompt], options: EngineOptions, flee
     max_model_len = max(len(prompt.token_ids) + prompt.max_tokens for prompt in prompts)
     # Dealt out in turn, so that no engine gets all samples of one benchmark.
     parts = [part for i in range(fleet.size) if (part := list(prompts[i :: fleet.size]))]
-    if fleet.size == 1:
-        engine = Engine(model, max_model_len, options)
-        try:
-            yield from engine.run(parts[0])
-        finally:
-            engine.close()
-    else:
+    if fleet.remote:
         yield from fleet.run(model, max_model_len, parts)
-
-
-class Fleet:
-    """The engines of an evaluation: one in this process, or Ray actors with their own GPUs, kept over the models."""
-
-    def __init__(self, options: EngineOptions) -> None:
-        import torch
-
-        self.options = options
-        devices = torch.cuda.device_count()
-        if options.tensor_parallel_size > max(1, devices):
-            raise InputError(f"--tensor_parallel_size {options.tensor_parallel_size}: there are {devices} GPUs here")
-        self.gpus = options.tensor_parallel_size if devices else 0
-        self.size = options.engines or max(1, devices // options.tensor_parallel_size)
-        if devices and self.size * options.tensor_parallel_size > devices and not os.environ.get("RAY_ADDRESS"):
-            raise InputError(
-                f"--engines {self.size} of {options.tensor_parallel_size} GPUs each: there are {devices} GPUs here; "
-                "for a Ray cluster set RAY_ADDRESS"
-            )
-        self.actors: list[Any] = []
-
-    def start(self) -> None:
-        """Start the Ray actors, once."""
-        if self.actors:
-            return
-        import ray
-
-        quiet()
-        if not self.gpus:
-            cpu_environment()
-        if not ray.is_initialized():
-            # Only a cluster that was named is joined; else a small one of our own.
-            address = os.environ.get("RAY_ADDRESS", "local")
-            own = {"num_cpus": max(self.size, os.cpu_count() or 1), "include_dashboard": False}
-            ray.init(
-                address=address,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                **(own if address == "local" else {}),
-            )
-        actor = ray.remote(num_cpus=1, num_gpus=self.gpus)(Remote)
-        self.actors = [actor.remote(self.options) for _ in range(self.size)]
-
-    def run(self, model: str, max_model_len: int, parts: Sequence[list[Prompt]]) -> Iterator[list[Finished]]:
-        """Run each part on its actor. Raises what an actor raised."""
-        import ray
-        from ray.exceptions import RayActorError, RayTaskError
-
-        self.start()
-        streams: list[Any] = [
-            actor.run.options(num_returns="streaming").remote(model, max_model_len, part)
-            for actor, part in zip(self.actors, parts, strict=False)
-        ]
-        try:
-            while streams:
-                ready: Any = ray.wait(streams, num_returns=1, fetch_local=False)[0]
-                for stream in ready:
-                    try:
-                        yield ray.get(next(stream))
-                    except StopIteration:
-                        streams.remove(stream)
-        except RayTaskError as error:
-            raise explain(error.cause if isinstance(error.cause, Exception) else error, model) from error
-        except RayActorError as error:
-            raise InputError(
-                f"{model}: an engine's process died ({' '.join(str(error).split())[:160]}); if memory ran out, "
-                "lower --engines or --max_num_seqs. What was generated is kept: run the same command again"
-            ) from error
-
-    def close(self) -> None:
-        if self.actors:
-            import ray
-
-            ray.shutdown()
-            self.actors = []
-
-    def __enter__(self) -> Fleet:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-class Remote:
-    """An engine in a Ray actor. Samples are handed over about twice a second."""
-
-    def __init__(self, options: EngineOptions) -> None:
-        self.options = options
-
-    def run(self, model: str, max_model_len: int, prompts: list[Prompt]) -> Iterator[list[Finished]]:
-        engine = Engine(model, max_model_len, self.options)
-        try:
-            yield []
-            waiting: list[Finished] = []
-            handed = time.monotonic()
-            for finished in engine.run(prompts):
-                waiting += finished
-                if time.monotonic() - handed > 0.5:
-                    yield waiting
-                    waiting, handed = [], time.monotonic()
-            yield waiting
-        finally:
-            engine.close()
+        return
+    engine = Engine(model, max_model_len, options)
+    try:
+        yield from engine.run(parts[0])
+    finally:
+        engine.close()

@@ -1,12 +1,18 @@
-"""The tiny model through real vLLM on CPU: whole, killed and resumed, several engines, several models a start."""
+"""The tiny model through real vLLM on CPU: whole, killed and resumed, several engines, a cluster, several models."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
+import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -51,9 +57,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def run(world: Path, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def run(world: Path, *arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [*COMMAND, "--data_dir", str(world / "data"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=os.environ | environment, timeout=300)
 
 
 def generations(folder: Path) -> dict[str, list[records.Sample]]:
@@ -122,11 +128,82 @@ def test_killed_and_resumed_gives_the_same_samples(world: Path, whole: Path, tmp
 
 
 def test_two_engines_under_ray_give_the_same_samples(world: Path, whole: Path, tmp_path: Path) -> None:
-    done = run(
-        world, "--run_path", str(world / "run"), "--step", "20", "--output", str(tmp_path), "--engines", "2"
-    )  # fmt: skip
+    arguments = ["--run_path", str(world / "run"), "--step", "20", "--output", str(tmp_path), "--engines", "2"]
+    done = run(world, *arguments, cwd=ROOT / "eval")
     assert done.returncode == 0, done.stderr
     assert generations(tmp_path / "20") == generations(whole / "20")
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """The address of a Ray cluster of one machine with two logical GPUs, as scripts/ray_cluster.sh starts it."""
+    port = free_port()
+    folder = tempfile.mkdtemp(prefix="ray", dir="/tmp")  # the path of a socket has 107 bytes at most
+    here = {"PORT": str(port), "GPUS": "2", "NODE_IP": "127.0.0.1", "PYTHON": sys.executable, "RAY_TMPDIR": folder}
+    head = subprocess.Popen(
+        ["bash", str(ROOT / "scripts" / "ray_cluster.sh"), "head"],
+        env=os.environ | here, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    address = f"127.0.0.1:{port}"
+    try:
+        waiting = ["-m", "train.cluster", "wait", "--address", address, "--nodes", "1", "--seconds", "100"]
+        subprocess.run([sys.executable, *waiting], cwd=ROOT, check=True, capture_output=True, timeout=150)
+        yield address
+    finally:
+        head.terminate()
+        try:
+            head.wait(timeout=30)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(head.pid, signal.SIGKILL)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.parametrize("engines", [[], ["--engines", "1"]], ids=["as many as fit", "one"])
+def test_a_cluster_gives_the_same_samples(
+    world: Path, whole: Path, tmp_path: Path, cluster: str, engines: list[str]
+) -> None:
+    arguments = ["--run_path", str(world / "run"), "--step", "20", "--output", str(tmp_path), *engines]
+    done = run(world, *arguments, cwd=tmp_path, RAY_ADDRESS=cluster)
+    assert done.returncode == 0, done.stderr
+    assert generations(tmp_path / "20") == generations(whole / "20")
+
+
+def test_more_engines_than_the_cluster_has_room_for(world: Path, tmp_path: Path, cluster: str) -> None:
+    arguments = ["--run_path", str(world / "run"), "--step", "20", "--output", str(tmp_path), "--engines", "3"]
+    done = run(world, *arguments, RAY_ADDRESS=cluster)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: --engines 3: the Ray cluster at {cluster} has room for 2")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("where", ["this process", "two engines", "cluster"])
+def test_sigterm_is_one_line_and_leaves_whole_records(
+    world: Path, tmp_path: Path, where: str, request: pytest.FixtureRequest
+) -> None:
+    more = ["--engines", "2"] if where == "two engines" else []
+    environment = {"RAY_ADDRESS": request.getfixturevalue("cluster")} if where == "cluster" else {}
+    command = [*COMMAND, "--data_dir", str(world / "data"), "--run_path", str(world / "run"), "--step", "20"]
+    command += ["--output", str(tmp_path), "--max_num_seqs", "2", *more]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    first = records.path_of(tmp_path / "20", NAMES[0])
+    deadline = time.monotonic() + 150
+    while time.monotonic() < deadline and not (first.exists() and first.stat().st_size > 5_000):
+        assert process.poll() is None, "it was not ended in time"
+        time.sleep(0.02)
+    process.terminate()
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (143, "terminated\n")
+    assert first.read_bytes().endswith(b"}\n")
+    assert 0 < len(records.read(first)) < 600
 
 
 def test_errors_are_one_line(world: Path, tmp_path: Path) -> None:

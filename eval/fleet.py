@@ -1,0 +1,249 @@
+"""The engines of an evaluation: one in this process, or one a GPU (or group of GPUs) in Ray's actors.
+
+Without RAY_ADDRESS they are this machine's: a single engine runs in this process, several under a small Ray of their
+own. With RAY_ADDRESS every engine, a single one too, is an actor on that cluster, and the cluster's GPUs count, not
+this machine's: a head without GPUs is as good as any. Nothing heavy is imported before a model is needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eval.generate import Engine, EngineOptions, Finished, cpu_environment, explain, quiet
+from eval.prompts import Prompt
+from eval.settings import ROOT
+from lim.errors import InputError, Terminated
+
+CARRIED = ("VLLM_", "HF_")  # what begins so in this process's environment is the actors', too
+NO_LIMIT = sys.maxsize
+GLANCE = 1.0  # seconds between looks at whether SIGTERM came
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where engines may run: (CPUs, GPUs) of each machine."""
+
+    name: str
+    machines: Sequence[tuple[float, float]]
+
+    def fitting(self, gpus: int) -> int:
+        """How many engines fit that take `gpus` GPUs of one machine and a CPU each."""
+        return sum(int(min(have, there // gpus) if gpus else have) for have, there in self.machines)
+
+
+def layout(options: EngineOptions, place: Place) -> tuple[int, int]:
+    """(GPUs an engine takes, engines): as asked for, else as many as fit, without GPUs one.
+
+    Raises InputError where the place has too few.
+    """
+    wanted = options.tensor_parallel_size
+    for flag, value in (("--engines", options.engines), ("--tensor_parallel_size", wanted)):
+        if value is not None and value < 1:
+            raise InputError(f"{flag} {value}: give at least 1")
+    largest = max((gpus for _, gpus in place.machines), default=0)
+    if wanted > max(1, largest):
+        raise InputError(
+            f"--tensor_parallel_size {wanted}: an engine takes the GPUs of one machine, and {place.name} has "
+            f"{largest:g}{' on its largest' if len(place.machines) > 1 else ''}"
+        )
+    gpus = wanted if largest else 0
+    fitting = place.fitting(gpus)
+    size = options.engines or (max(1, fitting) if gpus else 1)
+    if size > fitting:
+        needs = f"{gpus} GPU{'s' * (gpus > 1)} of one machine and a CPU" if gpus else "a CPU"
+        raise InputError(
+            f"--engines {size}: {place.name} has room for {fitting}, each takes {needs}; "
+            "give fewer, or set RAY_ADDRESS to a larger Ray cluster"
+        )
+    return gpus, size
+
+
+def cluster_address() -> str | None:
+    """The cluster that RAY_ADDRESS names; `local` is Ray's word for one's own."""
+    address = os.environ.get("RAY_ADDRESS")
+    return address if address and address != "local" else None
+
+
+def this_machine() -> Place:
+    import torch
+
+    return Place("this machine", [(NO_LIMIT, torch.cuda.device_count())])
+
+
+def join(address: str) -> Place:
+    """Join the Ray cluster at `address` and count its machines. Raises InputError where it cannot be joined."""
+    carried = {name: value for name, value in os.environ.items() if name.startswith(CARRIED)}
+    try:
+        start_ray(address, runtime_env={"env_vars": carried})
+        import ray
+
+        found = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    except Exception as error:
+        line = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"RAY_ADDRESS={address}: the Ray cluster cannot be joined ({line}); unset it to use this machine"
+        ) from error
+    machines = [(resources.get("CPU", 0), resources.get("GPU", 0)) for resources in found]
+    return Place(f"the Ray cluster at {address}", machines)
+
+
+def start_ray(address: str, **settings: Any) -> None:
+    """`ray.init`, without its messages; SIGTERM does what it did before."""
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else Ray warns of its own future default
+    import ray
+
+    # Ray puts the current folder first on its workers' paths: from within eval/, they would take eval.py for us.
+    with contextlib.chdir(ROOT), sigterm_kept():
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **settings)
+
+
+@contextlib.contextmanager
+def sigterm_kept() -> Iterator[None]:
+    """Put the handler of SIGTERM back afterwards: `ray.init` sets its own, which ends a process without a word."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    except SystemExit as error:
+        raise Terminated from error
+    finally:
+        if callable(before) and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def sigterm_noted() -> Iterator[list[int]]:
+    """Note SIGTERM in a list where it would raise: what a handler raises while Ray waits, Ray prints and drops."""
+    came: list[int] = []
+    before = signal.getsignal(signal.SIGTERM)
+    if not callable(before) or threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+    signal.signal(signal.SIGTERM, lambda number, _frame: came.append(number))
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class Fleet:
+    """The engines, kept over the models. `remote` tells whether they are actors, `size` how many they are."""
+
+    def __init__(self, options: EngineOptions) -> None:
+        self.options = options
+        self.actors: list[Any] = []
+        self.connected = False
+        address = cluster_address()
+        try:
+            if address:
+                quiet()
+                place = join(address)
+                self.connected = True
+            else:
+                place = this_machine()
+            self.gpus, self.size = layout(options, place)
+            self.remote = bool(address) or self.size > 1
+            if address:
+                say_what_is_taken(place, self.gpus * self.size)
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self) -> None:
+        """Start the actors, once, and where no cluster was joined a Ray for them."""
+        if self.actors:
+            return
+        import ray
+
+        if not self.connected:
+            quiet()
+            if not self.gpus:
+                cpu_environment()
+            start_ray("local", num_cpus=max(self.size, os.cpu_count() or 1), include_dashboard=False)
+            self.connected = True
+        actor = ray.remote(num_cpus=1, num_gpus=self.gpus)(Remote)
+        self.actors = [actor.remote(self.options) for _ in range(self.size)]
+
+    def run(self, model: str, max_model_len: int, parts: Sequence[list[Prompt]]) -> Iterator[list[Finished]]:
+        """Run each part on its actor. Raises what an actor raised."""
+        import ray
+        from ray.exceptions import RayActorError, RayTaskError
+
+        with sigterm_noted() as came:
+            self.start()
+            streams: list[Any] = [
+                actor.run.options(num_returns="streaming").remote(model, max_model_len, part)
+                for actor, part in zip(self.actors, parts, strict=False)
+            ]
+            try:
+                while streams:
+                    ready: Any = ray.wait(streams, num_returns=1, timeout=GLANCE, fetch_local=False)[0]
+                    if came:
+                        raise Terminated
+                    for stream in ready:
+                        try:
+                            yield ray.get(next(stream))
+                        except StopIteration:
+                            streams.remove(stream)
+            except RayTaskError as error:
+                raise explain(error.cause if isinstance(error.cause, Exception) else error, model) from error
+            except RayActorError as error:
+                raise InputError(
+                    f"{model}: an engine's process died ({' '.join(str(error).split())[:160]}); if memory ran out, "
+                    "lower --engines or --max_num_seqs. What was generated is kept: run the same command again"
+                ) from error
+
+    def close(self) -> None:
+        if self.connected:
+            import ray
+
+            ray.shutdown()
+            self.actors, self.connected = [], False
+
+    def __enter__(self) -> Fleet:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def say_what_is_taken(place: Place, needed: int) -> None:
+    """A line where others hold GPUs that the engines will wait for."""
+    import ray
+
+    free = ray.available_resources().get("GPU", 0)
+    if free < needed:
+        sys.stderr.write(
+            f"{place.name}: {free:g} GPUs are free, the engines take {needed} and wait until others end; "
+            "--engines N takes fewer\n"
+        )
+
+
+class Remote:
+    """An engine in a Ray actor. Samples are handed over about twice a second."""
+
+    def __init__(self, options: EngineOptions) -> None:
+        self.options = options
+
+    def run(self, model: str, max_model_len: int, prompts: list[Prompt]) -> Iterator[list[Finished]]:
+        engine = Engine(model, max_model_len, self.options)
+        try:
+            yield []
+            waiting: list[Finished] = []
+            handed = time.monotonic()
+            for finished in engine.run(prompts):
+                waiting += finished
+                if time.monotonic() - handed > 0.5:
+                    yield waiting
+                    waiting, handed = [], time.monotonic()
+            yield waiting
+        finally:
+            engine.close()
