@@ -33,6 +33,10 @@ from lim.errors import InputError, run_cli
 OVERRIDES = ("n_samples", "temperature", "top_p", "max_new_tokens", "seed", "template", "fallbacks")
 SHOWN_IN_DETAIL = 4  # models; of more, the detail is in each results.md
 LOG_EVERY = 60.0  # seconds between lines of progress where the output is no terminal
+# Flags that scoring alone heeds: of generations of ours, and of others' files.
+OURS = ("score_only", "settings", "data_dir", "benchmarks", "fallbacks")
+KEYS = ("response_key", "gold_key", "question_key", "verdict_key")
+OTHERS = ("score_only", *KEYS, "fallbacks", "output")
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -75,9 +79,22 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         raise InputError("--score_only takes a folder of saved generations; leave --run_path and --model away")
     if args.output and len(args.run_path) + len(args.model) > 1:
         raise InputError("--output is one folder: give one --run_path or one --model with it")
-    if bool(args.response_key) != bool(args.gold_key):
+    keys = [f"--{key}" for key in KEYS if getattr(args, key)]
+    if keys and not (args.response_key and args.gold_key):
         raise InputError("others' files need both --response_key and --gold_key")
+    if keys and args.score_only is None:
+        raise InputError(f"{', '.join(keys)}: of others' files; name them with --score_only")
+    if args.score_only is not None:
+        refuse_unheeded(parser, args, OTHERS if keys else OURS)
     return args
+
+
+def refuse_unheeded(parser: argparse.ArgumentParser, args: argparse.Namespace, heeded: Sequence[str]) -> None:
+    """Raise InputError where a flag was given that scoring alone does not heed."""
+    given = [key for key, value in vars(args).items() if value != parser.get_default(key)]
+    if unheeded := [f"--{key}" for key in given if key not in heeded]:
+        where = "" if "output" in heeded else ", and writes the results beside it"
+        raise InputError(f"--score_only grades what is there{where}; leave {', '.join(unheeded)} away")
 
 
 def add_engine_flags(parser: argparse.ArgumentParser) -> None:
@@ -217,7 +234,10 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         if args.score_only and args.response_key:
             return foreign.audit(args, grader, console)
         if args.score_only:
-            results = saved.score_all(args.score_only, settings, args.data_dir, grader, console)
+            chosen = settings.choose(args.benchmarks) if args.benchmarks else None
+            results = saved.score_all(
+                args.score_only, settings, args.data_dir, grader, console, chosen=chosen, fallbacks=args.fallbacks
+            )
         else:
             found, benchmarks = plan(args, settings)
             questions = {b.file: read_questions(b.file, args.data_dir) for b in benchmarks.values()}

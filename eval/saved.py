@@ -16,9 +16,16 @@ from eval.settings import Settings, read_questions
 from lim.errors import InputError
 
 
-def score_saved(folder: Path, name: str, data_dir: Path, grader: Grader) -> dict[str, Any]:
-    """Grade one benchmark's saved generations; writes the graded samples and returns the figures."""
+def score_saved(
+    folder: Path, name: str, data_dir: Path, grader: Grader, fallbacks: bool | None = None
+) -> dict[str, Any]:
+    """Grade one benchmark's saved generations; writes the graded samples and returns the figures.
+
+    `fallbacks` (take answers that are not boxed, too) replaces what the evaluation was asked for.
+    """
     meta = records.read_meta(folder, name)
+    if fallbacks is not None:
+        meta = {**meta, "fallbacks": fallbacks}
     path = records.path_of(folder, name)
     questions = read_questions(meta["file"], data_dir)
     if questions.sha256 != meta["data_sha256"]:
@@ -36,11 +43,18 @@ def score_saved(folder: Path, name: str, data_dir: Path, grader: Grader) -> dict
 
 
 def score_folder(
-    folder: Path, wanted: Sequence[str], settings: Settings, data_dir: Path, grader: Grader, console: Console
+    folder: Path,
+    wanted: Sequence[str],
+    settings: Settings,
+    data_dir: Path,
+    grader: Grader,
+    console: Console,
+    fallbacks: bool | None = None,
 ) -> dict:
     """Grade the saved generations of a folder and write results.json and results.md.
 
-    `wanted` must be complete; what else was saved there is taken in where it is complete and of the same model.
+    `wanted` must be complete, and `fallbacks` is theirs (see `score_saved`); what else was saved there is taken in
+    where it is complete and of the same model.
     """
     weights = records.read_meta(folder, wanted[0])["weights"]
     for name in wanted:
@@ -49,7 +63,7 @@ def score_folder(
                 f"{folder}: {wanted[0]} and {name} were generated with different weights; "
                 "evaluate one of them again with --overwrite, or move its files elsewhere"
             )
-    benchmarks = {name: score_saved(folder, name, data_dir, grader) for name in wanted}
+    benchmarks = {name: score_saved(folder, name, data_dir, grader, fallbacks) for name in wanted}
     for name in saved_benchmarks(folder):
         if name in benchmarks:
             continue
@@ -81,9 +95,19 @@ def step_order(path: Path) -> tuple[int, str]:
 
 
 def score_all(
-    root: Path, settings: Settings, data_dir: Path, grader: Grader, console: Console
+    root: Path,
+    settings: Settings,
+    data_dir: Path,
+    grader: Grader,
+    console: Console,
+    chosen: Sequence[str] | None = None,
+    fallbacks: bool | None = None,
 ) -> list[dict[str, Any]]:
-    """Score a folder of saved generations, or each of the folders in it (a run, or its eval folder)."""
+    """Score a folder of saved generations, or each of the folders in it (a run, or its eval folder).
+
+    `chosen` are the benchmarks that must be there and complete: all that were saved, unless told otherwise. Folders
+    with none of them are left as they are; InputError where no folder has one.
+    """
     folders = [root]
     if not saved_benchmarks(root):
         root = root / "eval" if (root / "eval").is_dir() else root
@@ -94,4 +118,13 @@ def score_all(
         raise InputError(
             f"{root}: no saved generations here (no *.meta.json); others' files need --response_key and --gold_key"
         )
-    return [score_folder(path, saved_benchmarks(path), settings, data_dir, grader, console) for path in folders]
+    there = {folder: saved_benchmarks(folder) for folder in folders}
+    names = sorted({name for found in there.values() for name in found})
+    if lacking := [name for name in chosen or () if name not in names]:
+        raise InputError(f"{root}: no saved generations of {', '.join(lacking)}; there are {', '.join(names)}")
+    wanted = {folder: [name for name in found if chosen is None or name in chosen] for folder, found in there.items()}
+    return [
+        score_folder(folder, found, settings, data_dir, grader, console, fallbacks)
+        for folder, found in wanted.items()
+        if found
+    ]

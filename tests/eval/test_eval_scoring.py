@@ -147,6 +147,57 @@ def test_fewer_samples_than_were_saved(tmp_path: Path) -> None:
     assert read_json(folder / "results.json")["benchmarks"]["aime24"]["accuracy"]["value"] == pytest.approx(2 / 3)
 
 
+def another(folder: Path, name: str, weights: str | None = None) -> None:
+    """A second benchmark in a folder of generations, of the same samples."""
+    shutil.copy(folder / "aime24.jsonl", folder / f"{name}.jsonl")
+    meta = read_json(folder / "aime24.meta.json")
+    write_json(folder / f"{name}.meta.json", {**meta, "benchmark": name, "weights": weights})
+
+
+def test_fallbacks_are_taken_where_they_are_asked_for_and_said(tmp_path: Path) -> None:
+    folder = saved(tmp_path)
+    another(folder, "amc23")
+    path = folder / "aime24.jsonl"
+    path.write_text(path.read_text(encoding="utf-8").replace("I do not know", "The answer is 6."), encoding="utf-8")
+    command.main(["--score_only", str(folder), "--data_dir", str(tmp_path / "data")])
+    before = read_json(folder / "results.json")["benchmarks"]
+    arguments = ["--score_only", str(folder), "--data_dir", str(tmp_path / "data"), "--benchmarks", "aime24"]
+    command.main([*arguments, "--fallbacks"])
+    after = read_json(folder / "results.json")["benchmarks"]
+    assert before["aime24"]["accuracy"]["value"] == pytest.approx(5 / 12)
+    assert after["aime24"]["accuracy"]["value"] == pytest.approx(6 / 12)
+    assert (before["aime24"]["generated_with"]["fallbacks"], after["aime24"]["generated_with"]["fallbacks"]) == (
+        False,
+        True,
+    )
+    assert after["amc23"] == before["amc23"]
+    command.main(arguments)  # without, it is graded as the evaluation was asked to
+    assert read_json(folder / "results.json")["benchmarks"] == before
+
+
+def test_only_the_benchmarks_that_are_named_must_be_complete(tmp_path: Path) -> None:
+    folder = saved(tmp_path, left_out=2)
+    shutil.copytree(folder, tmp_path / "whole" / "root" / "20")
+    whole = saved(tmp_path / "whole")
+    another(whole, "amc23")
+    for suffix in (".jsonl", ".meta.json"):
+        shutil.copy(whole / f"amc23{suffix}", folder)
+    arguments = ["--data_dir", str(tmp_path / "data"), "--score_only"]
+    with pytest.raises(InputError, match="2 samples are still to be generated"):
+        command.main([*arguments, str(folder)])
+    command.main([*arguments, str(folder), "--benchmarks", "amc23"])
+    assert list(read_json(folder / "results.json")["benchmarks"]) == ["amc23"]
+    with pytest.raises(InputError, match="no saved generations of math500; there are aime24, amc23"):
+        command.main([*arguments, str(folder), "--benchmarks", "amc23", "math500"])
+    # Of several folders, those without the benchmark are left as they are.
+    root = tmp_path / "whole" / "root"
+    shutil.copytree(folder, root / "30")
+    (root / "30" / "results.json").unlink()
+    command.main([*arguments, str(root), "--benchmarks", "amc23"])
+    assert (root / "30" / "results.json").is_file()
+    assert not (root / "20" / "results.json").exists()
+
+
 def test_what_is_not_whole_is_not_scored(tmp_path: Path) -> None:
     folder = saved(tmp_path, left_out=2)
     with pytest.raises(InputError, match="2 samples are still to be generated"):
@@ -190,6 +241,17 @@ def test_average_needs_all_its_benchmarks() -> None:
         (["--score_only", "x", "--model", "y"], "leave --run_path and --model away"),
         (["--model", "a", "b", "--output", "x"], "--output is one folder"),
         (["--score_only", "x", "--response_key", "r"], "need both --response_key and --gold_key"),
+        (["--score_only", "x", "--verdict_key", "r"], "need both --response_key and --gold_key"),
+        (["--model", "gpt2", "--response_key", "r", "--gold_key", "g"], "name them with --score_only"),
+        (["--score_only", "x", "--output", "y"], "writes the results beside it; leave --output away"),
+        (["--score_only", "x", "--seed", "0", "--engines", "2"], "leave --seed, --engines away"),
+        (["--score_only", "x", "--temperature", "0", "--fallbacks"], "leave --temperature away"),
+        (["--score_only", "x", "--overwrite"], "leave --overwrite away"),
+        (
+            ["--score_only", "x", "--response_key", "r", "--gold_key", "g", "--benchmarks", "b", "--output", "y"],
+            "--score_only grades what is there; leave --benchmarks away",
+        ),
+        (["--score_only", "x", "--benchmarks", "nothing"], "no benchmark or group 'nothing'"),
         (["--score_only", "/nowhere"], "no such folder"),
         (["--score_only", "/nowhere", "--response_key", "r", "--gold_key", "g"], "no such file or folder"),
         (["--model", "gpt2", "gpt2"], "two of the models would write to"),
