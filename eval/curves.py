@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from eval.settings import ROOT
 from lim.errors import InputError
 from lim.files import atomic_path, read_json
 from lim.reward_log import step_files
@@ -48,11 +49,8 @@ class Curve:
         return steps, values, errors
 
 
-def collect(eval_folder: Path) -> Curve:
-    """The evaluations under `<run>/eval` that know their step (one a step), and the run's reward log.
-
-    Raises InputError where there is none.
-    """
+def evaluations(eval_folder: Path) -> list[tuple[int, Mapping[str, Any]]]:
+    """(step, results.json) of the evaluations in a folder's folders that know their step: one a step, in order."""
     found: dict[int, Mapping[str, Any]] = {}
     for path in sorted(eval_folder.glob("*/results.json")):
         results = read_json(path)
@@ -60,10 +58,28 @@ def collect(eval_folder: Path) -> Curve:
         # `final` and `best` are steps that may have been evaluated under their number, too.
         if step is not None and (step not in found or path.parent.name.isdigit()):
             found[step] = results
+    return sorted(found.items(), key=lambda item: item[0])
+
+
+def collect(eval_folder: Path, run: Path | None = None) -> Curve:
+    """The evaluations under `<run>/eval` (or another --output folder), and the reward log of `run`.
+
+    Without `run` it is the folder that holds `eval_folder`, or where no reward log is there, the run that the results
+    name. Raises InputError where nothing was evaluated at a step.
+    """
+    found = evaluations(eval_folder)
     if not found:
         raise InputError(f"{eval_folder}: no evaluation with a step here; run eval/eval.sh --step all first")
-    reward, tokens = training(eval_folder.parent)
-    return Curve(sorted(found.items(), key=lambda item: item[0]), reward, tokens)
+    return Curve(found, *training(run or logged_run(eval_folder, found)))
+
+
+def logged_run(eval_folder: Path, found: Sequence[tuple[int, Mapping[str, Any]]]) -> Path:
+    """The folder whose reward log belongs to evaluations."""
+    holds = eval_folder.resolve().parent
+    if step_files(holds):  # first: a run that was moved keeps its old path in its results
+        return holds
+    named = next((results["run"] for _, results in found if results.get("run")), None)
+    return ROOT / named if named and (ROOT / named).is_dir() else holds
 
 
 def training(run: Path) -> tuple[tuple[list[int], list[float]], tuple[list[int], list[float]]]:

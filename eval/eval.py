@@ -257,8 +257,11 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     if args.run_path and args.step == "all":
         from eval import curves
 
-        for folder in dict.fromkeys(target.folder.parent for target in found if target.run):
-            curves.draw({folder.parent.name: curves.collect(folder)}, folder / "curves.png")
+        for folder, run in {target.folder.parent: target.run for target in found if target.run}.items():
+            if not curves.evaluations(folder):
+                console.print(f"curves: none, as no step of {run.name} is known", soft_wrap=True)
+                continue
+            curves.draw({run.name: curves.collect(folder, run)}, folder / "curves.png")
             console.print(f"curves: {targets.relative(folder / 'curves.png')}", soft_wrap=True)
     return None
 

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from eval import curves
+from eval import eval as command
+from eval.generate import Finished
 from lim.errors import InputError
-from lim.files import write_json
+from lim.files import read_json, write_json
 from lim.reward_log import write_step
 
 
@@ -57,6 +59,71 @@ def test_points_and_training(tmp_path: Path) -> None:
 def test_a_step_evaluated_under_two_names_is_one_point(tmp_path: Path) -> None:
     run = make_run(tmp_path, "r", {"10": 10, "best": 10, "final": 20})
     assert curves.collect(run / "eval").points("a")[0] == [10, 20]
+
+
+def test_the_reward_log_of_an_evaluation_elsewhere(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "r", {})
+    out = make_run(tmp_path / "out", "of-r", {"10": 10, "20": 20}, log=False) / "eval"
+    assert curves.collect(out).reward == ([], [])
+    assert curves.collect(out, run).reward[0] == list(range(1, 31))
+    for path in out.glob("*/results.json"):  # the results say of which run they are
+        write_json(path, {**read_json(path), "run": str(run)})
+    assert curves.collect(out).reward[0] == list(range(1, 31))
+    for path in out.glob("*/results.json"):
+        write_json(path, {**read_json(path), "run": str(tmp_path / "gone")})
+    assert curves.collect(out).reward == ([], [])
+
+
+def test_a_run_that_was_moved_has_its_own_log(tmp_path: Path) -> None:
+    other = make_run(tmp_path, "r", {})
+    moved = make_run(tmp_path, "old-r", {"10": 10})
+    path = moved / "eval" / "10" / "results.json"
+    write_json(path, {**read_json(path), "run": str(other)})
+    for step in range(6, 31):
+        (moved / f"step_{step}.parquet").unlink()
+    assert curves.collect(moved / "eval").reward[0] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_every_step_draws_the_runs_own_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], elsewhere: bool
+) -> None:
+    """Of evaluations that are complete, `--step all` grades and draws."""
+    run = make_run(tmp_path, "r", {})
+    questions = tmp_path / "data" / "aime24.jsonl"
+    questions.parent.mkdir()
+    questions.write_text('{"id": "q1", "question": "1+1", "answer": "2"}\n', encoding="utf-8")
+    for step in (10, 20):
+        write_json(run / "ckpt" / f"global_step{step}_hf" / "config.json", {"step": step})
+    arguments = ["--run_path", str(run), "--step", "all", "--benchmarks", "aime24", "--data_dir"]
+    arguments += [str(questions.parent), *(["--output", str(tmp_path / "out" / "r-eval")] if elsewhere else [])]
+    drawn: dict[str, curves.Curve] = {}
+    monkeypatch.setattr(curves, "draw", lambda found, path: drawn.update({path: found}))
+    monkeypatch.setattr(command.Engines, "generate", lambda *a: ([Finished(*one)] for one in answers(a[-1])))
+    command.main(arguments)
+    folder = tmp_path / "out" / "r-eval" if elsewhere else run / "eval"
+    ((path, found),) = drawn.items()
+    assert path == folder / "curves.png"
+    assert list(found) == ["r"]
+    assert found["r"].points("aime24")[:2] == ([10, 20], [1.0, 1.0])
+    assert found["r"].reward[0] == list(range(1, 31))
+    assert "curves: " in capsys.readouterr().out
+
+
+def answers(wanted: dict[str, list[tuple[str, int]]]) -> list[tuple]:
+    return [((name, *key), r"\boxed{2}", "stop", 5) for name, keys in wanted.items() for key in keys]
+
+
+def test_every_step_of_a_run_that_knows_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "aime24.jsonl").write_text('{"id": "q1", "question": "1+1", "answer": "2"}\n', encoding="utf-8")
+    write_json(tmp_path / "r" / "final" / "config.json", {})
+    monkeypatch.setattr(command.Engines, "generate", lambda *a: ([Finished(*one)] for one in answers(a[-1])))
+    arguments = ["--run_path", str(tmp_path / "r"), "--step", "all", "--benchmarks", "aime24"]
+    assert not command.main([*arguments, "--data_dir", str(tmp_path)])
+    assert "curves: none, as no step of r is known" in capsys.readouterr().out
+    assert not (tmp_path / "r" / "eval" / "curves.png").exists()
 
 
 def test_nothing_evaluated(tmp_path: Path) -> None:
