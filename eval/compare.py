@@ -205,6 +205,19 @@ def show(console: Console, rows: Sequence[Row], runs: Sequence[Evaluated], refer
     console.print("± standard error over questions, paired; bold: beyond two of them. detectable: with 80 % power.")
 
 
+def draw_curves(runs: Sequence[Evaluated], path: Path, console: Console) -> None:
+    """Draw those that were evaluated at steps, and name the others. Raises InputError where none was."""
+    from eval import curves
+
+    drawn = {run.label: curves.collect(run.folder.parent) for run in runs if curves.evaluations(run.folder.parent)}
+    if not drawn:
+        raise InputError("--curves: no model here was evaluated at a step; run eval/eval.sh --step all first")
+    curves.draw(drawn, path)
+    without = [run.label for run in runs if run.label not in drawn]
+    note = f" (without {', '.join(without)}: no step is known)" if without else ""
+    console.print(f"curves: {path}{note}", soft_wrap=True, markup=False)
+
+
 def to_json(rows: Sequence[Row], reference: Evaluated) -> dict[str, Any]:
     """The comparison as data; shares, not per cent."""
     found: list[dict[str, Any]] = []
@@ -250,10 +263,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     if args.json:
         write_json(args.json, to_json(rows, reference))
     if args.curves:
-        from eval import curves
-
-        curves.draw({run.label: curves.collect(run.folder.parent) for run in runs}, args.curves)
-        console.print(f"curves: {args.curves}")
+        draw_curves(runs, args.curves, console)
     return None
 
 

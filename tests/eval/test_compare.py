@@ -25,6 +25,7 @@ MADE = {
 
 
 def write_run(root: Path, name: str, verdicts: dict[str, list[bool]], step: str = "final", **made: Any) -> Path:
+    """A run's folder with the results of a step; those of `final` and `model` do not know theirs."""
     folder = root / name / "eval" / step
     rows = [
         {"id": id, "sample": i, "verdict": "correct" if right else "incorrect", "answer": "1"}
@@ -40,7 +41,9 @@ def write_run(root: Path, name: str, verdicts: dict[str, list[bool]], step: str 
         "accuracy": {"value": share, "stderr": 0.1, "n": len(verdicts)},
         "generated_with": {**MADE, **made},
     }
-    write_json(folder / "results.json", {"label": name, "average": None, "benchmarks": {"b": facts}})
+    number = int(step) if step.isdecimal() else None
+    results = {"label": name, "step": number, "average": None, "benchmarks": {"b": facts}}
+    write_json(folder / "results.json", results)
     return root / name
 
 
@@ -82,6 +85,25 @@ def test_command_writes_markdown_and_json(tmp_path: Path, capsys: pytest.Capture
     # A RUN as it was given is as good as its label.
     assert not compare.main([*paths, "--reference", paths[1]])
     assert "difference to b" in capsys.readouterr().out
+
+
+def test_curves_are_of_the_models_with_steps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from eval import curves
+
+    drawn: list[str] = []
+    draw = curves.draw
+    monkeypatch.setattr(curves, "draw", lambda found, path: (drawn.extend(found), draw(found, path)))
+    base = write_run(tmp_path, "base", A, step="model")
+    run = write_run(tmp_path, "run", B, step="10")
+    path = tmp_path / "curves.png"
+    assert not compare.main([str(base), str(run), "--curves", str(path)])
+    assert drawn == ["run"]
+    assert path.stat().st_size > 10_000
+    assert f"{path} (without base: no step is known)" in capsys.readouterr().out
+    with pytest.raises(InputError, match=r"--curves: no model here was evaluated at a step; run eval/eval\.sh"):
+        compare.main([str(base), "--curves", str(path)])
 
 
 def test_settings_that_differ_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
