@@ -206,7 +206,7 @@ def _from_log(
 def _passes_mean_something(matrix: RewardMatrix, summary: LogSummary) -> bool:
     """False where passes are guessed (the log's largest reward) and so rare that rewards must be graded ones."""
     share = np.nansum(matrix.pass_rates_P_K * matrix.counts_P_K) / max(1, int(matrix.counts_P_K.sum()))
-    return summary.judged or share >= 0.01
+    return summary.judged or bool(share >= 0.01)
 
 
 def score_matrix(matrix: RewardMatrix, settings: Settings) -> tuple[Floats, Floats, list[str | None]]:
