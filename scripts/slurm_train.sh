@@ -27,8 +27,8 @@ export RAY_ADDRESS="${addresses%% *}:$PORT"
 trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT
 NODE_IP="${addresses%% *}" srun --overlap --nodes=1 --ntasks=1 --nodelist="$head" bash scripts/ray_cluster.sh head &
 for node in $nodes; do
-    [ "$node" = "$head" ] ||
-        srun --overlap --nodes=1 --ntasks=1 --nodelist="$node" bash scripts/ray_cluster.sh worker "$RAY_ADDRESS" &
+    [ "$node" != "$head" ] || continue
+    srun --overlap --nodes=1 --ntasks=1 --nodelist="$node" bash scripts/ray_cluster.sh worker "$RAY_ADDRESS" &
 done
 bash scripts/ray_cluster.sh wait "$SLURM_JOB_NUM_NODES"
 srun --overlap --nodes=1 --ntasks=1 --nodelist="$head" bash "$@"

@@ -8,9 +8,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from lim.errors import InputError
@@ -211,6 +213,12 @@ exec "$@"
 """
 
 
+def processes_of(ray_folder: str) -> list[psutil.Process]:
+    """Ray's processes that keep their files in a folder."""
+    found = psutil.process_iter(["cmdline"])
+    return [process for process in found if any(ray_folder in word for word in process.info["cmdline"] or [])]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_slurm_script_makes_a_cluster_of_two_nodes(tmp_path: Path):
@@ -241,12 +249,22 @@ def test_slurm_script_makes_a_cluster_of_two_nodes(tmp_path: Path):
         "RAY_TMPDIR": ray_folder,
     }
     command = ["bash", str(ROOT / "scripts" / "slurm_train.sh"), str(report)]
+    log = tmp_path / "log"
     try:
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200)
+        # To a file: a pipe would stay open, and be waited for, as long as any node lives.
+        with open(log, "wb") as output:
+            code = subprocess.run(command, stdout=output, stderr=output, env=environment, timeout=200).returncode
+        # The nodes end with the job. A worker alone would be there for a minute.
+        end = time.monotonic() + 10
+        while (left := processes_of(ray_folder)) and time.monotonic() < end:
+            time.sleep(0.2)
     finally:
+        for process in processes_of(ray_folder):
+            process.kill()
         shutil.rmtree(ray_folder, ignore_errors=True)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    assert "NODES 2 GPUS 4.0 ARG kept" in done.stdout
-    # The nodes end with the job.
+    text = log.read_text()
+    assert code == 0, text[-4000:]
+    assert "NODES 2 GPUS 4.0 ARG kept" in text
+    assert left == []
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", int(environment["PORT"]))) != 0
