@@ -52,9 +52,7 @@ class Matching:
     rows_P: NDArray[np.int64]  # prompt → row of the log's matrix, −1 where the log does not have it
     unmatched: list[str]  # keys of the log that no prompt of the file has
     how: dict[str, int]  # rule → prompts matched by it
-    wrappers: tuple[
-        tuple[str, str], ...
-    ] = ()  # texts found around prompts of the log, where they had to be looked for
+    wrappers: tuple[tuple[str, str], ...] = ()  # texts found around the log's prompts, where they had to be sought
 
 
 def match_prompts(

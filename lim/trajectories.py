@@ -29,7 +29,7 @@ class RewardMatrix:
     pass_rates_P_K: Floats  # share of samples judged correct, or at the log's largest reward
     counts_P_K: NDArray[np.int32]
     samples_P_K_S: NDArray[np.float32] | None = None  # every sample's reward, NaN-padded; kept on request
-    top: float | None = None  # the log's largest reward, where the samples are kept
+    top: float | None = None  # the log's largest reward; None: that of the samples kept
 
     @property
     def epochs(self) -> int:
