@@ -11,7 +11,6 @@ import contextlib
 import logging
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -22,6 +21,7 @@ from typing import Any
 from eval.generate import Engine, EngineOptions, Finished, cpu_environment, explain, quiet
 from eval.prompts import Prompt
 from eval.settings import ROOT
+from lim.address import knock
 from lim.errors import InputError, Terminated
 
 CARRIED = ("VLLM_", "HF_")  # what begins so in this process's environment is the actors', too
@@ -85,7 +85,7 @@ def join(address: str) -> Place:
     """Join the Ray cluster at `address` and count its machines. Raises InputError where it cannot be joined."""
     carried = {name: value for name, value in os.environ.items() if name.startswith(CARRIED)}
     try:
-        knock(address)
+        knock(address, KNOCK)
         start_ray(address, runtime_env={"env_vars": carried})
         import ray
 
@@ -97,13 +97,6 @@ def join(address: str) -> Place:
         ) from error
     machines = [(resources.get("CPU", 0), resources.get("GPU", 0)) for resources in found]
     return Place(f"the Ray cluster at {address}", machines)
-
-
-def knock(address: str) -> None:
-    """Raise OSError where nothing listens at HOST:PORT: Ray itself tries for minutes. Other addresses pass."""
-    host, _, port = address.rpartition(":")
-    if host and "/" not in host and port.isdigit():
-        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK).close()
 
 
 def start_ray(address: str, **settings: Any) -> None:

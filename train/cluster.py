@@ -12,7 +12,6 @@ import argparse
 import logging
 import os
 import shlex
-import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from typing import Any
 
 import psutil
 
+from lim.address import host_and_port, knock
 from lim.errors import InputError, run_cli
 from train import plan, recipe
 from train.recipe import CONFIGS, ROOT, Recipe
@@ -83,8 +83,7 @@ def cluster_gpus(address: str, wanted: int) -> tuple[float, float]:
     one. InputError where no cluster is, or this machine is not part of it.
     """
     mend = "unset RAY_ADDRESS to use this machine"
-    place = _host_and_port(address)
-    if place and not _listens(*place):
+    if not _listens(address):
         raise InputError(f"RAY_ADDRESS={address}: no Ray cluster there (nothing listens); {mend}")
     try:
         ray = connect(address, 5)
@@ -107,7 +106,7 @@ def connect(address: str, seconds: float) -> Any:
     it Ray would look for a minute, and end with an error that does not say so.
     """
     end = time.monotonic() + seconds
-    while _host_and_port(address) and not _node_runs_here():
+    while host_and_port(address) and not _node_runs_here():
         if time.monotonic() > end:
             raise _not_a_member(address)
         time.sleep(0.5)
@@ -142,11 +141,10 @@ def wait_for_nodes(address: str, nodes: int, seconds: float) -> None:
 
     With 0 nodes the head's port is all that is asked for: a machine that has yet to join can ask no more.
     """
-    place = _host_and_port(address)
-    if place is None:
+    if host_and_port(address) is None:
         raise InputError(f"{address}: not HOST:PORT, such as 10.0.0.1:6379")
     end = time.monotonic() + seconds
-    while not _listens(*place):
+    while not _listens(address):
         if time.monotonic() > end:
             raise InputError(
                 f"{address}: nothing listens there after {seconds:g} s; is the head running? (head first)"
@@ -165,18 +163,12 @@ def wait_for_nodes(address: str, nodes: int, seconds: float) -> None:
         ray.shutdown()
 
 
-def _host_and_port(address: str) -> tuple[str, int] | None:
-    """The parts of HOST:PORT; None for any other address (auto, ray://…)."""
-    host, _, port = address.rpartition(":")
-    return (host.strip("[]"), int(port)) if host and "/" not in host and port.isdigit() else None
-
-
-def _listens(host: str, port: int) -> bool:
+def _listens(address: str) -> bool:
     try:
-        with socket.create_connection((host, port), timeout=5):
-            return True
+        knock(address, 5)
     except OSError:
         return False
+    return True
 
 
 def node_environment() -> dict[str, str]:

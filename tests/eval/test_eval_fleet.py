@@ -63,7 +63,7 @@ def test_more_than_there_is(place: Place, options: dict[str, Any], message: str)
         layout(EngineOptions(**options), place)
 
 
-KNOCK = fleet.knock
+knock = fleet.knock
 
 
 class FakeRay(SimpleNamespace):
@@ -97,7 +97,7 @@ def ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
     found = FakeRay()
     monkeypatch.setitem(sys.modules, "ray", found)
     monkeypatch.setitem(sys.modules, "torch", None)  # importing it would fail
-    monkeypatch.setattr(fleet, "knock", lambda _: None)
+    monkeypatch.setattr(fleet, "knock", lambda *_: None)
     monkeypatch.setenv("RAY_ADDRESS", "h:1")
     monkeypatch.setenv("VLLM_SOME_KNOB", "7")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -169,7 +169,7 @@ def test_no_cluster_at_the_address(ray: FakeRay, monkeypatch: pytest.MonkeyPatch
 
 def test_nothing_listens_at_the_address(ray: FakeRay, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ray would try for minutes, and write lines of its own."""
-    monkeypatch.setattr(fleet, "knock", KNOCK)
+    monkeypatch.setattr(fleet, "knock", knock)
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{closed.getsockname()[1]}"
@@ -186,7 +186,7 @@ def test_nothing_listens_at_the_address(ray: FakeRay, monkeypatch: pytest.Monkey
 def test_other_addresses_are_for_ray_to_understand(
     ray: FakeRay, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
-    monkeypatch.setattr(fleet, "knock", KNOCK)
+    monkeypatch.setattr(fleet, "knock", knock)
     monkeypatch.setattr(socket, "create_connection", None)
     monkeypatch.setenv("RAY_ADDRESS", address)
     Fleet(EngineOptions()).close()
