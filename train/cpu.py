@@ -89,6 +89,8 @@ def environment(gpus: int = 4) -> dict[str, str]:
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
         "VLLM_NO_USAGE_STATS": "1",
         "TOKENIZERS_PARALLELISM": "false",
+        # Arrow's allocator starts a thread otherwise, and train/fork_server.py forks only where there is one.
+        "JE_ARROW_MALLOC_CONF": "background_thread:false",
         "RAY_OVERRIDE_RESOURCES": json.dumps({"CPU": gpus + 2, "GPU": gpus}),
     }
 

@@ -81,8 +81,10 @@ def launch(chosen: Recipe, console: Console) -> int:
             dataset.write(run_dir / "openrlhf" / "val.jsonl", data.validation, run.system_prompt)
         reward_log.write_run(run_dir, record.describe(chosen, planned, data, command, previous))
 
-        from train import supervise
+        from train import fork_server, supervise
 
+        if run.device == "cpu" and not os.environ.get("RAY_ADDRESS"):
+            command = fork_server.serving(command)
         return supervise.run(command, environment, run_dir)
 
 

@@ -5,4 +5,8 @@ import os
 if os.environ.get("LIM_CPU") == "1":
     from train import cpu_patches
 
+    if os.environ.get("LIM_FORK_SERVER"):
+        from train.fork_server import hand_over
+
+        hand_over()
     cpu_patches.install()
