@@ -88,6 +88,8 @@ def environment(gpus: int = 4) -> dict[str, str]:
         # vLLM's engine process runs the model itself: without this it starts a worker process, 10 s later.
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
         "VLLM_NO_USAGE_STATS": "1",
+        # vLLM and OpenRLHF compile small functions in the first step: up to 17 s that no run here gains back.
+        "TORCHDYNAMO_DISABLE": "1",
         "TOKENIZERS_PARALLELISM": "false",
         # Arrow's allocator starts a thread otherwise, and train/fork_server.py forks only where there is one.
         "JE_ARROW_MALLOC_CONF": "background_thread:false",

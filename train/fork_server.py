@@ -1,15 +1,15 @@
 """One process that has imported everything, and forks the processes of a CPU run: starting those is importing.
 
-    python -m train.fork_server MODULE [argument …]        in the environment of train/cpu.py, with LIM_RAY_TMP set
+    python -m train.fork_server (SCRIPT | -m MODULE) [argument …]    in train/cpu.py's environment
 
-imports `PRELOADED` once, then runs MODULE, as `python -m` would, in a fork of itself. The Ray that MODULE starts
-inherits LIM_FORK_SERVER: each of its workers calls `hand_over` as Python starts (train/site/sitecustomize.py), the
-server forks a process with the worker's arguments, environment, folder and standard files, and the process that Ray
-started stays as a stand-in, which passes signals on and ends as the fork ends. A worker that cannot be handed over
-starts as it would have.
+imports `PRELOADED` once, then runs the program, as `python` would, in a fork of itself. The Ray that it starts
+inherits LIM_FORK_SERVER: each Ray worker, and vLLM's engine process, calls `hand_over` as Python starts
+(train/site/sitecustomize.py); the server forks a process with the same arguments, environment, folder and open files,
+and the one that was started stays as a stand-in, which passes signals on and ends as the fork ends. A process that
+cannot be handed over goes on as it would have. LIM_RAY_TMP is the folder for the server's socket.
 
-The server starts no thread and no Ray: neither would live on in a fork. Forks end with the server. Linux only. A run
-on GPUs, or on a Ray cluster that was there before, has no such server.
+The server imports nothing that starts a thread or brings Ray: neither would live on in a fork. Forks end with the
+server. Linux only. A run on GPUs, or on a Ray cluster that was there before, has no such server.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import contextlib
 import fcntl
 import gc
 import importlib
-import importlib.util
 import json
 import os
 import selectors
@@ -28,6 +27,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
+
+from train import progress
 
 SOCKET = "LIM_FORK_SERVER"
 # What the driver and its actors import, up to Ray and what imports it; one that is missing here is imported later, in
@@ -43,7 +44,7 @@ PRELOADED = (
     "train.samples",
 )
 PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-ANSWERS = 10.0  # seconds for the other end of a socket
+ANSWERS = 60.0  # seconds for the other end of a socket; one that is gone answers at once
 MOST_FILES = 253  # that a message may carry (SCM_MAX_FD)
 PR_SET_PDEATHSIG = 1
 
@@ -66,8 +67,10 @@ class Program(NamedTuple):
         if "numpy" in sys.modules:
             sys.modules["numpy"].random.seed()
         os.chdir(self.folder)
-        os.environ.clear()
-        os.environ.update(self.environment)
+        # Only what differs: where the rest lies, Ray finds the place for a process's title.
+        for name in os.environ.keys() - self.environment.keys():
+            del os.environ[name]
+        os.environ.update({n: v for n, v in self.environment.items() if os.environ.get(n) != v})
         sys.argv = ["-c" if self.kind == "code" else self.what, *self.arguments]
         if self.kind == "script":
             sys.path[0] = str(Path(self.what).parent)
@@ -90,7 +93,7 @@ class Server:
         self.stand_ins: dict[int, socket.socket] = {}  # by the fork's process id
 
     def serve(self, first: Program) -> Program | int:
-        """In a fork, the program to run. In the server, once `first` has ended, its exit code (a signal's: negative)."""
+        """In a fork, the program to run. In the server, the exit code of `first`; a signal's is negative."""
         first_pid = self.fork()
         if first_pid == 0:
             return first
@@ -174,14 +177,18 @@ class Server:
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else list(argv)
+    if "LIM_RUN_DIR" in os.environ:
+        progress.emit(Path(os.environ["LIM_RUN_DIR"]), "stage", text="loading OpenRLHF, vLLM and DeepSpeed")
     for name in PRELOADED:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     path = Path(os.environ["LIM_RAY_TMP"]) / "fork"
-    first = Program("module", arguments[0], arguments[1:], dict(os.environ), os.getcwd())
+    kind = "module" if arguments[0] == "-m" else "script"
+    what, *rest = arguments[kind == "module" :]
+    first = Program(kind, what, rest, dict(os.environ), os.getcwd())
     reason = unsafe()
     if reason:
-        print(f"train.fork_server: {reason}, so nothing is forked", file=sys.stderr)
+        sys.stderr.write(f"train.fork_server: {reason}, so nothing is forked\n")
         first.run()
         return 0
     gc.collect()
@@ -207,9 +214,8 @@ def unsafe() -> str | None:
 
 
 def serving(command: Sequence[str]) -> list[str]:
-    """`python -m MODULE …` as a command under a server."""
-    python, flag, *rest = command
-    return [python, flag, "train.fork_server", *rest]
+    """`python …` as a command under a server."""
+    return [command[0], "-m", "train.fork_server", *command[1:]]
 
 
 def hand_over() -> None:
@@ -217,8 +223,8 @@ def hand_over() -> None:
 
     For the start of a process: it must not have opened a file or handled a signal yet.
     """
-    program = program_of(sys.orig_argv)
-    if SOCKET not in os.environ or program is None:
+    program = program_of(sys.orig_argv) if SOCKET in os.environ else None
+    if program is None:
         return
     files = inherited_files()
     request = json.dumps([program, sorted(files)]).encode() + b"\n"
@@ -241,19 +247,18 @@ def hand_over() -> None:
 
 def program_of(command: Sequence[str]) -> Program | None:
     """The program of a command line that is one for the server: a Ray worker, or a process of multiprocessing's."""
-    environment, folder = dict(os.environ), os.getcwd()
-    if "-c" in command:
-        place = command.index("-c") + 1
-        if command[place].startswith("from multiprocessing.spawn import spawn_main"):
-            return Program("code", command[place], command[place + 1 :], environment, folder)
-        return None
-    ray = importlib.util.find_spec("ray")
+    *_, flag, code, last = ["", "", *command]
+    if flag == "-c" and last == "--multiprocessing-fork":
+        return Program("code", code, [last], dict(os.environ), os.getcwd())
+    from importlib.util import find_spec
+
+    ray = find_spec("ray")
     if ray is None or ray.origin is None:
         return None
     worker = str(Path(ray.origin).parent / "_private" / "workers" / "default_worker.py")
     if worker not in command:
         return None
-    return Program("script", worker, command[command.index(worker) + 1 :], environment, folder)
+    return Program("script", worker, command[command.index(worker) + 1 :], dict(os.environ), os.getcwd())
 
 
 def inherited_files() -> set[int]:

@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -151,11 +152,23 @@ def started(monkeypatch):
     class Runtime:
         @staticmethod
         def run(command, env, run_dir):
-            calls.append((command, env, run_dir))
+            assert (command[2] == "train.fork_server") == ("LIM_CPU" in env)
+            own = [command[0], *command[3:]] if "LIM_CPU" in env else command
+            calls.append((own, env, run_dir))
             return 7
 
     monkeypatch.setattr(train, "supervise", Runtime, raising=False)
     return calls
+
+
+def test_on_a_ray_that_is_there_nothing_is_forked(pool, monkeypatch):
+    commands = []
+    runtime = SimpleNamespace(run=lambda command, *_: commands.append(command) or 7)
+    monkeypatch.setattr(train, "supervise", runtime, raising=False)
+    monkeypatch.setenv("RAY_ADDRESS", "head:6379")
+    monkeypatch.setattr(launch.cluster, "check_gpus", lambda *_: None)
+    assert launch.main(pool) == 7
+    assert commands[0][1:3] == ["-m", "train.ppo"]
 
 
 def test_a_start(pool, started, elsewhere):
