@@ -9,7 +9,8 @@ and the one that was started stays as a stand-in, which passes signals on and en
 cannot be handed over goes on as it would have. LIM_RAY_TMP is the folder for the server's socket.
 
 The server imports nothing that starts a thread or brings Ray: neither would live on in a fork. Forks end with the
-server. Linux only. A run on GPUs, or on a Ray cluster that was there before, has no such server.
+server. Linux only. A run on GPUs, or on a Ray cluster that was there before, has no such server; LIM_FORK_SERVER=0 in
+the environment of a training leaves it out.
 """
 
 from __future__ import annotations
@@ -223,7 +224,7 @@ def hand_over() -> None:
 
     For the start of a process: it must not have opened a file or handled a signal yet.
     """
-    program = program_of(sys.orig_argv) if SOCKET in os.environ else None
+    program = program_of(sys.orig_argv) if os.environ.get(SOCKET, "0") != "0" else None
     if program is None:
         return
     files = inherited_files()

@@ -83,7 +83,8 @@ def launch(chosen: Recipe, console: Console) -> int:
 
         from train import fork_server, supervise
 
-        if run.device == "cpu" and not os.environ.get("RAY_ADDRESS"):
+        forks = run.device == "cpu" and not os.environ.get("RAY_ADDRESS")
+        if forks and os.environ.get(fork_server.SOCKET) != "0":
             command = fork_server.serving(command)
         return supervise.run(command, environment, run_dir)
 
