@@ -4,7 +4,7 @@
 #
 #   bash scripts/demo.sh [--quick] [key=value …]
 #
-#   --quick     FULL, LIM, LIMR and evaluation only, on 192 of the 512 problems, three epochs of eight
+#   --quick     FULL, LIM, LIMR and evaluation only, on 192 of the 512 problems, three epochs of six
 #   key=value   laid over configs/compare/demo.yaml, e.g. 'seeds=[2]'
 #
 # No GPU, no downloads but the packages. Run it again to go on after an interruption: what is done is skipped.
