@@ -61,11 +61,9 @@ class Program(NamedTuple):
 
     def run(self) -> None:
         """Become this program, with all that has been imported so far."""
-        import random
         import runpy
 
-        random.seed()
-        if "numpy" in sys.modules:
+        if "numpy" in sys.modules:  # Python's own generator does so by itself
             sys.modules["numpy"].random.seed()
         os.chdir(self.folder)
         # Only what differs: where the rest lies, Ray finds the place for a process's title.
@@ -220,11 +218,11 @@ def serving(command: Sequence[str]) -> list[str]:
 
 
 def hand_over() -> None:
-    """Let the server run this process's program, if it is one for it, and end as that ends; else return.
+    """Let LIM_FORK_SERVER run this process's program, if it is one for it, and end as that ends; else return.
 
     For the start of a process: it must not have opened a file or handled a signal yet.
     """
-    program = program_of(sys.orig_argv) if os.environ.get(SOCKET, "0") != "0" else None
+    program = program_of(sys.orig_argv)
     if program is None:
         return
     files = inherited_files()

@@ -17,12 +17,14 @@ from train import cpu, fork_server
 ROOT = Path(__file__).resolve().parents[2]
 # A worker of a Ray that is none: what it sees goes to descriptor 1, and to the one that is its last argument.
 WORKER = """
-import json, os, random, signal, sys, time
+import json, os, signal, sys, time
 seen = {"arguments": sys.argv[1:], "folder": os.getcwd(), "given": os.environ.get("GIVEN"), "pid": os.getpid(),
-        "wave": "wave" in sys.modules, "path": sys.path[0], "name": __name__, "random": random.random()}
+        "wave": "wave" in sys.modules, "path": sys.path[0], "name": __name__}
 what = sys.argv[1]
 if what == "wait":
     signal.signal(signal.SIGTERM, lambda *_: os._exit(9))
+if what == "draw":
+    seen["drawn"] = sys.modules["numpy"].random.random()
 print(json.dumps(seen), flush=True)
 if what == "write":
     os.write(int(sys.argv[2]), b"through")
@@ -120,10 +122,10 @@ tell(seen=json.loads(out), code=child.returncode, through=os.read(reader, 100).d
 
 def test_forks_draw_random_numbers_of_their_own(run):
     code = """
-workers = [start("go") for _ in range(3)]
-tell(drawn=[json.loads(worker.communicate()[0])["random"] for worker in workers])
+workers = [start("draw") for _ in range(3)]
+tell(drawn=[json.loads(worker.communicate()[0])["drawn"] for worker in workers])
 """
-    assert len(set(facts(run(code))["drawn"])) == 3
+    assert len(set(facts(run(code, preloaded="numpy"))["drawn"])) == 3
 
 
 def test_the_driver_has_its_arguments_and_its_exit_code_is_the_servers(run):

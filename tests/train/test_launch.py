@@ -161,11 +161,12 @@ def started(monkeypatch):
     return calls
 
 
-def test_on_a_ray_that_is_there_nothing_is_forked(pool, monkeypatch):
+@pytest.mark.parametrize(("name", "value"), [("RAY_ADDRESS", "head:6379"), ("LIM_FORK_SERVER", "0")])
+def test_nothing_is_forked_on_a_ray_that_is_there_or_where_told_so(pool, monkeypatch, name, value):
     commands = []
     runtime = SimpleNamespace(run=lambda command, *_: commands.append(command) or 7)
     monkeypatch.setattr(train, "supervise", runtime, raising=False)
-    monkeypatch.setenv("RAY_ADDRESS", "head:6379")
+    monkeypatch.setenv(name, value)
     monkeypatch.setattr(launch.cluster, "check_gpus", lambda *_: None)
     assert launch.main(pool) == 7
     assert commands[0][1:3] == ["-m", "train.ppo"]
