@@ -125,7 +125,7 @@ def test_forks_draw_random_numbers_of_their_own(run):
 workers = [start("draw") for _ in range(3)]
 tell(drawn=[json.loads(worker.communicate()[0])["drawn"] for worker in workers])
 """
-    assert len(set(facts(run(code, preloaded="numpy"))["drawn"])) == 3
+    assert len(set(facts(run(code, preloaded="numpy.random"))["drawn"])) == 3
 
 
 def test_the_driver_has_its_arguments_and_its_exit_code_is_the_servers(run):
