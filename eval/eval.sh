@@ -3,11 +3,10 @@
 #
 #   bash eval/eval.sh --run_path RUN [--step N|final|best|all] [--benchmarks NAME …]
 #   bash eval/eval.sh --model FOLDER_OR_HUB_ID
-#   bash eval/eval.sh --help
 #
 # Works from any folder. Knob: PYTHON (default: the project's .venv, else python3)
-set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# All flags: .venv/bin/python -m eval.eval --help
+. "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
 
 python=${PYTHON:-$root/.venv/bin/python}
 command -v "$python" >/dev/null || python=python3

@@ -3,14 +3,23 @@
 #
 #   bash scripts/lim.sh [flags of lim_selection.py]
 #
-# Knobs: LOG (the run's log), PROMPTS (what it trained on), OUT, STEPS_PER_EPOCH (only for logs that do not know
-# their epochs), MAX_EPOCHS, THRESHOLD (default: the strategy's own, for LIM 0.6), PYTHON (.venv/bin/python).
+# runs lim_selection.py with these flags, each set by a knob:
+#
+#   LOG              --train_samples_path     the run's log (./data/output/math.8k)
+#   PROMPTS          --original_prompts_path  what it trained on (./data/prompts/math8k.json)
+#   OUT              --output_path            the chosen prompts (./data/prompts/limr.json)
+#   STEPS_PER_EPOCH  --steps_per_epoch        only for logs that do not record their epochs (8)
+#   MAX_EPOCHS       --max_epochs             the paper's first 21
+#   THRESHOLD        --similarity_threshold   the strategy's own; for LIM 0.6
+#
 # Flags given here come last and win: bash scripts/lim.sh --max_epochs 10 --top_k 500
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# Knob: PYTHON (.venv/bin/python). All flags: .venv/bin/python lim_selection.py --help
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$root"
 
-PYTHON=${PYTHON:-.venv/bin/python}
-command -v "$PYTHON" >/dev/null || { echo "error: $PYTHON: not there; run: bash scripts/setup.sh select" >&2; exit 2; }
+need_python select
+[ -n "${PROMPTS:-}" ] || [ -e data/prompts/math8k.json ] || [[ " $*" == *" --original"[_-]* ]] ||
+    die "./data/prompts/math8k.json: no such file; make it with: $PYTHON -m data.prepare math8k"
 exec "$PYTHON" lim_selection.py \
     --train_samples_path "${LOG:-./data/output/math.8k}" \
     --original_prompts_path "${PROMPTS:-./data/prompts/math8k.json}" \

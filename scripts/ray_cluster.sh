@@ -12,15 +12,14 @@
 # Knobs: PORT (6379), GPUS (of this machine; default: those found, and 4 logical ones where there are none),
 # NODE_IP (the address the others reach this machine at; default: Ray's guess), WAIT (seconds to wait for the
 # others; 300), PYTHON (.venv/bin/python)
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$root"
 
-PYTHON=${PYTHON:-.venv/bin/python}
 PORT=${PORT:-6379}
 WAIT=${WAIT:-300}
-usage() { sed -n '2,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
+usage() { printf '%s\n' "$header" >&2; exit 2; }
 
-command -v "$PYTHON" >/dev/null || { echo "error: $PYTHON: not there; run: bash scripts/setup.sh" >&2; exit 2; }
+need_python all
 
 # Workers import the reward and the trainer from here; without a GPU they need train/cpu.py's environment too.
 node_options=(--block --disable-usage-stats)

@@ -11,8 +11,8 @@
 #
 # A .venv holds the CPU set (all, dev) or the GPU set (gpu, gpu-dev), not both.
 # Knobs: PYTHON (interpreter to use), VENV (where to install, default .venv)
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$root"
 
 want=${1:-all}
 venv=${VENV:-.venv}
@@ -115,6 +115,7 @@ fingerprint() {
     { cat "${files[@]}" scripts/setup.sh; "$venv/bin/python" -VV; } | sha256sum | cut -d' ' -f1
 }
 
+[ $# -le 1 ] || die "one set at a time, not '$*': select, all, dev, gpu or gpu-dev"
 files_of "$want" >/dev/null
 if [ "$want" = dev ] && holds gpu gpu-dev; then
     say "$venv holds the GPU set: adding the tests and checks to it"

@@ -12,10 +12,13 @@
 #
 # Submit from the repository's folder. Knobs: PORT (6379), WAIT (seconds for all machines to join; 300),
 # GPUS (a machine's; default: those found)
-set -euo pipefail
-cd "${SLURM_SUBMIT_DIR:-$(dirname "${BASH_SOURCE[0]}")/..}"
+scripts=$(dirname "${BASH_SOURCE[0]}")
+[ -e "$scripts/lib.sh" ] || scripts=${SLURM_SUBMIT_DIR:-.}/scripts # sbatch runs a copy of this file
+. "$scripts/lib.sh"
+cd "$root"
 
-[ $# -ge 1 ] || { echo "usage: sbatch scripts/slurm_train.sh scripts/train_*.sh [+overlay …] [key=value …]" >&2; exit 2; }
+[ -f "${1:-}" ] || die "${1:+$1: no such script; }give a training: sbatch scripts/slurm_train.sh scripts/train_*.sh [+overlay …] [key=value …]"
+[ -n "${SLURM_JOB_NODELIST:-}" ] || die "this is no Slurm job; submit it: sbatch scripts/slurm_train.sh $*"
 PORT=${PORT:-6379}
 export PORT WAIT=${WAIT:-300}
 

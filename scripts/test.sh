@@ -4,9 +4,9 @@
 #   bash scripts/test.sh [pytest arguments]      e.g. bash scripts/test.sh -m "not slow"
 #
 # Where .venv holds the GPU set, the tests are added to it, and those that take the CPU set are left out.
-# Knob: VENV (where scripts/setup.sh installs; default .venv)
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# Knob: VENV (where scripts/setup.sh installs; default .venv). pytest's arguments: .venv/bin/python -m pytest --help
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$root"
 
 venv=${VENV:-.venv}
 bash scripts/setup.sh dev

@@ -4,8 +4,8 @@
     bash scripts/compare.sh configs/compare/arithmetic.yaml 'seeds=[1,2,3]'
 
 For each seed: one FULL run; from its log each selection; each trained from the same base for the same number of
-optimiser steps; each evaluated. What is done is skipped, what was cut off goes on, a run made from other settings is
-put aside (`<run>.old-1`). `--jobs` runs stages side by side (on a cluster that RAY_ADDRESS names, each training is a
+optimiser steps; each evaluated. What is done is skipped, what was cut off is resumed, a run made from other settings
+is put aside (`<run>.old-1`). `--jobs` runs stages side by side (on a cluster that RAY_ADDRESS names, each training is a
 Ray job of its own). Results: results.json, results.md, accuracy.png, differences.png, curves.png and selections.png
 in data/output/compare-<name>/, beside the selections' reports.
 """
@@ -30,7 +30,7 @@ from train.stages import Pipeline, clock, command_line
 
 def main(argv: Sequence[str] | None = None) -> int | None:
     parser = argparse.ArgumentParser(prog="python -m train.compare", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("comparison", help="a comparison file: configs/compare/*.yaml")
+    parser.add_argument("comparison", nargs="?", help="a comparison file: configs/compare/*.yaml")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="laid over the file")
     parser.add_argument("--jobs", type=int, default=1, help="stages side by side (default: one after the other)")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these selections of the file (FULL runs always)")
@@ -39,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     args = parser.parse_intermixed_args(argv)
     if args.jobs < 1:
         raise InputError(f"--jobs {args.jobs}: needs at least 1")
+    if args.comparison is None:
+        raise InputError(f"which comparison? Give one of these files, or your own:\n{comparison.listed()}")
     chosen = comparison.load(args.comparison, args.overrides)
     if args.only:
         chosen = comparison.only(chosen, args.only)

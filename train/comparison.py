@@ -101,11 +101,21 @@ class Comparison:
         return ROOT / "data" / "prompts" / f"{self.run_name(arm, seed)}.json"
 
 
+def listed() -> str:
+    """The project's comparison files, one a line, each with the first line of its comment."""
+    first = {name: (ROOT / name).read_text(encoding="utf-8").partition("\n")[0].lstrip("# ") for name in ours()}
+    return "\n".join(f"  {name:{max(map(len, first))}}  {line}" for name, line in first.items())
+
+
+def ours() -> list[str]:
+    """The paths of the comparison files of the project."""
+    return [str(path.relative_to(ROOT)) for path in sorted((ROOT / "configs" / "compare").glob("*.yaml"))]
+
+
 def load(path: str, overrides: Sequence[str] = ()) -> Comparison:
     """Read a comparison file and lay `key=value` over it. InputError for unknown keys, wrong or missing values."""
     if not Path(path).is_file():
-        known = ", ".join(str(p.relative_to(ROOT)) for p in sorted((ROOT / "configs" / "compare").glob("*.yaml")))
-        raise InputError(f"{path}: no such comparison file; there are {known}")
+        raise InputError(f"{path}: no such comparison file; there are {', '.join(ours())}")
     try:
         merged = OmegaConf.merge(OmegaConf.load(path), OmegaConf.from_dotlist(list(overrides)))
         values = OmegaConf.to_container(merged, resolve=True)

@@ -1,9 +1,10 @@
-"""What the shell scripts decide: which packages go where, CPU or GPU. Nothing is installed: stand-ins note calls."""
+"""What the shell scripts say and decide. Nothing is installed or trained: stand-ins note calls."""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def stand_in(folder: Path, name: str, text: str) -> None:
     (folder / name).chmod(0o755)
 
 
-def run(venv: Path, script: str, *arguments: str, fail: str = "", **environment: str):
+def run(venv: Path, script: str | Path, *arguments: str, fail: str = "", **environment: str):
     """A script's end, and the calls of the stand-in."""
     calls = venv.parent / "calls"
     calls.write_text("")
@@ -193,3 +194,117 @@ def test_the_demo_takes_a_gpu_that_is_not_hidden(venv, smi, visible, expected):
     packages, command = expected
     assert (venv / f".setup-{packages}").is_file()
     assert calls[-1] == command
+
+
+# Help and wrong arguments: nothing starts.
+
+SCRIPTS = [path.relative_to(ROOT) for path in ROOT.glob("scripts/*.sh") if path.name != "lib.sh"]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["head", "run.seed=1", "--help"]])
+@pytest.mark.parametrize("script", [*SCRIPTS, Path("eval/eval.sh")], ids=str)
+def test_help_is_the_scripts_own_and_starts_nothing(tmp_path, script, arguments):
+    for folder in ("scripts", "eval"):
+        shutil.copytree(ROOT / folder, tmp_path / "copy" / folder, ignore=shutil.ignore_patterns("*.py", "__*"))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    done = subprocess.run(
+        ["bash", tmp_path / "copy" / script, *arguments],
+        env={"PATH": os.environ["PATH"]},  # no Slurm job, no RAY_ADDRESS
+        cwd=elsewhere,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    of = "train.sh" if script.name.startswith("train_") else script.name
+    assert re.search(rf"^  (ba|RAY_\S+ ba|sbat)\S+ (scripts|eval)/{re.escape(of)}", done.stdout, re.M), done.stdout
+    assert "SBATCH" not in done.stdout and "set -" not in done.stdout
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_help_says_how_to_see_a_programs_flags():
+    programs = {
+        "scripts/compare.sh": "-m train.compare",
+        "scripts/train.sh": "-m train.launch",
+        "scripts/lim.sh": "lim_selection.py",
+        "scripts/test.sh": "-m pytest",
+        "eval/eval.sh": "-m eval.eval",
+    }
+    for script, program in programs.items():
+        done = subprocess.run(["bash", ROOT / script, "--help"], capture_output=True, text=True)
+        assert f".venv/bin/python {program} --help" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--quik"], r"demo.sh has no --quik; did you mean --quick\?"),
+        (["seeds=[2]", "quick"], r"demo.sh has no quick; did you mean --quick\?"),
+        (["--fast"], r"demo.sh has no --fast; it takes --quick, --plan and key=value \(bash \S+ --help\)"),
+        (["--jobs=2"], "demo.sh has no --jobs=2; it takes .*"),
+    ],
+)
+def test_the_demo_refuses_what_it_does_not_know_before_it_sets_up(venv, arguments, said):
+    done, calls = run(venv, "demo.sh", *arguments)
+    assert done.returncode == 2
+    assert re.fullmatch(f"error: {said}\n", done.stderr)
+    assert calls == [] and done.stdout == ""
+
+
+def test_the_demo_hands_on_what_it_knows(venv):
+    done, calls = run(venv, "demo.sh", "seeds=[2]", "--quick", "--plan", CUDA_VISIBLE_DEVICES="")
+    assert done.returncode == 0, done.stderr
+    assert calls[-1] == "-m train.compare configs/compare/demo-quick.yaml seeds=[2] --plan"
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "said"),
+    [
+        ("setup.sh", ["selct"], "setup: error: unknown set 'selct': use select, all, dev, gpu or gpu-dev"),
+        ("setup.sh", ["all", "dev"], "setup: error: one set at a time, not .all dev.: select, all, .*"),
+        ("slurm_train.sh", [], r"error: give a training: sbatch scripts/slurm_train.sh scripts/train_\*.sh .*"),
+        ("slurm_train.sh", ["limr"], "error: limr: no such script; give a training: .*"),
+        (
+            "slurm_train.sh",
+            ["scripts/train_limr.sh"],
+            "error: this is no Slurm job; submit it: sbatch scripts/slurm_train.sh scripts/train_limr.sh",
+        ),
+    ],
+)
+def test_wrong_arguments_are_one_line(venv, script, arguments, said):
+    done, calls = run(venv, script, *arguments)
+    assert done.returncode == 2
+    assert re.fullmatch(f"{said}\n", done.stderr)
+    assert calls == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "started"),
+    [
+        ([], {}, False),
+        (["--top_k", "5"], {}, False),
+        (["--original_prompts_path", "p.json"], {}, True),
+        (["--original-prompts-path=p.json"], {}, True),
+        ([], {"PROMPTS": "p.json"}, True),
+    ],
+)
+def test_lim_without_prompts_says_how_to_make_them(tmp_path, venv, arguments, environment, started):
+    shutil.copytree(ROOT / "scripts", tmp_path / "copy" / "scripts")
+    python = str(venv / "bin" / "python")
+    done, calls = run(venv, tmp_path / "copy" / "scripts" / "lim.sh", *arguments, PYTHON=python, **environment)
+    if started:
+        assert done.returncode == 0, done.stderr
+        assert len(calls) == 1 and calls[0].startswith("lim_selection.py")
+        return
+    assert done.returncode == 2 and calls == []
+    assert done.stderr == (
+        f"error: ./data/prompts/math8k.json: no such file; make it with: {python} -m data.prepare math8k\n"
+    )
+
+
+def test_a_slurm_job_finds_the_repository_from_its_copy_of_the_script(tmp_path, venv):
+    shutil.copy(ROOT / "scripts" / "slurm_train.sh", tmp_path / "slurm_script")
+    done, _ = run(venv, tmp_path / "slurm_script", "scripts/train_limr.sh", SLURM_SUBMIT_DIR=str(ROOT))
+    assert done.returncode == 2 and "this is no Slurm job" in done.stderr  # past the check of the file

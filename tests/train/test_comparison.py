@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,16 @@ def test_a_comparison_of_large_models_takes_its_base_from_the_hub(tmp_path):
         assert stages[name].env == {"POOL": "math.8k"}
     assert "Qwen/Qwen2.5-Math-7B" in stages["eval-s1"].command
     assert not any("Qwen" in str(path) for stage in stages.values() for path in stage.inputs)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--plan"], ["--jobs", "2"]])
+def test_without_a_file_the_files_are_listed_and_nothing_runs(arguments, monkeypatch):
+    monkeypatch.setattr(comparison, "stages", None)
+    with pytest.raises(InputError) as error:
+        main(arguments)
+    for path in FILES:
+        first = path.read_text(encoding="utf-8").split("\n")[0].removeprefix("# ")
+        assert re.search(rf"^  {path.relative_to(ROOT)} +{re.escape(first)}$", str(error.value), re.M)
 
 
 def test_the_plan_lists_stages_without_running_any(capsys):

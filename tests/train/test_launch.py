@@ -98,6 +98,8 @@ def test_dry_run_needs_neither_openrlhf_nor_torch():
 @pytest.mark.parametrize(
     ("script", "pool", "name"),
     [
+        ("train.sh math.8k", "", "math.8k"),
+        ("train.sh arithmetic-cpu.limr", "", "arithmetic_limr"),
         ("train_math.8k.sh", "", "math.8k"),
         ("train_limr.sh", "", "limr"),
         ("train_rand.sh", "", "rand"),
@@ -108,7 +110,8 @@ def test_dry_run_needs_neither_openrlhf_nor_torch():
 )
 def test_scripts(script, pool, name):
     environment = os.environ | {"POOL": pool, "PYTHON": sys.executable}
-    command = ["bash", str(recipe.ROOT / "scripts" / script), "--dry_run", "actor.adam.lr=3e-7"]
+    script, *recipes = script.split()
+    command = ["bash", str(recipe.ROOT / "scripts" / script), *recipes, "--dry_run", "actor.adam.lr=3e-7"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"run {name}\n")

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Train: PPO with OpenRLHF on Ray, as a recipe says, every sample's reward logged.
+#
+#   bash scripts/train.sh RECIPE [+overlay …] [key=value …] [--dry_run]
+#
+#   bash scripts/train.sh math.8k --dry_run                the plan and the exact command; needs no data, no GPU
+#   bash scripts/train.sh limr +qwen2.5-math-1.5b          another model with its placement (configs/train/model)
+#   bash scripts/train.sh limr +colocated-8gpu             another placement (configs/train/placement)
+#   bash scripts/train.sh limr run.seed=2 run.name=limr-s2
+#   bash scripts/train.sh arithmetic-cpu.limr              the embedded set, no GPU
+#
+# RECIPE is a name under configs/train, or a file. Those of the paper's comparison have a script each, to which the
+# rest is given in the same way:
+#
+#   bash scripts/train_math.8k.sh    FULL: all prompts; LIM selects from its log
+#   bash scripts/train_limr.sh       LIMR: the prompts that LIM chose from FULL's log (scripts/lim.sh)
+#   bash scripts/train_rand.sh       RAND: as many prompts as LIMR, drawn at random
+#   bash scripts/train_linear.sh     LINEAR: prompts whose reward improves steadily
+#
+# Knobs of those four: POOL (a family of recipes: POOL=arithmetic-cpu trains configs/train/arithmetic-cpu.limr.yaml in
+# place of configs/train/limr.yaml), RECIPE (any recipe in place of the script's). Knob: PYTHON (.venv/bin/python)
+# All flags: .venv/bin/python -m train.launch --help
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$root"
+need_python all
+exec "$PYTHON" -m train.launch "$@"
