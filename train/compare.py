@@ -4,10 +4,10 @@
     bash scripts/compare.sh configs/compare/arithmetic.yaml 'seeds=[1,2,3]'
 
 For each seed: one FULL run; from its log each selection; each trained from the same base for the same number of
-optimiser steps; each evaluated. What is done is skipped, what was cut off is resumed, a run made from other settings
-is put aside (`<run>.old-1`). `--jobs` runs stages side by side (on a cluster that RAY_ADDRESS names, each training is a
-Ray job of its own). Results: results.json, results.md, accuracy.png, differences.png, curves.png and selections.png
-in data/output/compare-<name>/, beside the selections' reports.
+optimiser steps; each evaluated. What is done is skipped, what was cut off is resumed, a run made from other
+settings is put aside (`<run>.old-1`). `--jobs` runs stages side by side (on a cluster that RAY_ADDRESS names, each
+training is a Ray job of its own). Results: results.json, results.md, accuracy.png, differences.png, curves.png and
+selections.png in data/output/compare-<name>/, beside the selections' reports.
 """
 
 from __future__ import annotations
