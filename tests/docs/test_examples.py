@@ -91,7 +91,7 @@ def project(tmp_path_factory) -> Path:
     binaries.mkdir(parents=True)
     (binaries / "python").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
     (binaries / "python").chmod(0o755)
-    made = ROOT / "tests" / "docs" / "doc_project.py"
+    made = ROOT / "tests" / "helpers" / "doc_project.py"
     done = run(f"PYTHONPATH=. python {shlex.quote(str(made))}", folder)
     assert done.returncode == 0, done.stdout
     return folder
