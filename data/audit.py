@@ -21,9 +21,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from data import hub
-from data.columns import squash
 from data.overlap import N, Overlap, compare
+from data.sets import hub
+from data.sets.columns import squash
 from eval.grader import Grader
 from lim.errors import InputError, run_cli
 from lim.files import write_json

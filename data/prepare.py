@@ -25,10 +25,10 @@ from typing import Any
 
 from rich.console import Console
 
-from data import hub, sources
-from data.columns import Rows, pick, squash
-from data.fetch import fetch
-from data.sources import SETS, HubSet, ReleaseFile, Source
+from data.sets import hub, sources
+from data.sets.columns import Rows, pick, squash
+from data.sets.fetch import fetch
+from data.sets.sources import SETS, HubSet, ReleaseFile, Source
 from lim.errors import InputError, run_cli
 from lim.files import read_prompts, sha256_of, write_json, write_text
 

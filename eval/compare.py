@@ -22,10 +22,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from eval import metrics, report, targets
-from eval.metrics import Paired
 from lim.errors import InputError, run_cli
 from lim.files import read_json, write_json, write_text
+
+from . import metrics, report, targets
+from .metrics import Paired
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,7 @@ def show(console: Console, rows: Sequence[Row], runs: Sequence[Evaluated], refer
 
 def draw_curves(runs: Sequence[Evaluated], path: Path, console: Console) -> None:
     """Draw those that were evaluated at steps, and name the others. Raises InputError where none was."""
-    from eval import curves
+    from . import curves
 
     drawn = {run.label: curves.collect(run.folder.parent) for run in runs if curves.evaluations(run.folder.parent)}
     if not drawn:

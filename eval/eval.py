@@ -23,12 +23,13 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from eval import foreign, records, report, saved, targets
-from eval.grader import Grader
-from eval.settings import DATA, SETTINGS, Benchmark, Questions, Settings, load, read_questions
-from eval.targets import Target
 from lim import provenance
 from lim.errors import InputError, run_cli
+
+from . import foreign, records, report, saved, targets
+from .grader import Grader
+from .settings import DATA, SETTINGS, Benchmark, Questions, Settings, load, read_questions
+from .targets import Target
 
 OVERRIDES = ("n_samples", "temperature", "top_p", "max_new_tokens", "seed", "template", "fallbacks")
 SHOWN_IN_DETAIL = 4  # models; of more, the detail is in each results.md
@@ -209,7 +210,7 @@ class Engines:
     def generate(
         self, target: Target, benchmarks: dict[str, Benchmark], questions: dict[str, Questions], wanted: Any
     ):
-        from eval import fleet, generate, prompts
+        from . import fleet, generate, prompts
 
         keys = generate.EngineOptions.__dataclass_fields__
         options = generate.EngineOptions(**{key: getattr(self.args, key) for key in keys})
@@ -255,7 +256,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     if len(results) <= SHOWN_IN_DETAIL:
         console.print(report.losses_table(results))
     if args.run_path and args.step == "all":
-        from eval import curves
+        from . import curves
 
         for folder, run in {target.folder.parent: target.run for target in found if target.run}.items():
             if not curves.evaluations(folder):

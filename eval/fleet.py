@@ -18,11 +18,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eval.generate import Engine, EngineOptions, Finished, cpu_environment, explain, quiet
-from eval.prompts import Prompt
-from eval.settings import ROOT
 from lim.address import knock
 from lim.errors import InputError, Terminated
+
+from .generate import Engine, EngineOptions, Finished, cpu_environment, explain, quiet
+from .prompts import Prompt
+from .settings import ROOT
 
 CARRIED = ("VLLM_", "HF_")  # what begins so in this process's environment is the actors', too
 NO_LIMIT = sys.maxsize

@@ -13,12 +13,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from eval import report
-from eval.grader import Grader
-from eval.records import Sample
-from eval.score import Scored, score, summarise
 from lim.errors import InputError
 from lim.files import read_json, write_json, write_text
+
+from . import report
+from .grader import Grader
+from .records import Sample
+from .score import Scored, score, summarise
 
 SHOWN = 10
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from eval.prompts import Prompt
 from lim.errors import InputError
 
+from .prompts import Prompt
+
 if TYPE_CHECKING:
-    from eval.fleet import Fleet
+    from .fleet import Fleet
 
 BLOCK = 128  # tokens; the CPU build's
 TINY = 20 << 20  # bytes of weights

@@ -14,10 +14,10 @@ import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from eval import grader_mathverify
-from eval.grader_compare import decide
-from eval.grader_extract import boxes, extract
-from eval.grader_pool import Pool
+from . import grader_mathverify
+from .grader_compare import decide
+from .grader_extract import boxes, extract
+from .grader_pool import Pool
 
 __all__ = ["Graded", "Grader", "equal", "extract"]
 
@@ -94,6 +94,6 @@ class Grader:
 
 
 if __name__ == "__main__":
-    from eval.grader_cli import main
+    from .grader_cli import main
 
     raise SystemExit(main())

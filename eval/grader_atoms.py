@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 from typing import Any
 
-from eval.grader_tokens import FUNCTIONS, INVERSE, MATRICES, NAMES, ParseError, Token
+from .grader_tokens import FUNCTIONS, INVERSE, MATRICES, NAMES, ParseError, Token
 
 Node = tuple[Any, ...]
 DEEPEST = 40

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from eval.grader import Grader, extract
-from eval.grader_compare import decide, readings
-from eval.grader_text import clean
+from .grader import Grader, extract
+from .grader_compare import decide, readings
+from .grader_text import clean
 
 
 class CaseError(Exception):

@@ -10,21 +10,11 @@ from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
 
-from eval.grader_parse import Node, ParseError, parse
-from eval.grader_regions import FLIPPED, equal_regions, intersection, looks_like_region, region
-from eval.grader_text import NUMBERS, SAME_WORDS, clean, squeezed, words
-from eval.grader_trees import (
-    head,
-    matrix,
-    measure,
-    rational,
-    signed,
-    unqualified,
-    value_of,
-    values_of,
-    with_sign,
-)
-from eval.grader_value import (
+from .grader_parse import Node, ParseError, parse
+from .grader_regions import FLIPPED, equal_regions, intersection, looks_like_region, region
+from .grader_text import NUMBERS, SAME_WORDS, clean, squeezed, words
+from .grader_trees import head, matrix, measure, rational, signed, unqualified, value_of, values_of, with_sign
+from .grader_value import (
     POINTS,
     Evaluator,
     Fuel,

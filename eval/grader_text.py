@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from eval.grader_extract import extract
+from .grader_extract import extract
 
 UNICODE = str.maketrans(
     {

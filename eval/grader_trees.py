@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from eval.grader_parse import Node
-from eval.grader_text import unit_of
-from eval.grader_value import has, variables
+from .grader_parse import Node
+from .grader_text import unit_of
+from .grader_value import has, variables
 
 
 def measure(node: Node) -> str | None:

@@ -6,8 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from eval.settings import Benchmark
 from lim.errors import InputError
+
+from .settings import Benchmark
 
 MANY = 10**9  # transformers writes a huge number where a tokenizer knows no longest input
 

@@ -10,11 +10,12 @@ from typing import Any
 
 from rich.table import Table
 
-from eval import metrics
-from eval.score import Scored, figure, from_figure
-from eval.settings import Settings
 from lim.files import write_json, write_text
 from lim.provenance import commit, versions
+
+from . import metrics
+from .score import Scored, figure, from_figure
+from .settings import Settings
 
 SCHEMA_VERSION = 1
 LOST_COLUMN = "no answer / malformed / cut off / timed out %"

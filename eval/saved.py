@@ -9,11 +9,12 @@ from typing import Any
 
 from rich.console import Console
 
-from eval import records, report
-from eval.grader import Grader
-from eval.score import score, summarise
-from eval.settings import Settings, read_questions
 from lim.errors import InputError
+
+from . import records, report
+from .grader import Grader
+from .score import score, summarise
+from .settings import Settings, read_questions
 
 
 def score_saved(

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from eval import metrics
-from eval.grader import Graded, Grader
-from eval.metrics import Estimate
-from eval.records import Sample
+from . import metrics
+from .grader import Graded, Grader
+from .metrics import Estimate
+from .records import Sample
 
 BREAKDOWNS = ("level", "subject")
 

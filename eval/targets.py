@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.settings import ROOT
 from lim.errors import InputError
 from lim.files import read_json
+
+from .settings import ROOT
 
 OUTPUT = ROOT / "data" / "output"
 CHECKPOINT = re.compile(r"global_step(\d+)_hf")

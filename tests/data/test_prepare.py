@@ -18,10 +18,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from data import prepare, sources
-from data.columns import dig, level_number
-from data.fetch import fetch
-from data.sources import after_hashes, without_dollars
+from data import prepare
+from data.sets import sources
+from data.sets.columns import dig, level_number
+from data.sets.fetch import fetch
+from data.sets.sources import after_hashes, without_dollars
 from lim.errors import InputError, run_cli
 from lim.files import read_prompts
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from data.columns import Rows
-from data.fetch import OFFLINE_HELP
+from data.sets.columns import Rows
+from data.sets.fetch import OFFLINE_HELP
 from lim.errors import InputError
 from lim.files import read_json, sha256_of
 
