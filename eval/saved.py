@@ -11,10 +11,12 @@ from rich.console import Console
 
 from lim.errors import InputError
 
-from . import records, report
+from . import report
+from .engine import samples
 from .grader import Grader
+from .questions import read_questions
 from .score import score, summarise
-from .settings import Settings, read_questions
+from .settings import Settings
 
 
 def score_saved(
@@ -24,21 +26,21 @@ def score_saved(
 
     `fallbacks` (take answers that are not boxed, too) replaces what the evaluation was asked for.
     """
-    meta = records.read_meta(folder, name)
+    meta = samples.read_meta(folder, name)
     if fallbacks is not None:
         meta = {**meta, "fallbacks": fallbacks}
-    path = records.path_of(folder, name)
+    path = samples.path_of(folder, name)
     questions = read_questions(meta["file"], data_dir)
     if questions.sha256 != meta["data_sha256"]:
         raise InputError(
             f"{questions.path}: has changed since {path} was generated from it; "
             "restore it, or generate again with --overwrite"
         )
-    samples = [sample for sample in records.read(path) if sample.sample < meta["n_samples"]]
-    lacking = len(questions.rows) * meta["n_samples"] - len(samples)
+    kept = [sample for sample in samples.read(path) if sample.sample < meta["n_samples"]]
+    lacking = len(questions.rows) * meta["n_samples"] - len(kept)
     if lacking:
         raise InputError(f"{path}: {lacking} samples are still to be generated; run the same evaluation again")
-    scored = score(questions.rows, samples, grader, fallbacks=meta["fallbacks"])
+    scored = score(questions.rows, kept, grader, fallbacks=meta["fallbacks"])
     report.write_graded(folder, name, scored)
     return {**summarise(scored), "generated_with": meta}
 
@@ -57,9 +59,9 @@ def score_folder(
     `wanted` must be complete, and `fallbacks` is theirs (see `score_saved`); what else was saved there is taken in
     where it is complete and of the same model.
     """
-    weights = records.read_meta(folder, wanted[0])["weights"]
+    weights = samples.read_meta(folder, wanted[0])["weights"]
     for name in wanted:
-        if records.read_meta(folder, name)["weights"] != weights:
+        if samples.read_meta(folder, name)["weights"] != weights:
             raise InputError(
                 f"{folder}: {wanted[0]} and {name} were generated with different weights; "
                 "evaluate one of them again with --overwrite, or move its files elsewhere"

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from . import metrics
+from .engine.samples import Sample
 from .grader import Graded, Grader
 from .metrics import Estimate
-from .records import Sample
 
 BREAKDOWNS = ("level", "subject")
 

@@ -1,10 +1,9 @@
-"""The settings file (configs/eval/paper.yaml): how each benchmark is generated and graded, and its questions."""
+"""The settings file (configs/eval/paper.yaml): how each benchmark is generated and graded."""
 
 from __future__ import annotations
 
 import dataclasses
 import fnmatch
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Any
 import yaml
 
 from lim.errors import InputError
-from lim.files import sha256_of
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = ROOT / "configs" / "eval" / "paper.yaml"
@@ -162,35 +160,3 @@ def check_values(path: Path, where: str, body: Any, needed: set[str] = frozenset
     for key, value in body.items():
         if type(value) not in TYPES[key]:
             raise InputError(f"{path}: {where}.{key} is {value!r}, which is no {TYPES[key][0].__name__}")
-
-
-@dataclass(frozen=True)
-class Questions:
-    """A benchmark's questions: rows `{id, question, answer, level?, subject?}` and the file's checksum."""
-
-    path: Path
-    sha256: str
-    rows: dict[str, dict[str, Any]]
-
-
-def read_questions(file: str, data_dir: Path = DATA) -> Questions:
-    """Read `<data_dir>/<file>.jsonl`. InputError says how to make it where it is missing."""
-    path = data_dir / f"{file}.jsonl"
-    if not path.is_file():
-        make = "data.arithmetic" if file == "arithmetic" else f"data.prepare {file}"
-        raise InputError(f"{path}: no such benchmark file; make it with: python -m {make}")
-    rows: dict[str, dict[str, Any]] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path}: line {number}: not JSON ({error.msg})") from None
-        for key in ("id", "question", "answer"):
-            if not isinstance(row, dict) or not isinstance(row.get(key), str):
-                raise InputError(f"{path}: line {number}: no text under '{key}'")
-        if row["id"] in rows:
-            raise InputError(f"{path}: line {number}: the id {row['id']!r} is there twice")
-        rows[row["id"]] = row
-    if not rows:
-        raise InputError(f"{path}: holds no question")
-    return Questions(path, sha256_of(path), rows)

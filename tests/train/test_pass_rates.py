@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from eval.eval import Engines
-from eval.generate import Finished
+from eval.engine.engine import Finished
+from eval.engine.generate import Engines
 from lim.errors import InputError
 from lim.pipeline import Settings, select
 from lim.reward_log import read_run, write_step

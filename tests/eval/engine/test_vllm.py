@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from eval import records
+from eval.engine import samples
 from eval.settings import load
 from lim.files import read_json
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 COMMAND = ["bash", str(ROOT / "eval" / "eval.sh"), "--benchmarks", "arithmetic"]
 NAMES = ("arithmetic-t1", "arithmetic-t0.4", "arithmetic-greedy")
 
@@ -62,8 +62,8 @@ def run(world: Path, *arguments: str, cwd: Path = ROOT, **environment: str) -> s
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=os.environ | environment, timeout=300)
 
 
-def generations(folder: Path) -> dict[str, list[records.Sample]]:
-    return {name: sorted(records.read(records.path_of(folder, name))) for name in NAMES}
+def generations(folder: Path) -> dict[str, list[samples.Sample]]:
+    return {name: sorted(samples.read(samples.path_of(folder, name))) for name in NAMES}
 
 
 @pytest.fixture(scope="module")
@@ -87,8 +87,8 @@ def test_every_step_in_one_start(whole: Path) -> None:
             assert set(facts["by_level"]) == {"1", "2", "3"}
     assert generations(whole / "10") != generations(whole / "20")
     assert (whole / "curves.png").stat().st_size > 10_000
-    for name, samples in generations(whole / "10").items():
-        lengths = {sample.tokens for sample in samples if sample.finish_reason == "length"}
+    for name, found in generations(whole / "10").items():
+        lengths = {sample.tokens for sample in found if sample.finish_reason == "length"}
         assert lengths == {load().benchmark(name).max_new_tokens}
 
 
@@ -106,14 +106,14 @@ def test_killed_and_resumed_gives_the_same_samples(world: Path, whole: Path, tmp
     command = [*COMMAND, "--data_dir", str(world / "data"), "--run_path", str(world / "run"), "--step", "20"]
     command += ["--output", str(tmp_path), "--max_num_seqs", "8"]  # small batches: slower, and composed otherwise
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    first = records.path_of(tmp_path / "20", NAMES[0])
+    first = samples.path_of(tmp_path / "20", NAMES[0])
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not (first.exists() and first.stat().st_size > 20_000):
         assert process.poll() is None, "it was not killed in time"
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    kept = len(records.read(first))
+    kept = len(samples.read(first))
     assert 0 < kept < 600
     with open(first, "ab") as file:
         file.write(b'{"id": "q1", "sam')
@@ -194,7 +194,7 @@ def test_sigterm_is_one_line_and_leaves_whole_records(
     process = subprocess.Popen(
         command, cwd=ROOT, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
-    first = records.path_of(tmp_path / "20", NAMES[0])
+    first = samples.path_of(tmp_path / "20", NAMES[0])
     deadline = time.monotonic() + 150
     while time.monotonic() < deadline and not (first.exists() and first.stat().st_size > 5_000):
         assert process.poll() is None, "it was not ended in time"
@@ -203,7 +203,7 @@ def test_sigterm_is_one_line_and_leaves_whole_records(
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (143, "terminated\n")
     assert first.read_bytes().endswith(b"}\n")
-    assert 0 < len(records.read(first)) < 600
+    assert 0 < len(samples.read(first)) < 600
 
 
 def test_errors_are_one_line(world: Path, tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from eval import fleet, generate
-from eval.fleet import Fleet, Place, layout
-from eval.generate import EngineOptions
-from eval.prompts import Prompt
+from eval.engine import fleet
+from eval.engine.engine import EngineOptions
+from eval.engine.fleet import Fleet, Place, layout
+from eval.engine.prompts import Prompt
 from lim.errors import InputError, Terminated
 
 HERE = Place("this machine", [(fleet.NO_LIMIT, 0)])
@@ -133,12 +133,12 @@ def test_a_single_engine_is_on_the_cluster_too(ray: FakeRay, monkeypatch: pytest
         yield []
 
     monkeypatch.setattr(Fleet, "run", run)
-    monkeypatch.setattr(generate, "Engine", None)
+    monkeypatch.setattr(fleet, "Engine", None)
     options = EngineOptions(tensor_parallel_size=2)
     prompts = [Prompt(("b", f"q{i}", 0), [1, 2], 0.0, 1.0, 4, i, ()) for i in range(3)]
     with Fleet(options) as found:
         assert (found.gpus, found.size) == (2, 1)
-        assert list(generate.generate("m", prompts, options, found)) == [[]]
+        assert list(found.generate("m", prompts)) == [[]]
     assert asked == [prompts]
 
 

@@ -1,4 +1,4 @@
-"""Generation with vLLM: one engine in this process, or those of a fleet (eval/fleet.py).
+"""One vLLM engine, in this process.
 
 Samples come back as they finish. Every sample has its own seed, so that it does not matter what it was batched with.
 Nothing heavy is imported before a model is needed.
@@ -10,14 +10,11 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from lim.errors import InputError
 
 from .prompts import Prompt
-
-if TYPE_CHECKING:
-    from .fleet import Fleet
 
 BLOCK = 128  # tokens; the CPU build's
 TINY = 20 << 20  # bytes of weights
@@ -182,20 +179,3 @@ def explain(error: Exception, model: str) -> Exception:
             "--max_num_seqs or --gpu_memory_utilization, or raise --tensor_parallel_size"
         )
     return error
-
-
-def generate(model: str, prompts: Sequence[Prompt], options: EngineOptions, fleet: Fleet) -> Iterator[list[Finished]]:
-    """Generate `prompts` with `model`; samples come in the order in which they finish."""
-    if not prompts:
-        return
-    max_model_len = max(len(prompt.token_ids) + prompt.max_tokens for prompt in prompts)
-    # Dealt out in turn, so that no engine gets all samples of one benchmark.
-    parts = [part for i in range(fleet.size) if (part := list(prompts[i :: fleet.size]))]
-    if fleet.remote:
-        yield from fleet.run(model, max_model_len, parts)
-        return
-    engine = Engine(model, max_model_len, options)
-    try:
-        yield from engine.run(parts[0])
-    finally:
-        engine.close()

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from eval import records
-from eval.records import Sample, Store
+from eval.engine import samples
+from eval.engine.samples import Sample, Store
 from lim.errors import InputError
 
 
@@ -29,7 +29,7 @@ def test_what_is_missing_after_an_interruption(tmp_path: Path) -> None:
     with Store(tmp_path, meta()) as store:
         assert store.missing(["q1", "q2"], 2) == [("q1", 1), ("q2", 0)]
         store.append([sample("q1", 1), sample("q2", 0)])
-    assert sorted(s.key for s in records.read(tmp_path / "b.jsonl")) == [("q1", 0), ("q1", 1), ("q2", 0), ("q2", 1)]
+    assert sorted(s.key for s in samples.read(tmp_path / "b.jsonl")) == [("q1", 0), ("q1", 1), ("q2", 0), ("q2", 1)]
 
 
 @pytest.mark.parametrize("kept", [0, 1, 20, -1])
@@ -51,14 +51,14 @@ def test_a_cut_inside_a_character_is_no_error(tmp_path: Path) -> None:
     path = tmp_path / "b.jsonl"
     raw = path.read_bytes()
     path.write_bytes(raw[: raw.index("≤".encode()) + 1])
-    assert [s.key for s in records.read(path)] == [("q1", 0)]
+    assert [s.key for s in samples.read(path)] == [("q1", 0)]
 
 
 def test_a_sample_is_never_written_twice(tmp_path: Path) -> None:
     with Store(tmp_path, meta()) as store:
         store.append([sample("q1", 0)])
         store.append([sample("q1", 0, "another")])
-    assert [s.response for s in records.read(tmp_path / "b.jsonl")] == [r"\boxed{1}"]
+    assert [s.response for s in samples.read(tmp_path / "b.jsonl")] == [r"\boxed{1}"]
 
 
 def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_samples_made_otherwise_are_not_mixed_in(tmp_path: Path, change: dict[st
         Store(tmp_path, meta(**change))
     with Store(tmp_path, meta(**change), overwrite=True) as store:
         assert store.missing(["q1"], 1) == [("q1", 0)]
-    assert records.read_meta(tmp_path, "b")[next(iter(change))] == next(iter(change.values()))
+    assert samples.read_meta(tmp_path, "b")[next(iter(change))] == next(iter(change.values()))
 
 
 def test_overwrite_keeps_samples_made_the_same_way(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_overwrite_keeps_samples_made_the_same_way(tmp_path: Path) -> None:
         store.append([sample("q1", 0)])
     with Store(tmp_path, meta(), overwrite=True) as store:
         assert store.missing(["q1"], 2) == [("q1", 1)]
-    records.meta_path(tmp_path, "b").unlink()  # then nobody knows how they were made
+    samples.meta_path(tmp_path, "b").unlink()  # then nobody knows how they were made
     with Store(tmp_path, meta(), overwrite=True) as store:
         assert store.missing(["q1"], 2) == [("q1", 0), ("q1", 1)]
 
@@ -112,12 +112,12 @@ def test_what_made_the_samples_stays_on_record(tmp_path: Path) -> None:
         store.append([sample("q1", 0)])
     with Store(tmp_path, meta(**second)):
         pass
-    found = records.read_meta(tmp_path, "b")
+    found = samples.read_meta(tmp_path, "b")
     assert (found["commit"], found.get("resumed_with")) == ("a", None)
     for number in (1, 2):
         with Store(tmp_path, meta(**second, n_samples=3)) as store:
             store.append([sample("q1", number)])
-    found = records.read_meta(tmp_path, "b")
+    found = samples.read_meta(tmp_path, "b")
     assert (found["commit"], found["resumed_with"], found["n_samples"]) == ("a", [second], 3)
 
 
@@ -140,4 +140,4 @@ def test_a_bad_line_is_named(tmp_path: Path, line: str, message: str) -> None:
     path = tmp_path / "b.jsonl"
     path.write_text(json.dumps(sample("q1", 0)._asdict()) + "\n" + line + "\n", encoding="utf-8")
     with pytest.raises(InputError, match=message):
-        records.read(path)
+        samples.read(path)

@@ -15,18 +15,18 @@ from typing import Any
 import pytest
 
 from eval import eval as command
-from eval import records
-from eval.generate import Finished
+from eval.engine import samples
+from eval.engine.engine import Finished
 from lim.errors import InputError
 from lim.files import read_json, write_json
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 QUESTIONS, SAMPLES = 100, 4
 # A process of its own, as a limit on files is for all of a process. The engine is a stand-in, the rest is not.
 PROGRAM = r"""
 import os, resource, time
 from eval import eval as command
-from eval.generate import Finished
+from eval.engine.engine import Finished
 from lim.errors import run_cli
 
 def generate(self, target, benchmarks, questions, wanted):
@@ -75,17 +75,17 @@ def finish(arguments: list[str], **environment: str) -> tuple[int | None, str, s
 
 def kept(folder: Path) -> int:
     """Records on disk, each of which can be read."""
-    return len(records.read(folder / "aime24.jsonl"))
+    return len(samples.read(folder / "aime24.jsonl"))
 
 
 def goes_on(arguments: list[str], folder: Path) -> None:
     """The same command makes the rest, and what was there stays as it was."""
-    before = records.read(folder / "aime24.jsonl")
+    before = samples.read(folder / "aime24.jsonl")
     assert 0 < len(before) < QUESTIONS * SAMPLES
     code, out, err = finish(arguments)
     assert (code, err) == (0, "")
     assert f"going on after {len(before)}" in out
-    assert records.read(folder / "aime24.jsonl")[: len(before)] == before
+    assert samples.read(folder / "aime24.jsonl")[: len(before)] == before
     assert kept(folder) == QUESTIONS * SAMPLES
     assert read_json(folder / "results.json")["benchmarks"]["aime24"]["accuracy"]["value"] == 1.0
 
@@ -152,9 +152,9 @@ def test_no_space_left(arguments: list[str], tmp_path: Path, monkeypatch: pytest
             yield [Finished(("aime24", id, sample), r"\boxed{1}", "stop", 5)]
 
     monkeypatch.setattr(command.Engines, "generate", generate)
-    monkeypatch.setattr(records, "open", FullDisk, raising=False)
+    monkeypatch.setattr(samples, "open", FullDisk, raising=False)
     with pytest.raises(InputError, match=r"aime24\.jsonl: cannot be written \(No space left on device\); make room"):
         command.main(arguments)
     assert kept(tmp_path / "out") == 7
-    monkeypatch.delattr(records, "open")
+    monkeypatch.delattr(samples, "open")
     goes_on(arguments, tmp_path / "out")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eval import generate, prompts
+from eval.engine import engine, prompts
 from eval.settings import Benchmark, load
 from lim.errors import InputError
 
@@ -111,7 +111,7 @@ def test_seeds_do_not_depend_on_what_else_is_generated() -> None:
     ],
 )
 def test_memory_is_explained_in_one_line(error: Exception, message: str) -> None:
-    found = generate.explain(error, "m")
+    found = engine.explain(error, "m")
     assert isinstance(found, InputError)
     assert message in str(found)
     assert str(found).startswith("m: ")
@@ -119,7 +119,7 @@ def test_memory_is_explained_in_one_line(error: Exception, message: str) -> None
 
 def test_an_unknown_error_is_not_hidden() -> None:
     error = KeyError("x")
-    assert generate.explain(error, "m") is error
+    assert engine.explain(error, "m") is error
 
 
 @pytest.mark.parametrize(("size", "given", "expected"), [(1000, None, "1"), (21 << 20, None, "4"), (1000, "3", "3")])
@@ -127,19 +127,19 @@ def test_tiny_models_get_one_thread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, given: str | None, expected: str
 ) -> None:
     (tmp_path / "model.safetensors").write_bytes(bytes(size))
-    monkeypatch.setattr(generate.os.path, "exists", lambda _: False)
-    monkeypatch.setattr(generate.os, "sched_getaffinity", lambda _: range(4))
+    monkeypatch.setattr(engine.os.path, "exists", lambda _: False)
+    monkeypatch.setattr(engine.os, "sched_getaffinity", lambda _: range(4))
     monkeypatch.setenv("OMP_NUM_THREADS", given or "")
     if not given:
         monkeypatch.delenv("OMP_NUM_THREADS")
-    generate.limit_threads([str(tmp_path)])
-    assert generate.os.environ["OMP_NUM_THREADS"] == expected
+    engine.limit_threads([str(tmp_path)])
+    assert engine.os.environ["OMP_NUM_THREADS"] == expected
 
 
 def test_a_hub_model_gets_its_share_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generate.os.path, "exists", lambda _: False)
-    monkeypatch.setattr(generate.os, "sched_getaffinity", lambda _: range(8))
+    monkeypatch.setattr(engine.os.path, "exists", lambda _: False)
+    monkeypatch.setattr(engine.os, "sched_getaffinity", lambda _: range(8))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.delenv("OMP_NUM_THREADS")
-    generate.limit_threads(["Qwen/Qwen2.5-Math-7B"], engines=2)
-    assert generate.os.environ["OMP_NUM_THREADS"] == "4"
+    engine.limit_threads(["Qwen/Qwen2.5-Math-7B"], engines=2)
+    assert engine.os.environ["OMP_NUM_THREADS"] == "4"

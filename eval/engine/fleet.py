@@ -21,9 +21,9 @@ from typing import Any
 from lim.address import knock
 from lim.errors import InputError, Terminated
 
-from .generate import Engine, EngineOptions, Finished, cpu_environment, explain, quiet
+from ..settings import ROOT
+from .engine import Engine, EngineOptions, Finished, cpu_environment, explain, quiet
 from .prompts import Prompt
-from .settings import ROOT
 
 CARRIED = ("VLLM_", "HF_")  # what begins so in this process's environment is the actors', too
 NO_LIMIT = sys.maxsize
@@ -175,6 +175,22 @@ class Fleet:
             self.connected = True
         actor = ray.remote(num_cpus=1, num_gpus=self.gpus)(Remote)
         self.actors = [actor.remote(self.options) for _ in range(self.size)]
+
+    def generate(self, model: str, prompts: Sequence[Prompt]) -> Iterator[list[Finished]]:
+        """Generate `prompts` with `model`; samples come in the order in which they finish."""
+        if not prompts:
+            return
+        max_model_len = max(len(prompt.token_ids) + prompt.max_tokens for prompt in prompts)
+        # Dealt out in turn, so that no engine gets all samples of one benchmark.
+        parts = [part for i in range(self.size) if (part := list(prompts[i :: self.size]))]
+        if self.remote:
+            yield from self.run(model, max_model_len, parts)
+            return
+        engine = Engine(model, max_model_len, self.options)
+        try:
+            yield from engine.run(parts[0])
+        finally:
+            engine.close()
 
     def run(self, model: str, max_model_len: int, parts: Sequence[list[Prompt]]) -> Iterator[list[Finished]]:
         """Run each part on its actor. Raises what an actor raised."""

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from eval import settings
-from eval.settings import SETTINGS, load, read_questions
+from eval.questions import read_questions
+from eval.settings import SETTINGS, load
 from lim.errors import InputError
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from lim.errors import InputError
 
-from .settings import Benchmark
+from ..settings import Benchmark
 
 MANY = 10**9  # transformers writes a huge number where a tokenizer knows no longest input
 

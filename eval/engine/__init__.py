@@ -1,0 +1,1 @@
+"""Generation with vLLM: prompts, engines, and the files that samples are kept in."""

@@ -1,0 +1,45 @@
+"""A benchmark's questions."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lim.errors import InputError
+from lim.files import sha256_of
+
+from .settings import DATA
+
+
+@dataclass(frozen=True)
+class Questions:
+    """A benchmark's questions: rows `{id, question, answer, level?, subject?}` and the file's checksum."""
+
+    path: Path
+    sha256: str
+    rows: dict[str, dict[str, Any]]
+
+
+def read_questions(file: str, data_dir: Path = DATA) -> Questions:
+    """Read `<data_dir>/<file>.jsonl`. InputError says how to make it where it is missing."""
+    path = data_dir / f"{file}.jsonl"
+    if not path.is_file():
+        make = "data.arithmetic" if file == "arithmetic" else f"data.prepare {file}"
+        raise InputError(f"{path}: no such benchmark file; make it with: python -m {make}")
+    rows: dict[str, dict[str, Any]] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise InputError(f"{path}: line {number}: not JSON ({error.msg})") from None
+        for key in ("id", "question", "answer"):
+            if not isinstance(row, dict) or not isinstance(row.get(key), str):
+                raise InputError(f"{path}: line {number}: no text under '{key}'")
+        if row["id"] in rows:
+            raise InputError(f"{path}: line {number}: the id {row['id']!r} is there twice")
+        rows[row["id"]] = row
+    if not rows:
+        raise InputError(f"{path}: holds no question")
+    return Questions(path, sha256_of(path), rows)
