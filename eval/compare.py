@@ -165,6 +165,11 @@ def cells(row: Row, *, bold: str = "") -> list[str]:
     return [row.label, report.percent(row.accuracy), f"{bold}{text}{bold}" if clear and bold else text, wins, shown]
 
 
+NOTE = (
+    "± is the standard error over questions; differences are paired by question, and each model is one training run. "
+    "{bold}: a difference of more than two standard errors. Better / worse on: the number of questions. "
+    "Detectable: the smallest true difference that this comparison would show with 80 % power."
+)
 HEAD = ("model", "accuracy %", "difference, points", "better / worse on", "detectable")
 
 
@@ -177,10 +182,7 @@ def markdown(rows: Sequence[Row], runs: Sequence[Evaluated], reference: Evaluate
         lines += [report.row(head), report.row(["---", *["---:"] * (len(head) - 1)])]
         lines += [report.row(cells(row, bold="**")) for row in rows if row.benchmark == name]
         lines.append("")
-    lines.append(
-        "± is the standard error over questions (differences paired by question; one training run each); "
-        "*detectable* is the smallest true difference this comparison shows with 80 % power."
-    )
+    lines.append(NOTE.format(bold="**Bold**"))
     return "\n".join(lines) + "\n"
 
 
@@ -193,17 +195,24 @@ def sizes(runs: Sequence[Evaluated], name: str) -> str:
 
 
 def show(console: Console, rows: Sequence[Row], runs: Sequence[Evaluated], reference: Evaluated) -> None:
+    labels = [run.label for run in runs]
+    short = dict(zip(labels, report.short_names(labels, console.width // 5), strict=True))
     for name in dict.fromkeys(row.benchmark for row in rows):
-        table = Table(title=f"{name}{sizes(runs, name)}", title_justify="left")
-        for number, column in enumerate((*HEAD[:2], f"difference to {reference.label}", *HEAD[3:])):
-            table.add_column(column, justify="left" if number == 0 else "right")
+        table = Table(title=escape(f"{name}{sizes(runs, name)}"), title_justify="left")
+        table.add_column(HEAD[0], overflow="fold")
+        table.add_column(HEAD[1], justify="right", no_wrap=True)
+        table.add_column(
+            escape(f"difference to {short[reference.label]}"), justify="right", overflow="fold", min_width=11
+        )
+        for column in ("better /\nworse on", HEAD[4]):
+            table.add_column(column, justify="right", no_wrap=True)
         for row in (row for row in rows if row.benchmark == name):
             style = "bold" if row.difference and abs(row.difference.value) > 2 * row.difference.stderr else None
-            table.add_row(*map(escape, cells(row)), style=style)
+            table.add_row(*map(escape, [short[row.label], *cells(row)[1:]]), style=style)
         console.print(table)
         if any(name in run.means for run in runs) and (keys := unlike(runs, name)):
             console.print(f"[yellow]note:[/yellow] {name}: the runs differ in {', '.join(keys)}, too")
-    console.print("± standard error over questions, paired; bold: beyond two of them. detectable: with 80 % power.")
+    console.print(NOTE.format(bold="[bold]Bold[/bold]"), highlight=False)
 
 
 def draw_curves(runs: Sequence[Evaluated], path: Path, console: Console) -> None:
@@ -242,8 +251,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--curves", type=Path, metavar="FILE.png", help="draw accuracy over steps of the runs")
     args = parser.parse_args(argv)
     if args.labels and len(args.labels) != len(args.runs):
-        raise InputError(f"--labels: {len(args.labels)} labels for {len(args.runs)} runs")
+        raise InputError(f"--labels: {count(args.labels, 'label')} for {count(args.runs, 'run')}")
     return args
+
+
+def count(things: Sequence[Any], name: str) -> str:
+    return f"{len(things)} {name}" + ("" if len(things) == 1 else "s")
 
 
 def main(argv: Sequence[str] | None = None) -> int | None:

@@ -105,7 +105,8 @@ def draw(curves: Mapping[str, Curve], path: Path) -> None:
     with_average = all(curve.points("average")[0] for curve in curves.values())
     panels: list[tuple[str, str]] = [("average", "accuracy")] if with_average else []
     panels += [(name, "accuracy") for name in benchmarks]
-    panels += [("training", "response_tokens"), ("training", "reward")]
+    if any(curve.tokens[0] or curve.reward[0] for curve in curves.values()):
+        panels += [("training", "response_tokens"), ("training", "reward")]
     columns = min(3, len(panels))
     lines = math.ceil(len(panels) / columns)
     figure, axes = plt.subplots(

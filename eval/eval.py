@@ -135,9 +135,9 @@ def main(argv: Sequence[str] | None = None) -> int | None:
                 results.append(
                     saved.score_folder(target.folder, [*benchmarks], settings, args.data_dir, grader, console)
                 )
-    console.print(report.terminal_table(results, settings))
+    console.print(report.terminal_table(results, settings, console.width))
     if len(results) <= SHOWN_IN_DETAIL:
-        console.print(report.losses_table(results))
+        console.print(report.losses_table(results, console.width))
     if args.run_path and args.step == "all":
         from . import curves
 

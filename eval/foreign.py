@@ -1,9 +1,10 @@
-"""Others' generations: rows with a response and a gold answer under keys of their own, graded by our grader."""
+"""Third-party generations: rows with a response and a gold answer under keys of their own, graded by our grader."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from lim.errors import InputError
 from lim.files import read_json, write_json, write_text
@@ -21,17 +23,19 @@ from .engine.samples import Sample
 from .grader import Grader
 from .score import Scored, score, summarise
 
-SHOWN = 10
+SHOWN = 10  # differences on the terminal
+TAIL = 200  # characters of a response that are shown with a difference
+STEPS = 12  # rows of a table by step
 
 
 @dataclass(frozen=True)
 class Foreign:
-    """A file's questions and samples in our form; `theirs` is its own verdict a sample, where it has one."""
+    """A file's questions and samples in our form; `origins` has each sample's row (from 1) and reported verdict."""
 
     path: Path
     questions: dict[str, dict[str, Any]]
     samples: list[Sample]
-    theirs: list[bool | None]
+    origins: dict[tuple[str, int], tuple[int, bool | None]]
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -74,7 +78,7 @@ def read(path: Path, response_key: str, gold_key: str, question_key: str | None,
     """Read a file. A response may be a text or a list of texts; a verdict counts as correct from 0.5 up."""
     questions: dict[str, dict[str, Any]] = {}
     samples: list[Sample] = []
-    theirs: list[bool | None] = []
+    origins: dict[tuple[str, int], tuple[int, bool | None]] = {}
     counts: dict[str, int] = {}
     for number, row in enumerate(read_rows(path), 1):
         id = str(pick(row, question_key, path, number)) if question_key else f"row {number}"
@@ -89,11 +93,11 @@ def read(path: Path, response_key: str, gold_key: str, question_key: str | None,
             raise InputError(f"{path}: row {number}: '{response_key}' is no text, or not as many as the verdicts")
         for response, verdict in zip(responses, verdicts, strict=True):
             samples.append(Sample(id, counts.get(id, 0), response, None, None))
-            theirs.append(None if verdict is None else judged(verdict, path, number))
+            origins[samples[-1].key] = number, None if verdict is None else judged(verdict, path, number)
             counts[id] = counts.get(id, 0) + 1
     if not samples:
         raise InputError(f"{path}: holds no row")
-    return Foreign(path, questions, samples, theirs)
+    return Foreign(path, questions, samples, origins)
 
 
 def judged(verdict: Any, path: Path, number: int) -> bool:
@@ -104,71 +108,120 @@ def judged(verdict: Any, path: Path, number: int) -> bool:
 
 
 def differences(file: Foreign, scored: Scored) -> list[dict[str, Any]]:
-    """Samples that we and the file's own verdict judge differently."""
-    theirs = {sample.key: verdict for sample, verdict in zip(file.samples, file.theirs, strict=True)}
+    """Samples that we and the file's own verdict judge differently, each with its place and response."""
     return [
         {
+            "file": file.path.name,
+            "row": file.origins[sample.key][0],
             "id": sample.id,
             "sample": sample.sample,
             "gold": file.questions[sample.id]["answer"],
             "answer": graded.answer,
             "verdict": graded.verdict,
-            "theirs": "correct" if theirs[sample.key] else "incorrect",
+            "theirs": "correct" if file.origins[sample.key][1] else "incorrect",
+            "response": sample.response,
         }
         for sample, graded in zip(scored.samples, scored.graded, strict=True)
-        if theirs[sample.key] is not None and theirs[sample.key] != (graded.verdict == "correct")
+        if file.origins[sample.key][1] not in (None, graded.verdict == "correct")
     ]
 
 
 def files_of(root: Path) -> list[Path]:
+    """The files to grade; numbers (files of steps) in their order, before other names."""
     if not root.exists():
         raise InputError(f"{root}: no such file or folder")
-    found = (
-        [root] if root.is_file() else sorted(p for p in root.iterdir() if p.suffix in (".json", ".jsonl", ".parquet"))
-    )
+    if root.is_file():
+        return [root]
+    found = [path for path in root.iterdir() if path.suffix in (".json", ".jsonl", ".parquet")]
     if not found:
         raise InputError(f"{root}: no .json, .jsonl or .parquet file here")
-    return found
+    return sorted(found, key=lambda path: (int(path.stem) if path.stem.isdecimal() else math.inf, path.name))
 
 
 def audit(args: argparse.Namespace, grader: Grader, console: Console) -> None:
-    """Grade each file of `--score_only` and show its figures, beside its own verdicts where it has some."""
-    table = Table(
-        "file", "questions × samples", "accuracy %", "no answer %", "timed out %", caption="± standard error"
-    )
-    if args.verdict_key:
-        table.add_column("theirs %")
-        table.add_column("differ")
+    """Grade each file of `--score_only` and show its figures, beside its own verdicts where it has some.
+
+    Files whose names are numbers are the steps of one run: one table by step, and with `--output` one file of each
+    kind and a picture.
+    """
+    paths = files_of(args.score_only)
+    by_step = len(paths) > 1 and all(path.stem.isdecimal() for path in paths)
     found = []
-    for path in files_of(args.score_only):
+    for path in paths:
         file = read(path, args.response_key, args.gold_key, args.question_key, args.verdict_key)
         scored = score(file.questions, file.samples, grader, fallbacks=bool(args.fallbacks))
-        facts = summarise(scored)
-        differ = differences(file, scored)
+        known = [verdict for _, verdict in file.origins.values() if verdict is not None]
+        facts = summarise(scored) | ({"reported": sum(known) / len(known)} if known else {})
+        found.append((path, facts, scored, differences(file, scored)))
+    console.print(table(found, by_step, bool(args.verdict_key), console.width))
+    show_differences(console, [row for *_, differ in found for row in differ], args.output)
+    if not args.output:
+        return
+    if by_step:
+        stems = {"steps": found}
+        draw(found, args.output / "accuracy.png")
+    else:
+        stems = {path.stem: [(path, *rest)] for path, *rest in found}
+    for stem, parts in stems.items():
+        graded = [{"file": path.name, **row} for path, _, scored, _ in parts for row in scored.rows()]
+        differ = [row for *_, rows in parts for row in rows]
+        for kind, rows in (("graded", graded), ("differences", differ)):
+            lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            write_text(args.output / f"{stem}.{kind}.jsonl", "".join(lines))
+    write_json(args.output / "results.json", {path.name: facts for path, facts, *_ in found})
+    console.print(f"wrote {args.output}", markup=False, highlight=False, soft_wrap=True)
+
+
+def table(found: Sequence[tuple], by_step: bool, with_verdicts: bool, width: int) -> Table:
+    """A row for each file; of many steps, some that are evenly apart, the first and the last included."""
+    shown = list(found)
+    caption = "± standard error"
+    if by_step and len(found) > STEPS:
+        shown = [found[round(i * (len(found) - 1) / (STEPS - 1))] for i in range(STEPS)]
+        caption += f"; {STEPS} of the {len(found)} steps"
+    names = [path.stem if by_step else path.name for path, *_ in shown]
+    table = Table(caption=caption)
+    table.add_column("step" if by_step else "file", overflow="fold")
+    headers = ["questions\n× samples", "accuracy %", "no\nanswer %", "timed\nout %"]
+    for header in [*headers, *(["reported\n%", "differ"] if with_verdicts else [])]:
+        table.add_column(header, justify="right", no_wrap=True)
+    for name, (_, facts, _, differ) in zip(report.short_names(names, width // 5), shown, strict=True):
         lost = [f"{100 * facts['shares'][key]:.1f}" for key in ("no_answer", "timeout")]
-        known = [verdict for verdict in file.theirs if verdict is not None]
-        own = [f"{100 * sum(known) / len(known):.1f}", str(len(differ))] if known else []
+        own = [f"{100 * facts['reported']:.1f}", str(len(differ))] if "reported" in facts else []
         size = f"{facts['n_questions']} × {facts['samples_a_question']}"
-        table.add_row(path.name, size, report.percent(facts["accuracy"]), *lost, *own)
-        found.append((path, facts, scored, differ))
-    console.print(table)
-    show_differences(console, [(path.name, row) for path, _, _, differ in found for row in differ], args.output)
-    if args.output:
-        for path, _, scored, differ in found:
-            report.write_graded(args.output, path.stem, scored)
-            lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in differ)
-            write_text(args.output / f"{path.stem}.differences.jsonl", "".join(lines))
-        write_json(args.output / "results.json", {path.name: facts for path, facts, _, _ in found})
+        table.add_row(escape(name), size, report.percent(facts["accuracy"]), *lost, *own)
+    return table
 
 
-def show_differences(console: Console, rows: Sequence[tuple[str, dict[str, Any]]], output: Path | None) -> None:
+def draw(found: Sequence[tuple], path: Path) -> None:
+    """Accuracy over steps, beside what the files report."""
+    from . import curves
+
+    def curve(values: Sequence[tuple[int, dict[str, Any]]]) -> curves.Curve:
+        return curves.Curve([(n, {"average": None, "benchmarks": {"accuracy": {"accuracy": v}}}) for n, v in values])
+
+    drawn = {"graded": curve([(int(path.stem), facts["accuracy"]) for path, facts, *_ in found])}
+    reported = [(int(path.stem), facts["reported"]) for path, facts, *_ in found if "reported" in facts]
+    if reported:
+        drawn["reported"] = curve([(step, {"value": value, "stderr": None}) for step, value in reported])
+    curves.draw(drawn, path)
+
+
+def show_differences(console: Console, rows: Sequence[dict[str, Any]], output: Path | None) -> None:
+    """The first differences, each with the end of its response."""
     if not rows:
         return
-    table = Table("file", "question", "gold", "answer", "ours", "theirs", title="verdicts that differ")
-    for name, row in rows[:SHOWN]:
-        cells = [row["id"][:40], row["gold"][:40], str(row["answer"])[:40], row["verdict"], row["theirs"]]
-        table.add_row(escape(name), *map(escape, cells))
-    console.print(table)
-    if len(rows) > SHOWN:
-        where = f"{output}/*.differences.jsonl" if output else "--output DIR writes them to files"
-        console.print(f"{len(rows) - SHOWN} more; {where}")
+    console.print("verdicts that differ", style="bold")
+    for row in rows[:SHOWN]:
+        console.print(
+            f"{row['file']} row {row['row']}: graded {row['verdict']}, reported {row['theirs']}",
+            markup=False, highlight=False, soft_wrap=True,
+        )  # fmt: skip
+        response = " ".join(row["response"].split())
+        response = f"…{response[-TAIL:]}" if len(response) > TAIL else response
+        lines = Table.grid(padding=(0, 1))
+        for name, text in (("gold", row["gold"]), ("answer", str(row["answer"])), ("response", response)):
+            lines.add_row("  ", name, Text(" ".join(text.split())))
+        console.print(lines)
+    where = f"complete in {output}/*.differences.jsonl" if output else "--output DIR writes all, with their responses"
+    console.print(f"{len(rows)} differ; {where}", markup=False, highlight=False, soft_wrap=True)

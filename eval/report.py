@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from lim.files import write_json, write_text
@@ -108,15 +111,39 @@ def markdown(results: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def short_names(names: Sequence[str], width: int) -> list[str]:
+    """The names; where one is longer than `width`, without the first and last words that all share.
+
+    Words end at any sign that is no letter or digit. Different names stay different.
+    """
+    if max(map(len, names)) <= width or len(set(names)) == 1:
+        return list(names)
+    heads = [re.split(r"(?<=[\W_])", name) for name in names]
+    start = shared(heads)
+    tails = [re.split(r"(?=[\W_])", "".join(words[start:]))[::-1] for words in heads]
+    end = shared(tails)
+    return ["…" * bool(start) + "".join(words[end:][::-1]) + "…" * bool(end) for words in tails]
+
+
+def shared(lists: Sequence[Sequence[str]]) -> int:
+    """With how many equal words all lists begin."""
+    return sum(1 for _ in takewhile(lambda words: len(set(words)) == 1, zip(*lists, strict=False)))
+
+
 def step_text(results: Mapping[str, Any]) -> str:
     return f", step {results['step']}" if results.get("step") is not None else ""
 
 
-def terminal_table(all_results: Sequence[Mapping[str, Any]], settings: Settings) -> Table:
-    """Models down, benchmarks across; the paper's figures below where they are of the same benchmarks."""
+def terminal_table(all_results: Sequence[Mapping[str, Any]], settings: Settings, width: int) -> Table:
+    """Models down, benchmarks across; the paper's figures below where they are of the same benchmarks.
+
+    `width` is the terminal's, in characters.
+    """
     names = list(dict.fromkeys(name for results in all_results for name in results["benchmarks"]))
     with_average = any(results["average"] for results in all_results)
-    table = Table("accuracy % ± standard error", caption="standard errors are by question")
+    table = Table(caption="standard errors are by question")
+    table.add_column("accuracy % ± standard error", overflow="fold")
+    labels = short_names([results["label"] for results in all_results], width // 5)
     for name in [*names, *(["average"] if with_average else [])]:
         sizes = {
             f"{r['benchmarks'][name]['n_questions']} × {r['benchmarks'][name]['samples_a_question']}"
@@ -124,10 +151,10 @@ def terminal_table(all_results: Sequence[Mapping[str, Any]], settings: Settings)
             if name in r["benchmarks"]
         }
         table.add_column(f"{name}\n{' or '.join(sorted(sizes))}", justify="right")
-    for results in all_results:
+    for label, results in zip(labels, all_results, strict=True):
         cells = [percent(results["benchmarks"].get(name, {}).get("accuracy")) for name in names]
         mean = results["average"]
-        table.add_row(results["label"], *cells, *([percent(mean and mean["accuracy"])] if with_average else []))
+        table.add_row(escape(label), *cells, *([percent(mean and mean["accuracy"])] if with_average else []))
     printed = [line for line in settings.published if set(line) & set(names)]
     if printed:
         table.add_section()
@@ -139,15 +166,17 @@ def terminal_table(all_results: Sequence[Mapping[str, Any]], settings: Settings)
     return table
 
 
-def losses_table(all_results: Sequence[Mapping[str, Any]]) -> Table:
+def losses_table(all_results: Sequence[Mapping[str, Any]], width: int) -> Table:
     """Where samples were lost, and how long they are."""
-    table = Table("% of samples", padding=(0, 0))
+    table = Table(padding=(0, 0))
+    table.add_column("% of samples", overflow="fold")
+    labels = short_names([results["label"] for results in all_results], width // 5)
     for column in ("no answer", "malformed", "cut off", "timed out", "tokens"):
-        table.add_column(column, justify="right")
-    for results in all_results:
+        table.add_column(column, justify="right", no_wrap=True)
+    for label, results in zip(labels, all_results, strict=True):
         for name, facts in results["benchmarks"].items():
             lost = [f"{100 * facts['shares'][key]:.1f}" for key in ("no_answer", "malformed", "truncated", "timeout")]
             length = facts["response_tokens"]
             tokens = "–" if length is None or math.isnan(length["value"]) else f"{length['value']:.0f}"
-            table.add_row(f"{results['label']} {name}", *lost, tokens)
+            table.add_row(escape(f"{label} {name}"), *lost, tokens)
     return table

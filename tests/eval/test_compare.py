@@ -137,7 +137,7 @@ def test_steps_are_chosen_and_listed(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["a", "a"], "two runs are called 'a'"),
-        (["a", "b", "--labels", "x"], "1 labels for 2 runs"),
+        (["a", "b", "--labels", "x"], "1 label for 2 runs"),
         (["a", "b", "--reference", "c"], "no such run here; there are a, b"),
         (["a", "nowhere"], "no such run"),
     ],
