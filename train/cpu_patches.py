@@ -6,6 +6,7 @@ in train.cpu.SYMBOLS, which is checked before a run starts. Imported by train/si
 
 from __future__ import annotations
 
+import builtins
 import errno
 import importlib.machinery
 import random
@@ -36,28 +37,18 @@ def _patch_torch(torch: Any) -> None:
     torch.cuda.current_stream = lambda _device=None: None
 
 
-def _stand_in_flash_attn() -> None:
-    # openrlhf.models.ring_attn_utils imports flash_attn at its top, though only packed samples use it.
+def _without_flash_attn(module: Any) -> None:
+    # openrlhf.models.ring_attn_utils imports flash_attn at its top, though only packed samples use it. Its import
+    # statements, and nobody else's, are answered here: a stand-in in sys.modules would be the real one for transformers.
     def unavailable(*_args: Any, **_kwargs: Any) -> None:
-        raise RuntimeError("packed samples need flash-attn, which needs a GPU; leave out --ds.packing_samples")
+        raise RuntimeError("packed samples need flash-attn, which needs a GPU; remove --ds.packing_samples")
 
-    for name, members in (
-        ("flash_attn", ()),
-        ("flash_attn.bert_padding", ("index_first_axis", "pad_input", "rearrange", "unpad_input")),
-        ("flash_attn.utils", ()),
-        ("flash_attn.utils.distributed", ("all_gather",)),
-    ):
-        module = types.ModuleType(name)
-        module.__spec__ = importlib.machinery.ModuleSpec(name, None)
-        for member in members:
-            setattr(module, member, unavailable)
-        sys.modules[name] = module
+    def import_(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
+        if level == 0 and name.split(".")[0] == "flash_attn":
+            return types.SimpleNamespace(**dict.fromkeys(fromlist or (), unavailable))
+        return builtins.__import__(name, globals, locals, fromlist, level)
 
-
-def _drop_flash_attn(_module: Any) -> None:
-    # transformers would take a flash_attn in sys.modules for the real one.
-    for name in [name for name in sys.modules if name.split(".")[0] == "flash_attn"]:
-        del sys.modules[name]
+    module.__builtins__ = {**vars(builtins), "__import__": import_}
 
 
 class _GlooSync:
@@ -142,10 +133,9 @@ def _keep_ports_apart(module: Any) -> None:
     module.BaseDistributedActor._get_free_port = staticmethod(free_port)
 
 
-BEFORE: dict[str, Callable[[], None]] = {"openrlhf.models.ring_attn_utils": _stand_in_flash_attn}
+BEFORE: dict[str, Callable[[Any], None]] = {"openrlhf.models.ring_attn_utils": _without_flash_attn}
 AFTER: dict[str, Callable[[Any], None]] = {
     "torch": _patch_torch,
-    "openrlhf.models.ring_attn_utils": _drop_flash_attn,
     "openrlhf.utils.distributed_util": _patch_sync_group,
     "openrlhf.trainer.ray.vllm_worker_wrap": _patch_update_weight,
     "vllm.model_executor.layers.utils": _patch_gemm,
@@ -165,7 +155,7 @@ class _PatchOnImport:
     """A finder that wraps the loader of the modules above, so that each is patched right after it has run."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if name not in AFTER:
+        if name not in BEFORE and name not in AFTER:
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         if spec is None or spec.loader is None:
@@ -176,9 +166,9 @@ class _PatchOnImport:
             if name != "torch" and _sees_gpu():
                 return run(module)
             if name in BEFORE:
-                BEFORE[name]()
+                BEFORE[name](module)
             run(module)
-            if name != "torch" or not module.cuda.is_available():
+            if name in AFTER and (name != "torch" or not module.cuda.is_available()):
                 AFTER[name](module)
 
         spec.loader.exec_module = exec_module  # type: ignore[method-assign]

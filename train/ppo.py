@@ -24,7 +24,6 @@ import shutil
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -56,12 +55,9 @@ def main(argv: list[str] | None = None) -> int:
             raise InputError("train.async_enable: OpenRLHF's asynchronous trainer knows no epochs; leave it out")
         resume(run_dir)
         progress.emit(run_dir, "stage", text="starting Ray")
-        # Python takes seconds to import OpenRLHF; Ray's processes start meanwhile.
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            loading = pool.submit(importlib.import_module, TRAINER_MODULE)
-            start_ray()
-            module = loading.result()
-        swap_trainer(module)
+        start_ray()
+        # Not in a thread beside Ray's start: libraries of both walk sys.modules, which must not grow meanwhile.
+        swap_trainer(importlib.import_module(TRAINER_MODULE))
         progress.emit(run_dir, "stage", text="starting vLLM and loading the models")
         sys.argv = [ENTRY_MODULE, *completed(arguments, run_dir)]
         runpy.run_module(ENTRY_MODULE, run_name="__main__", alter_sys=True)

@@ -107,6 +107,57 @@ print(
     assert python(code) == "True False True True"
 
 
+RACE = """
+import importlib.util, sys, threading, types
+
+class Name(str):  # whoever walks sys.modules and looks at a name has it grow under them
+    def split(self, *arguments):
+        sys.modules.setdefault("one_more", types.ModuleType("one_more"))
+        return super().split(*arguments)
+    startswith = partition = split
+
+gate = types.ModuleType("gate")
+gate.reached, gate.go = threading.Event(), threading.Event()
+sys.modules["gate"] = gate
+sys.modules[Name("a_name")] = types.ModuleType("a_name")
+loaded = []
+importing = threading.Thread(target=lambda: loaded.append(importlib.import_module("openrlhf.models.ring_attn_utils")))
+importing.start()
+assert gate.reached.wait(60)
+try:
+    import flash_attn
+    found = True
+except ModuleNotFoundError:
+    found = "flash_attn" in sys.modules or importlib.util.find_spec("flash_attn") is not None
+import this_one_comes_meanwhile
+gate.go.set()
+importing.join()
+module, = loaded
+try:
+    module.later()
+    later = True
+except ModuleNotFoundError:
+    later = False
+print(found, "flash_attn" in sys.modules, "one_more" in sys.modules, callable(module.pad_input), later)
+"""
+
+
+def test_another_thread_may_import_while_flash_attn_is_answered(tmp_path):
+    models = tmp_path / "openrlhf" / "models"
+    models.mkdir(parents=True)
+    for folder in (models.parent, models):
+        (folder / "__init__.py").write_text("")
+    (tmp_path / "this_one_comes_meanwhile.py").write_text("")
+    (models / "ring_attn_utils.py").write_text(
+        "from flash_attn.bert_padding import index_first_axis, pad_input\n"
+        "import gate\ngate.reached.set()\ngate.go.wait(60)\n"
+        "from flash_attn.utils.distributed import all_gather\n"
+        "def later():\n    import not_installed_anywhere\n"
+    )
+    path = os.pathsep.join([VARIABLES["PYTHONPATH"].split(os.pathsep)[0], str(tmp_path), str(ROOT)])
+    assert python(RACE, PYTHONPATH=path) == "False False False True False"
+
+
 def test_patches_stay_out_where_torch_sees_a_gpu():
     code = (
         "import sys, types, train.cpu_patches as patches; torch = types.ModuleType('torch'); "
