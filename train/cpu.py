@@ -91,8 +91,6 @@ def environment(gpus: int = 4) -> dict[str, str]:
         # vLLM and OpenRLHF compile small functions in the first step: up to 17 s that no run here gains back.
         "TORCHDYNAMO_DISABLE": "1",
         "TOKENIZERS_PARALLELISM": "false",
-        # Arrow's allocator starts a thread otherwise, and train/fork_server.py forks only where there is one.
-        "JE_ARROW_MALLOC_CONF": "background_thread:false",
         "RAY_OVERRIDE_RESOURCES": json.dumps({"CPU": gpus + 2, "GPU": gpus}),
     }
 

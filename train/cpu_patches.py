@@ -39,7 +39,7 @@ def _patch_torch(torch: Any) -> None:
 
 def _without_flash_attn(module: Any) -> None:
     # openrlhf.models.ring_attn_utils imports flash_attn at its top, though only packed samples use it. Its import
-    # statements, and nobody else's, are answered here: a stand-in in sys.modules would be the real one for transformers.
+    # statements alone are answered here: transformers would take a stand-in in sys.modules for the real one.
     def unavailable(*_args: Any, **_kwargs: Any) -> None:
         raise RuntimeError("packed samples need flash-attn, which needs a GPU; remove --ds.packing_samples")
 

@@ -81,12 +81,9 @@ def launch(chosen: Recipe, console: Console) -> int:
             dataset.write(run_dir / "openrlhf" / "val.jsonl", data.validation, run.system_prompt)
         reward_log.write_run(run_dir, record.describe(chosen, planned, data, command, previous))
 
-        from train import fork_server, supervise
+        from train import supervise
 
-        forks = run.device == "cpu" and not os.environ.get("RAY_ADDRESS")
-        if forks and os.environ.get(fork_server.SOCKET) != "0":
-            command = fork_server.serving(command)
-        return supervise.run(command, environment, run_dir)
+        return supervise.run(command, environment, run_dir, run_dir / "final")
 
 
 def dry_run(chosen: Recipe, console: Console) -> int:

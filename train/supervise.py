@@ -2,7 +2,8 @@
 
 `run` starts the command in a session of its own, shows <run>/progress.jsonl as lines, writes everything else to
 <run>/train.log, and on exit, error, Ctrl-C and SIGTERM ends every process the command caused (Ray, vLLM and
-DeepSpeed start theirs in several generations) within 20 seconds. A failed run ends with its first real error.
+DeepSpeed start theirs in several generations) within 20 seconds. A failed run ends with its first real error, and
+keeps Ray's own logs in <run>/ray_logs.
 """
 
 from __future__ import annotations
@@ -29,16 +30,26 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 # Seconds for the driver to stop after a signal, for the rest to follow it, and for SIGTERM before SIGKILL.
 DRIVER_STOPS, OTHERS_FOLLOW, TERM_WORKS = 5.0, 3.0, 4.0
 FULL = 16 * 2**20  # bytes free, and less: a disk that is full
-LOG_NAME, REWARD_ERROR_NAME = "train.log", "reward_error.txt"
+LOG_NAME, RAY_LOGS, REWARD_ERROR_NAME = "train.log", "ray_logs", "reward_error.txt"
 
 
-def run(command: Sequence[str], env: Mapping[str, str], run_dir: Path, console: Console | None = None) -> int:
-    """Run `command` with `env` added to the environment. Returns 0, 1 on an error, 130 or 143 on a signal."""
+def run(
+    command: Sequence[str],
+    env: Mapping[str, str],
+    run_dir: Path,
+    result: Path | None = None,
+    console: Console | None = None,
+) -> int:
+    """Run `command` with `env` added to the environment. Returns 0, 1 on an error, 130 or 143 on a signal.
+
+    `result` is what the command makes: one that exits with 0 and did not make it has failed.
+    """
     console = console or Console(highlight=False, soft_wrap=True)
     run_dir.mkdir(parents=True, exist_ok=True)
     log, events = run_dir / LOG_NAME, Events(run_dir)
     reward_error = run_dir / REWARD_ERROR_NAME
     reward_error.unlink(missing_ok=True)
+    shutil.rmtree(run_dir / RAY_LOGS, ignore_errors=True)
     log_start = log.stat().st_size if log.exists() else 0
     ray_folder = ray_folder_of_this_process()
     others = {process.pid for process in psutil.Process().children()}
@@ -68,14 +79,19 @@ def run(command: Sequence[str], env: Mapping[str, str], run_dir: Path, console: 
             code = stop(driver, others, received)
         for event in events.new():
             show(console, event)
+        failed = code != 0 or (result is not None and not result.exists())
+        if failed and not received:
+            keep_ray_logs(Path(ray_folder), run_dir / RAY_LOGS)
     finally:
         shutil.rmtree(ray_folder, ignore_errors=True)
     if received:
         console.print(f"stopped; go on with run.resume=true (output: {log})", markup=False)
         return 128 + received[0]
-    if code == 0:
+    if not failed:
         return 0
     reason = errors.first_real(events.error, log, log_start, code)
+    if code == 0:
+        reason = f"the training ended without {'its final model' if events.steps else 'a step'} ({reason})"
     where = log
     if reward_error.exists():
         where = reward_error
@@ -84,8 +100,18 @@ def run(command: Sequence[str], env: Mapping[str, str], run_dir: Path, console: 
     if shutil.disk_usage(run_dir).free < FULL:
         reason = f"{run_dir}: its disk is full; make room and go on with run.resume=true ({reason})"
     console.print(f"error: {reason}", markup=False)
-    console.print(f"whole output: {where}", markup=False)
+    console.print(f"complete output: {where}", markup=False)
+    if (run_dir / RAY_LOGS).is_dir():
+        console.print(f"Ray's logs: {run_dir / RAY_LOGS}", markup=False)
     return 1
+
+
+def keep_ray_logs(folder: Path, kept: Path) -> None:
+    """Copy the logs of Ray's session in `folder` to `kept`; what cannot be read or written is skipped."""
+    for logs in sorted(folder.glob("session_*/logs")):
+        if not logs.parent.is_symlink():
+            with contextlib.suppress(OSError):  # shutil.Error too: it is one
+                shutil.copytree(logs, kept, dirs_exist_ok=True)
 
 
 def ray_folder_of_this_process() -> str:
@@ -104,6 +130,7 @@ class Events:
         self.path = run_dir / progress.NAME
         self.offset = self.path.stat().st_size if self.path.exists() else 0
         self.error: str | None = None
+        self.steps = 0
 
     def new(self) -> Iterator[dict[str, Any]]:
         """Events since the last call; the first error among them is kept."""
@@ -118,6 +145,7 @@ class Events:
                 event = json.loads(line)
                 if event["event"] == "error" and self.error is None:
                     self.error = event["text"]
+                self.steps += event["event"] == "step"
                 yield event
 
 

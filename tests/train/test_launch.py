@@ -14,7 +14,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -154,25 +153,13 @@ def started(monkeypatch):
 
     class Runtime:
         @staticmethod
-        def run(command, env, run_dir):
-            assert (command[2] == "train.fork_server") == ("LIM_CPU" in env)
-            own = [command[0], *command[3:]] if "LIM_CPU" in env else command
-            calls.append((own, env, run_dir))
+        def run(command, env, run_dir, result):
+            assert result == run_dir / "final"
+            calls.append((command, env, run_dir))
             return 7
 
     monkeypatch.setattr(train, "supervise", Runtime, raising=False)
     return calls
-
-
-@pytest.mark.parametrize(("name", "value"), [("RAY_ADDRESS", "head:6379"), ("LIM_FORK_SERVER", "0")])
-def test_nothing_is_forked_on_a_ray_that_is_there_or_where_told_so(pool, monkeypatch, name, value):
-    commands = []
-    runtime = SimpleNamespace(run=lambda command, *_: commands.append(command) or 7)
-    monkeypatch.setattr(train, "supervise", runtime, raising=False)
-    monkeypatch.setenv(name, value)
-    monkeypatch.setattr(launch.cluster, "check_gpus", lambda *_: None)
-    assert launch.main(pool) == 7
-    assert commands[0][1:3] == ["-m", "train.ppo"]
 
 
 def test_a_start(pool, started, elsewhere):
@@ -337,7 +324,7 @@ def test_a_run_that_is_being_written_is_left_alone(pool, started, elsewhere, cha
 def test_a_run_is_locked_until_it_has_ended(pool, monkeypatch, elsewhere):
     class Runtime:
         @staticmethod
-        def run(command, env, run_dir):
+        def run(command, env, run_dir, result):
             with pytest.raises(InputError, match="another training is writing it"):
                 launch.main([*pool, "run.resume=true"])
             return 7

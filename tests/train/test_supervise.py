@@ -40,12 +40,12 @@ run = Path(os.environ["LIM_RUN_DIR"])
 """
 
 
-def run(tmp_path: Path, code: str) -> tuple[int, str]:
+def run(tmp_path: Path, code: str, result: Path | None = None) -> tuple[int, str]:
     """Exit code and terminal output of a supervised program."""
     text = io.StringIO()
     env = {"LIM_RUN_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
     console = Console(file=text, width=200, soft_wrap=True)
-    return supervise.run([sys.executable, "-c", code], env, tmp_path, console), text.getvalue()
+    return supervise.run([sys.executable, "-c", code], env, tmp_path, result, console), text.getvalue()
 
 
 def is_gone(pid: int) -> bool:
@@ -81,7 +81,44 @@ def test_a_failed_run_ends_with_its_error(tmp_path):
     )
     status, shown = run(tmp_path, code)
     assert status == 1
-    assert shown.splitlines() == ["error: prompts.jsonl: row 3 is bad", f"whole output: {tmp_path / 'train.log'}"]
+    assert shown.splitlines() == ["error: prompts.jsonl: row 3 is bad", f"complete output: {tmp_path / 'train.log'}"]
+
+
+RAY = """
+logs = Path(os.environ["LIM_RAY_TMP"]) / "session_1" / "logs"
+logs.mkdir(parents=True)
+(logs.parent.parent / "session_latest").symlink_to("session_1")
+(logs / "worker-1.err").write_text("why it ended")
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "missing"),
+    [
+        ("", "a step"),
+        (
+            'progress.emit(run, "step", step=1, steps=1, epoch=1, epochs=1, reward=0, seconds=1, '
+            "response_tokens=1, seconds_left=0); ",
+            "its final model",
+        ),
+    ],
+)
+def test_a_run_that_ends_early_with_exit_code_0_has_failed_and_keeps_its_output(tmp_path, code, missing):
+    status, shown = run(tmp_path, EVENTS + RAY + 'print("all that was said"); ' + code, tmp_path / "final")
+    assert status == 1
+    assert f"error: the training ended without {missing} (" in shown
+    assert shown.splitlines()[-2:] == [
+        f"complete output: {tmp_path / 'train.log'}",
+        f"Ray's logs: {tmp_path / 'ray_logs'}",
+    ]
+    assert (tmp_path / "train.log").read_text() == "all that was said\n"
+    assert (tmp_path / "ray_logs" / "worker-1.err").read_text() == "why it ended"
+
+
+def test_a_run_that_makes_its_result_keeps_no_ray_logs(tmp_path):
+    code = EVENTS + RAY + '(run / "final").mkdir()'
+    assert run(tmp_path, code, tmp_path / "final") == (0, "")
+    assert not (tmp_path / "ray_logs").exists()
 
 
 def test_a_failed_reward_function_comes_first(tmp_path):
