@@ -75,7 +75,7 @@ def refuse_to_lose(run_dir: Path) -> None:
     models += ["final"] if has_final(run_dir) else []
     if models:
         raise InputError(
-            f"{run_dir}: no whole checkpoint is left to go on from, and starting at step 1 would delete "
+            f"{run_dir}: no complete checkpoint is left to resume from, and starting at step 1 would delete "
             f"{' and '.join(models)}; choose another run.name, or delete the folder"
         )
 

@@ -17,6 +17,7 @@ RAY_ADDRESS names is used instead.
 from __future__ import annotations
 
 import importlib
+import itertools
 import math
 import os
 import runpy
@@ -76,17 +77,16 @@ def resume(run_dir: Path) -> None:
     wanted = os.environ.get("LIM_RESUME") == "1"
     if wanted:
         checkpoints.refuse_to_lose(run_dir)
+    interrupted = any(itertools.chain(run_dir.glob("step_*.parquet"), run_dir.glob("ckpt/*")))
     step = checkpoints.prepare(run_dir / "ckpt", resume=wanted)
     if step is None:
         # What an earlier try left; its final model, if any, is half-written.
         shutil.rmtree(run_dir / "final", ignore_errors=True)
         (run_dir / "best.json").unlink(missing_ok=True)
-    if not wanted:
-        return
-    if step is None:
-        progress.emit(run_dir, "stage", text="no whole checkpoint to go on from: starting at step 1")
-    else:
-        progress.emit(run_dir, "stage", text=f"going on after step {step}")
+    if step is not None:
+        progress.emit(run_dir, "stage", text=f"resuming after step {step}")
+    elif wanted and interrupted:
+        progress.emit(run_dir, "stage", text="no complete checkpoint to resume from: starting at step 1")
 
 
 def start_ray() -> None:

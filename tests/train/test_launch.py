@@ -251,7 +251,7 @@ def test_a_finished_run_without_checkpoints_is_not_erased(pool, started, elsewhe
     (run_dir / "final").mkdir()
     (run_dir / "final" / "config.json").write_text("{}")
     before = (run_dir / "run.json").read_bytes()
-    with pytest.raises(InputError, match=r"no whole checkpoint is left to go on from, .* would delete final;"):
+    with pytest.raises(InputError, match=r"no complete checkpoint is left to resume from, .* would delete final;"):
         launch.main([*pool, "run.resume=true", "run.epochs=3"])
     assert (run_dir / "run.json").read_bytes() == before
     assert len(started) == 1

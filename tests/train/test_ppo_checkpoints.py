@@ -178,7 +178,7 @@ def test_a_run_interrupted_before_its_first_checkpoint_starts_anew(going_on, tmp
     checkpoints.write_best(tmp_path, 2, 0.9)
     ppo.resume(tmp_path)
     assert names(tmp_path) == {"ckpt", "progress.jsonl"} and names(tmp_path / "ckpt") == set()
-    assert told(tmp_path) == ["no whole checkpoint to go on from: starting at step 1"]
+    assert told(tmp_path) == ["no complete checkpoint to resume from: starting at step 1"]
 
 
 @pytest.mark.parametrize("left", ["final", "weights", "both"])
@@ -192,7 +192,7 @@ def test_a_model_without_a_checkpoint_to_go_on_from_is_not_deleted(going_on, tmp
     checkpoints.write_best(tmp_path, 4, 0.9)
     before = everything(tmp_path)
     what = {"final": "final", "weights": "ckpt/global_step4_hf", "both": "ckpt/global_step4_hf and final"}[left]
-    with pytest.raises(InputError, match=rf"no whole checkpoint is left .* would delete {what};"):
+    with pytest.raises(InputError, match=rf"no complete checkpoint is left .* would delete {what};"):
         ppo.resume(tmp_path)
     assert everything(tmp_path) == before
 
@@ -204,7 +204,7 @@ def test_a_finished_run_goes_on_from_its_checkpoint_and_keeps_its_model_until_a_
     checkpoints.write_best(tmp_path, 4, 0.9)
     model = final(tmp_path)
     ppo.resume(tmp_path)
-    assert told(tmp_path) == ["going on after step 4"]
+    assert told(tmp_path) == ["resuming after step 4"]
     assert model.exists() and checkpoints.read_best(tmp_path) == {"step": 4, "accuracy": 0.9}
     trainer.fit()
     assert not model.exists(), "OpenRLHF writes it next"

@@ -175,7 +175,7 @@ def test_two_epochs_over_two_kills(inputs, tmp_path):
     everything = family(run)
     assert run.wait(timeout=240) == 0, terminal(tmp_path)[-3000:]
     assert all_gone(everything)
-    assert "going on after step 2" in terminal(tmp_path) and "going on after step 4" in terminal(tmp_path)
+    assert "resuming after step 2" in terminal(tmp_path) and "resuming after step 4" in terminal(tmp_path)
 
     every_sample_is_logged_once(folder, {row["id"] for row in json.loads((inputs / "prompts.json").read_text())})
     vllm_follows_the_trainer(folder)
