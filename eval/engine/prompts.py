@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lim.errors import InputError
@@ -11,6 +13,7 @@ from lim.errors import InputError
 from ..settings import Benchmark
 
 MANY = 10**9  # transformers writes a huge number where a tokenizer knows no longest input
+HUB_SECONDS = 10.0  # for the hub to answer at all
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,35 @@ def seed_of(seed: int, file: str, id: str, sample: int) -> int:
     return int.from_bytes(digest[:6], "big")
 
 
+def check_hub(model: str) -> None:
+    """Ask the hub once whether it can be reached, for a model that is no folder; where not, the cache is used.
+
+    The libraries by themselves retry for half a minute. InputError where the cache lacks the model, too.
+    """
+    if Path(model).is_dir():
+        return
+    import httpx
+    from huggingface_hub import constants, get_session, try_to_load_from_cache
+
+    why = "HF_HUB_OFFLINE is set"
+    if not constants.is_offline_mode():
+        try:
+            get_session().head(constants.ENDPOINT, timeout=HUB_SECONDS)
+            return
+        except httpx.HTTPError as error:
+            why = f"{constants.ENDPOINT} cannot be reached ({error})"
+        os.environ["HF_HUB_OFFLINE"] = "1"  # for the engines' processes
+        constants.HF_HUB_OFFLINE = True
+    if not isinstance(try_to_load_from_cache(model, "config.json"), str):
+        raise InputError(
+            f"{model}: no such folder, not in the Hugging Face cache, and {why}; "
+            "give the model's folder, or name a mirror in HF_ENDPOINT"
+        )
+
+
 def load_tokenizer(model: str, trust_remote_code: bool) -> tuple[Any, int | None]:
     """The model's tokenizer and the length of its context. InputError says in a line why it cannot be loaded."""
+    check_hub(model)
     from transformers import AutoConfig, AutoTokenizer
 
     try:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import http.server
+import os
+import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +147,60 @@ def test_a_hub_model_gets_its_share_of_the_cores(monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("OMP_NUM_THREADS")
     engine.limit_threads(["Qwen/Qwen2.5-Math-7B"], engines=2)
     assert engine.os.environ["OMP_NUM_THREADS"] == "4"
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """huggingface_hub's settings with an empty cache, online, and the hub at an address where nothing listens."""
+    from huggingface_hub import constants
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{closed.getsockname()[1]}")
+        yield constants
+
+
+def test_a_hub_that_cannot_be_reached_is_asked_once(hub: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError) as error:
+        prompts.load_tokenizer("owner/model", False)
+    assert str(error.value).startswith(
+        f"owner/model: no such folder, not in the Hugging Face cache, and {hub.ENDPOINT} cannot be reached ("
+    )
+    assert (hub.HF_HUB_OFFLINE, os.environ["HF_HUB_OFFLINE"]) == (True, "1")  # nobody asks again
+    monkeypatch.setattr(hub, "ENDPOINT", None)
+    with pytest.raises(
+        InputError, match=r"owner/model: no such folder, .* and HF_HUB_OFFLINE is set; give the model"
+    ):
+        prompts.load_tokenizer("owner/model", False)
+
+
+def test_a_model_in_the_cache_needs_no_hub(hub: Any) -> None:
+    repo = Path(hub.HF_HUB_CACHE) / "models--owner--model"
+    (repo / "refs").mkdir(parents=True)
+    (repo / "refs" / "main").write_text("abc")
+    (repo / "snapshots" / "abc").mkdir(parents=True)
+    (repo / "snapshots" / "abc" / "config.json").write_text("{}")
+    prompts.check_hub("owner/model")
+    assert hub.HF_HUB_OFFLINE
+
+
+def test_a_hub_that_answers_and_a_folder_stay_online(
+    hub: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts.check_hub(str(tmp_path))
+    asked: list[str] = []
+
+    class Missing(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Missing) as server:
+        threading.Thread(target=server.handle_request).start()
+        monkeypatch.setattr(hub, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        prompts.check_hub("owner/model")
+    assert asked == ["/"]
+    assert (hub.HF_HUB_OFFLINE, os.environ["HF_HUB_OFFLINE"]) == (False, "0")
