@@ -33,9 +33,10 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     from lim.log_files import FORMATS
     from lim.missing import RULES
     from lim.pipeline import STRATEGIES
+    from lim.utils.cli import Parser
 
     description, _, _ = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(description=description, epilog="docs/method.md and docs/logs.md say more.")
+    parser = Parser(description=description, epilog="docs/method.md and docs/logs.md say more.")
     add = parser.add_argument_group("input").add_argument
     add("--train_samples_path", help="a run's log: folder, file, or URI such as s3://bucket/run")
     add("--scores_path", help="start from a scores file ({id or prompt, score}) instead of a log")

@@ -16,7 +16,6 @@ One in twenty answers of the pool has a wrong digit and `source` "arithmetic-wro
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import random
@@ -31,6 +30,7 @@ from rich.table import Table
 
 from lim.errors import InputError, run_cli
 from lim.files import write_json, write_text
+from lim.utils.cli import Parser
 
 SUBJECTS = {"+": "addition", "-": "subtraction", "*": "multiplication"}
 LATEX = {"+": " + ", "-": " - ", "*": r" \times "}
@@ -214,7 +214,7 @@ def write(rows: dict[str, list[dict]], folder: Path) -> dict[str, Path]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m data.arithmetic", description=__doc__.splitlines()[0])
+    parser = Parser(prog="python -m data.arithmetic", description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data_dir", type=Path, default=Path(__file__).parent, help="default: the project's data/")
     args = parser.parse_args(argv)

@@ -27,6 +27,7 @@ from data.sets.columns import squash
 from eval.grader import Grader
 from lim.errors import InputError, run_cli
 from lim.files import write_json
+from lim.utils.cli import Parser
 
 # The paper's prompts are cut at 1,024 tokens; three characters a token is what dense LaTeX comes to.
 LONG = 3_072
@@ -212,7 +213,7 @@ def report(result: Audit, path: Path, rows: Rows) -> dict[str, Any]:
 
 
 def main(argv: list[str] | None = None) -> int | None:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m data.audit", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("prompts", type=Path, help="prompt file to look over")

@@ -31,6 +31,7 @@ from data.sets.fetch import fetch
 from data.sets.sources import SETS, HubSet, ReleaseFile, Source
 from lim.errors import InputError, run_cli
 from lim.files import read_prompts, sha256_of, write_json, write_text
+from lim.utils.cli import Parser
 
 console = Console(soft_wrap=True, highlight=False)
 
@@ -192,7 +193,7 @@ def check_names(names: Iterable[str]) -> None:
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m data.prepare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(sources.NAMES))

@@ -24,6 +24,7 @@ from rich.table import Table
 
 from lim.errors import InputError, run_cli
 from lim.files import read_json, write_json, write_text
+from lim.utils.cli import Parser
 
 from . import metrics, report, targets
 from .metrics import Paired
@@ -240,7 +241,7 @@ def to_json(rows: Sequence[Row], reference: Evaluated) -> dict[str, Any]:
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m eval.compare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("runs", nargs="+", metavar="RUN")

@@ -21,6 +21,7 @@ from pathlib import Path
 from rich.console import Console
 
 from lim.errors import InputError, run_cli
+from lim.utils.cli import Parser
 
 from . import foreign, report, saved, targets
 from .engine.generate import Engines, add_engine_flags, generate_missing
@@ -38,9 +39,7 @@ OTHERS = ("score_only", *KEYS, "fallbacks", "output")
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="eval.sh", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(prog="eval.sh", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     what = parser.add_argument_group("what to evaluate")
     what.add_argument(
         "--run_path", nargs="+", default=[], metavar="RUN", help="a run's folder (or name in data/output)"

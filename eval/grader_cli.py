@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
+
+from lim.utils.cli import Parser
 
 from .grader import Grader, extract
 from .grader_compare import decide, readings
@@ -20,7 +21,7 @@ class CaseError(Exception):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `python -m eval.grader`."""
-    parser = argparse.ArgumentParser(prog="python -m eval.grader", description="Explain a verdict, or grade a file.")
+    parser = Parser(prog="python -m eval.grader", description="Explain a verdict, or grade a file.")
     parser.add_argument("--gold", help="the reference answer")
     parser.add_argument("--answer", help="an answer, or a response with a box")
     parser.add_argument(

@@ -5,6 +5,8 @@ Arrays in, arrays out; nothing here imports torch, ray or vllm. Paper: arXiv 250
 
 import sys
 
+__version__ = "0.1.0"
+
 if sys.argv[:1] == ["-m"]:  # as Python has it while `python -m` looks for the module to run
     from lim.errors import being_run
 

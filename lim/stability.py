@@ -36,13 +36,14 @@ from lim.resampling import (
 )
 from lim.stability_figures import write_figures
 from lim.trajectories import read_trajectories
+from lim.utils.cli import Parser
 
 SHOWN_ROWS = 16
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     description, _, _ = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(prog="python -m lim.stability", description=description)
+    parser = Parser(prog="python -m lim.stability", description=description)
     add = parser.add_argument
     add("--train_samples_path", required=True, help="a run's log: folder, file or URI")
     add("--output_path", required=True, help="folder for JSON and figures")

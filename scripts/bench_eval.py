@@ -30,6 +30,7 @@ from eval.engine.samples import Sample, Store
 from eval.questions import read_questions
 from eval.settings import DATA, load
 from lim.errors import run_cli
+from lim.utils.cli import Parser
 
 
 def timed(function: Callable[[], Any]) -> float:
@@ -102,7 +103,7 @@ def score_speed(console: Console, samples: list[Sample], rows: dict[str, dict[st
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True)
     parser.add_argument("--benchmark", default="arithmetic-t1")
     parser.add_argument("--questions", type=int, default=500)

@@ -9,7 +9,6 @@ ours with the share `hanging` of items that Math-Verify never finishes. Prints o
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import random
@@ -25,13 +24,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from eval.grader import Grader, extract
 from lim.errors import InputError, run_cli
 from lim.files import read_json, write_json
+from lim.utils.cli import Parser
 
 # Our parser does not read it, and sympy multiplies for minutes on it.
 HANGS = r"5 6 \prod_{k=1}^{9999} k^{999}"
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = Parser(description=__doc__.split("\n")[0])
     parser.add_argument("files", nargs="+", metavar="OUTPUTS.json")
     parser.add_argument("--repeat", type=int, default=5, help="passes over the items for ours; the median counts")
     parser.add_argument("--hanging", type=float, default=0.01, help="share of hanging items in the last measurement")

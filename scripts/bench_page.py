@@ -34,6 +34,7 @@ from lim.pipeline import Settings  # noqa: E402
 from lim.scores import average_curve, lim_scores  # noqa: E402
 from lim.selection import Selection, choose_above  # noqa: E402
 from lim.trajectories import LogSummary, RewardMatrix  # noqa: E402
+from lim.utils.cli import Parser  # noqa: E402
 
 SAMPLES = 8
 PROBLEMS = (
@@ -181,7 +182,7 @@ def screenshots(path: Path, chromium: str, folder: Path) -> None:
 
 
 def main(argv: list[str] | None = None) -> int | None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--prompts", type=int, default=8523)
     parser.add_argument("--epochs", type=int, default=21)
     parser.add_argument("--prompts_path", help="take the prompts from this prompt file")

@@ -12,7 +12,6 @@ reads the same bytes and does nothing with them.
 
 from __future__ import annotations
 
-import argparse
 import inspect
 import json
 import os
@@ -35,6 +34,7 @@ sys.path.insert(0, str(ROOT))
 
 from lim.files import write_json  # noqa: E402
 from lim.reward_log import SCHEMA, write_run  # noqa: E402
+from lim.utils.cli import Parser  # noqa: E402
 
 PROMPTS, SAMPLES, EPOCHS, RESPONSE_BYTES = 8523, 8, 21, 2000
 WORDS = [
@@ -259,7 +259,7 @@ def run_million(folder: Path, prompts: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser = Parser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--fraction", type=float, default=0.5, help="of the paper's prompts and batch")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--million", action="store_true", help="the million-prompt case instead")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -21,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from lim.errors import InputError, run_cli
 from lim.files import locked, write_text
 from lim.provenance import ROOT, commit
+from lim.utils.cli import Parser
 from train import comparison
 from train.stages import Pipeline, clock
 
@@ -123,7 +123,7 @@ def table(rows: list[dict[str, Any]]) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="scripts/soak.sh", description=(__doc__ or "").split("\n")[0])
+    parser = Parser(prog="scripts/soak.sh", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("trainings", type=int, help="short trainings, every second one with all cores kept busy")
     parser.add_argument("--demos", type=int, default=0, help="quick demos after them (default: 0)")
     parser.add_argument("--out", type=Path, default=ROOT / "data" / "output" / "soak", help="folder of the results")

@@ -8,7 +8,6 @@ scripts/ray_cluster.sh is the way to call these.
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import shlex
@@ -21,6 +20,7 @@ import psutil
 
 from lim.address import host_and_port, knock
 from lim.errors import InputError, run_cli
+from lim.utils.cli import Parser
 from train import plan, recipe
 from train.recipe import CONFIGS, ROOT, Recipe
 
@@ -185,7 +185,7 @@ def node_environment() -> dict[str, str]:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m train.cluster", description=(__doc__ or "").split("\n")[0])
+    parser = Parser(prog="python -m train.cluster", description=(__doc__ or "").split("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
     waiting = commands.add_parser("wait", help="until the machines have joined")
     waiting.add_argument("--address", required=True, help="HOST:PORT of the head")

@@ -12,7 +12,6 @@ selections.png in data/output/compare-<name>/, beside the selections' reports.
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,22 +22,22 @@ from rich.table import Table
 
 from lim.errors import InputError, run_cli
 from lim.files import write_json, write_text
+from lim.utils.cli import Parser, whole
 from train import comparison
 from train.comparison import BASE, Comparison, label
+from train.recipe import HINT
 from train.stages import Pipeline, clock, command_line
 
 
 def main(argv: Sequence[str] | None = None) -> int | None:
-    parser = argparse.ArgumentParser(prog="python -m train.compare", description=(__doc__ or "").split("\n")[0])
+    parser = Parser(prog="python -m train.compare", description=(__doc__ or "").split("\n")[0], hint=HINT)
     parser.add_argument("comparison", nargs="?", help="a comparison file: configs/compare/*.yaml")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="laid over the file")
-    parser.add_argument("--jobs", type=int, default=1, help="stages side by side (default: one after the other)")
+    parser.add_argument("--jobs", type=whole(1), default=1, help="stages side by side (default: one after the other)")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these selections of the file (FULL runs always)")
-    parser.add_argument("--plan", action="store_true", help="list the stages and their commands, run nothing")
+    parser.add_argument("--plan", "--dry_run", action="store_true", help="list stages and commands, run nothing")
     parser.add_argument("--report_only", action="store_true", help="make tables and figures of what is there")
     args = parser.parse_intermixed_args(argv)
-    if args.jobs < 1:
-        raise InputError(f"--jobs {args.jobs}: needs at least 1")
     if args.comparison is None:
         raise InputError(f"which comparison? Give one of these files, or your own:\n{comparison.listed()}")
     chosen = comparison.load(args.comparison, args.overrides)

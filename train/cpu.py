@@ -11,7 +11,6 @@ Importing this module loads no torch. `python -m train.cpu` compiles the operati
 
 from __future__ import annotations
 
-import argparse
 import ast
 import importlib.metadata
 import importlib.util
@@ -24,6 +23,7 @@ from functools import cache
 from pathlib import Path
 
 from lim.errors import InputError, run_cli
+from lim.utils.cli import Parser
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "train" / "site"
@@ -150,7 +150,7 @@ def compile_operations() -> int:
 
 
 def main() -> int:
-    argparse.ArgumentParser(
+    Parser(
         prog="python -m train.cpu", description="Compile the operations of DeepSpeed that a run on a CPU loads."
     ).parse_args()
     return compile_operations()

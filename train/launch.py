@@ -12,7 +12,6 @@ tensorboard/ and openrlhf/ (the prompts as OpenRLHF reads them). An interrupted 
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import os
 import shlex
@@ -26,6 +25,7 @@ from rich.console import Console
 from lim import reward_log
 from lim.errors import InputError, run_cli
 from lim.files import locked
+from lim.utils.cli import Parser
 from train import cluster, dataset, plan, recipe, record
 from train.recipe import ROOT, Recipe
 
@@ -34,10 +34,12 @@ FLASH_ATTN = ".venv/bin/pip install --no-deps --no-build-isolation flash-attn==2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m train.launch", description=(__doc__ or "").split("\n")[0])
+    parser = Parser(prog="python -m train.launch", description=(__doc__ or "").split("\n")[0], hint=recipe.HINT)
     parser.add_argument("recipe", help="a recipe: file, or name under configs/train")
     parser.add_argument("changes", nargs="*", metavar="+overlay|key=value", help="laid over the recipe, in order")
-    parser.add_argument("--dry_run", action="store_true", help="print the plan and the command, start nothing")
+    parser.add_argument(
+        "--dry_run", "--plan", action="store_true", help="print the plan and the command, start nothing"
+    )
     arguments = parser.parse_intermixed_args(argv)
     chosen = recipe.load(arguments.recipe, *split_changes(arguments.changes))
     console = Console(highlight=False, soft_wrap=True)

@@ -32,6 +32,7 @@ from eval.targets import Target
 from lim import reward_log
 from lim.errors import InputError, run_cli
 from lim.files import sha256_of
+from lim.utils.cli import Parser
 from train import dataset, launch, recipe
 from train.recipe import Recipe
 
@@ -39,8 +40,11 @@ SAMPLES = "samples"  # the name of the file of generations
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m train.pass_rates", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = Parser(
+        prog="python -m train.pass_rates",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        hint=recipe.HINT,
     )
     parser.add_argument("recipe", help="a recipe: file, or name under configs/train")
     parser.add_argument("changes", nargs="*", metavar="+overlay|key=value", help="laid over the recipe, in order")

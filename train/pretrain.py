@@ -14,7 +14,6 @@ the command says so and does nothing. The folder is moved into place whole, at t
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import shutil
@@ -36,6 +35,7 @@ from transformers.utils import logging as transformers_logging
 from data import arithmetic
 from lim.errors import InputError, full_disk, run_cli
 from lim.files import read_json, write_json
+from lim.utils.cli import Parser
 from train import tiny_tokenizer
 from train.tiny_model import REPLICAS, Settings, console, new_model, pass_rates, train
 
@@ -151,7 +151,7 @@ def ensure(path: Path, settings: Settings, *, force: bool = False) -> dict:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m train.pretrain", description=__doc__.splitlines()[0])
+    parser = Parser(prog="python -m train.pretrain", description=__doc__.splitlines()[0])
     default = Path(__file__).parents[1] / "data" / "models" / "arithmetic-base"
     parser.add_argument("--out", type=Path, default=default, help="default: data/models/arithmetic-base")
     parser.add_argument("--seed", type=int, default=Settings.seed)

@@ -25,6 +25,7 @@ from lim.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / "configs" / "train"
+HINT = "settings are written key=value; --help lists the flags"  # after an unknown flag
 # Flags that `train.launch` sets itself, and the key of the `run:` block that decides each.
 OWNED = {
     "data.prompt_dataset": "run.prompt_file",

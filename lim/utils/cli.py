@@ -1,0 +1,133 @@
+"""What all commands share: how flags are spelled, one line for a mistake, numbers that are checked, --version."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import math
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn
+
+ALIKE = 0.75  # from which likeness a name is suggested
+CLOSE = 0.04  # how far behind the best other suggestions may be
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse's parser; a mistake is one line on stderr and exit code 2.
+
+    Flags take hyphens and underscores alike and are never abbreviated: what an abbreviation means would change with
+    every new flag. `hint` ends the line for an unknown flag that is like no other.
+    """
+
+    def __init__(self, *args: Any, hint: str = "--help lists the flags", **kwargs: Any) -> None:
+        super().__init__(*args, allow_abbrev=False, **kwargs)
+        self.hint = hint
+        # argparse's own takes -1e-5 and -inf for flags.
+        self._negative_number_matcher = re.compile(r"-(\.?\d|inf$|infinity$|nan$)", re.IGNORECASE)
+        self.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
+        return super().parse_known_args(self._spelled(args), namespace)
+
+    def parse_known_intermixed_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
+        return super().parse_known_intermixed_args(self._spelled(args), namespace)
+
+    def _spelled(self, args: Sequence[str] | None) -> list[str]:
+        """The arguments with each flag as it was declared. Exits at one that is unknown."""
+        words = list(sys.argv[1:] if args is None else args)
+        known = {name.replace("-", "_"): name for name in self._option_string_actions}
+        for at, word in enumerate(words):
+            name, equals, value = word.partition("=")
+            if word == "--" or (self._subparsers is not None and not word.startswith("-")):
+                break  # what follows is no flag, or for the parser of the command named here
+            if not word.startswith("-") or word == "-" or " " in name or self._negative_number_matcher.match(word):
+                continue
+            if declared := known.get(name.replace("-", "_")):
+                words[at] = f"{declared}{equals}{value}"
+            else:
+                before = self._option_string_actions.get(words[at - 1]) if at else None
+                if before is not None and before.nargs is None and not word.startswith("--"):
+                    self.error(f"{words[at - 1]}: a value that begins with a dash is written {words[at - 1]}={word}")
+                self.error(f"unknown flag {name}{did_you_mean(name, known.values()) or f'; {self.hint}'}")
+        return words
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            choices = list(map(str, action.choices))
+            what = f"{value!r} is not one of {', '.join(choices)}{did_you_mean(str(value), choices)}"
+            raise argparse.ArgumentError(action, what)
+
+    def error(self, message: str) -> NoReturn:
+        """Say the message in one line and exit with code 2."""
+        message = message.removeprefix("argument ")
+        for begin, ours in (
+            ("the following arguments are required: ", "missing: {}; --help says what they are"),
+            ("unrecognized arguments: ", "{}: one argument too many; --help says what is taken"),
+        ):
+            if message.startswith(begin):
+                message = ours.format(message.removeprefix(begin))
+        self.exit(2, f"error: {message}\n")
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        from lim import __version__
+        from lim.provenance import commit
+
+        found = commit()
+        sys.stdout.write(f"limr {__version__}" + (f" (commit {found})\n" if found else "\n"))
+        parser.exit()
+
+
+def whole(least: int | None = None) -> Callable[[str], int]:
+    """A type for `add_argument`: a whole number, of at least `least`."""
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r:.40} is not a whole number") from None
+        if least is not None and value < least:
+            raise argparse.ArgumentTypeError(f"{value} is too small; needs at least {least}")
+        return value
+
+    return read
+
+
+def number(text: str) -> float:
+    """A type for `add_argument`: a finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r:.40} is not a number") from None
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text} is not a finite number")
+    return value
+
+
+def near(name: str, known: Iterable[str], most: int = 3) -> list[str]:
+    """Names that `name` may be meant for, the likeliest first; none where nothing is like it.
+
+    A name is compared with the complete known one and with each run of its words (at dots, dashes, underscores), the
+    last words before the others: `lr` is like `actor.adam.lr`, `threshold` like `similarity_threshold`.
+    """
+    wanted = re.sub(r"[\W_]+", "_", name).strip("_").lower()
+    alike: dict[str, float] = {}
+    for candidate in known:
+        words = re.findall(r"[^\W_]+", candidate.lower())
+        for start in range(len(words)):
+            for end in range(start + 1, len(words) + 1):
+                likeness = difflib.SequenceMatcher(None, wanted, "_".join(words[start:end])).ratio()
+                likeness *= 1 if end == len(words) else 0.95
+                alike[candidate] = max(alike.get(candidate, 0), likeness)
+    best = max(alike.values(), default=0)
+    found = [name for name, likeness in alike.items() if likeness >= max(ALIKE, best - CLOSE)]
+    return sorted(found, key=lambda name: (-alike[name], len(name)))[:most]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`; did you mean a, b or c?`, or nothing."""
+    *others, last = near(name, known) or [""]
+    return f"; did you mean {' or '.join([', '.join(others), last] if others else [last])}?" if last else ""
