@@ -110,9 +110,9 @@ def ours(
 
 def forget() -> None:
     """Empty the caches, so that no pass profits from the one before."""
-    from eval import grader_compare, grader_parse
+    from eval.grader import compare, parse
 
-    for cached in (grader_compare._prepared, grader_compare.readings, grader_parse.parse):
+    for cached in (compare._prepared, compare.readings, parse.parse):
         cached.cache_clear()
 
 

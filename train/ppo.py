@@ -211,7 +211,7 @@ def trainer_class(base: type) -> type:
             self.report(epoch, global_step, facts)
 
         def log_columns(self, done: list[Any], epoch: int, step: int) -> dict[str, list[Any]]:
-            from eval.grader_extract import extract
+            from eval.grader.extract import extract
 
             return samples.columns(
                 done,

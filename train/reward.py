@@ -34,7 +34,7 @@ if (root := str(Path(__file__).resolve().parents[1])) not in sys.path:
     sys.path.insert(0, root)
 
 from eval.grader import Grader
-from eval.grader_extract import boxes, extract
+from eval.grader.extract import boxes, extract
 from lim.errors import InputError
 from lim.reward_log import VERDICTS
 

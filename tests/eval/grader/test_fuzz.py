@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval.grader import equal, extract
-from eval.grader_compare import decide
+from eval.grader.compare import decide
 
 numbers = st.one_of(
     st.integers(-10_000, 10_000).map(str),

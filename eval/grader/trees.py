@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from .grader_parse import Node
-from .grader_text import unit_of
-from .grader_value import has, variables
+from .parse import Node
+from .text import unit_of
+from .value import has, variables
 
 
 def measure(node: Node) -> str | None:

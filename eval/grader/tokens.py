@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .grader_text import SHORT_UNITS
+from .text import SHORT_UNITS
 
 Token = tuple[str, str, bool]  # kind (num, text, sym), value, whether a space stands before
 

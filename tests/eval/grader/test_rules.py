@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from eval.grader import equal
-from eval.grader_compare import decide
+from eval.grader.compare import decide
 
 SAME = {
     "as models write": [

@@ -6,8 +6,8 @@ from fractions import Fraction
 from functools import cmp_to_key
 from typing import NamedTuple
 
-from .grader_parse import Node
-from .grader_value import Evaluator, Fuel, Undefined, Value, context, has, number, same, variables
+from .parse import Node
+from .value import Evaluator, Fuel, Undefined, Value, context, has, number, same, variables
 
 FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "!=": "!=", "=": "="}
 INFINITY = float("inf")

@@ -10,9 +10,9 @@ from typing import Any
 
 from lim.utils.cli import Parser
 
-from .grader import Grader, extract
-from .grader_compare import decide, readings
-from .grader_text import clean
+from . import Grader, extract
+from .compare import decide, readings
+from .text import clean
 
 
 class CaseError(Exception):
@@ -135,3 +135,7 @@ def grade_file(path: str, grader: Grader) -> None:
         for line in wrong:
             details.add_row(*map(plain, line))
         console.print(details)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,6 +1,6 @@
 r"""Whether two answers are the same, decided in-process and in bounded time; None where neither can be read.
 
-The rules, each with its cases in tests/eval/test_grader_rules.py, are stated in docs/grading.md.
+The rules, each with its cases in tests/eval/grader/test_rules.py, are stated in docs/grading.md.
 """
 
 from __future__ import annotations
@@ -10,23 +10,11 @@ from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
 
-from .grader_parse import Node, ParseError, parse
-from .grader_regions import FLIPPED, equal_regions, intersection, looks_like_region, region
-from .grader_text import NUMBERS, SAME_WORDS, clean, squeezed, words
-from .grader_trees import head, matrix, measure, rational, signed, unqualified, value_of, values_of, with_sign
-from .grader_value import (
-    POINTS,
-    Evaluator,
-    Fuel,
-    Undecided,
-    Undefined,
-    context,
-    has,
-    identical,
-    number,
-    same,
-    variables,
-)
+from .parse import Node, ParseError, parse
+from .regions import FLIPPED, equal_regions, intersection, looks_like_region, region
+from .text import NUMBERS, SAME_WORDS, clean, squeezed, words
+from .trees import head, matrix, measure, rational, signed, unqualified, value_of, values_of, with_sign
+from .value import POINTS, Evaluator, Fuel, Undecided, Undefined, context, has, identical, number, same, variables
 
 Prepared = tuple[str, str, Fraction | None]
 LONGEST = 4_000

@@ -13,9 +13,9 @@ from __future__ import annotations
 from fractions import Fraction
 from functools import lru_cache
 
-from .grader_atoms import DEEPEST, Atoms, Node
-from .grader_text import NUMBERS
-from .grader_tokens import NO_FACTOR, RELATIONS, SEPARATORS, SET_OPERATORS, ParseError, tokens
+from .atoms import DEEPEST, Atoms, Node
+from .text import NUMBERS
+from .tokens import NO_FACTOR, RELATIONS, SEPARATORS, SET_OPERATORS, ParseError, tokens
 
 __all__ = ["Node", "ParseError", "parse"]
 LONGEST = 4_000

@@ -14,10 +14,10 @@ import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from . import grader_mathverify
-from .grader_compare import decide
-from .grader_extract import boxes, extract
-from .grader_pool import Pool
+from . import mathverify
+from .compare import decide
+from .extract import boxes, extract
+from .pool import Pool
 
 __all__ = ["Graded", "Grader", "equal", "extract"]
 
@@ -28,7 +28,7 @@ def equal(gold: str, prediction: str) -> bool:
     Bounded in input, not in time, where Math-Verify is needed: use `Grader` on what a model wrote.
     """
     verdict = decide(gold, prediction)
-    return grader_mathverify.verify(gold, prediction) if verdict is None else verdict
+    return mathverify.verify(gold, prediction) if verdict is None else verdict
 
 
 class Graded(NamedTuple):
@@ -91,9 +91,3 @@ class Grader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-if __name__ == "__main__":
-    from .grader_cli import main
-
-    raise SystemExit(main())

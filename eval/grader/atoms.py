@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 from typing import Any
 
-from .grader_tokens import FUNCTIONS, INVERSE, MATRICES, NAMES, ParseError, Token
+from .tokens import FUNCTIONS, INVERSE, MATRICES, NAMES, ParseError, Token
 
 Node = tuple[Any, ...]
 DEEPEST = 40
@@ -14,7 +14,7 @@ PERIODIC = re.compile(r"\.\d{0,40}?(\d{1,6}?)\1{2,40}$")  # 0.333\dots
 
 
 class Atoms:
-    """A stream of tokens and the readers of single values; the rest of the grammar is in `grader_parse`."""
+    """A stream of tokens and the readers of single values; the rest of the grammar is in `parse.py`."""
 
     def __init__(self, stream: list[Token]) -> None:
         self.stream, self.at, self.depth, self.bars = stream, 0, 0, 0

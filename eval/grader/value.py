@@ -16,7 +16,7 @@ from typing import Any
 
 import mpmath
 
-from .grader_parse import Node
+from .parse import Node
 
 DIGITS = 50
 BITS = 60_000  # of an exact number; larger ones are kept to DIGITS

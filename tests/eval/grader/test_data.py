@@ -7,9 +7,9 @@ import json
 import pytest
 
 from eval.grader import Grader, equal
-from eval.grader_cli import read_cases, sides_of
-from eval.grader_compare import decide, readings
-from eval.grader_text import clean
+from eval.grader.__main__ import read_cases, sides_of
+from eval.grader.compare import decide, readings
+from eval.grader.text import clean
 
 pytestmark = pytest.mark.data
 

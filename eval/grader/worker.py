@@ -1,6 +1,6 @@
 """A grading worker: reads one JSON pair a line, writes `true`, `false` or `null` (no verdict within its memory).
 
-Started by eval/grader_pool.py: python -m eval.grader_worker DEADLINE ADDRESS_SPACE
+Started by eval/grader/pool.py: python -m eval.grader.worker DEADLINE ADDRESS_SPACE
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def main() -> int:
     os.dup2(2, 1)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
-    from .grader import equal
-    from .grader_mathverify import verify
+    from . import equal
+    from .mathverify import verify
 
     verify("1", "1")  # the slow imports, before the clock of the first item starts
     resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))

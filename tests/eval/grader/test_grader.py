@@ -6,6 +6,7 @@ import asyncio
 import json
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -15,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from eval.grader import Graded, Grader, equal, extract
-from eval.grader_compare import decide
-from eval.grader_mathverify import readable
+from eval.grader.compare import decide
+from eval.grader.mathverify import readable
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 # Read by Math-Verify alone, and then sympy multiplies for minutes in one call that no signal handler interrupts.
 HANGS = r"5 6 \prod_{k=1}^{9999} k^{999}"
 
@@ -198,6 +199,20 @@ def test_workers_end_with_their_parent(end):
     while _alive(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not _alive(pid)
+
+
+def test_a_copy_inside_another_package_starts_its_own_workers(tmp_path):
+    (tmp_path / "shipped").mkdir()
+    shutil.copytree(ROOT / "eval" / "grader", tmp_path / "shipped" / "verdicts")
+    code = (
+        "from shipped.verdicts import Grader\n"
+        "with Grader(workers=1) as grader:\n"
+        "    print(grader.equal_pairs([('1', r'1 \\oplus 1'), ('1/2', '0.5')]))\n"
+        "    print(' '.join(next(iter(grader.pool.workers)).process.args[1:3]))\n"
+    )
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], cwd="/", env=env, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "[False, True]\n-m shipped.verdicts.worker\n", done.stderr
 
 
 def test_closed_twice():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from .grader_extract import extract
+from .extract import extract
 
 UNICODE = str.maketrans(
     {
