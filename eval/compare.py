@@ -26,8 +26,10 @@ from lim.errors import InputError, run_cli
 from lim.files import read_json, write_json, write_text
 from lim.utils.cli import Parser
 
-from . import metrics, report, targets
-from .metrics import Paired
+from . import targets
+from .results import metrics, tables
+from .results.graded import question_means
+from .results.metrics import Paired
 
 
 @dataclass(frozen=True)
@@ -79,18 +81,6 @@ def load(run: str, label: str | None = None) -> Evaluated:
         raise InputError(f"{folder / 'results.json'}: not the results of an evaluation of ours")
     means = {name: question_means(folder / f"{name}.graded.jsonl") for name in results["benchmarks"]}
     return Evaluated(label or results["label"], folder, results, means)
-
-
-def question_means(path: Path) -> dict[str, float]:
-    """Question id → share of its samples that are correct, from a graded file."""
-    if not path.is_file():
-        raise InputError(f"{path}: missing; make it again with: python -m eval.eval --score_only {path.parent}")
-    found: dict[str, list[bool]] = {}
-    for line in path.read_text(encoding="utf-8").split("\n"):
-        if line:
-            row = json.loads(line)
-            found.setdefault(row["id"], []).append(row["verdict"] == "correct")
-    return {id: sum(values) / len(values) for id, values in found.items()}
 
 
 def difference(reference: Evaluated, other: Evaluated, benchmark: str) -> Paired | None:
@@ -163,7 +153,7 @@ def cells(row: Row, *, bold: str = "") -> list[str]:
     shown = "" if d is None or math.isnan(d.stderr) else f"{100 * d.detectable:.1f}"
     clear = d is not None and abs(d.value) > 2 * d.stderr
     text = signed(d)
-    return [row.label, report.percent(row.accuracy), f"{bold}{text}{bold}" if clear and bold else text, wins, shown]
+    return [row.label, tables.percent(row.accuracy), f"{bold}{text}{bold}" if clear and bold else text, wins, shown]
 
 
 NOTE = (
@@ -180,8 +170,8 @@ def markdown(rows: Sequence[Row], runs: Sequence[Evaluated], reference: Evaluate
     for name in dict.fromkeys(row.benchmark for row in rows):
         lines += [f"**{name}**{sizes(runs, name)}", ""]
         head = ("model", "accuracy %", f"difference to {reference.label}", *HEAD[3:])
-        lines += [report.row(head), report.row(["---", *["---:"] * (len(head) - 1)])]
-        lines += [report.row(cells(row, bold="**")) for row in rows if row.benchmark == name]
+        lines += [tables.row(head), tables.row(["---", *["---:"] * (len(head) - 1)])]
+        lines += [tables.row(cells(row, bold="**")) for row in rows if row.benchmark == name]
         lines.append("")
     lines.append(NOTE.format(bold="**Bold**"))
     return "\n".join(lines) + "\n"
@@ -192,12 +182,12 @@ def sizes(runs: Sequence[Evaluated], name: str) -> str:
     if not facts:
         return ""
     samples = " or ".join(str(n) for n in sorted({fact["samples_a_question"] for fact in facts}))
-    return f" ({facts[0]['n_questions']} questions × {samples}; {report.how(facts[0]['generated_with'])})"
+    return f" ({facts[0]['n_questions']} questions × {samples}; {tables.how(facts[0]['generated_with'])})"
 
 
 def show(console: Console, rows: Sequence[Row], runs: Sequence[Evaluated], reference: Evaluated) -> None:
     labels = [run.label for run in runs]
-    short = dict(zip(labels, report.short_names(labels, console.width // 5), strict=True))
+    short = dict(zip(labels, tables.short_names(labels, console.width // 5), strict=True))
     for name in dict.fromkeys(row.benchmark for row in rows):
         table = Table(title=escape(f"{name}{sizes(runs, name)}"), title_justify="left")
         table.add_column(HEAD[0], overflow="fold")
@@ -218,7 +208,7 @@ def show(console: Console, rows: Sequence[Row], runs: Sequence[Evaluated], refer
 
 def draw_curves(runs: Sequence[Evaluated], path: Path, console: Console) -> None:
     """Draw those that were evaluated at steps, and name the others. Raises InputError where none was."""
-    from . import curves
+    from .results import curves
 
     drawn = {run.label: curves.collect(run.folder.parent) for run in runs if curves.evaluations(run.folder.parent)}
     if not drawn:

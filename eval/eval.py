@@ -23,10 +23,11 @@ from rich.console import Console
 from lim.errors import InputError, run_cli
 from lim.utils.cli import Parser
 
-from . import foreign, report, saved, targets
+from . import targets
 from .engine.generate import Engines, add_engine_flags, generate_missing
 from .grader import Grader
 from .questions import read_questions
+from .results import external, saved, tables
 from .settings import DATA, SETTINGS, Benchmark, Settings, load
 from .targets import Target
 
@@ -115,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     found: list[Target] = []
     with Grader() as grader, ExitStack() as stack:
         if args.score_only and args.response_key:
-            return foreign.audit(args, grader, console)
+            return external.audit(args, grader, console)
         if args.score_only:
             chosen = settings.choose(args.benchmarks) if args.benchmarks else None
             results = saved.score_all(
@@ -134,11 +135,11 @@ def main(argv: Sequence[str] | None = None) -> int | None:
                 results.append(
                     saved.score_folder(target.folder, [*benchmarks], settings, args.data_dir, grader, console)
                 )
-    console.print(report.terminal_table(results, settings, console.width))
+    console.print(tables.terminal_table(results, settings, console.width))
     if len(results) <= SHOWN_IN_DETAIL:
-        console.print(report.losses_table(results, console.width))
+        console.print(tables.losses_table(results, console.width))
     if args.run_path and args.step == "all":
-        from . import curves
+        from .results import curves
 
         for folder, run in {target.folder.parent: target.run for target in found if target.run}.items():
             if not curves.evaluations(folder):

@@ -95,7 +95,7 @@ def show_speeds(console: Console, seconds: dict[str, list[float]], count: int) -
 
 def score_speed(console: Console, samples: list[Sample], rows: dict[str, dict[str, Any]]) -> None:
     from eval.grader import Grader
-    from eval.score import score, summarise
+    from eval.results.score import score, summarise
 
     with Grader() as grader:
         seconds = timed(lambda: summarise(score(rows, samples, grader)))

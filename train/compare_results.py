@@ -22,8 +22,9 @@ import numpy as np
 import pyarrow.parquet as pq
 from scipy import stats
 
-from eval import metrics, settings
-from eval.compare import question_means
+from eval import settings
+from eval.results import metrics
+from eval.results.graded import question_means
 from lim.errors import InputError
 from lim.files import read_prompts
 from lim.provenance import PACKAGES, commit, versions

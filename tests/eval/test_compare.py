@@ -90,7 +90,7 @@ def test_command_writes_markdown_and_json(tmp_path: Path, capsys: pytest.Capture
 def test_curves_are_of_the_models_with_steps(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from eval import curves
+    from eval.results import curves
 
     drawn: list[str] = []
     draw = curves.draw

@@ -16,10 +16,10 @@ from rich.console import Console
 
 from data import arithmetic
 from eval import eval as evaluation
-from eval import saved
 from eval.engine import samples
 from eval.grader import Grader
 from eval.questions import read_questions
+from eval.results import saved
 from eval.settings import DATA, load
 from lim.files import write_json, write_text
 from lim.reward_log import write_run, write_step

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from eval import compare, report, settings
+from eval import compare, settings
 from eval import eval as command
+from eval.results import tables
 from lim.files import read_json, write_json
 
 
@@ -29,7 +30,7 @@ from lim.files import read_json, write_json
     ],
 )
 def test_what_all_names_share_goes_first(names: list[str], short: list[str]) -> None:
-    assert report.short_names(names, 16) == short
+    assert tables.short_names(names, 16) == short
 
 
 def results(label: str, benchmarks: list[str]) -> dict[str, Any]:
@@ -76,9 +77,9 @@ LABELS = {
 @pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
 def test_names_stay_apart_at_80_columns(labels: list[str]) -> None:
     several = [results(label, ["aime24", "math500", "amc23"]) for label in labels]
-    short = report.short_names(labels, 16)
-    table = drawn(report.terminal_table(several, settings.load(), 80))
-    losses = drawn(report.losses_table(several, 80))
+    short = tables.short_names(labels, 16)
+    table = drawn(tables.terminal_table(several, settings.load(), 80))
+    losses = drawn(tables.losses_table(several, 80))
     assert max(map(len, [*table.splitlines(), *losses.splitlines()])) <= 80
     assert first_column(table)[:3] == short
     names = ("aime24", "math500", "amc23")
@@ -101,7 +102,7 @@ def test_compared_runs_stay_apart_at_80_columns(labels: list[str], tmp_path: Pat
         compare.show(console, compare.compare(runs, runs[0]), runs, runs[0])
     text = capture.get()
     assert max(map(len, text.splitlines())) <= 80
-    assert first_column(text) == report.short_names(labels, 16)
+    assert first_column(text) == tables.short_names(labels, 16)
     assert text.count("±") >= 5 + 1  # three accuracies, two differences, and the note: none is cut
     note = " ".join(text.split())
     assert "Bold: a difference of more than two standard errors." in note

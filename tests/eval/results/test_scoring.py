@@ -13,12 +13,12 @@ import pytest
 from rich.console import Console
 
 from eval import eval as command
-from eval import report
-from eval import saved as saved_files
 from eval.engine.samples import Sample, Store
 from eval.grader import Grader
 from eval.questions import read_questions
-from eval.score import score, summarise
+from eval.results import saved as saved_files
+from eval.results import tables
+from eval.results.score import score, summarise
 from eval.settings import load
 from lim.errors import InputError
 from lim.files import read_json, write_json
@@ -216,7 +216,7 @@ def test_questions_that_changed_are_refused(tmp_path: Path) -> None:
 def test_scoring_loads_no_torch_and_no_vllm(tmp_path: Path) -> None:
     folder = saved(tmp_path)
     code = (
-        "import sys; from eval import eval, compare, curves\n"
+        "import sys; from eval import eval, compare; from eval.results import curves\n"
         f"assert not eval.main(['--score_only', {str(folder)!r}, '--data_dir', {str(tmp_path / 'data')!r}])\n"
         "heavy = {'torch', 'vllm', 'ray', 'transformers', 'openrlhf', 'train'} & set(sys.modules)\n"
         "assert not heavy, heavy"
@@ -229,8 +229,8 @@ def test_scoring_loads_no_torch_and_no_vllm(tmp_path: Path) -> None:
 
 def test_average_needs_all_its_benchmarks() -> None:
     facts = {"accuracy": {"value": 0.5, "stderr": 0.1, "n": 10}}
-    assert report.average({"a": facts}, ["a", "b"]) is None
-    found = report.average({"a": facts, "b": facts, "c": facts}, ["a", "b"])
+    assert tables.average({"a": facts}, ["a", "b"]) is None
+    found = tables.average({"a": facts, "b": facts, "c": facts}, ["a", "b"])
     assert found is not None
     assert found["accuracy"] == {"value": 0.5, "stderr": pytest.approx(0.02**0.5 / 2), "n": 20}
 

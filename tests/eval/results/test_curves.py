@@ -9,9 +9,9 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from eval import curves
 from eval import eval as command
 from eval.engine.engine import Finished
+from eval.results import curves
 from lim.errors import InputError
 from lim.files import read_json, write_json
 from lim.reward_log import write_step

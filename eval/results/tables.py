@@ -16,9 +16,9 @@ from rich.table import Table
 from lim.files import write_json, write_text
 from lim.provenance import PACKAGES, commit, versions
 
+from ..settings import Settings
 from . import metrics
 from .score import Scored, figure, from_figure
-from .settings import Settings
 
 SCHEMA_VERSION = 1
 LOST_COLUMN = "no answer / malformed / cut off / timed out %"

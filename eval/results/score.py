@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.samples import Sample
+from ..grader import Graded, Grader
 from . import metrics
-from .engine.samples import Sample
-from .grader import Graded, Grader
 from .metrics import Estimate
 
 BREAKDOWNS = ("level", "subject")

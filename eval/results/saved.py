@@ -11,12 +11,12 @@ from rich.console import Console
 
 from lim.errors import InputError
 
-from . import report
-from .engine import samples
-from .grader import Grader
-from .questions import read_questions
+from ..engine import samples
+from ..grader import Grader
+from ..questions import read_questions
+from ..settings import Settings
+from . import tables
 from .score import score, summarise
-from .settings import Settings
 
 
 def score_saved(
@@ -41,7 +41,7 @@ def score_saved(
     if lacking:
         raise InputError(f"{path}: {lacking} samples are still to be generated; run the same evaluation again")
     scored = score(questions.rows, kept, grader, fallbacks=meta["fallbacks"])
-    report.write_graded(folder, name, scored)
+    tables.write_graded(folder, name, scored)
     return {**summarise(scored), "generated_with": meta}
 
 
@@ -82,7 +82,7 @@ def score_folder(
     meta = benchmarks[wanted[0]]["generated_with"]
     head = {key: meta[key] for key in ("label", "model", "step", "run")}
     order = [*settings.benchmarks, *benchmarks]
-    return report.write(folder, head, {name: benchmarks[name] for name in order if name in benchmarks}, settings)
+    return tables.write(folder, head, {name: benchmarks[name] for name in order if name in benchmarks}, settings)
 
 
 def saved_benchmarks(folder: Path) -> list[str]:

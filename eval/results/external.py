@@ -18,9 +18,9 @@ from rich.text import Text
 from lim.errors import InputError
 from lim.files import read_json, write_json, write_text
 
-from . import report
-from .engine.samples import Sample
-from .grader import Grader
+from ..engine.samples import Sample
+from ..grader import Grader
+from . import tables
 from .score import Scored, score, summarise
 
 SHOWN = 10  # differences on the terminal
@@ -185,11 +185,11 @@ def table(found: Sequence[tuple], by_step: bool, with_verdicts: bool, width: int
     headers = ["questions\n× samples", "accuracy %", "no\nanswer %", "timed\nout %"]
     for header in [*headers, *(["reported\n%", "differ"] if with_verdicts else [])]:
         table.add_column(header, justify="right", no_wrap=True)
-    for name, (_, facts, _, differ) in zip(report.short_names(names, width // 5), shown, strict=True):
+    for name, (_, facts, _, differ) in zip(tables.short_names(names, width // 5), shown, strict=True):
         lost = [f"{100 * facts['shares'][key]:.1f}" for key in ("no_answer", "timeout")]
         own = [f"{100 * facts['reported']:.1f}", str(len(differ))] if "reported" in facts else []
         size = f"{facts['n_questions']} × {facts['samples_a_question']}"
-        table.add_row(escape(name), size, report.percent(facts["accuracy"]), *lost, *own)
+        table.add_row(escape(name), size, tables.percent(facts["accuracy"]), *lost, *own)
     return table
 
 

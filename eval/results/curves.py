@@ -21,7 +21,7 @@ from lim.errors import InputError
 from lim.files import atomic_path, read_json
 from lim.reward_log import step_files
 
-from .settings import ROOT
+from ..settings import ROOT
 
 # Okabe and Ito's colours: told apart by readers who see fewer.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from eval import metrics
+from eval.results import metrics
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""From samples to figures: scores, statistics, tables and learning curves."""

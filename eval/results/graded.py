@@ -1,0 +1,20 @@
+"""Graded samples, read back from their files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from lim.errors import InputError
+
+
+def question_means(path: Path) -> dict[str, float]:
+    """Question id → share of its samples that are correct, from a graded file."""
+    if not path.is_file():
+        raise InputError(f"{path}: missing; make it again with: python -m eval.eval --score_only {path.parent}")
+    found: dict[str, list[bool]] = {}
+    for line in path.read_text(encoding="utf-8").split("\n"):
+        if line:
+            row = json.loads(line)
+            found.setdefault(row["id"], []).append(row["verdict"] == "correct")
+    return {id: sum(values) / len(values) for id, values in found.items()}
