@@ -2,10 +2,10 @@
 
     .venv/bin/python scripts/bench_trainer.py [RECIPE] [key=value …]      (default: arithmetic-cpu, 10 epochs)
 
-Every even step runs `train_step` and `save_logs_and_checkpoints` of train/ppo.py, every odd one those of OpenRLHF's
-class on the same models, so that both meet the same machine and the same policy. Printed: seconds on the critical
-path that are ours alone (time in our method less time in OpenRLHF's beneath it) against the step, and the ratio of
-the two kinds of step, whose spread says what such a ratio can tell.
+Every even step runs `train_step` and `save_logs_and_checkpoints` of train/ppo/trainer.py, every odd one those of
+OpenRLHF's class on the same models, so that both meet the same machine and the same policy. Printed: seconds on the
+critical path that are ours alone (time in our method less time in OpenRLHF's beneath it) against the step, and the
+ratio of the two kinds of step, whose spread says what such a ratio can tell.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NAME = "bench.jsonl"
 
 
 def timed_trainer(make_class: Any) -> Any:
-    """`train.ppo.trainer_class` with every odd step left to OpenRLHF, and both timed."""
+    """`train.ppo.trainer.trainer_class` with every odd step left to OpenRLHF, and both timed."""
 
     def trainer_class(base: type) -> type:
         class Timed(base):  # OpenRLHF's methods, timed
@@ -103,10 +103,12 @@ def report(lines: list[dict[str, Any]], samples: int) -> str:
 
 
 def main() -> int:
-    from train import launch, ppo
+    from train import launch
+    from train.ppo import __main__ as ppo
+    from train.ppo import trainer
 
     if sys.argv[1:2] == ["train"]:
-        ppo.trainer_class = timed_trainer(ppo.trainer_class)
+        trainer.trainer_class = timed_trainer(trainer.trainer_class)
         return ppo.main(sys.argv[2:])
     arguments = sys.argv[1:] or ["arithmetic-cpu"]
     if "=" in arguments[0]:

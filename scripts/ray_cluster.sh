@@ -21,7 +21,7 @@ usage() { printf '%s\n' "$header" >&2; exit 2; }
 
 need_python all
 
-# Workers import the reward and the trainer from here; without a GPU they need train/cpu.py's environment too.
+# Workers import the reward and the trainer from here; without a GPU they need train/cpu/__init__.py's environment too.
 node_options=(--block --disable-usage-stats)
 [ -z "${NODE_IP:-}" ] || node_options+=(--node-ip-address "$NODE_IP")
 prepare_node() {

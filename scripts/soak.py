@@ -21,8 +21,8 @@ from lim.errors import InputError, run_cli
 from lim.files import locked, write_text
 from lim.provenance import ROOT, commit
 from lim.utils.cli import Parser
-from train import comparison
-from train.stages import Pipeline, clock
+from train.compare import spec
+from train.compare.pipeline import Pipeline, clock
 
 QUICK = "configs/compare/demo-quick.yaml"
 DEMO = "soak-demo"
@@ -43,7 +43,7 @@ def busy(cores: int) -> Iterator[None]:
 
 def training(folder: Path) -> list[str]:
     """The command of one short training that writes to `folder`."""
-    quick = comparison.load(QUICK)
+    quick = spec.load(QUICK)
     return [
         *("bash", "scripts/train.sh", quick.pool, f"run.name={folder.name}", f"run.output_dir={folder.parent}"),
         *(f"run.prompt_file={quick.prompts}", "run.expect_prompts=null", *quick.overrides, "run.epochs=1"),
@@ -134,8 +134,8 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     version = commit() or "unknown"
     with locked(folder / ".lock", f"{folder}: another soak is writing it; wait for it, or end it"):
-        quick = comparison.load(QUICK, [f"name={DEMO}"])
-        Pipeline(comparison.stages(quick)[: len(quick.prepare)], quick.folder / "stages.json", console).run()
+        quick = spec.load(QUICK, [f"name={DEMO}"])
+        Pipeline(spec.stages(quick)[: len(quick.prepare)], quick.folder / "stages.json", console).run()
         soak("training", arguments.trainings, folder, version)
         soak("demo", arguments.demos, folder, version)
         return 1 if table(remembered(folder / "results.jsonl", version)) else 0

@@ -14,6 +14,6 @@ bash scripts/setup.sh dev
 chosen=(-m "slow or not slow")
 if [ -e "$venv/.setup-gpu-dev" ]; then
     echo "test.sh: $venv holds the GPU set: without the tests of a run on a CPU (CUDA_VISIBLE_DEVICES= VENV=.venv-cpu bash scripts/test.sh has them)"
-    chosen=(-m "not slow" --ignore tests/train/test_cpu.py)
+    chosen=(-m "not slow" --ignore tests/train/cpu/test_cpu.py)
 fi
 exec "$venv/bin/python" -m pytest "${chosen[@]}" "$@"

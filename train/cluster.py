@@ -21,8 +21,8 @@ import psutil
 from lim.address import host_and_port, knock
 from lim.errors import InputError, run_cli
 from lim.utils.cli import Parser
-from train import plan, recipe
-from train.recipe import CONFIGS, ROOT, Recipe
+from train.recipe import plan, recipe
+from train.recipe.recipe import CONFIGS, ROOT, Recipe
 
 # Seconds to wait for the GPUs of a run that has just ended, and for the Ray node of this machine to come up.
 RELEASE, NODE_STARTS = 20.0, 60.0

@@ -26,8 +26,9 @@ from lim import reward_log
 from lim.errors import InputError, run_cli
 from lim.files import locked
 from lim.utils.cli import Parser
-from train import cluster, dataset, plan, recipe, record
-from train.recipe import ROOT, Recipe
+from train import cluster
+from train.recipe import dataset, plan, recipe, record
+from train.recipe.recipe import ROOT, Recipe
 
 # As in docs/cluster.md; it builds against the installed torch.
 FLASH_ATTN = ".venv/bin/pip install --no-deps --no-build-isolation flash-attn==2.8.3"
@@ -55,7 +56,7 @@ def split_changes(changes: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def launch(chosen: Recipe, console: Console) -> int:
-    """Check everything, write the run's folder, and hand over to `train.supervise`. Its exit code."""
+    """Check everything, write the run's folder, and hand over to `train.run.supervise`. Its exit code."""
     from eval.grader import equal
 
     if not chosen.flags_checked:
@@ -83,7 +84,7 @@ def launch(chosen: Recipe, console: Console) -> int:
             dataset.write(run_dir / "openrlhf" / "val.jsonl", data.validation, run.system_prompt)
         reward_log.write_run(run_dir, record.describe(chosen, planned, data, command, previous))
 
-        from train import supervise
+        from train.run import supervise
 
         return supervise.run(command, environment, run_dir, run_dir / "final")
 
@@ -113,7 +114,7 @@ def dry_run(chosen: Recipe, console: Console) -> int:
     show(console, chosen, planned, run_dir, notes)
     command = build_command(complete(chosen, planned, run_dir, validation=validation))
     if run.device == "cpu":
-        console.print("# with the environment of train/cpu.py, and:", markup=False)
+        console.print("# with the environment of train/cpu/__init__.py, and:", markup=False)
     for name, value in own_environment(chosen, run_dir).items():
         console.print(f"{name}={shlex.quote(value)} \\", markup=False)
     console.print(one_flag_a_line(command), markup=False)

@@ -33,8 +33,9 @@ from lim import reward_log
 from lim.errors import InputError, run_cli
 from lim.files import sha256_of
 from lim.utils.cli import Parser
-from train import dataset, launch, recipe
-from train.recipe import Recipe
+from train import launch
+from train.recipe import dataset, recipe
+from train.recipe.recipe import Recipe
 
 SAMPLES = "samples"  # the name of the file of generations
 

@@ -14,7 +14,8 @@ from data import arithmetic
 from data.arithmetic import Problem
 from lim.errors import InputError
 from lim.files import read_prompts
-from train import corpus, tiny_tokenizer
+from train.pretrain import corpus
+from train.pretrain.tokenizer import build
 
 QUESTION = re.compile(r"What is \$(\d+) (\+|-|\\times) (\d+)\$\?")
 
@@ -129,7 +130,7 @@ def test_a_set_larger_than_its_level_is_refused() -> None:
 
 
 def test_tokenizer_keeps_every_problem_and_answer(rows: dict[str, list[dict]]) -> None:
-    tokenizer = tiny_tokenizer.build()
+    tokenizer = build()
     for part in rows.values():
         for row in part:
             problem = Problem(*parse(text_of(row)))

@@ -164,7 +164,7 @@ def test_the_tests_of_a_cpu_run_are_left_out_with_the_gpu_set(venv):
     setup(venv, "gpu")
     done, calls = run(venv, "test.sh", "-x")
     assert done.returncode == 0, done.stderr
-    skipped = "tests/train/test_cpu.py"
+    skipped = "tests/train/cpu/test_cpu.py"
     assert calls[-1] == f"-m pytest -m not slow --ignore {skipped} -x"
     assert (ROOT / skipped).is_file()
     assert "VENV=.venv-cpu bash scripts/test.sh has them" in done.stdout

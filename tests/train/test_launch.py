@@ -17,11 +17,12 @@ from pathlib import Path
 
 import pytest
 
-import train
+import train.run
 from lim import reward_log
 from lim.errors import InputError
 from lim.files import locked
-from train import cluster, launch, recipe
+from train import cluster, launch
+from train.recipe import recipe
 
 GOLDEN = Path(__file__).parent / "golden"
 RECIPES = sorted(path.stem for path in recipe.CONFIGS.glob("*.yaml"))
@@ -158,7 +159,7 @@ def started(monkeypatch):
             calls.append((command, env, run_dir))
             return 7
 
-    monkeypatch.setattr(train, "supervise", Runtime, raising=False)
+    monkeypatch.setattr(train.run, "supervise", Runtime, raising=False)
     return calls
 
 
@@ -329,7 +330,7 @@ def test_a_run_is_locked_until_it_has_ended(pool, monkeypatch, elsewhere):
                 launch.main([*pool, "run.resume=true"])
             return 7
 
-    monkeypatch.setattr(train, "supervise", Runtime, raising=False)
+    monkeypatch.setattr(train.run, "supervise", Runtime, raising=False)
     assert launch.main(pool) == 7
     with locked(elsewhere / "out" / "tiny" / ".lock", "still held"):
         pass

@@ -91,9 +91,9 @@ def test_with_a_real_engine(tmp_path):
     from transformers import LlamaConfig, LlamaForCausalLM
 
     from data import arithmetic
-    from train import tiny_tokenizer
+    from train.pretrain.tokenizer import build
 
-    tokenizer = tiny_tokenizer.build()
+    tokenizer = build()
     config = LlamaConfig(
         vocab_size=len(tokenizer), hidden_size=64, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
         max_position_embeddings=128, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,

@@ -191,7 +191,7 @@ def test_loads_by_path_from_anywhere(tmp_path):
 
 
 def test_the_embedded_tokenizer_decodes_what_it_encodes():
-    from train.tiny_tokenizer import build
+    from train.pretrain.tokenizer import build
 
     tokenizer = build()
     message = [{"role": "user", "content": "What is $12 + 3$?"}]

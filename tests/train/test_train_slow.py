@@ -48,10 +48,10 @@ def inputs(tmp_path_factory) -> Path:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from train import tiny_tokenizer
+    from train.pretrain.tokenizer import build
 
     folder = tmp_path_factory.mktemp("inputs")
-    tokenizer = tiny_tokenizer.build()
+    tokenizer = build()
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(tokenizer),

@@ -56,12 +56,14 @@ def probed(make_class):
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     from lim.errors import run_cli
-    from train import launch, ppo
+    from train import launch
+    from train.ppo import __main__ as ppo
+    from train.ppo import trainer
 
     mode, rest = sys.argv[1], sys.argv[2:]
     if mode == "launch":
         build = launch.build_command
         launch.build_command = lambda flags: [sys.executable, __file__, "train", *build(flags)[3:]]
         raise SystemExit(run_cli(lambda: launch.main(rest)))
-    ppo.trainer_class = probed(ppo.trainer_class)
+    trainer.trainer_class = probed(trainer.trainer_class)
     raise SystemExit(run_cli(lambda: ppo.main(rest)))

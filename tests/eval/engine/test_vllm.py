@@ -33,10 +33,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from train import tiny_tokenizer
+    from train.pretrain.tokenizer import build
 
     root = tmp_path_factory.mktemp("world")
-    tokenizer = tiny_tokenizer.build()
+    tokenizer = build()
     for seed, folder in enumerate(("run/ckpt/global_step10_hf", "run/ckpt/global_step20_hf", "untemplated")):
         torch.manual_seed(seed)
         config = LlamaConfig(
@@ -46,7 +46,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
             bos_token_id=tokenizer.bos_token_id,
         )  # fmt: skip
         LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(root / folder)
-        tokenizer.chat_template = None if folder == "untemplated" else tiny_tokenizer.CHAT_TEMPLATE
+        tokenizer.chat_template = None if folder == "untemplated" else tokenizer.CHAT_TEMPLATE
         tokenizer.save_pretrained(root / folder)
     (root / "data").mkdir()
     rows = [

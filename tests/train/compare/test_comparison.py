@@ -1,0 +1,270 @@
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from eval import settings
+from lim.errors import InputError
+from lim.reward_log import write_run, write_step
+from train.compare import figures, spec
+from train.compare.__main__ import main, markdown, spread_in_words, terminal_table
+from train.compare.results import blocks, collect, difference
+
+ROOT = Path(__file__).resolve().parents[3]
+FILES = sorted((ROOT / "configs" / "compare").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_committed_comparison_loads_and_finds_its_inputs_made(path):
+    chosen = spec.load(str(path))
+    made = {ROOT / "configs", ROOT / "data" / "arithmetic.py", ROOT / "train"}
+    for stage in spec.stages(chosen):
+        for item in stage.inputs:
+            inside = any(item == one or one in item.parents or item in one.parents for one in made)
+            assert inside, f"{stage.name} needs {item}, which no stage before it makes"
+        made |= {*stage.outputs, *stage.clears}
+
+
+def test_the_embedded_set_is_evaluated_as_it_is_trained():
+    recipe = yaml.safe_load((ROOT / "configs" / "train" / "arithmetic-cpu.yaml").read_text())["rollout"]
+    known = settings.load()
+    for name in known.choose(["arithmetic"]):
+        assert known.benchmark(name).max_new_tokens == recipe["max_new_tokens"]
+    assert known.benchmark("arithmetic-t1").temperature == recipe["temperature"]
+
+
+def write(folder: Path, **changes) -> str:
+    values = {
+        "name": "tiny", "pool": "arithmetic-cpu", "prompts": "prompts.json", "base_model": "data/models/tiny-base",
+        "benchmarks": ["arithmetic-t1"], "headline": "arithmetic-t1", "seeds": [1, 2], "reference": "rand",
+        "selections": {"limr": {"strategy": "lim"}, "rand": {"strategy": "random", "size": "limr"}}, **changes,
+    }  # fmt: skip
+    path = folder / "compare.yaml"
+    path.write_text(yaml.safe_dump({key: value for key, value in values.items() if value is not None}))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sedes": [1]}, "unknown key 'sedes'; did you mean 'seeds'?"),
+        ({"seeds": [1, 1]}, "each once"),
+        ({"name": None}, "has no 'name'"),
+        ({"selections": {"limr": {"similarity_threshold": 0.6}}}, r"selections\.limr has no 'strategy'"),
+        ({"selections": {"rand": {"strategy": "random", "size": "limr"}}}, "no selection before it"),
+        ({"selections": {"full": {"strategy": "lim"}}}, "cannot be called 'full'"),
+        (
+            {"selections": {"limr": {"strategy": "lim", "seeds": [3]}}},
+            r"selections\.limr\.seeds has 3, with which 'full' is not run",
+        ),
+        ({"reference": "best"}, "reference is 'best'"),
+        ({"seeds": 2}, r"seeds is 2, not a list of whole numbers; a list is written seeds=\[…\]"),
+        ({"benchmarks": "arithmetic-t1"}, "benchmarks is 'arithmetic-t1', not a list of strings"),
+        ({"base_model": 7}, "base_model is 7, not a string"),
+        ({"selections": ["limr"]}, r"selections is \['limr'\], not a mapping"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_key(tmp_path, changes, message):
+    with pytest.raises(InputError, match=message):
+        spec.load(write(tmp_path, **changes))
+
+
+def test_a_file_that_is_not_yaml_is_one_line(tmp_path):
+    path = tmp_path / "compare.yaml"
+    path.write_text("name: [")
+    with pytest.raises(InputError, match=r"compare\.yaml: .*expected") as error:
+        spec.load(str(path))
+    assert "\n" not in str(error.value)
+
+
+def test_a_comparison_of_large_models_takes_its_base_from_the_hub(tmp_path):
+    path = write(tmp_path, pool="math.8k", base_model="Qwen/Qwen2.5-Math-7B")
+    chosen = spec.load(path)
+    assert chosen.base_results == spec.ROOT / "data/output/Qwen--Qwen2.5-Math-7B/eval/model"
+    stages = {stage.name: stage for stage in spec.stages(chosen)}
+    for name in ("train-full-s1", "train-limr-s1"):
+        assert stages[name].command[:2] == ["bash", "scripts/train_math.8k.sh"]
+        assert stages[name].env == {"POOL": "math.8k"}
+    assert "Qwen/Qwen2.5-Math-7B" in stages["eval-s1"].command
+    assert not any("Qwen" in str(path) for stage in stages.values() for path in stage.inputs)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--plan"], ["--jobs", "2"]])
+def test_without_a_file_the_files_are_listed_and_nothing_runs(arguments, monkeypatch):
+    monkeypatch.setattr(spec, "stages", None)
+    with pytest.raises(InputError) as error:
+        main(arguments)
+    for path in FILES:
+        first = path.read_text(encoding="utf-8").split("\n")[0].removeprefix("# ")
+        assert re.search(rf"^  {path.relative_to(ROOT)} +{re.escape(first)}$", str(error.value), re.M)
+
+
+def test_the_plan_lists_stages_without_running_any(capsys):
+    assert main(["configs/compare/demo.yaml", "name=never-run", "--plan"]) is None
+    shown = capsys.readouterr().out
+    assert "run.name=never-run-limr-s1" in shown and "<as in data/prompts/never-run-limr-s1.json>" in shown
+
+
+CORRECT = {  # two questions, two samples each, by seed: how many of a question's samples are right
+    "base": [(0, 0)],
+    "full": [(2, 2), (2, 1)],  # 1.00, 0.75
+    "limr": [(2, 1), (1, 1)],  # 0.75, 0.50
+    "rand": [(0, 1), (0, 1)],  # 0.25, 0.25
+}
+
+
+@pytest.fixture
+def finished(tmp_path, monkeypatch):
+    """A comparison whose runs and evaluations are there, with accuracies that are known."""
+    monkeypatch.setattr(spec, "ROOT", tmp_path)
+    chosen = spec.load(write(tmp_path))
+    rows = [
+        {"id": f"p{i}", "prompt": f"{i}?", "answer": "1", "level": 1 + i % 2, "source": "right" if i else "wrong"}
+        for i in range(4)
+    ]
+    (tmp_path / "prompts.json").write_text(json.dumps(rows))
+    (tmp_path / "data" / "prompts").mkdir(parents=True)
+    for arm in chosen.arms:
+        for at, seed in enumerate(chosen.seeds):
+            if arm != spec.FULL:
+                kept = rows[:2] if seed == 1 or arm == "rand" else rows[1:3]
+                chosen.prompt_file(arm, seed).write_text(json.dumps(kept))
+            run = chosen.run_dir(arm, seed)
+            for step in (1, 2):
+                columns = {"prompt_id": ["p0", "p1"], "epoch": [1, 1], "step": [step, step]}
+                write_step(run, step, {**columns, "sample": [0, 0], "reward": [-0.5, float(step - 1)]})
+            write_run(run, {"steps": 2, "optimizer_steps": 8})
+            events = [{"event": "validation", "step": 2, "accuracy": 0.5}, {"event": "stage", "text": "x"}]
+            (run / "progress.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+            graded(run / "eval" / "final", CORRECT[arm][at])
+    graded(chosen.base_results, CORRECT["base"][0])
+    return chosen
+
+
+def graded(folder: Path, right: tuple[int, int]) -> None:
+    folder.mkdir(parents=True)
+    (folder / "results.json").write_text(json.dumps({"benchmarks": {"arithmetic-t1": {}}}))
+    rows = [
+        {"id": f"q{q}", "sample": s, "verdict": "correct" if s < right[q] else "incorrect", "answer": "1"}
+        for q in (0, 1)
+        for s in (0, 1)
+    ]
+    (folder / "arithmetic-t1.graded.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_results_by_hand(finished):
+    results = collect(finished)
+    found = results["benchmarks"]["arithmetic-t1"]
+    assert found["n_questions"] == 2
+    full = found["accuracy"]["full"]
+    assert full["by_seed"] == [1.0, 0.75] and full["mean"] == 0.875
+    assert full["stderr_seeds"] == pytest.approx(0.125)  # sd 0.1768 / √2
+    assert full["stderr_questions"] == pytest.approx(0.125)  # questions 1.0 and 0.75
+    assert found["accuracy"]["base"]["stderr_seeds"] is None
+    limr = found["differences"]["rand"]["limr"]
+    assert limr["by_seed"] == [0.5, 0.25] and limr["mean"] == 0.375
+    assert limr["stderr_seeds"] == pytest.approx(0.125)
+    assert found["differences"]["base"]["full"]["mean"] == 0.875
+    assert found["differences"]["base"]["full"]["stderr_pooled"] is None  # the base model is one, and has no seed
+    assert "rand" not in found["differences"]["rand"]
+
+
+def test_the_scatter_is_pooled_over_arms_with_seeds_as_blocks(finished):
+    # Arms 0.875, 0.625, 0.25; seeds +1/12 and -1/12: residuals ±1/24, ±1/24, ±1/12 with (3 - 1)(2 - 1) degrees.
+    found = collect(finished)["benchmarks"]["arithmetic-t1"]
+    sd = ((4 / 24**2 + 2 / 12**2) / 2) ** 0.5
+    assert found["residual_sd"] == pytest.approx(sd) and found["residual_dof"] == 2
+    limr = found["differences"]["rand"]["limr"]
+    assert limr["stderr_pooled"] == pytest.approx(sd)  # √(2 / 2 seeds)
+    assert limr["detectable"] == pytest.approx((4.3027 + 1.0607) * sd, rel=1e-4)  # t_0.975 and t_0.8
+
+
+def test_blocks_of_unequal_size():
+    # A third seed of one arm alone says nothing about the others' scatter or difference.
+    runs = {"a": {1: 0.5, 2: 0.75}, "b": {1: 0.25, 2: 0.25}}
+    two = blocks(runs)
+    three = blocks({**runs, "a": {**runs["a"], 3: 0.9}})
+    assert three.dof == two.dof == 1 and three.sd == pytest.approx(two.sd)
+    assert three.difference("a", "b")["stderr_pooled"] == pytest.approx(two.difference("a", "b")["stderr_pooled"])
+
+
+def test_an_arm_with_fewer_seeds_is_compared_on_those(tmp_path, finished):
+    selections = {"limr": {"strategy": "lim"}, "rand": {"strategy": "random", "size": "limr", "seeds": [2]}}
+    fewer = spec.load(write(tmp_path, selections=selections))
+    assert fewer.arms_of(1) == ["full", "limr"] and fewer.arms_of(2) == ["full", "limr", "rand"]
+    assert "train-rand-s1" not in {stage.name for stage in spec.stages(fewer)}
+    results = collect(fewer)
+    found = results["benchmarks"]["arithmetic-t1"]
+    assert found["differences"]["rand"]["limr"]["seeds"] == [2]
+    assert found["differences"]["rand"]["limr"]["by_seed"] == [0.25]  # 0.50 - 0.25, of seed 2
+    assert found["accuracy"]["limr"]["by_seed"] == [0.75, 0.5]
+    assert "| RAND | 2 | 1 | 25.0" in markdown(results)
+
+
+def test_only_takes_what_sizes_need(tmp_path):
+    chosen = spec.load(write(tmp_path))
+    assert list(spec.only(chosen, ["rand"]).selections) == ["limr", "rand"]
+    assert spec.only(chosen, ["limr"]).reference is None
+    with pytest.raises(InputError, match="--only best: no such selection; there are limr, rand"):
+        spec.only(chosen, ["best"])
+
+
+def test_a_selection_can_read_another_log(tmp_path):
+    rates = {"strategy": "uncertainty", "log": "logs/base", "size": "limr"}
+    selections = {"limr": {"strategy": "lim"}, "rates": rates}
+    chosen = spec.load(write(tmp_path, selections=selections, reference=None))
+    stage = {one.name: one for one in spec.stages(chosen)}
+    command = stage["select-rates-s1"].command
+    assert command[command.index("--train_samples_path") + 1] == "logs/base"
+    assert "--log" not in command and "--size" not in command
+
+
+def test_what_was_trained_on(finished):
+    found = collect(finished)["selections"]
+    assert found["full"]["prompts"] == [4, 4] and found["full"]["jaccard_over_seeds"] is None
+    assert found["full"]["by_source"] == {"right": 0.75, "wrong": 0.25}
+    assert found["limr"]["jaccard_over_seeds"] == pytest.approx(1 / 3)  # {p0, p1} and {p1, p2}
+    assert found["limr"]["by_source"] == {"right": 0.75, "wrong": 0.25}
+    assert found["rand"]["jaccard_over_seeds"] == 1.0
+    assert found["rand"]["jaccard_with"] == {"limr": pytest.approx(2 / 3)}  # equal with seed 1, 1/3 with seed 2
+
+
+def test_curves_hold_rewards_and_validation(finished):
+    curves = collect(finished)["curves"]["limr"]
+    assert curves[0] == {
+        "steps": [4, 8], "reward": [-0.25, 0.25], "validation_steps": [8], "validation": [0.5]
+    }  # fmt: skip
+
+
+def test_tables_and_figures(finished, tmp_path):
+    results = collect(finished)
+    text = markdown(results)
+    assert "| LIMR − RAND | +37.5 | 10.2 | 12.5 | 37.5 | 54.7 | +50.0 +25.0 |" in text
+    assert "| FULL | 4 | 2 | 87.5 ± 12.5 |" in text
+    assert terminal_table(results).row_count == 4
+    assert "a true difference of 54.7 points would be seen" in spread_in_words(results)
+    for path in figures.write(results, tmp_path / "figures"):
+        assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_other_evaluations_of_the_base_model_are_left_alone(finished):
+    path = finished.base_results / "results.json"
+    path.write_text(json.dumps({"benchmarks": {"arithmetic-t1": {}, "arithmetic-greedy": {}}}))
+    assert list(collect(finished)["benchmarks"]) == ["arithmetic-t1"]
+
+
+def test_a_missing_evaluation_is_named(finished):
+    (finished.run_dir("limr", 2) / "eval" / "final" / "arithmetic-t1.graded.jsonl").unlink()
+    with pytest.raises(InputError, match=r"tiny-limr-s2/eval/final/arithmetic-t1\.graded\.jsonl: missing"):
+        collect(finished)
+
+
+def test_one_seed_has_no_error_over_seeds():
+    one = difference(np.array([[1.0, 0.0, 1.0]]), np.array([[0.0, 0.0, 1.0]]))
+    assert one["stderr_seeds"] is None
+    assert one["stderr_questions"] == pytest.approx(1 / 3)
+    single = blocks({"a": {1: 0.5}, "b": {1: 0.25}})
+    assert single.sd is None and single.difference("a", "b") == {"stderr_pooled": None, "detectable": None}

@@ -1,0 +1,136 @@
+"""The tiny base model: made whole or not at all, made once, loaded unchanged. Tiny settings: seconds, not minutes."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from data import arithmetic
+from lim.errors import InputError
+from lim.files import read_json
+from train.pretrain import __main__ as pretrain
+from train.pretrain.model import Settings
+
+TINY = Settings(
+    hidden_size=64,
+    intermediate_size=64,
+    layers=1,
+    heads=2,
+    textbook_steps=4,
+    web_steps=3,
+    batch=8,
+    warmup_steps=2,
+    round_steps=2,
+    max_rounds=1,
+    band=(0.0, 1.0),
+)
+POOL = arithmetic.make(0)["pool"][:12]
+
+
+@pytest.fixture(autouse=True)
+def few_problems(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arithmetic, "make", lambda: {"pool": POOL})
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "base"
+    model, tokenizer, record = pretrain.make(TINY, POOL)
+    pretrain.save(path, model, tokenizer, record)
+    return path
+
+
+def stamp(path: Path) -> dict[str, int]:
+    return {file.name: file.stat().st_mtime_ns for file in path.iterdir()}
+
+
+def test_folder_loads_with_the_auto_classes(made: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(made)
+    model = AutoModelForCausalLM.from_pretrained(made)
+    assert model.config.model_type == "llama"
+    assert model.dtype == torch.bfloat16
+    assert model.generation_config.eos_token_id == tokenizer.eos_token_id
+    assert tokenizer.convert_tokens_to_ids("<|end|>") == tokenizer.eos_token_id
+    for row in arithmetic.make()["pool"]:
+        ids = tokenizer(row["prompt"], add_special_tokens=False).input_ids
+        assert tokenizer.decode(ids) == row["prompt"]
+        assert tokenizer.unk_token_id not in ids
+
+
+def test_chat_template_asks_the_question_and_leaves_out_a_system_message(made: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(made)
+    user = {"role": "user", "content": "What is $4 + 5$?"}
+    system = {"role": "system", "content": "Please reason step by step."}
+    answer = {"role": "assistant", "content": r"\boxed{9}"}
+    asked = "<|begin|>What is $4 + 5$?<|answer|>"
+    for messages in ([user], [system, user]):
+        assert tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True) == asked
+    assert tokenizer.apply_chat_template([user, answer], tokenize=False) == asked + r"\boxed{9}<|end|>"
+
+
+def test_record_holds_settings_and_rates(made: Path) -> None:
+    record = read_json(made / "pretrain.json")
+    assert record["settings_sha256"] == TINY.fingerprint()
+    assert list(record["pass_rate_on_pool"]) == ["temperature 1", "temperature 0.4", "greedy"]
+    assert "all" in record["pass_rate_on_pool"]["greedy"]
+
+
+def test_current_folder_is_left_alone(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = stamp(made)
+    pretrain.ensure(made, TINY)
+    assert "is up to date" in capsys.readouterr().out.replace("\n", "")
+    assert stamp(made) == before
+
+
+def test_same_seed_same_weights_other_settings_other_model(made: Path, tmp_path: Path) -> None:
+    pretrain.ensure(tmp_path / "base", TINY)
+    weights = (tmp_path / "base" / "model.safetensors").read_bytes()
+    assert weights == (made / "model.safetensors").read_bytes()
+    other = dataclasses.replace(TINY, seed=1)
+    assert other.fingerprint() != TINY.fingerprint()
+    pretrain.ensure(tmp_path / "base", other)
+    assert (tmp_path / "base" / "model.safetensors").read_bytes() != weights
+    assert read_json(tmp_path / "base" / "pretrain.json")["settings_sha256"] == other.fingerprint()
+    assert [path.name for path in tmp_path.iterdir()] == ["base"]
+
+
+@pytest.mark.parametrize("where", ["train", "save_pretrained"])
+def test_an_interruption_leaves_what_was_there(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def interrupt(*_args: object, **_kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    shutil.copytree(made, tmp_path / "base")
+    before = stamp(tmp_path / "base")
+    if where == "train":
+        monkeypatch.setattr(pretrain, "train", interrupt)
+    else:
+        monkeypatch.setattr("transformers.PreTrainedTokenizerFast.save_pretrained", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain.ensure(tmp_path / "base", TINY, force=True)
+    assert stamp(tmp_path / "base") == before
+    assert [path.name for path in tmp_path.iterdir()] == ["base"]
+
+
+def test_a_rate_outside_the_band_is_an_error_after_the_extra_rounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds = []
+    train = pretrain.train
+    monkeypatch.setattr(pretrain, "train", lambda *args: rounds.append(args[-1]) or train(*args))
+    with pytest.raises(InputError, match="outside 90% to 100%"):
+        pretrain.ensure(tmp_path / "base", dataclasses.replace(TINY, band=(0.9, 1.0)))
+    assert rounds == [0, 1]
+    assert not (tmp_path / "base").exists()
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(InputError, match="not a base model made here"):
+        pretrain.ensure(tmp_path, TINY)

@@ -1,0 +1,139 @@
+"""Prompt files: labels checked, validation held out, rows as OpenRLHF reads them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lim.errors import InputError
+from train.recipe import dataset, recipe
+from train.recipe.recipe import RunConfig
+
+
+def prompts(count: int, **changes) -> list[dict]:
+    rows = [{"id": str(i), "prompt": f"What is {i} + 1?", "answer": str(i + 1), "level": 1} for i in range(count)]
+    for i, answer in changes.get("answers", {}).items():
+        rows[i]["answer"] = answer
+    return rows
+
+
+def config(tmp_path: Path, rows: list[dict], **settings) -> RunConfig:
+    path = tmp_path / "prompts.json"
+    path.write_text(json.dumps(rows))
+    return RunConfig(name="x", prompt_file=str(path), epochs=1, **settings)
+
+
+def same(gold: str, answer: str) -> bool:
+    return gold == answer and gold != "ungradable"
+
+
+def test_all_rows_without_validation(tmp_path):
+    data = dataset.load(config(tmp_path, prompts(5)), same)
+    assert [row["id"] for row in data.train] == ["0", "1", "2", "3", "4"]
+    assert (data.validation, data.dropped, data.held_out, data.rows) == ([], [], [], 5)
+
+
+@pytest.mark.parametrize(
+    ("answer", "what"), [("", "is empty"), ("  ", "is empty"), ("ungradable", "cannot be graded")]
+)
+def test_bad_labels(tmp_path, answer, what):
+    rows = prompts(5, answers={2: answer})
+    with pytest.raises(InputError, match=f"row 3 \\(id 2\\): answer .* {what}") as caught:
+        dataset.load(config(tmp_path, rows), same)
+    assert "run.bad_labels=drop" in str(caught.value)
+    data = dataset.load(config(tmp_path, rows, bad_labels="drop"), same)
+    assert [row["id"] for row in data.train] == ["0", "1", "3", "4"]
+    assert data.dropped == ["2"]
+
+
+def test_held_out_of_the_same_file(tmp_path):
+    rows = prompts(50)
+    first = dataset.load(config(tmp_path, rows, val_file=str(tmp_path / "prompts.json"), val_size=10), same)
+    assert len(first.validation) == len(first.held_out) == 10
+    assert len(first.train) == 40
+    ids = {row["id"] for row in first.validation}
+    assert ids == set(first.held_out)
+    assert not ids & {row["id"] for row in first.train}
+    # A smaller file, another order, another seed: what is held out stays held out.
+    smaller = tmp_path / "smaller.json"
+    smaller.write_text(json.dumps(rows[:30][::-1]))
+    run = config(tmp_path, rows, val_file=str(tmp_path / "prompts.json"), val_size=10, seed=9)
+    run.prompt_file = str(smaller)
+    second = dataset.load(run, same)
+    assert {row["id"] for row in second.validation} == ids
+    assert set(second.held_out) == ids & {str(i) for i in range(30)}
+
+
+def test_the_same_question_under_another_id_is_held_out_too(tmp_path):
+    val = tmp_path / "val.json"
+    val.write_text(json.dumps([{"id": "v", "prompt": " What is  3 + 1?\n", "answer": "4"}]))
+    data = dataset.load(config(tmp_path, prompts(5), val_file=str(val)), same)
+    assert data.held_out == ["3"]
+    assert [row["id"] for row in data.validation] == ["v"]
+
+
+def test_refused(tmp_path):
+    rows = prompts(5)
+    path = str(tmp_path / "prompts.json")
+    with pytest.raises(InputError, match="no prompt is left to train on"):
+        dataset.load(config(tmp_path, rows, val_file=path), same)
+    with pytest.raises(InputError, match="val_size=6: the validation file has 5"):
+        dataset.load(config(tmp_path, rows, val_file=path, val_size=6), same)
+    with pytest.raises(InputError, match=r"make it with: python -m data\.prepare math8k"):
+        dataset.need(str(tmp_path / "math8k.json"))
+    with pytest.raises(InputError, match=r"other\.json: no such file; run.prompt_file=FILE takes a JSON list"):
+        dataset.need(str(tmp_path / "other.json"))
+
+
+def test_every_recipes_files_have_a_maker():
+    for path in recipe.CONFIGS.glob("*.yaml"):
+        run = recipe.load(str(path)).run
+        for file in filter(None, (run.prompt_file, run.val_file)):
+            assert Path(file).name in dataset.MAKERS
+
+
+def test_rows_as_openrlhf_reads_them(tmp_path):
+    """Through `datasets` and OpenRLHF's own function, with a chat template that shows each message."""
+    import ast
+    import importlib.util
+
+    from datasets import load_dataset
+
+    path = tmp_path / "p.jsonl"
+    rows = [
+        {"id": "a", "prompt": "Was ist 1 + 1?\n²", "answer": "\\frac{1}{2}"},
+        {"id": "b", "prompt": "q", "answer": "2"},
+    ]
+    dataset.write(path, rows, "Be brief.")
+    loaded = load_dataset("json", data_files=str(path), cache_dir=str(tmp_path / "cache"))["train"]
+
+    # The module imports torch; its two functions do not need it.
+    folder = Path(importlib.util.find_spec("openrlhf").submodule_search_locations[0])
+    tree = ast.parse((folder / "datasets" / "prompts_dataset.py").read_text())
+    tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    import copy
+
+    scope = {"copy": copy}
+    exec(compile(tree, "prompts_dataset.py", "exec"), scope)
+
+    def template(chat, tokenize, add_generation_prompt):
+        assert (tokenize, add_generation_prompt) == (False, True)
+        return "".join(f"<{message['role']}>{message['content']}" for message in chat)
+
+    prompt, label = scope["preprocess_data"](loaded[0], None, "messages", "label", template)
+    assert prompt == "<system>Be brief.<user>Was ist 1 + 1?\n²"
+    assert json.loads(label) == {"id": "a", "answer": "\\frac{1}{2}"}
+    assert dataset.to_row(rows[1], None)["messages"] == [{"role": "user", "content": "q"}]
+
+
+@pytest.mark.data
+def test_the_released_set_makes_eight_whole_steps(shared_data):
+    from eval.grader import equal
+
+    released = str(shared_data / "limr" / "math.8k.json")
+    run = recipe.load("math.8k", [], [f"run.prompt_file={released}", f"run.val_file={released}"]).run
+    data = dataset.load(run, equal)
+    assert (data.rows, len(data.dropped), len(data.held_out), len(data.validation)) == (8523, 2, 329, 329)
+    assert len(data.train) == 8192 == run.expect_prompts

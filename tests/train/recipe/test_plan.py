@@ -1,0 +1,165 @@
+"""Plans: steps, warm-up, GPUs by role, disk, and the combinations that are refused."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+
+import pytest
+
+from lim.errors import InputError
+from train.recipe import plan, recipe
+
+
+def make(name: str, prompts: int, *overrides: str, overlays=(), parameters: float | None = None, validation=True):
+    return plan.make_plan(recipe.load(name, overlays, overrides), prompts, parameters, validation=validation)
+
+
+def test_full_of_the_paper():
+    # 8,192 prompts are eight whole batches of 1,024; 1,024 x 8 samples are 32 train batches of 256.
+    planned = make("math.8k", 8192)
+    assert (planned.steps_per_epoch, planned.epochs, planned.steps) == (8, 21, 168)
+    assert (planned.optimizer_steps_per_epoch, planned.optimizer_steps) == (256, 5376)
+
+
+def test_a_smaller_set_gets_the_optimiser_steps_of_full():
+    # 1,389 = 1,024 + 365 prompts: 32 + floor(365 x 8 / 256) = 32 + 11 steps; 5,376 / 43 = 125.02.
+    planned = make("limr", 1389)
+    assert (planned.steps_per_epoch, planned.optimizer_steps_per_epoch) == (2, 43)
+    assert (planned.epochs, planned.optimizer_steps) == (125, 5375)
+    assert make("limr", 1389, "run.epoch_prompts=null").epochs == 21
+
+
+def test_a_larger_set_keeps_its_epochs():
+    assert make("math.8k", 20_000).epochs == 21
+
+
+@pytest.mark.parametrize(
+    ("prompts", "steps", "optimizer_steps"),
+    [(128, 1, 4), (129, 2, 4), (160, 2, 5), (300, 3, 9), (512, 4, 16), (32, 1, 1)],
+)
+def test_partial_last_batch(prompts, steps, optimizer_steps):
+    # 128 prompts x 4 samples a step, train batches of 128: what is left of the last batch makes no step.
+    planned = make("arithmetic-cpu", prompts)
+    assert (planned.steps_per_epoch, planned.optimizer_steps_per_epoch) == (steps, optimizer_steps)
+
+
+def test_too_few_prompts_for_one_optimiser_step():
+    with pytest.raises(InputError, match=r"31 prompts x 4 samples are fewer than train\.batch_size=128"):
+        make("arithmetic-cpu", 31)
+
+
+@pytest.mark.parametrize("warmup", [0, 1, 10, 33])
+@pytest.mark.parametrize("prompts", [128, 300, 512])
+def test_warmup_ratio_gives_the_steps(warmup, prompts):
+    planned = make("arithmetic-cpu", prompts)
+    assert math.ceil(planned.scheduler_steps * plan.warmup_ratio(planned, warmup)) == warmup
+
+
+def test_scheduler_steps_are_openrlhfs():
+    # prompts x samples // train batch x episodes, as its prepare_datasets counts them: 300 x 4 // 128 = 9.
+    planned = make("arithmetic-cpu", 300)
+    assert planned.scheduler_steps == 9 * planned.epochs
+
+
+@pytest.mark.parametrize(
+    ("overlays", "gpus"),
+    [
+        ([], 16),
+        (["paper-16gpu"], 16),
+        (["colocated-8gpu"], 8),
+        (["colocated-1gpu"], 1),
+        (["cpu"], 4),
+        (["qwen2.5-math-1.5b"], 1),
+        (["qwen2.5-14b"], 8),
+        (["qwen2.5-32b"], 16),
+        (["qwen2.5-math-72b"], 32),
+    ],
+)
+def test_gpus(overlays, gpus):
+    assert make("math.8k", 8192, overlays=overlays).gpus == gpus
+
+
+def test_gpu_roles():
+    roles, total = plan.gpu_roles(recipe.load("math.8k", [], ["algo.kl.init_coef=0"]))
+    assert (roles, total) == ({"actor": 4, "critic": 4, "vLLM": 4}, 12)
+    roles, total = plan.gpu_roles(recipe.load("math.8k", [], ["train.colocate_actor_ref=true"]))
+    assert (roles["reference"], total) == (4, 12)
+    roles, total = plan.gpu_roles(recipe.load("math.8k", [], ["algo.advantage.estimator=group_norm"]))
+    assert "critic" not in roles
+    assert total == 12
+
+
+@pytest.mark.parametrize(
+    ("overlays", "overrides", "message"),
+    [
+        ([], ["train.batch_size=250"], "train.batch_size=250 does not divide the 8192 samples"),
+        ([], ["rollout.batch_size=1000"], "train.batch_size=256 does not divide the 8000 samples"),
+        ([], ["train.micro_batch_size=3"], "not a multiple of 12 (4 actor ranks x train.micro_batch_size=3)"),
+        (
+            [],
+            ["rollout.micro_batch_size=128"],
+            "not a multiple of 512 (4 actor ranks x rollout.micro_batch_size=128)",
+        ),
+        ([], ["critic.num_gpus_per_node=3"], "not a multiple of 12 (3 critic ranks"),
+        ([], ["actor.num_gpus_per_node=5", "ds.tensor_parallel_size=2"], "actor: 5 GPUs do not divide"),
+        ([], ["vllm.num_engines=null"], "vllm.num_engines: not set"),
+        (["colocated-8gpu"], ["vllm.num_engines=4"], "vLLM has 4 GPUs and the actor 8"),
+        (["colocated-8gpu"], ["ref.num_gpus_per_node=4"], "reference has 4 GPUs and the actor 8"),
+        (
+            [],
+            ["train.colocate_actor_ref=true", "ref.num_gpus_per_node=2"],
+            "the reference has 2 GPUs and the actor 4",
+        ),
+    ],
+)
+def test_refused(overlays, overrides, message):
+    with pytest.raises(InputError) as caught:
+        make("math.8k", 8192, *overrides, overlays=overlays)
+    assert message in str(caught.value)
+
+
+def test_disk():
+    # Folders: 3 kept, best, one being written, final, 2 bytes each; DeepSpeed: actor and critic, two of 14 bytes.
+    assert make("arithmetic-cpu", 512, parameters=1000).disk_bytes == 1000 * (6 * 2 + 2 * 2 * 14)
+    assert make("arithmetic-cpu", 512, parameters=1000, validation=False).disk_bytes == 1000 * (5 * 2 + 2 * 2 * 14)
+    # Never fewer than two states; without ckpt.save_steps the final model only, the best by validation included.
+    assert make("arithmetic-cpu", 512, "ckpt.max_num=1", parameters=1000).disk_bytes == 1000 * (6 * 2 + 2 * 2 * 14)
+    assert make("arithmetic-cpu", 512, "ckpt.max_num=4", parameters=1000).disk_bytes == 1000 * (6 * 2 + 2 * 4 * 14)
+    assert make("arithmetic-cpu", 512, "ckpt.save_steps=-1", parameters=1000).disk_bytes == 2000
+    assert make("arithmetic-cpu", 512, "ckpt.disable_ds=true", parameters=1000).disk_bytes == 12_000
+    assert make("arithmetic-cpu", 512).disk_bytes is None
+
+
+def test_the_number_of_parameters_is_that_of_the_model(tmp_path):
+    def parameters(*overrides, overlays=()):
+        loaded = recipe.load("math.8k", overlays, overrides)
+        return plan.parameters_of(loaded, loaded.get("actor.model_name_or_path"))
+
+    assert parameters() == 7615616512
+    assert parameters(overlays=["qwen2.5-math-1.5b"]) == 1543714304
+    assert parameters("actor.model_name_or_path=some/model") is None
+    assert parameters("actor.model_name_or_path=some/model", "run.parameters=1e9") == 1e9
+    header = json.dumps({"a": {"shape": [3, 4]}}).encode()
+    (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
+    assert parameters(f"actor.model_name_or_path={tmp_path}") == 12
+
+
+def test_an_unknown_size_is_said_to_be_unknown(tmp_path):
+    loaded = recipe.load("math.8k", [], ["actor.model_name_or_path=some/model"])
+    planned = plan.make_plan(loaded, 8192, None, validation=True)
+    assert dict(plan.rows(loaded, planned, tmp_path, {}))["checkpoints"].startswith("size unknown (run.parameters is")
+
+
+def test_count_parameters(tmp_path):
+    assert plan.count_parameters(tmp_path) is None
+    header = json.dumps({"__metadata__": {"format": "pt"}, "a": {"shape": [3, 4]}, "b": {"shape": [5]}}).encode()
+    (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
+    assert plan.count_parameters(tmp_path) == 17
+
+
+def test_count_parameters_names_a_file_that_was_cut_off(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"\x08\0\0")
+    with pytest.raises(InputError, match=r"model\.safetensors: not whole"):
+        plan.count_parameters(tmp_path)

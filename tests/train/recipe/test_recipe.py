@@ -1,0 +1,190 @@
+"""Recipes: merging, what is refused and how, and every committed file against OpenRLHF's own parser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from lim.errors import InputError
+from train import cpu
+from train.recipe import recipe
+
+RECIPES = sorted(path.stem for path in recipe.CONFIGS.glob("*.yaml"))
+MODELS = sorted(path.stem for path in (recipe.CONFIGS / "model").glob("*.yaml"))
+PLACEMENTS = sorted(path.stem for path in (recipe.CONFIGS / "placement").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_parses_with_openrlhf(name):
+    loaded = recipe.load(name)
+    assert loaded.flags_checked
+    parsed = vars(recipe.check_flags(recipe.openrlhf_parser(), loaded.flags))
+    assert parsed["algo.advantage.estimator"] == "gae"
+    assert parsed["train.colocate_all"] is False
+
+
+@pytest.mark.parametrize("name", [*MODELS, *PLACEMENTS])
+def test_every_overlay_parses_with_openrlhf(name):
+    assert recipe.load("math.8k", [name]).flags_checked
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("below", ["math.8k", "arithmetic-cpu"])
+def test_a_model_overlay_leaves_no_other_model_to_the_critic(below, name):
+    loaded = recipe.load(below, [name])
+    assert loaded.get("critic.model_name_or_path", loaded.get("actor.model_name_or_path")).startswith("Qwen/")
+
+
+def test_another_actor_alone_is_the_critics_model_too():
+    loaded = recipe.load("math.8k", overrides=["actor.model_name_or_path=some/model"])
+    assert not any("Qwen" in word for word in recipe.to_arguments(loaded.flags))
+
+
+def test_the_parser_is_openrlhfs():
+    parser = recipe.openrlhf_parser()
+    parsed = vars(parser.parse_args(["--actor.adam.lr", "1e-6", "--train.colocate_all"]))
+    assert parsed["actor.adam.lr"] == 1e-6
+    assert parsed["train.colocate_all"] is True
+    assert parsed["critic.adam.lr"] == 9e-6
+    assert parsed["vllm.sync_backend"] == "nccl"
+
+
+def test_a_flag_that_would_spoil_the_critic_is_refused():
+    with pytest.raises(InputError, match=r"reward\.normalize_enable: does nothing for a rule-based reward"):
+        recipe.load("math.8k", overrides=["reward.normalize_enable=true"])
+
+
+def test_the_papers_values():
+    values = recipe.load("math.8k")
+    expected = {
+        "rollout.batch_size": 1024,
+        "rollout.n_samples_per_prompt": 8,
+        "rollout.temperature": 1.2,
+        "train.batch_size": 256,
+        "actor.adam.lr": 5e-7,
+        "critic.adam.lr": 9e-6,
+        "algo.kl.init_coef": 0.01,
+        "actor.eps_clip": 0.2,
+        "critic.value_clip": 0.2,
+        "algo.advantage.lambd": 0.95,
+        "algo.advantage.estimator": "gae",
+        "data.max_len": 1024 + 3072,
+        "rollout.max_new_tokens": 3072,
+        "ds.zero_stage": 3,
+        "ds.param_dtype": "bf16",
+        "ds.packing_samples": True,
+        "actor.gradient_checkpointing_enable": True,
+        "ds.adam_offload": True,
+        "actor.model_name_or_path": "Qwen/Qwen2.5-Math-7B",
+    }
+    assert {name: values.flags[name] for name in expected} == expected
+    assert (values.run.epochs, values.run.warmup_steps) == (21, 10)
+
+
+@pytest.mark.parametrize(
+    ("full", "others"),
+    [
+        ("math.8k", ["limr", "rand", "linear"]),
+        ("arithmetic-cpu", ["arithmetic-cpu.limr", "arithmetic-cpu.rand", "arithmetic-cpu.linear"]),
+    ],
+)
+def test_recipes_of_one_experiment_differ_only_in_their_prompts(full, others):
+    base = dict(recipe.flatten(recipe.load(full).merged))
+    for name in others:
+        other = dict(recipe.flatten(recipe.load(name).merged))
+        differing = {key for key in {*base, *other} if base.get(key) != other.get(key)}
+        assert differing == {"run.name", "run.prompt_file", "run.expect_prompts"}
+
+
+def test_placements_set_the_same_keys():
+    keys = {
+        name: set(dict(recipe.flatten(OmegaConf.to_container(OmegaConf.load(recipe.find(name))))))
+        for name in PLACEMENTS
+    }
+    for name in PLACEMENTS:
+        assert keys[name] == keys["paper-16gpu"], f"{name} leaves settings of another placement in force"
+
+
+def test_cpu_placement_holds_what_the_cpu_layer_needs():
+    flags = recipe.load("arithmetic-cpu").flags
+    assert {name: flags[name] for name in cpu.flags()} == cpu.flags()
+
+
+def test_later_overlays_and_overrides_win():
+    loaded = recipe.load("math.8k", ["qwen2.5-14b", "colocated-1gpu"], ["actor.adam.lr=1e-6", "run.seed=7"])
+    assert loaded.flags["actor.model_name_or_path"] == "Qwen/Qwen2.5-14B"
+    assert loaded.flags["actor.num_gpus_per_node"] == 1
+    assert loaded.flags["actor.adam.lr"] == 1e-6
+    assert loaded.run.seed == 7
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("actor.adan.lr=1e-6", "actor.adan.lr: unknown key, not a flag of OpenRLHF; did you mean actor.adam.lr?"),
+        ("lr_warmup_steps=10", "lr_warmup_steps: unknown key, not a flag of OpenRLHF"),
+        ("run.epoch=3", "run.epoch: unknown key; did you mean run.epochs?"),
+        ("run.epochs=many", "run.epochs=many: Value 'many' of type 'str' could not be converted to Integer"),
+        ("run.epochs=0", "run.epochs=0: use 1 or more"),
+        ("run.val_file=null", "run.val_size=329: run.val_file says which file"),
+        ("run.device=tpu", "run.device=tpu: use gpu or cpu"),
+        ("run.name=a/b", "run.name=a/b: use letters, digits and . _ + - only"),
+        ("run.name=../b", "run.name=../b: use letters"),
+        ("run=3", "run is not a block of keys and values"),
+        ("actor.adam.lr=fast", "argument --actor.adam.lr: invalid float value: 'fast'"),
+        ("actor.adam.lr=true", "actor.adam.lr=true: takes a value, not true or false"),
+        ("train.colocate_all=8", "train.colocate_all=8: is true or false"),
+        ("actor.muon.nesterov=false", "actor.muon.nesterov=false: OpenRLHF has it on"),
+        ("ds.param_dtype=fp32", "argument --ds.param_dtype: invalid choice: 'fp32'"),
+        ("train.num_episodes=3", "train.num_episodes: is set by the launcher; use run.epochs"),
+        ("train.seed=3", "train.seed: is set by the launcher; use run.seed"),
+        ("actor.lr_warmup_ratio=0.1", "actor.lr_warmup_ratio: is set by the launcher; use run.warmup_steps"),
+        ("logger.wandb.key=abc", "use the environment variable WANDB_API_KEY"),
+        ("seven", "seven: not key=value (as in actor.adam.lr=1e-6), nor +overlay"),
+        ("run.name=[", "while parsing"),
+        ("run.name=${run.nam}", "run.nam"),
+    ],
+)
+def test_bad_overrides_are_refused_by_name(override, message):
+    with pytest.raises(InputError) as caught:
+        recipe.load("math.8k", [], [override])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_owned_flags_are_openrlhfs():
+    known = recipe.openrlhf_parser()._option_string_actions
+    assert [name for name in recipe.OWNED if f"--{name}" not in known] == []
+
+
+def test_bad_files_are_refused(tmp_path: Path):
+    bad = tmp_path / "bad.yaml"
+    cases = {
+        "a: [1": "not YAML",
+        "- 1": "holds a list",
+        "extends: none.yaml": "extends none.yaml",
+        "extends: bad.yaml": "extends itself",
+        "run: {name: x, prompt_file: y}": "run.epochs is not set",
+    }
+    for text, message in cases.items():
+        bad.write_text(text)
+        with pytest.raises(InputError, match=r"bad\.yaml") as caught:
+            recipe.load(str(bad))
+        assert message in str(caught.value)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match=r"colocated-9gpu: no such recipe or overlay; did you mean colocated-8gpu\?"):
+        recipe.load("math.8k", ["colocated-9gpu"])
+
+
+def test_arguments():
+    flags = {"a": True, "b.c": False, "d": None, "e": [0.1, 2], "f": -1, "g": 5e-7, "h": "x y"}
+    assert recipe.to_arguments(flags) == ["--a", "--e", "0.1", "2", "--f", "-1", "--g", "5e-07", "--h", "x y"]
+
+
+def test_without_openrlhf_flags_are_not_checked(monkeypatch):
+    monkeypatch.setattr(recipe.importlib.util, "find_spec", lambda name: None)
+    loaded = recipe.load("math.8k", [], ["actor.adan.lr=1"])
+    assert not loaded.flags_checked
+    assert loaded.flags["actor.adan.lr"] == 1

@@ -1,0 +1,108 @@
+"""Which line a failed run ends with."""
+
+from __future__ import annotations
+
+import pytest
+
+from lim.errors import InputError
+from train.run import errors, progress
+
+WORKER = "\x1b[36m(RolloutRayActor pid=14238)\x1b[0m "
+
+
+class RayTaskError(Exception):
+    def __init__(self, cause):
+        super().__init__(f"ray::fit()\n  File 'x.py', line 1\n{type(cause).__name__}: {cause}")
+        self.cause = cause
+
+
+class ActorDiedError(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (InputError("prompts.json: row 3 has no 'id'"), "prompts.json: row 3 has no 'id'"),
+        (ValueError("seven"), "ValueError: seven"),
+        (RayTaskError(ValueError("seven")), "ValueError: seven"),
+        (RayTaskError(RayTaskError(InputError("row 3"))), "row 3"),
+        (KeyError("episode"), "KeyError: 'episode'"),
+        (AssertionError(), "AssertionError"),
+        (RuntimeError("first line\nsecond line"), "RuntimeError: first line"),
+        (
+            ActorDiedError("The actor died.\n\tclass_name: PolicyModelActor\n\tactor_id: 1\n\tpid: 2\n"),
+            "ActorDiedError: PolicyModelActor ended without a message: killed, perhaps for want of memory",
+        ),
+    ],
+)
+def test_describe(error, line):
+    assert errors.describe(error) == line
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        (["INFO all is well", "Error rate: 0.3"], None),
+        (["Traceback (most recent call last):", "ValueError: seven", "KeyError: 1"], "ValueError: seven"),
+        ([WORKER + "ValueError: seven"], "ValueError: seven"),
+        (
+            [WORKER + "(EngineCore pid=7) ERROR 11-23 06:27:04 [core.py:368] torch.cuda.OutOfMemoryError: full"],
+            "torch.cuda.OutOfMemoryError: full",
+        ),
+        (
+            ["ray.exceptions.ActorDiedError: The actor died unexpectedly", WORKER + "OSError: disk full"],
+            "OSError: disk full",
+        ),
+        (
+            [
+                "ValueError: a later symptom",
+                WORKER + "INFO 11-23 [SingleTurnExecutor] Failed to fetch reward from remote RM: bad label",
+            ],
+            "the reward function failed: bad label",
+        ),
+    ],
+)
+def test_first_in(lines, found):
+    assert errors.first_in(lines) == found
+
+
+@pytest.mark.parametrize(
+    ("told", "log", "shown"),
+    [
+        ("KeyError: 'x'", "OSError: other\n", "KeyError: 'x'"),
+        ("ActorDiedError: The actor died", "OSError: disk full\n", "OSError: disk full"),
+        ("ActorDiedError: The actor died", "", "ActorDiedError: The actor died"),
+        (None, "OSError: disk full\n", "OSError: disk full"),
+        (None, "", "the run was killed by signal 9 and said no reason"),
+    ],
+)
+def test_first_real(tmp_path, told, log, shown):
+    path = tmp_path / "train.log"
+    path.write_text("ValueError: of an earlier try\n" + log)
+    assert errors.first_real(told, path, len("ValueError: of an earlier try\n"), -9) == shown
+
+
+def test_step_line():
+    event = {
+        "event": "step",
+        "epoch": 1,
+        "epochs": 2,
+        "step": 3,
+        "steps": 12,
+        "reward": -0.25,
+        "response_tokens": 31.4,
+        "verdict/correct": 0.125,
+        "verdict/no_answer": 0.5,
+        "verdict/timeout": 0.0,
+        "seconds": 3.96,
+        "seconds_left": 3671.0,
+    }
+    assert progress.line_of(event) == (
+        "epoch 1/2  step  3/12  reward -0.250  correct 12%  no answer 50%  31 tokens  4.0 s  1:01:11 left"
+    )
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (61, "1:01"), (3600, "1:00:00")])
+def test_duration(seconds, text):
+    assert progress.duration(seconds) == text

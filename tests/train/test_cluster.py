@@ -1,0 +1,271 @@
+"""Several machines: waiting for them, the environment of a node, the Slurm script without Slurm."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from lim.errors import InputError
+from train import cluster
+from train.recipe import recipe
+from train.recipe.recipe import ROOT
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def test_waiting_ends_with_one_line():
+    with pytest.raises(InputError, match=r"127\.0\.0\.1:\d+: nothing listens there after 0 s; is the head running\?"):
+        cluster.wait_for_nodes(f"127.0.0.1:{free_port()}", 1, 0)
+    with pytest.raises(InputError, match="head: not HOST:PORT"):
+        cluster.wait_for_nodes("head", 1, 0)
+
+
+def test_environment_of_a_machine_without_gpu(monkeypatch, capsys):
+    monkeypatch.setattr("train.cpu.available_gpus", lambda: 0)
+    cluster.main(["environment"])
+    output = capsys.readouterr().out
+    assert "export LIM_CPU=1\n" in output
+    assert "export LIM_NODE_GPUS=4\n" in output
+    assert "RAY_OVERRIDE_RESOURCES" not in output
+
+
+def test_environment_of_a_machine_with_gpus(monkeypatch, capsys):
+    monkeypatch.setattr("train.cpu.available_gpus", lambda: 8)
+    monkeypatch.setenv("PYTHONPATH", "/else where")
+    cluster.main(["environment"])
+    assert capsys.readouterr().out == f"export PYTHONPATH='{ROOT}:/else where'\nexport LIM_NODE_GPUS=8\n"
+
+
+def raising(error: Exception):
+    def init(**_: object) -> None:
+        raise error
+
+    return init
+
+
+@pytest.fixture
+def port():
+    """A port of this machine that something listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_an_address_without_a_cluster():
+    address = f"127.0.0.1:{free_port()}"
+    with pytest.raises(InputError, match=rf"RAY_ADDRESS={address}: no Ray cluster there \(nothing listens\); unset"):
+        cluster.cluster_gpus(address, 1)
+
+
+def test_an_address_that_ray_cannot_use(monkeypatch, port):
+    monkeypatch.setattr(cluster, "_node_runs_here", lambda: True)
+    address = f"127.0.0.1:{port}"
+    monkeypatch.setattr("ray.init", raising(RuntimeError("Version mismatch:\n  Ray: 1")))
+    line = rf"{address}: no Ray cluster to be used there \(Version mismatch: Ray: 1\); look at the head's output"
+    with pytest.raises(InputError, match=rf"^RAY_ADDRESS={line}; or unset RAY_ADDRESS"):
+        cluster.cluster_gpus(address, 1)
+    with pytest.raises(InputError, match=f"^{line}$"):
+        cluster.wait_for_nodes(address, 1, 5)
+    monkeypatch.setattr("ray.init", raising(ValueError()))
+    with pytest.raises(InputError, match=r"\(ValueError\)"):
+        cluster.wait_for_nodes(address, 1, 5)
+
+
+def test_a_worker_waits_for_the_port_alone(monkeypatch, port, tmp_path: Path):
+    """Before it has joined, ray.init would look for a Ray node of this machine, and fail."""
+    monkeypatch.setattr("ray.init", raising(AssertionError("a machine that has not joined cannot connect")))
+    monkeypatch.setattr(cluster, "_node_runs_here", lambda: False)
+    cluster.wait_for_nodes(f"127.0.0.1:{port}", 0, 5)
+
+    calls, python = tmp_path / "calls", tmp_path / "python"
+    python.write_text(f"#!/bin/sh\necho \"$*\" >>'{calls}'\n")
+    python.chmod(0o755)
+    environment = {**os.environ, "PYTHON": str(python), "GPUS": "2", "WAIT": "7"}
+    environment.pop("NODE_IP", None)
+    command = ["bash", str(ROOT / "scripts" / "ray_cluster.sh"), "worker", "10.0.0.1:6379"]
+    assert subprocess.run(command, env=environment, timeout=20).returncode == 0
+    assert calls.read_text().splitlines() == [
+        "-m train.cluster environment",
+        "-m train.cluster wait --address 10.0.0.1:6379 --nodes 0 --seconds 7",
+        "-m ray.scripts.scripts start --address 10.0.0.1:6379 --block --disable-usage-stats --num-gpus 2",
+    ]
+
+
+def test_a_machine_outside_the_cluster_is_told_so(monkeypatch, port):
+    address = f"127.0.0.1:{port}"
+    line = rf"{address}: this machine is not part of that Ray cluster; .*ray_cluster\.sh worker {address}\)"
+    # No node of any cluster here: Ray is not asked, which would take it a minute.
+    monkeypatch.setattr("ray.init", raising(AssertionError("asked")))
+    monkeypatch.setattr(cluster, "_node_runs_here", lambda: False)
+    with pytest.raises(InputError, match=f"^{line}$"):
+        cluster.wait_for_nodes(address, 1, 0.5)
+    # A node of another cluster.
+    monkeypatch.setattr(cluster, "_node_runs_here", lambda: True)
+    failed = ConnectionError("Failed to connect to Ray cluster")
+    failed.__cause__ = RuntimeError("No node info found matching attributes: ''")
+    monkeypatch.setattr("ray.init", raising(failed))
+    with pytest.raises(InputError, match=f"^RAY_ADDRESS={line}; or unset RAY_ADDRESS"):
+        cluster.cluster_gpus(address, 1)
+
+
+@pytest.mark.parametrize(
+    ("commands", "runs"),
+    [
+        ([None, [], ["python", "raylet"], ["/usr/bin/gcs_server"]], False),  # a process of others, a zombie, …
+        ([["bash"], ["/a/ray/core/src/ray/raylet/raylet", "--node_id=1"]], True),
+    ],
+)
+def test_a_ray_node_is_known_by_its_process(monkeypatch, commands, runs):
+    processes = [SimpleNamespace(info={"cmdline": command}) for command in commands]
+    monkeypatch.setattr("psutil.process_iter", lambda _: processes)
+    assert cluster._node_runs_here() is runs
+
+
+class FakeRay:
+    """A cluster of 16 GPUs of which fewer are free, `free` at each look."""
+
+    def __init__(self, *free: float) -> None:
+        self.free = list(free)
+        self.ended = False
+
+    def cluster_resources(self) -> dict[str, float]:
+        return {"CPU": 64.0, "GPU": 16.0}
+
+    def available_resources(self) -> dict[str, float]:
+        free = self.free.pop(0) if len(self.free) > 1 else self.free[0]
+        return {"CPU": 64.0} | ({"GPU": free} if free else {})  # Ray leaves out what is used up
+
+    def shutdown(self) -> None:
+        self.ended = True
+
+
+@pytest.fixture
+def busy(monkeypatch, port):
+    """Make RAY_ADDRESS name a cluster with as many free GPUs as it is called with."""
+
+    def make(*free: float) -> FakeRay:
+        ray = FakeRay(*free)
+        monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{port}")
+        monkeypatch.setattr(cluster, "connect", lambda *_: ray)
+        monkeypatch.setattr(cluster, "RELEASE", 0.0)
+        return ray
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("free", "advice"),
+    [
+        (4, r"or add \+colocated-1gpu"),
+        (8, r"or add \+colocated-8gpu"),
+        (0, r"or POOL=arithmetic-cpu needs none; --dry_run shows the command"),
+    ],
+)
+def test_gpus_that_another_run_holds_are_not_free(busy, free, advice):
+    ray = busy(free)
+    line = rf"the placement needs 16 GPUs and {free} of the 16 of the Ray cluster at 127\.0\.0\.1:\d+ are free; wait"
+    with pytest.raises(InputError, match=f"{line} until .*{advice}"):
+        cluster.check_gpus(recipe.load("math.8k"), 16)
+    assert ray.ended
+
+
+def test_gpus_of_a_run_that_has_just_ended_are_waited_for(busy, monkeypatch):
+    ray = busy(0, 8, 16)
+    monkeypatch.setattr(cluster, "RELEASE", 10.0)
+    cluster.check_gpus(recipe.load("math.8k"), 16)
+    assert ray.free == [16]
+    assert ray.ended
+
+
+def test_a_cluster_that_is_too_small_is_not_waited_for(busy, monkeypatch):
+    busy(4)
+    monkeypatch.setattr(cluster, "RELEASE", 1e9)
+    with pytest.raises(InputError, match=r"needs 32 GPUs and the Ray cluster at \S+ has 16; add \+colocated-1gpu"):
+        cluster.check_gpus(recipe.load("math.8k", ["qwen2.5-math-72b"]), 32)
+    with pytest.raises(InputError, match=r"needs 20 GPUs and .* has 16; start its machines with more logical ones"):
+        cluster.check_gpus(recipe.load("arithmetic-cpu"), 20)
+
+
+# The worker sees no process but its own, as on a machine of its own, where this machine allows that.
+SRUN = """
+while [[ $1 == --* ]]; do shift; done
+[ "$1 $2" != "hostname --ip-address" ] || { echo 127.0.0.1; exit; }
+alone=(unshare --user --map-root-user --pid --mount-proc --fork --kill-child)
+if [[ $* == *" worker "* ]] && "${alone[@]}" true; then
+    "${alone[@]}" "$@" &
+    trap 'kill -9 %1' TERM
+    wait
+    exit
+fi
+exec "$@"
+"""
+
+
+def processes_of(ray_folder: str) -> list[psutil.Process]:
+    """Ray's processes that keep their files in a folder."""
+    found = psutil.process_iter(["cmdline"])
+    return [process for process in found if any(ray_folder in word for word in process.info["cmdline"] or [])]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_slurm_script_makes_a_cluster_of_two_nodes(tmp_path: Path):
+    """The real script, real Ray: head and worker on this machine; srun and scontrol run things here."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    stand_ins = {"scontrol": "printf 'one\\ntwo\\n'", "srun": SRUN}
+    for name, body in stand_ins.items():
+        (tools / name).write_text(f"#!/usr/bin/env bash\n{body}\n")
+        (tools / name).chmod(0o755)
+    report = tmp_path / "report.sh"
+    report.write_text(
+        f"exec {sys.executable} -c 'import os, ray; ray.init(log_to_driver=False); "
+        'print("NODES", len(ray.nodes()), "GPUS", ray.cluster_resources()["GPU"], "ARG", os.environ["ARG"])\'\n'
+    )
+    ray_folder = tempfile.mkdtemp(prefix="ray", dir="/tmp")  # the path of a socket has 107 bytes at most
+    environment = os.environ | {
+        "PATH": f"{tools}:{os.environ['PATH']}",
+        "SLURM_SUBMIT_DIR": str(ROOT),
+        "SLURM_JOB_NODELIST": "two nodes",
+        "SLURM_JOB_NUM_NODES": "2",
+        "PORT": str(free_port()),
+        "GPUS": "2",
+        "WAIT": "120",
+        "PYTHON": sys.executable,
+        "ARG": "kept",
+        "NODE_IP": "127.0.0.1",
+        "RAY_TMPDIR": ray_folder,
+    }
+    command = ["bash", str(ROOT / "scripts" / "slurm_train.sh"), str(report)]
+    log = tmp_path / "log"
+    try:
+        # To a file: a pipe would stay open, and be waited for, as long as any node lives.
+        with open(log, "wb") as output:
+            code = subprocess.run(command, stdout=output, stderr=output, env=environment, timeout=200).returncode
+        # The nodes end with the job. A worker alone would be there for a minute.
+        end = time.monotonic() + 10
+        while (left := processes_of(ray_folder)) and time.monotonic() < end:
+            time.sleep(0.2)
+    finally:
+        for process in processes_of(ray_folder):
+            process.kill()
+        shutil.rmtree(ray_folder, ignore_errors=True)
+    text = log.read_text()
+    assert code == 0, text[-4000:]
+    assert "NODES 2 GPUS 4.0 ARG kept" in text
+    assert left == []
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", int(environment["PORT"]))) != 0

@@ -1,0 +1,313 @@
+"""A comparison of selections: its file, and the stages it consists of.
+
+For each seed: FULL → its log → each selection → a run on it with the same number of optimiser steps → evaluation.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, dataclass, field, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from eval import settings
+from lim.errors import InputError
+from lim.files import read_json
+from train.compare.pipeline import Stage
+from train.recipe.recipe import ROOT
+
+FULL = "full"
+BASE = "base"
+OURS = ("size", "seeds", "log")  # keys of a selection that are no flags of lim_selection.py
+# The scripts a person would use for these selections, where the family of recipes has theirs; else FULL's.
+SCRIPTS = {"limr": "train_limr", "rand": "train_rand", "linear": "train_linear"}
+LISTS = {"benchmarks": str, "seeds": int, "overlays": str, "overrides": str, "prepare": dict}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The comparison file (configs/compare/*.yaml), checked. Paths are relative to the project."""
+
+    name: str
+    pool: str  # a family of recipes: configs/train/<pool>.yaml is FULL's
+    prompts: str
+    base_model: str
+    benchmarks: list[str]
+    headline: str
+    seeds: list[int]
+    selections: dict[str, dict[str, Any]]
+    reference: str | None = None
+    prepare: list[dict[str, Any]] = field(default_factory=list)
+    overlays: list[str] = field(default_factory=list)
+    overrides: list[str] = field(default_factory=list)
+    train_seconds: float = 240.0
+    eval_seconds: float = 20.0  # a model
+
+    @property
+    def folder(self) -> Path:
+        """Where the comparison keeps its state and results."""
+        return ROOT / "data" / "output" / f"compare-{self.name}"
+
+    @property
+    def arms(self) -> list[str]:
+        """What is trained: FULL and the selections."""
+        return [FULL, *self.selections]
+
+    def seeds_of(self, arm: str) -> list[int]:
+        """The seeds an arm is trained with: all, or those its selection names."""
+        return self.selections.get(arm, {}).get("seeds") or self.seeds
+
+    def arms_of(self, seed: int) -> list[str]:
+        """What is trained with a seed."""
+        return [arm for arm in self.arms if seed in self.seeds_of(arm)]
+
+    @property
+    def base_folder(self) -> Path | None:
+        """The base model's folder; None for a model of the hub (owner/name), which no stage makes."""
+        local = ROOT / Path(self.base_model).expanduser()
+        is_path = local.is_dir() or self.base_model.startswith((".", "/", "~")) or self.base_model.count("/") != 1
+        return local if is_path else None
+
+    @property
+    def base_results(self) -> Path:
+        """Where eval.sh puts the base model's results."""
+        name = Path(self.base_model).name if self.base_folder else self.base_model.replace("/", "--")
+        return ROOT / "data" / "output" / name / "eval" / "model"
+
+    @property
+    def benchmark_files(self) -> list[Path]:
+        """The questions of the benchmarks."""
+        known = settings.load()
+        files = {known.benchmark(name).file for name in known.choose(self.benchmarks)}
+        return [settings.DATA / f"{file}.jsonl" for file in sorted(files)]
+
+    def run_name(self, arm: str, seed: int) -> str:
+        return f"{self.name}-{arm}-s{seed}"
+
+    def run_dir(self, arm: str, seed: int) -> Path:
+        return ROOT / "data" / "output" / self.run_name(arm, seed)
+
+    def prompt_file(self, arm: str, seed: int) -> Path:
+        """The prompts an arm trains on."""
+        if arm == FULL:
+            return ROOT / self.prompts
+        return ROOT / "data" / "prompts" / f"{self.run_name(arm, seed)}.json"
+
+
+def listed() -> str:
+    """The project's comparison files, one a line, each with the first line of its comment."""
+    first = {name: (ROOT / name).read_text(encoding="utf-8").partition("\n")[0].lstrip("# ") for name in ours()}
+    return "\n".join(f"  {name:{max(map(len, first))}}  {line}" for name, line in first.items())
+
+
+def ours() -> list[str]:
+    """The paths of the comparison files of the project."""
+    return [str(path.relative_to(ROOT)) for path in sorted((ROOT / "configs" / "compare").glob("*.yaml"))]
+
+
+def load(path: str, overrides: Sequence[str] = ()) -> Comparison:
+    """Read a comparison file and lay `key=value` over it. InputError for unknown keys, wrong or missing values."""
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such comparison file; there are {', '.join(ours())}")
+    try:
+        merged = OmegaConf.merge(OmegaConf.load(path), OmegaConf.from_dotlist(list(overrides)))
+        values = OmegaConf.to_container(merged, resolve=True)
+    except (OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
+        raise InputError(f"{path}: {' '.join(str(error).split())[:200]}") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: is not a mapping")
+    known = {item.name: item for item in fields(Comparison)}
+    for key in values:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, 1)
+            raise InputError(f"{path}: unknown key '{key}'" + (f"; did you mean '{near[0]}'?" if near else ""))
+    for key, item in known.items():
+        if key not in values and item.default is MISSING and item.default_factory is MISSING:
+            raise InputError(f"{path}: has no '{key}'")
+    comparison = Comparison(**values)  # type: ignore[arg-type]
+    check(path, comparison)
+    return comparison
+
+
+def only(comparison: Comparison, arms: Sequence[str]) -> Comparison:
+    """The comparison with these selections, and those that their sizes come from. InputError for an unknown name."""
+    wanted: set[str] = set()
+    for arm in arms:
+        if arm not in comparison.selections:
+            raise InputError(f"--only {arm}: no such selection; there are {', '.join(comparison.selections)}")
+        name: str | None = arm
+        while name is not None:
+            wanted.add(name)
+            name = comparison.selections[name].get("size")
+    kept = {name: options for name, options in comparison.selections.items() if name in wanted}
+    return replace(
+        comparison, selections=kept, reference=comparison.reference if comparison.reference in kept else None
+    )
+
+
+def check(path: str, comparison: Comparison) -> None:
+    """Raise InputError for a value of the wrong type, and for a comparison that contradicts itself."""
+    for key, kind in LISTS.items():
+        value = getattr(comparison, key)
+        if not isinstance(value, list) or not all(type(item) is kind for item in value):
+            wanted = {str: "strings", int: "whole numbers", dict: "mappings"}[kind]
+            raise InputError(f"{path}: {key} is {value!r:.60}, not a list of {wanted}; a list is written {key}=[…]")
+    for key in ("name", "pool", "prompts", "base_model", "headline"):
+        if not isinstance(getattr(comparison, key), str):
+            raise InputError(f"{path}: {key} is {getattr(comparison, key)!r:.60}, not a string")
+    if not isinstance(comparison.selections, dict):
+        raise InputError(f"{path}: selections is {comparison.selections!r:.60}, not a mapping of names to options")
+    if not comparison.seeds or len(set(comparison.seeds)) != len(comparison.seeds):
+        raise InputError(f"{path}: seeds are {comparison.seeds}; give at least one, each once")
+    done: list[str] = []
+    for name, options in comparison.selections.items():
+        if name in (FULL, BASE):
+            raise InputError(f"{path}: a selection cannot be called '{name}'")
+        if not isinstance(options, dict) or "strategy" not in options:
+            raise InputError(f"{path}: selections.{name} has no 'strategy'")
+        if options.get("size") is not None and options["size"] not in done:
+            raise InputError(
+                f"{path}: selections.{name}.size is '{options['size']}', which is no selection before it"
+            )
+        needed = options.get("size") or FULL
+        for seed in comparison.seeds_of(name):
+            if seed not in comparison.seeds_of(needed):
+                raise InputError(f"{path}: selections.{name}.seeds has {seed}, with which '{needed}' is not run")
+        done.append(name)
+    if comparison.reference is not None and comparison.reference not in comparison.selections:
+        raise InputError(f"{path}: reference is '{comparison.reference}', which is no selection")
+
+
+def stages(comparison: Comparison) -> list[Stage]:
+    """All stages, in an order in which each finds its inputs made."""
+    prepared = [
+        Stage(
+            name=item["name"],
+            title=item["title"],
+            command=with_python(item["command"]),
+            outputs=[ROOT / path for path in item["outputs"]],
+            inputs=[ROOT / path for path in item.get("inputs", [])],
+            seconds=item.get("seconds", 10.0),
+        )
+        for item in comparison.prepare
+    ]
+    return prepared + [stage for seed in comparison.seeds for stage in seed_stages(comparison, seed)]
+
+
+def seed_stages(comparison: Comparison, seed: int) -> list[Stage]:
+    """FULL, then each selection chosen and trained, then all of the seed evaluated in one start of the engine."""
+    found = [train(comparison, FULL, seed)]
+    for arm in comparison.arms_of(seed)[1:]:
+        found += [choose(comparison, arm, comparison.selections[arm], seed), train(comparison, arm, seed)]
+    return [*found, evaluate(comparison, seed)]
+
+
+def choose(comparison: Comparison, arm: str, options: dict[str, Any], seed: int) -> Stage:
+    """Select from FULL's log of the same seed, or from the log the selection names."""
+    log = ROOT / options["log"] if "log" in options else comparison.run_dir(FULL, seed)
+    chosen = comparison.prompt_file(arm, seed)
+    flags: list[str | Path | Callable[[], str]] = []
+    inputs = [ROOT / comparison.prompts, log / "step_*.parquet"]
+    for key, value in options.items():
+        if key not in OURS:
+            flags += [f"--{key}", *map(str, value if isinstance(value, list) else [value])]
+    if options.get("size") is not None:
+        other = comparison.prompt_file(options["size"], seed)
+        inputs.append(other)
+        flags += [
+            "--num_samples" if options["strategy"] == "random" else "--top_k",
+            partial(count_of, other),
+        ]
+    if options["strategy"] == "random":
+        flags += ["--seed", str(seed)]
+    return Stage(
+        name=f"select-{arm}-s{seed}",
+        title=f"{label(arm)} (seed {seed}): choose the prompts",
+        command=with_python(["python", "lim_selection.py", "--train_samples_path", shown(log)])
+        + ["--original_prompts_path", comparison.prompts, "--output_path", shown(chosen), *flags]
+        + ["--report", shown(comparison.folder / "reports" / f"{arm}-s{seed}")],
+        inputs=inputs,
+        outputs=[chosen],
+        seconds=4,
+    )
+
+
+def count_of(prompt_file: Path) -> str:
+    """How many prompts a file holds; in a plan made before the file, a note."""
+    return str(len(read_json(prompt_file))) if prompt_file.exists() else f"<as in {shown(prompt_file)}>"
+
+
+def train(comparison: Comparison, arm: str, seed: int) -> Stage:
+    """Train one arm with one seed."""
+    run, prompts = comparison.run_dir(arm, seed), comparison.prompt_file(arm, seed)
+    return Stage(
+        name=f"train-{arm}-s{seed}",
+        title=f"{label(arm)} (seed {seed}): train",
+        command=[
+            "bash",
+            f"scripts/{script_of(comparison.pool, arm)}.sh",
+            *(f"+{name}" for name in comparison.overlays),
+        ]
+        + [f"run.name={run.name}", f"run.prompt_file={shown(prompts)}", f"run.seed={seed}"]
+        + ["run.expect_prompts=null", "run.resume=true", *comparison.overrides],
+        env={"POOL": comparison.pool},
+        inputs=[prompts, *base_inputs(comparison), ROOT / "configs" / "train" / f"{comparison.pool}*.yaml"],
+        outputs=[run / "final" / "config.json"],
+        clears=[run],
+        seconds=comparison.train_seconds,
+    )
+
+
+def script_of(pool: str, arm: str) -> str:
+    """The training script of an arm. Its recipe's prompt file does not matter, since the comparison names its own."""
+    own = ROOT / "configs" / "train" / f"{pool}.{arm}.yaml"
+    return SCRIPTS[arm] if arm in SCRIPTS and own.exists() else "train_math.8k"
+
+
+def base_inputs(comparison: Comparison) -> list[Path]:
+    """The base model as a stage's input; nothing for one of the hub."""
+    return [comparison.base_folder] if comparison.base_folder else []
+
+
+def evaluate(comparison: Comparison, seed: int) -> Stage:
+    """Evaluate the last checkpoint of every arm of a seed, and with the first seed the base model."""
+    arms = comparison.arms_of(seed)
+    runs = [comparison.run_dir(arm, seed) for arm in arms]
+    base = shown(comparison.base_folder) if comparison.base_folder else comparison.base_model
+    with_base = seed == comparison.seeds[0]
+    results = [run / "eval" / "final" for run in runs] + ([comparison.base_results] if with_base else [])
+    return Stage(
+        name=f"eval-s{seed}",
+        title=f"Evaluate {', '.join(map(label, [*([BASE] if with_base else []), *arms]))} (seed {seed})",
+        command=["bash", "eval/eval.sh", *(["--model", base] if with_base else []), "--run_path"]
+        + [*map(shown, runs), "--step", "final", "--overwrite", "--benchmarks", *comparison.benchmarks],
+        inputs=[
+            *(run / "final" for run in runs),
+            *(base_inputs(comparison) if with_base else []),
+            *comparison.benchmark_files,
+        ],
+        outputs=[folder / "results.json" for folder in results],
+        seconds=comparison.eval_seconds * len(results),
+    )
+
+
+def label(arm: str) -> str:
+    """An arm's name in tables: FULL, LIMR, RAND, …"""
+    return arm if arm == BASE else arm.upper()
+
+
+def with_python(command: Sequence[str]) -> list[Any]:
+    """A command whose leading `python` is this interpreter."""
+    return [shown(Path(sys.executable)) if command[0] == "python" else command[0], *command[1:]]
+
+
+def shown(path: Path) -> str:
+    """A path as a person in the project's folder would type it."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

@@ -1,0 +1,139 @@
+"""The CPU default: what OpenRLHF, vLLM and DeepSpeed need on a machine without a GPU.
+
+`environment()` is the environment of such a run, `flags()` the OpenRLHF flags it cannot do without. The
+environment puts train/site on PYTHONPATH, and the sitecustomize there applies train/cpu/patches.py in every
+process of the run (driver, Ray workers, vLLM's own subprocesses). A run on GPUs sets none of this and imports
+no patch.
+
+Importing this module loads no torch. `python -m train.cpu` compiles the operations of DeepSpeed that such a run loads
+(scripts/setup.sh does so; a run would do it itself, and look as if it hung).
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+from lim.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[2]
+SITE = Path(__file__).resolve().parent / "site"
+
+# What train/cpu/patches.py replaces, by distribution: file in the package → names (Class.method is a method).
+SYMBOLS = {
+    "torch": {"cuda/__init__.py": ("current_device", "set_device", "synchronize", "current_stream")},
+    "openrlhf": {
+        "models/ring_attn_utils.py": ("unpad_and_slice_tensor", "gather_and_pad_tensor"),
+        "utils/distributed_util.py": ("stateless_init_process_group",),
+        "trainer/ray/vllm_worker_wrap.py": ("WorkerWrap.update_weight",),
+        "trainer/ray/launcher.py": ("BaseDistributedActor._get_free_port",),
+    },
+    "transformers": {"utils/import_utils.py": ("is_sklearn_available",)},
+    "vllm": {
+        "distributed/utils.py": ("stateless_init_torch_distributed_process_group",),
+        "model_executor/layers/utils.py": ("dispatch_cpu_unquantized_gemm",),
+    },
+}
+# DeepSpeed's operations that a CPU run loads: folder under TORCH_EXTENSIONS_DIR → builder.
+OPERATIONS = {"fused_adam": "FusedAdamBuilder", "deepspeed_shm_comm": "ShareMemCommBuilder"}
+
+
+@cache
+def available_gpus() -> int:
+    """Number of CUDA devices this machine offers, as nvidia-smi lists them; CUDA_VISIBLE_DEVICES narrows it."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return 0
+    try:
+        listed = subprocess.run([command, "-L"], capture_output=True, text=True, timeout=30, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return 0
+    found = sum(line.startswith("GPU ") for line in listed.splitlines())
+    return found if visible is None else min(found, len([name for name in visible.split(",") if name.strip()]))
+
+
+def environment(gpus: int = 4) -> dict[str, str]:
+    """Variables to add to a run's environment on a machine without a GPU.
+
+    `gpus` is the number of logical GPUs Ray hands out, so that the same placement code runs. An OMP_NUM_THREADS
+    that is set is kept. Raises InputError when the installed OpenRLHF, vLLM or torch lacks a symbol
+    that train/cpu/patches.py answers, so that an upgrade tells at the start.
+    """
+    check_symbols()
+    cores = len(os.sched_getaffinity(0))
+    prefix = Path(sys.prefix)
+    paths = [str(SITE), str(ROOT), os.environ.get("PYTHONPATH", "")]
+    return {
+        "LIM_CPU": "1",
+        "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+        # DeepSpeed looks for ninja on PATH before it loads an operation, compiled or not.
+        "PATH": os.pathsep.join([str(prefix / "bin"), os.environ.get("PATH", os.defpath)]),
+        "TORCH_EXTENSIONS_DIR": str(prefix / "torch_extensions"),
+        "DS_ACCELERATOR": "cpu",
+        # Actor and critic train side by side, and OpenMP's threads spin while they wait for each other: with two
+        # threads a process, a busy core makes a step up to ten times longer (docs/LOG.md, 2026-11-23).
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or str(max(1, cores // 2)),
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        # vLLM's engine process runs the model itself: without this it starts a worker process, 10 s later.
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "VLLM_NO_USAGE_STATS": "1",
+        # vLLM and OpenRLHF compile small functions in the first step: up to 17 s that no run here gains back.
+        "TORCHDYNAMO_DISABLE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "RAY_OVERRIDE_RESOURCES": json.dumps({"CPU": gpus + 2, "GPU": gpus}),
+    }
+
+
+def flags() -> dict[str, str | bool]:
+    """OpenRLHF flags (without the dashes) that every CPU run needs; True is a switch."""
+    return {
+        "vllm.sync_backend": "gloo",
+        "vllm.enforce_eager": True,
+        "ds.attn_implementation": "eager",
+    }
+
+
+def check_symbols() -> None:
+    """Raise InputError for the first symbol of `SYMBOLS` that the installed packages do not define."""
+    for package, files in SYMBOLS.items():
+        spec = importlib.util.find_spec(package)
+        if spec is None or spec.origin is None:
+            raise InputError(f"{package} is not installed in {sys.prefix}; run: bash scripts/setup.sh")
+        folder = Path(spec.origin).parent
+        for file, names in files.items():
+            defined = _definitions(folder / file)
+            for name in names:
+                if name not in defined:
+                    version = _version(package)
+                    raise InputError(
+                        f"{folder / file}: {package} {version} has no '{name}', which train/cpu/patches.py replaces "
+                        "where there is no GPU; install the pinned version (bash scripts/setup.sh) or mend the patch"
+                    )
+
+
+def _version(package: str) -> str:
+    names = importlib.metadata.packages_distributions().get(package, [])
+    return importlib.metadata.version(names[0]) if names else "(unknown version)"
+
+
+def _definitions(path: Path) -> set[str]:
+    """Names of the functions and methods that a source file defines; empty where there is no such file."""
+    if not path.is_file():
+        return set()
+    names = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.ClassDef):
+            names.update(f"{node.name}.{item.name}" for item in node.body if isinstance(item, ast.FunctionDef))
+    return names

@@ -1,0 +1,49 @@
+"""OpenRLHF's PPO with every sample logged: its own entry point, with one class swapped.
+
+    python -m train.ppo <OpenRLHF's flags>          started by train/launch.py
+
+The class is `PPOTrainer`, the Ray actor that leads a run; train/ppo/trainer.py has the one in its place. OpenRLHF's
+package is used as installed: no file of it is copied or changed. Environment: LIM_RUN_DIR, LIM_SEED,
+LIM_LOG_RESPONSES, LIM_KEEP_CHECKPOINTS, LIM_RESUME, LIM_RAY_TMP (a short folder for a Ray of our own); a Ray that
+RAY_ADDRESS names is used instead.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import runpy
+import sys
+from pathlib import Path
+
+from lim.errors import InputError, run_cli
+from train.ppo.trainer import completed, resume, start_ray, swap_trainer
+from train.run import errors, progress
+
+TRAINER_MODULE = "openrlhf.trainer.ppo_trainer"
+ENTRY_MODULE = "openrlhf.cli.train_ppo_ray"
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = sys.argv[1:] if argv is None else argv
+    run_dir = Path(os.environ["LIM_RUN_DIR"])
+    try:
+        if "--train.async_enable" in arguments:
+            raise InputError("train.async_enable: OpenRLHF's asynchronous trainer knows no epochs; leave it out")
+        resume(run_dir)
+        progress.emit(run_dir, "stage", text="starting Ray")
+        start_ray()
+        # Not in a thread beside Ray's start: libraries of both walk sys.modules, which must not grow meanwhile.
+        swap_trainer(importlib.import_module(TRAINER_MODULE))
+        progress.emit(run_dir, "stage", text="starting vLLM and loading the models")
+        sys.argv = [ENTRY_MODULE, *completed(arguments, run_dir)]
+        runpy.run_module(ENTRY_MODULE, run_name="__main__", alter_sys=True)
+    except Exception as error:
+        progress.emit(run_dir, "error", text=errors.describe(error))
+        raise
+    progress.emit(run_dir, "stage", text=f"final model in {run_dir / 'final'}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_cli(main))

@@ -1,0 +1,247 @@
+"""The trainer of a run: OpenRLHF's own, with every sample logged.
+
+The subclass here changes no computation:
+
+- every epoch's order of prompts is drawn from (seed, epoch), and a resume continues within it;
+- all samples of a step are written to the reward log, with the true epoch, off the critical path;
+- whole train batches go to optimisation (train/ppo/samples.py says why);
+- a checkpoint is marked when it is complete, _hf folders are pruned, the best by validation is kept.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import shutil
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lim.errors import InputError
+from train.ppo import checkpoints, samples
+from train.run import progress
+
+# What Ray's workers on another node need of this process's environment.
+CARRIED = (
+    "LIM_",
+    "PYTHONPATH",
+    "DS_",
+    "VLLM_",
+    "OMP_",
+    "TORCH_EXTENSIONS_DIR",
+    "TOKENIZERS_PARALLELISM",
+    "NCCL_",
+    "HF_",
+)
+
+
+def resume(run_dir: Path) -> None:
+    """Settle which checkpoint a run starts from, before OpenRLHF looks for one.
+
+    Raises InputError where that is none and a model of the run would be lost.
+    """
+    wanted = os.environ.get("LIM_RESUME") == "1"
+    if wanted:
+        checkpoints.refuse_to_lose(run_dir)
+    interrupted = any(itertools.chain(run_dir.glob("step_*.parquet"), run_dir.glob("ckpt/*")))
+    step = checkpoints.prepare(run_dir / "ckpt", resume=wanted)
+    if step is None:
+        # What an earlier try left; its final model, if any, is half-written.
+        shutil.rmtree(run_dir / "final", ignore_errors=True)
+        (run_dir / "best.json").unlink(missing_ok=True)
+    if step is not None:
+        progress.emit(run_dir, "stage", text=f"resuming after step {step}")
+    elif wanted and interrupted:
+        progress.emit(run_dir, "stage", text="no complete checkpoint to resume from: starting at step 1")
+
+
+def start_ray() -> None:
+    """Join the Ray cluster that RAY_ADDRESS names, or start one for this run alone."""
+    import ray
+
+    os.environ.setdefault("RAY_ENABLE_ZERO_COPY_TORCH_TENSORS", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    os.environ.setdefault("NCCL_DEBUG", "WARN")
+    if os.environ.get("RAY_ADDRESS"):
+        carried = {name: value for name, value in os.environ.items() if name.startswith(CARRIED)}
+        ray.init(address=os.environ["RAY_ADDRESS"], runtime_env={"env_vars": carried})
+        return
+    # Its workers inherit this environment. A socket's path has at most 107 characters, hence a short folder.
+    folder = os.environ.get("LIM_RAY_TMP") or tempfile.mkdtemp(prefix="limr-", dir="/tmp")
+    memory = {"object_store_memory": 512 * 1024**2} if os.environ.get("LIM_CPU") == "1" else {}
+    ray.init(address="local", include_dashboard=False, _temp_dir=folder, **memory)
+
+
+def completed(arguments: list[str], run_dir: Path) -> list[str]:
+    """The flags, with TensorBoard always on and never fewer than two of DeepSpeed's checkpoints.
+
+    OpenRLHF deletes the oldest checkpoint before it writes the next: with one, a crash in between leaves none.
+    """
+    result = list(arguments)
+    if "--logger.tensorboard_dir" not in result:
+        result += ["--logger.tensorboard_dir", str(run_dir / "tensorboard")]
+    if "--ckpt.max_num" in result:
+        place = result.index("--ckpt.max_num") + 1
+        result[place] = str(max(2, int(result[place])))
+    return result
+
+
+def swap_trainer(module: Any) -> None:
+    """Put our trainer in the place of OpenRLHF's, as a Ray actor on this node, where the run's folder is."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    try:
+        base = module.PPOTrainer.__ray_metadata__.modified_class
+        methods = ("fit", "train_step", "save_logs_and_checkpoints", "evaluate", "save_best_checkpoint")
+        for method in methods:
+            getattr(base, method)
+    except AttributeError as error:
+        raise InputError(f"{module.__file__}: not the OpenRLHF that train/ppo/trainer.py extends ({error})") from None
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    module.PPOTrainer = ray.remote(scheduling_strategy=here)(trainer_class(base))
+
+
+def trainer_class(base: type) -> type:
+    """OpenRLHF's trainer with the changes named on top."""
+
+    class LoggedPPOTrainer(base):
+        def __init__(self, pretrain: str, strategy: Any, *groups: Any, **generate_kwargs: Any) -> None:
+            super().__init__(pretrain, strategy, *groups, **generate_kwargs)
+            seed = int(os.environ.get("LIM_SEED", strategy.args.train.seed))
+            self.run_dir = Path(os.environ["LIM_RUN_DIR"])
+            self.prompts_dataloader = samples.EpochOrder(self.prompts_dataloader.dataset, seed)
+            self.samples_generator.prompts_dataloader = self.prompts_dataloader
+            self.writer = samples.StepWriter(self.run_dir)
+            self.rollouts: list[Any] = []
+            self.validation: list[Any] = []
+            self.step_seconds: list[float] = []
+            generate_eval = self.samples_generator.generate_eval_samples
+
+            def kept(**kwargs: Any) -> list[Any]:
+                self.validation = generate_eval(**kwargs)
+                return self.validation
+
+            self.samples_generator.generate_eval_samples = kept
+
+        def fit(self, global_step: int = 0) -> None:
+            progress.emit(self.run_dir, "stage", text="training")
+            self.step_started = time.monotonic()
+            super().fit(global_step)
+            self.writer.wait()
+            self.drop_final()
+
+        def drop_final(self) -> None:
+            """Remove the final model of an earlier end: a later step is made, or it is about to be written anew."""
+            shutil.rmtree(self.run_dir / "final", ignore_errors=True)
+
+        def train_step(self, rollout_samples: list[Any], global_step: int) -> tuple[dict, int]:
+            samples.check_rewards(rollout_samples)
+            args = self.args
+            ranks = args.actor.num_nodes * args.actor.num_gpus_per_node
+            ranks //= args.ds.ring_attn_size * args.ds.tensor_parallel_size
+            # Every rank of the actor needs the same number of micro-batches.
+            share = ranks if args.train.dynamic_batch_enable else ranks * args.rollout.micro_batch_size
+            self.rollouts = rollout_samples
+            chosen = samples.whole_batches(
+                rollout_samples,
+                math.lcm(args.train.batch_size, share),
+                args.rollout.n_samples_per_prompt,
+                f"{args.train.seed}/{global_step}",
+            )
+            if not chosen:
+                return self._compute_rollout_stats(rollout_samples), global_step + 1
+            status, next_step = super().train_step(chosen, global_step)
+            samples.check_losses(status, global_step)
+            if len(chosen) < len(rollout_samples):
+                status.update(self._compute_rollout_stats(rollout_samples))
+            return status, next_step
+
+        def save_logs_and_checkpoints(
+            self, global_step: int, logs_dict: Any = None, client_states: Any = None
+        ) -> None:
+            epoch = client_states["episode"] + 1
+            done, self.rollouts = self.rollouts, []
+            self.drop_final()
+            self.writer.submit(global_step, partial(self.log_columns, done, epoch, global_step))
+            facts = samples.summary(done)
+            logs = {**(logs_dict or {}), **{name: v for name, v in facts.items() if name.startswith("verdict/")}}
+            saves = global_step % self.args.ckpt.save_steps == 0
+            # OpenRLHF would run a finished epoch's number again; ours says where the next step starts.
+            client_states["episode"] = client_states["data_loader_state_dict"]["epoch"]
+            if saves:
+                self.writer.wait()
+            super().save_logs_and_checkpoints(global_step, logs, client_states)
+            if saves:
+                self.settle_checkpoint(global_step)
+            self.report(epoch, global_step, facts)
+
+        def log_columns(self, done: list[Any], epoch: int, step: int) -> dict[str, list[Any]]:
+            from eval.grader.extract import extract
+
+            return samples.columns(
+                done,
+                epoch=epoch,
+                step=step,
+                decode=partial(self.tokenizer.batch_decode, skip_special_tokens=True),
+                extract=extract,
+                with_responses=os.environ.get("LIM_LOG_RESPONSES", "1") == "1",
+            )
+
+        def report(self, epoch: int, step: int, facts: dict[str, float]) -> None:
+            now = time.monotonic()
+            self.step_seconds.append(now - self.step_started)
+            self.step_started = now
+            epochs = self.args.train.num_episodes
+            steps = -(-len(self.prompts_dataloader) // self.args.rollout.batch_size) * epochs
+            recent = sorted(self.step_seconds[-9:])
+            left = (steps - step) * recent[(len(recent) - 1) // 2]
+            timing = {"seconds": self.step_seconds[-1], "seconds_left": left}
+            progress.emit(self.run_dir, "step", epoch=epoch, epochs=epochs, step=step, steps=steps, **facts, **timing)
+
+        def evaluate(self, global_step: int, **generate_kwargs: Any) -> dict[str, float]:
+            logs = super().evaluate(global_step, **generate_kwargs)
+            samples.check_rewards(self.validation)
+            logs["eval_accuracy"] = samples.summary(self.validation)["verdict/correct"]
+            if self.tensorboard_logger:
+                self.tensorboard_logger.log_eval(global_step, {"eval_accuracy": logs["eval_accuracy"]})
+            self.validation = []
+            return logs
+
+        def save_best_checkpoint(self, eval_metrics: Any, global_step: int, client_states: Any = None) -> None:
+            """Keep the best by validation accuracy, as one of the run's checkpoints and not as a second copy."""
+            accuracy = eval_metrics["eval_accuracy"]
+            best = checkpoints.read_best(self.run_dir)
+            # ckpt.save_steps=-1, which OpenRLHF turns into infinity, keeps the final model only.
+            saves = self.args.ckpt.save_steps != math.inf
+            better = saves and (best is None or accuracy > best["accuracy"])
+            progress.emit(self.run_dir, "validation", step=global_step, accuracy=accuracy, best=better)
+            if not better:
+                return
+            ckpt_dir = self.run_dir / "ckpt"
+            if not checkpoints.is_whole(ckpt_dir, global_step) and self.args.ckpt.save_hf:
+                self.writer.wait()
+                self.save_now(global_step, client_states)
+                checkpoints.mark_complete(ckpt_dir, global_step)
+            if checkpoints.weights_are_whole(ckpt_dir, global_step):
+                checkpoints.write_best(self.run_dir, global_step, accuracy)
+                self.settle_checkpoint(global_step)
+
+        def save_now(self, step: int, client_states: Any) -> None:
+            import ray
+
+            tag = f"global_step{step}"
+            refs = self.actor_model_group.async_run_method("save_checkpoint", tag=tag, client_states=client_states)
+            if self.critic_model_group is not None:
+                refs += self.critic_model_group.async_run_method("save_checkpoint", tag=tag)
+            ray.get(refs)
+
+        def settle_checkpoint(self, step: int) -> None:
+            checkpoints.mark_complete(self.run_dir / "ckpt", step)
+            checkpoints.prune(self.run_dir, int(os.environ.get("LIM_KEEP_CHECKPOINTS", "3")))
+
+    return LoggedPPOTrainer
+

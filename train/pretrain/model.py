@@ -1,0 +1,195 @@
+"""The tiny base model itself: settings, supervised steps, pass rates. train/pretrain/__main__.py is the command."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import math
+import random
+import time
+from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch.nn.functional import cross_entropy
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from train.pretrain import corpus
+from train.pretrain.tokenizer import CHAT_TEMPLATE, END, SYMBOLS
+from train.reward import score
+
+RECIPE_VERSION = 2  # raise it when a change to this file changes the model
+MAX_NEW_TOKENS = 40
+LOG_EVERY = 30.0  # seconds between lines of progress where the output is no terminal
+REPLICAS = 2  # fixed, so that the weights do not depend on the machine's cores
+console = Console()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that decides what the model becomes."""
+
+    seed: int = 0
+    hidden_size: int = 128
+    intermediate_size: int = 448
+    layers: int = 4
+    heads: int = 4
+    textbook_steps: int = 420
+    web_steps: int = 150
+    batch: int = 128
+    lr: float = 2e-3
+    warmup_steps: int = 50
+    band: tuple[float, float] = (0.25, 0.50)
+    round_steps: int = 60
+    max_rounds: int = 3
+
+    def fingerprint(self) -> str:
+        """sha256 over these values, the vocabulary, the chat template and the first thousand texts of the corpus."""
+        rng = random.Random(0)
+        problems = [corpus.draw_corpus_problem(rng) for _ in range(1000)]
+        texts = [(p.text, corpus.web_answer(rng, p), corpus.worked(p)) for p in problems]
+        parts = [RECIPE_VERSION, asdict(self), SYMBOLS, CHAT_TEMPLATE, texts]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def new_model(settings: Settings, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    """The untrained model, from the seed."""
+    torch.manual_seed(settings.seed)
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=settings.hidden_size,
+            intermediate_size=settings.intermediate_size,
+            num_hidden_layers=settings.layers,
+            num_attention_heads=settings.heads,
+            num_key_value_heads=settings.heads,
+            max_position_embeddings=256,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+
+
+def chat(tokenizer: PreTrainedTokenizerFast, question: str) -> str:
+    """The question as every stage puts it to the model."""
+    message = [{"role": "user", "content": question}]
+    return str(tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True))
+
+
+def draw_batch(
+    rng: random.Random, tokenizer: PreTrainedTokenizerFast, size: int, *, web: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids (size × length, padded right) and labels (−100 on the question and the padding)."""
+    problems = [corpus.draw_corpus_problem(rng) for _ in range(size)]
+    answers = [corpus.web_answer(rng, p) if web else corpus.worked(p) for p in problems]
+    starts = tokenizer([chat(tokenizer, p.text) for p in problems], add_special_tokens=False).input_ids
+    ends = tokenizer([a + END for a in answers], add_special_tokens=False).input_ids
+    length = max(len(start) + len(end) for start, end in zip(starts, ends, strict=True))
+    ids = torch.full((size, length), tokenizer.pad_token_id)
+    labels = torch.full((size, length), -100)
+    for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        ids[row, : len(start) + len(end)] = torch.tensor(start + end)
+        labels[row, len(start) : len(start) + len(end)] = torch.tensor(end)
+    return ids, labels
+
+
+def train(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, rng: random.Random, settings: Settings, rounds: int
+) -> None:
+    """Textbook answers, then web text (linear warm-up, cosine to 2 %); `rounds` > 0 asks for a short schedule.
+
+    Each batch is split over `REPLICAS` copies of the model, a thread each: on matrices this small that is nearly
+    twice as fast as two threads inside of every operation.
+    """
+    textbook_steps = settings.round_steps if rounds else settings.textbook_steps
+    steps = textbook_steps + (settings.round_steps if rounds else settings.web_steps)
+    peak = settings.lr / (2 if rounds else 1)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=peak, betas=(0.9, 0.98), weight_decay=0.01)
+    replicas = [model, *(copy.deepcopy(model) for _ in range(REPLICAS - 1))]
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with (
+        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
+        ThreadPoolExecutor(REPLICAS, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+    ):
+        task, start, shown = progress.add_task("textbook", total=steps), time.monotonic(), time.monotonic()
+        for step in range(steps):
+            share = 0.02 + 0.49 * (1 + math.cos(math.pi * step / steps))
+            for group in optimizer.param_groups:
+                group["lr"] = peak * min(share, (step + 1) / settings.warmup_steps)
+            ids, labels = draw_batch(rng, tokenizer, settings.batch, web=step >= textbook_steps)
+            loss = gradients(replicas, ids, labels, pool)
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            with torch.no_grad():
+                for replica in replicas[1:]:
+                    for own, first in zip(replica.parameters(), model.parameters(), strict=True):
+                        own.copy_(first)
+            phase = "textbook" if step < textbook_steps else "web"
+            progress.update(task, advance=1, description=f"{phase}, loss {loss:.3f}")
+            if not console.is_terminal and time.monotonic() - shown > LOG_EVERY:
+                shown = time.monotonic()
+                left = (shown - start) / (step + 1) * (steps - step - 1)
+                console.print(f"  step {step + 1} of {steps}, {phase}, loss {loss:.3f}, {left:.0f} s left")
+
+
+def gradients(
+    replicas: Sequence[LlamaForCausalLM], ids: torch.Tensor, labels: torch.Tensor, pool: Executor
+) -> float:
+    """Put the gradients of the batch's mean loss (over tokens with a label) into the first replica; returns the loss.
+
+    The replicas' weights must be equal. Each takes every so many-th row; sums are added up in a fixed order.
+    """
+    count = int((labels[:, 1:] != -100).sum())
+
+    def part(number: int) -> float:
+        replica = replicas[number]
+        replica.zero_grad()
+        rows = slice(number, None, len(replicas))
+        logits = replica(input_ids=ids[rows]).logits[:, :-1].flatten(0, 1)
+        loss = cross_entropy(logits, labels[rows, 1:].flatten(), ignore_index=-100, reduction="sum") / count
+        loss.backward()
+        return loss.item()
+
+    losses = list(pool.map(part, range(len(replicas))))
+    for first, *others in zip(*(replica.parameters() for replica in replicas), strict=True):
+        for other in others:
+            first.grad.add_(other.grad)
+    return sum(losses)
+
+
+@torch.no_grad()
+def respond(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, questions: Sequence[str], temperature: float
+) -> list[tuple[str, bool]]:
+    """A response a question (temperature 0 is greedy), and whether it ended within `MAX_NEW_TOKENS`."""
+    inputs = tokenizer(
+        [chat(tokenizer, q) for q in questions], add_special_tokens=False, padding=True, return_tensors="pt"
+    )
+    sampling = {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature else {"do_sample": False}
+    out = model.generate(
+        input_ids=inputs.input_ids, attention_mask=inputs.attention_mask, max_new_tokens=MAX_NEW_TOKENS, **sampling
+    )
+    rows = out[:, inputs.input_ids.shape[1] :].tolist()
+    return [(tokenizer.decode(row, skip_special_tokens=True), tokenizer.eos_token_id in row) for row in rows]
+
+
+def pass_rates(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, rows: Sequence[dict[str, Any]], temperature: float
+) -> dict[str, float]:
+    """Share of right responses (2 a question; 1 when greedy): `all`, then each level."""
+    rows = list(rows) * (2 if temperature else 1)
+    right: dict[str, list[bool]] = {"all": []}
+    for start in range(0, len(rows), 512):
+        part = rows[start : start + 512]
+        responses = respond(model, tokenizer, [row["prompt"] for row in part], temperature)
+        for row, (response, finished) in zip(part, responses, strict=True):
+            correct = score(response, row["answer"], finished).verdict == "correct"
+            right["all"].append(correct)
+            right.setdefault(f"level {row['level']}", []).append(correct)
+    return {name: round(sum(verdicts) / len(verdicts), 4) for name, verdicts in sorted(right.items())}

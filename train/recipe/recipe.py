@@ -1,0 +1,281 @@
+"""A recipe: YAML files and `key=value` merged, checked, and turned into OpenRLHF's flags.
+
+Nested keys are OpenRLHF's own flags (`actor: {adam: {lr: 5.0e-7}}` is `--actor.adam.lr 5e-07`); the `run:` block
+(`RunConfig`) is ours. A file may say `extends: other.yaml` (or a list); it is laid over what it extends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import difflib
+import importlib.util
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from lim.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = ROOT / "configs" / "train"
+HINT = "settings are written key=value; --help lists the flags"  # after an unknown flag
+# Flags that `train.launch` sets itself, and the key of the `run:` block that decides each.
+OWNED = {
+    "data.prompt_dataset": "run.prompt_file",
+    "data.prompt_split": "run.prompt_file",
+    "data.prompt_probs": "run.prompt_file",
+    "data.max_samples": "run.prompt_file",
+    "data.input_key": "run.prompt_file",
+    "data.label_key": "run.prompt_file",
+    "data.apply_chat_template": "run.system_prompt",
+    "data.input_template": "run.system_prompt",
+    "eval.dataset": "run.val_file",
+    "eval.split": "run.val_file",
+    "ckpt.path": "run.name",
+    "ckpt.output_dir": "run.name",
+    "logger.tensorboard_dir": "run.name",
+    "logger.wandb.run_name": "run.name",
+    "logger.wandb.key": "the environment variable WANDB_API_KEY (a key given here would be written to run.json)",
+    "ckpt.load_enable": "run.resume",
+    "train.num_episodes": "run.epochs",
+    "train.seed": "run.seed",
+    "actor.lr_warmup_ratio": "run.warmup_steps",
+    "critic.lr_warmup_ratio": "run.warmup_steps",
+}
+# Flags that cannot be right in a recipe of ours, and why: buffers outside the state dict stay unset there.
+REFUSED = {
+    "reward.normalize_enable": "does nothing for a rule-based reward, and under transformers 5 OpenRLHF's critic "
+    "divides its values by memory that was never set; leave it out",
+}
+
+
+@dataclass
+class RunConfig:
+    """The `run:` block: what is ours."""
+
+    name: str = MISSING  # the run's folder under output_dir
+    prompt_file: str = MISSING
+    expect_prompts: int | None = None  # stands in for the prompt file in a dry run without it
+    val_file: str | None = None  # validation prompts; any of them in the prompt file are left out of training
+    val_size: int | None = None  # this many prompts of val_file, always the same ones; null: all
+    bad_labels: str = "refuse"  # or "drop": leave out prompts whose answer is empty or cannot be graded
+    system_prompt: str | None = None
+    output_dir: str = "data/output"
+    seed: int = 1
+    epochs: int = MISSING
+    epoch_prompts: int | None = None  # a smaller prompt file gets as many optimiser steps as this many prompts would
+    warmup_steps: int = 0  # optimiser steps
+    keep_checkpoints: int = 3  # Hugging Face folders kept, beside the best and the last
+    log_responses: bool = True
+    resume: bool = False
+    device: str = "gpu"  # or "cpu": OpenRLHF on logical GPUs
+    parameters: float | None = None  # of the model, for the disk estimate where its files are not here
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A checked recipe. `flags` maps OpenRLHF's flag names to values, those set by `train.launch` left out."""
+
+    run: RunConfig
+    flags: dict[str, Any]
+    merged: dict[str, Any]
+    flags_checked: bool
+    sources: list[str] = field(default_factory=list)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A flag's value, or OpenRLHF's default as given by the caller where the recipe leaves it out."""
+        value = self.flags.get(name)
+        return default if value is None else value
+
+
+def load(recipe: str, overlays: Sequence[str] = (), overrides: Sequence[str] = ()) -> Recipe:
+    """Merge a recipe, overlays (in order) and `key=value` strings (last), and check the result.
+
+    Raises InputError for a file that is not there or not YAML, an unknown key (with the nearest known one), a value
+    of the wrong type, or a flag that only `train.launch` sets.
+    """
+    paths = [find(recipe), *map(find, overlays)]
+    merged = OmegaConf.merge(*(part for path in paths for part in _parts(path)), _dotlist(overrides))
+    try:
+        values = OmegaConf.to_container(merged, resolve=True)
+    except OmegaConfBaseException as error:
+        raise InputError(f"{paths[0]}: {_first_line(error)}") from None
+    assert isinstance(values, dict)
+    run = _run_config(values.pop("run", {}), paths[0])
+    flags = dict(flatten(values))
+    for name in flags:
+        if name in OWNED:
+            raise InputError(f"{name}: is set by the launcher; use {OWNED[name]}")
+        if flags[name] and name in REFUSED:
+            raise InputError(f"{name}: {REFUSED[name]}")
+    parser = openrlhf_parser()
+    if parser is not None:
+        check_flags(parser, flags)
+    merged_values = {"run": {item.name: getattr(run, item.name) for item in fields(RunConfig)}, **values}
+    return Recipe(run, flags, merged_values, parser is not None, [_shown(path) for path in paths])
+
+
+def find(name: str) -> Path:
+    """The file of a recipe or overlay: a path, or a name under configs/train, configs/train/model or …/placement."""
+    candidates = [Path(name), *(CONFIGS / folder / f"{name}.yaml" for folder in ("", "model", "placement"))]
+    for path in candidates:
+        if path.is_file():
+            return path
+    known = sorted(path.stem for path in CONFIGS.rglob("*.yaml"))
+    raise InputError(f"{name}: no such recipe or overlay{_near(name, known)}; known: {', '.join(known)}")
+
+
+def _parts(path: Path, above: tuple[Path, ...] = ()) -> Iterator[DictConfig]:
+    """The YAML documents a file stands for, what it extends first."""
+    path = path.resolve()
+    if path in above:
+        raise InputError(f"{path}: extends itself by way of {' → '.join(p.name for p in above)}")
+    try:
+        config = OmegaConf.load(path)
+    except (yaml.YAMLError, OmegaConfBaseException) as error:
+        raise InputError(f"{path}: not YAML: {_first_line(error)}") from None
+    if not isinstance(config, DictConfig):
+        raise InputError(f"{path}: holds a list, not keys and values")
+    extends = config.pop("extends", [])
+    for name in [extends] if isinstance(extends, str) else extends:
+        other = path.parent / name
+        if not other.is_file():
+            raise InputError(f"{path}: extends {name}, and {other} is not there")
+        yield from _parts(other, (*above, path))
+    yield config
+
+
+def _dotlist(overrides: Sequence[str]) -> DictConfig:
+    for override in overrides:
+        if not re.match(r"[A-Za-z_][\w.]*=", override):
+            raise InputError(f"{override}: not key=value (as in actor.adam.lr=1e-6), nor +overlay")
+    try:
+        return OmegaConf.from_dotlist(list(overrides))
+    except (yaml.YAMLError, OmegaConfBaseException) as error:
+        raise InputError(f"{' '.join(overrides)}: {_first_line(error)}") from None
+
+
+def _run_config(values: Any, path: Path) -> RunConfig:
+    known = [item.name for item in fields(RunConfig)]
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: run is not a block of keys and values")
+    for key in values:
+        if key not in known:
+            raise InputError(f"run.{key}: unknown key{_near(key, known, 'run.')}")
+    for key, value in values.items():
+        try:
+            OmegaConf.merge(OmegaConf.structured(RunConfig), {key: value})
+        except OmegaConfBaseException as error:
+            raise InputError(f"run.{key}={value}: {_first_line(error)}") from None
+    run = RunConfig(**OmegaConf.to_container(OmegaConf.merge(OmegaConf.structured(RunConfig), values)))  # type: ignore[arg-type]
+    for key in ("name", "prompt_file", "epochs"):
+        if OmegaConf.is_missing(OmegaConf.structured(run), key):
+            raise InputError(f"{path}: run.{key} is not set")
+    if not re.fullmatch(r"[\w][\w.+-]*", run.name):
+        raise InputError(f"run.name={run.name}: use letters, digits and . _ + - only; it names the run's folder")
+    for key, allowed in (("bad_labels", ("refuse", "drop")), ("device", ("gpu", "cpu"))):
+        if getattr(run, key) not in allowed:
+            raise InputError(f"run.{key}={getattr(run, key)}: use {' or '.join(allowed)}")
+    for key, least in (
+        ("epochs", 1),
+        ("epoch_prompts", 1),
+        ("val_size", 1),
+        ("keep_checkpoints", 1),
+        ("warmup_steps", 0),
+    ):
+        if (value := getattr(run, key)) is not None and value < least:
+            raise InputError(f"run.{key}={value}: use {least} or more")
+    if run.val_size is not None and run.val_file is None:
+        raise InputError(
+            f"run.val_size={run.val_size}: run.val_file says which file to hold out from, and is not set"
+        )
+    return run
+
+
+def flatten(values: dict[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from flatten(value, f"{name}.")
+        else:
+            yield name, value
+
+
+def to_arguments(flags: dict[str, Any]) -> list[str]:
+    """Flags as a command line: null and false are left out, true is the flag alone, a list its values."""
+    arguments: list[str] = []
+    for name, value in flags.items():
+        if value is None or value is False:
+            continue
+        arguments.append(f"--{name}")
+        if value is not True:
+            arguments.extend(map(str, value if isinstance(value, list) else [value]))
+    return arguments
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message} (as OpenRLHF reads it)")
+
+
+def openrlhf_parser() -> argparse.ArgumentParser | None:
+    """The parser of the installed OpenRLHF's PPO command, or None where OpenRLHF is not installed.
+
+    It is built under `if __name__ == "__main__"` and cannot be imported; the statements that build it are taken from
+    the module's source and run by themselves, which needs neither torch nor ray.
+    """
+    spec = importlib.util.find_spec("openrlhf")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    path = Path(spec.submodule_search_locations[0]) / "cli" / "train_ppo_ray.py"
+    statements: list[ast.stmt] = []
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'":
+            statements = node.body
+    ends = [i for i, node in enumerate(statements) if "parse_args(" in ast.unparse(node)]
+    if not ends:
+        raise InputError(f"{path}: its argument parser is not where it was in 0.11.2; install the pinned OpenRLHF")
+    scope: dict[str, Any] = {"argparse": argparse, "datetime": datetime}
+    exec(compile(ast.Module(statements[: ends[0]], []), str(path), "exec"), scope)
+    parser = scope["parser"]
+    parser.__class__ = _Parser
+    parser.allow_abbrev = False
+    return parser
+
+
+def check_flags(parser: argparse.ArgumentParser, flags: dict[str, Any]) -> argparse.Namespace:
+    """Parse flags as OpenRLHF would. Raises InputError for an unknown flag (with the nearest) or a bad value."""
+    known = {name[2:]: action for name, action in parser._option_string_actions.items() if name.startswith("--")}
+    for name, value in flags.items():
+        action = known.get(name)
+        if action is None:
+            candidates = [*known, *(f"run.{item.name}" for item in fields(RunConfig))]
+            raise InputError(f"{name}: unknown key, not a flag of OpenRLHF{_near(name, candidates)}")
+        if value is False and action.default is True:
+            raise InputError(f"{name}=false: OpenRLHF has it on, and no flag of this name turns it off")
+        if isinstance(value, bool) and action.nargs != 0:
+            raise InputError(f"{name}={str(value).lower()}: takes a value, not true or false")
+        if not isinstance(value, bool) and value is not None and action.nargs == 0:
+            raise InputError(f"{name}={value}: is true or false")
+    return parser.parse_args(to_arguments(flags))
+
+
+def _shown(path: Path) -> str:
+    path = path.resolve()
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def _near(name: str, known: Sequence[str], prefix: str = "") -> str:
+    close = difflib.get_close_matches(name, known, 1, 0.5)
+    return f"; did you mean {prefix}{close[0]}?" if close else ""
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split("\n    full_key")[0].split())

@@ -1,0 +1,105 @@
+"""run.json: what was run, from what, with what; and whether a run may go on from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lim import reward_log
+from lim.errors import InputError
+from lim.files import sha256_of
+from lim.provenance import PACKAGES, commit, versions
+from train.ppo import checkpoints
+from train.recipe import recipe
+from train.recipe.dataset import Dataset
+from train.recipe.plan import Plan
+from train.recipe.recipe import Recipe
+
+# What may change when a run goes on. All else would mix two experiments in one log.
+CHANGEABLE = {
+    "run": ("resume", "epochs", "epoch_prompts", "keep_checkpoints", "expect_prompts", "parameters", "log_responses"),
+    "blocks": ("ckpt", "eval", "logger", "vllm"),
+    # Against want of memory (docs/cluster.md): which samples share a pass, and where the optimiser's states are.
+    "flags": (
+        "train.micro_batch_size",
+        "train.max_tokens_per_gpu",
+        "rollout.micro_batch_size",
+        "rollout.max_tokens_per_gpu",
+        "ds.adam_offload",
+    ),
+}
+
+
+def check_existing(chosen: Recipe, run_dir: Path) -> dict[str, Any] | None:
+    """The run.json to go on from, or None for a new run, or one that ended before its first step.
+
+    Raises InputError where two runs would be mixed, or a model of the run deleted.
+    """
+    shown = f"{chosen.run.output_dir}/{chosen.run.name}"
+    steps = len(reward_log.step_files(run_dir)) if run_dir.is_dir() else 0
+    has_model = bool(checkpoints.complete_steps(run_dir / "ckpt")) or checkpoints.has_final(run_dir)
+    if not steps and not has_model:
+        return None
+    if not (run_dir / "run.json").exists():
+        raise InputError(
+            f"{shown}: holds {'step files' if steps else 'a model'} but no run.json; choose another run.name, or "
+            "delete the folder"
+        )
+    if not chosen.run.resume:
+        raise InputError(
+            f"{shown}: holds a run already ({steps} steps logged); go on with it: run.resume=true, or choose another "
+            "run.name, or delete the folder"
+        )
+    previous = reward_log.read_run(run_dir)
+    before, now = _fixed(previous["recipe"]), _fixed(chosen.merged)
+    for key in sorted({*before, *now}):
+        if before.get(key) != now.get(key):
+            raise InputError(
+                f"{shown}: was started with {key}={before.get(key)}, not {now.get(key)}; going on would mix two runs "
+                "in one log: set it back or choose another run.name"
+            )
+    # What is validated on is held out of training.
+    for file, key in ((chosen.run.prompt_file, "prompt_sha256"), (chosen.run.val_file, "val_sha256")):
+        known = previous.get(key)
+        if file and known and Path(file).exists() and sha256_of(file) != known:
+            raise InputError(f"{file}: has changed since {shown} was started from it; choose another run.name")
+    checkpoints.refuse_to_lose(run_dir)
+    return previous
+
+
+def _fixed(merged: Mapping[str, Any]) -> dict[str, Any]:
+    """Flat settings of a recipe that may not change when a run goes on."""
+    blocks = {key: value for key, value in merged.items() if key not in CHANGEABLE["blocks"]}
+    blocks["run"] = {key: value for key, value in blocks["run"].items() if key not in CHANGEABLE["run"]}
+    fixed = {name: value for name, value in recipe.flatten(blocks) if name not in CHANGEABLE["flags"]}
+    # OpenRLHF's default, which recipes used to spell out.
+    if fixed.get("critic.model_name_or_path") == fixed.get("actor.model_name_or_path"):
+        fixed.pop("critic.model_name_or_path", None)
+    return fixed
+
+
+def describe(
+    chosen: Recipe, planned: Plan, data: Dataset, command: list[str], previous: dict[str, Any] | None
+) -> dict[str, Any]:
+    """What run.json says about the run."""
+    this_start = {"commit": commit(), "packages": versions(PACKAGES), "command": command}
+    return {
+        "name": chosen.run.name,
+        "recipe": chosen.merged,
+        "recipe_files": chosen.sources,
+        "prompt_file": chosen.run.prompt_file,
+        "prompt_sha256": sha256_of(chosen.run.prompt_file),
+        "val_sha256": sha256_of(chosen.run.val_file) if chosen.run.val_file else None,
+        "prompts": len(data.train),
+        "dropped_ids": data.dropped,
+        "held_out_ids": data.held_out,
+        "steps_per_epoch": planned.steps_per_epoch,
+        "epochs": planned.epochs,
+        "steps": planned.steps,
+        "optimizer_steps": planned.optimizer_steps,
+        "samples_per_prompt": chosen.get("rollout.n_samples_per_prompt", 1),
+        "seed": chosen.run.seed,
+        **(this_start if previous is None else {key: previous[key] for key in this_start}),
+        "resumed": [*previous.get("resumed", []), this_start] if previous else [],
+    }

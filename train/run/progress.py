@@ -1,0 +1,60 @@
+"""What a run tells while it runs: one JSON object a line in <run>/progress.jsonl, shown by train/run/supervise.py.
+
+{"event": "stage", "time", "text"}                    a phase of the start-up began
+{"event": "step", "time", "epoch", "epochs", "step", "steps", "reward", "response_tokens", "verdict/correct", …}
+{"event": "validation", "time", "step", "accuracy", "best"}
+{"event": "error", "time", "text"}                    what ended the run, in one line
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+NAME = "progress.jsonl"
+
+
+def emit(run_dir: Path, event: str, **facts: Any) -> None:
+    """Append an event. One short write, so that lines of several processes do not mix; whole, or OSError."""
+    line = json.dumps({"event": event, "time": round(time.time(), 3), **facts}, ensure_ascii=False) + "\n"
+    data = line.encode()
+    with open(run_dir / NAME, "ab", buffering=0) as file:
+        start = file.tell()
+        if file.write(data) < len(data):
+            file.truncate(start)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(run_dir / NAME))
+
+
+def line_of(event: dict[str, Any]) -> str | None:
+    """An event as the terminal shows it; None for one that shows nothing."""
+    match event["event"]:
+        case "stage":
+            return event["text"]
+        case "step":
+            width = len(str(event["steps"]))
+            verdicts = "  ".join(
+                f"{name.removeprefix('verdict/').replace('_', ' ')} {share:.0%}"
+                for name, share in event.items()
+                if name.startswith("verdict/") and (share > 0 or name == "verdict/correct")
+            )
+            left = f"{duration(event['seconds_left'])} left" if event["seconds_left"] > 0 else "last step"
+            return (
+                f"epoch {event['epoch']}/{event['epochs']}  step {event['step']:{width}}/{event['steps']}  "
+                f"reward {event['reward']:+.3f}  {verdicts}  {event['response_tokens']:.0f} tokens  "
+                f"{event['seconds']:.1f} s  {left}"
+            )
+        case "validation":
+            mark = ", the best so far" if event["best"] else ""
+            return f"validation after step {event['step']}: {event['accuracy']:.1%} correct{mark}"
+    return None
+
+
+def duration(seconds: float) -> str:
+    """Seconds as h:mm:ss, or m:ss below an hour."""
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
