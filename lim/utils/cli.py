@@ -10,8 +10,10 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
-ALIKE = 0.75  # from which likeness a name is suggested
-CLOSE = 0.04  # how far behind the best other suggestions may be
+SAME = 0.85  # from this likeness on, 0 to 1, a name is one misspelled
+ALIKE = 0.75  # from this one on it is suggested
+CLOSE = 0.04  # how far behind the best the other suggestions may be
+NOT_LAST = 0.97  # a name's last words say most of what it is
 
 
 class Parser(argparse.ArgumentParser):
@@ -108,23 +110,33 @@ def number(text: str) -> float:
 
 
 def near(name: str, known: Iterable[str], most: int = 3) -> list[str]:
-    """Names that `name` may be meant for, the likeliest first; none where nothing is like it.
+    """Names of `known` that `name` may be meant for, the likeliest first; none where nothing is like it.
 
-    A name is compared with the complete known one and with each run of its words (at dots, dashes, underscores), the
-    last words before the others: `lr` is like `actor.adam.lr`, `threshold` like `similarity_threshold`.
+    Names that are alike as a whole, or end in just these words, come alone. Else `name` is compared with each run of
+    a known name's words (at dots, dashes, underscores), the last ones first: `lr` is like `actor.adam.lr`,
+    `threshold` like `similarity_threshold`.
     """
-    wanted = re.sub(r"[\W_]+", "_", name).strip("_").lower()
-    alike: dict[str, float] = {}
-    for candidate in known:
-        words = re.findall(r"[^\W_]+", candidate.lower())
-        for start in range(len(words)):
-            for end in range(start + 1, len(words) + 1):
-                likeness = difflib.SequenceMatcher(None, wanted, "_".join(words[start:end])).ratio()
-                likeness *= 1 if end == len(words) else 0.95
-                alike[candidate] = max(alike.get(candidate, 0), likeness)
+    wanted = _words(name)
+    alike = {candidate: _likeness(wanted, _words(candidate)) for candidate in known}
+    if max(alike.values(), default=0) < SAME:
+        for candidate in alike:
+            words = _words(candidate)
+            runs = [words[at:end] for at in range(len(words)) for end in range(at + 1, len(words) + 1)]
+            alike[candidate] = max(
+                (_likeness(wanted, run) * (1 if run == words[-len(run) :] else NOT_LAST) for run in runs), default=0
+            )
     best = max(alike.values(), default=0)
-    found = [name for name, likeness in alike.items() if likeness >= max(ALIKE, best - CLOSE)]
-    return sorted(found, key=lambda name: (-alike[name], len(name)))[:most]
+    least = 1 if best == 1 else max(ALIKE, best - CLOSE)
+    found = [candidate for candidate, likeness in alike.items() if likeness >= least]
+    return sorted(found, key=lambda candidate: (-alike[candidate], len(candidate)))[:most]
+
+
+def _words(name: str) -> list[str]:
+    return re.findall(r"[^\W_]+", name.lower())
+
+
+def _likeness(one: Sequence[str], two: Sequence[str]) -> float:
+    return difflib.SequenceMatcher(None, "_".join(one), "_".join(two)).ratio()
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -5,7 +5,6 @@ For each seed: FULL → its log → each selection → a run on it with the same
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
@@ -20,12 +19,15 @@ from omegaconf.errors import OmegaConfBaseException
 from eval import settings
 from lim.errors import InputError
 from lim.files import read_json
+from lim.pipeline import Settings
+from lim.utils.cli import did_you_mean
 from train.compare.pipeline import Stage
 from train.recipe.recipe import ROOT
 
 FULL = "full"
 BASE = "base"
 OURS = ("size", "seeds", "log")  # keys of a selection that are no flags of lim_selection.py
+OPTIONS = (*OURS, *(item.name for item in fields(Settings)), "workers", "allow_empty")
 # The scripts a person would use for these selections, where the family of recipes has theirs; else FULL's.
 SCRIPTS = {"limr": "train_limr", "rand": "train_rand", "linear": "train_linear"}
 LISTS = {"benchmarks": str, "seeds": int, "overlays": str, "overrides": str, "prepare": dict}
@@ -126,8 +128,8 @@ def load(path: str, overrides: Sequence[str] = ()) -> Comparison:
     known = {item.name: item for item in fields(Comparison)}
     for key in values:
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, 1)
-            raise InputError(f"{path}: unknown key '{key}'" + (f"; did you mean '{near[0]}'?" if near else ""))
+            hint = did_you_mean(str(key), known) or "; settings of the trainings are given as overrides=[key=value]"
+            raise InputError(f"{path}: unknown key '{key}'{hint}")
     for key, item in known.items():
         if key not in values and item.default is MISSING and item.default_factory is MISSING:
             raise InputError(f"{path}: has no '{key}'")
@@ -172,6 +174,9 @@ def check(path: str, comparison: Comparison) -> None:
             raise InputError(f"{path}: a selection cannot be called '{name}'")
         if not isinstance(options, dict) or "strategy" not in options:
             raise InputError(f"{path}: selections.{name} has no 'strategy'")
+        for key in options:
+            if key not in OPTIONS:
+                raise InputError(f"{path}: selections.{name}.{key}: unknown key{did_you_mean(str(key), OPTIONS)}")
         if options.get("size") is not None and options["size"] not in done:
             raise InputError(
                 f"{path}: selections.{name}.size is '{options['size']}', which is no selection before it"

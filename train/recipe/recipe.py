@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import argparse
 import ast
-import difflib
 import importlib.util
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
@@ -22,6 +22,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lim.errors import InputError
+from lim.utils.cli import did_you_mean
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs" / "train"
@@ -128,8 +129,13 @@ def find(name: str) -> Path:
     for path in candidates:
         if path.is_file():
             return path
-    known = sorted(path.stem for path in CONFIGS.rglob("*.yaml"))
-    raise InputError(f"{name}: no such recipe or overlay{_near(name, known)}; known: {', '.join(known)}")
+    known = _names()
+    raise InputError(f"{name}: no such recipe or overlay{did_you_mean(name, known)} (known: {', '.join(known)})")
+
+
+def _names() -> list[str]:
+    """The names of the recipes and overlays of the project."""
+    return sorted(path.stem for path in CONFIGS.rglob("*.yaml"))
 
 
 def _parts(path: Path, above: tuple[Path, ...] = ()) -> Iterator[DictConfig]:
@@ -153,11 +159,15 @@ def _parts(path: Path, above: tuple[Path, ...] = ()) -> Iterator[DictConfig]:
 
 
 def _dotlist(overrides: Sequence[str]) -> DictConfig:
+    spelled = []
     for override in overrides:
-        if not re.match(r"[A-Za-z_][\w.]*=", override):
-            raise InputError(f"{override}: not key=value (as in actor.adam.lr=1e-6), nor +overlay")
+        key, equals, value = override.partition("=")
+        if not equals or not re.fullmatch(r"[A-Za-z_][\w.-]*", key):
+            meant = did_you_mean(override, [f"+{name}" for name in _names()])
+            raise InputError(f"{override}: not key=value (as in actor.adam.lr=1e-6), nor +overlay{meant}")
+        spelled.append(f"{key.replace('-', '_')}={value}")
     try:
-        return OmegaConf.from_dotlist(list(overrides))
+        return OmegaConf.from_dotlist(spelled)
     except (yaml.YAMLError, OmegaConfBaseException) as error:
         raise InputError(f"{' '.join(overrides)}: {_first_line(error)}") from None
 
@@ -168,7 +178,7 @@ def _run_config(values: Any, path: Path) -> RunConfig:
         raise InputError(f"{path}: run is not a block of keys and values")
     for key in values:
         if key not in known:
-            raise InputError(f"run.{key}: unknown key{_near(key, known, 'run.')}")
+            raise InputError(f"run.{key}: unknown key{did_you_mean(f'run.{key}', [f'run.{name}' for name in known])}")
     for key, value in values.items():
         try:
             OmegaConf.merge(OmegaConf.structured(RunConfig), {key: value})
@@ -189,6 +199,7 @@ def _run_config(values: Any, path: Path) -> RunConfig:
         ("val_size", 1),
         ("keep_checkpoints", 1),
         ("warmup_steps", 0),
+        ("seed", 0),
     ):
         if (value := getattr(run, key)) is not None and value < least:
             raise InputError(f"run.{key}={value}: use {least} or more")
@@ -256,15 +267,19 @@ def check_flags(parser: argparse.ArgumentParser, flags: dict[str, Any]) -> argpa
     for name, value in flags.items():
         action = known.get(name)
         if action is None:
-            candidates = [*known, *(f"run.{item.name}" for item in fields(RunConfig))]
-            raise InputError(f"{name}: unknown key, not a flag of OpenRLHF{_near(name, candidates)}")
+            raise InputError(f"{name}: unknown key, not a flag of OpenRLHF{_meant(name, value, known, flags)}")
         if value is False and action.default is True:
             raise InputError(f"{name}=false: OpenRLHF has it on, and no flag of this name turns it off")
         if isinstance(value, bool) and action.nargs != 0:
             raise InputError(f"{name}={str(value).lower()}: takes a value, not true or false")
         if not isinstance(value, bool) and value is not None and action.nargs == 0:
             raise InputError(f"{name}={value}: is true or false")
-    return parser.parse_args(to_arguments(flags))
+    parsed = parser.parse_args(to_arguments(flags))
+    for name in flags:
+        value = getattr(parsed, known[name].dest)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"{name}={value}: is not a finite number")
+    return parsed
 
 
 def _shown(path: Path) -> str:
@@ -272,9 +287,16 @@ def _shown(path: Path) -> str:
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 
-def _near(name: str, known: Sequence[str], prefix: str = "") -> str:
-    close = difflib.get_close_matches(name, known, 1, 0.5)
-    return f"; did you mean {prefix}{close[0]}?" if close else ""
+def _meant(name: str, value: Any, known: dict[str, argparse.Action], flags: dict[str, Any]) -> str:
+    """`; did you mean …?`: keys that take such a value before others, and of them those of the recipe first."""
+    kinds = {f"run.{item.name}": str(item.type) for item in fields(RunConfig)}
+    own = [*kinds, *flags]
+    for key, action in known.items():
+        if key not in OWNED and key not in REFUSED:
+            kinds[key] = "bool" if action.nargs == 0 else getattr(action.type, "__name__", "str")
+    fitting = [key for key, kind in kinds.items() if type(value).__name__ in kind.replace("float", "float int")]
+    among = ([key for key in fitting if key in own], fitting, kinds)
+    return next(filter(None, (did_you_mean(name, keys) for keys in among)), "; --dry_run lists those in use")
 
 
 def _first_line(error: Exception) -> str:

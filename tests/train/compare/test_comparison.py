@@ -50,7 +50,7 @@ def write(folder: Path, **changes) -> str:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"sedes": [1]}, "unknown key 'sedes'; did you mean 'seeds'?"),
+        ({"sedes": [1]}, "unknown key 'sedes'; did you mean seeds"),
         ({"seeds": [1, 1]}, "each once"),
         ({"name": None}, "has no 'name'"),
         ({"selections": {"limr": {"similarity_threshold": 0.6}}}, r"selections\.limr has no 'strategy'"),
@@ -60,6 +60,11 @@ def write(folder: Path, **changes) -> str:
             {"selections": {"limr": {"strategy": "lim", "seeds": [3]}}},
             r"selections\.limr\.seeds has 3, with which 'full' is not run",
         ),
+        (
+            {"selections": {"limr": {"strategy": "lim", "treshold": 0.5}}},
+            r"selections\.limr\.treshold: unknown key; did you mean similarity_threshold\?",
+        ),
+        ({"epochs": 3}, r"unknown key 'epochs'; settings of the trainings are given as overrides=\[key=value\]"),
         ({"reference": "best"}, "reference is 'best'"),
         ({"seeds": 2}, r"seeds is 2, not a list of whole numbers; a list is written seeds=\[…\]"),
         ({"benchmarks": "arithmetic-t1"}, "benchmarks is 'arithmetic-t1', not a list of strings"),

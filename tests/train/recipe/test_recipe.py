@@ -117,6 +117,7 @@ def test_later_overlays_and_overrides_win():
     assert loaded.flags["actor.model_name_or_path"] == "Qwen/Qwen2.5-14B"
     assert loaded.flags["actor.num_gpus_per_node"] == 1
     assert loaded.flags["actor.adam.lr"] == 1e-6
+    assert recipe.load("math.8k", [], ["run.val-size=7"]).run.val_size == 7
     assert loaded.run.seed == 7
 
 
@@ -126,6 +127,15 @@ def test_later_overlays_and_overrides_win():
         ("actor.adan.lr=1e-6", "actor.adan.lr: unknown key, not a flag of OpenRLHF; did you mean actor.adam.lr?"),
         ("lr_warmup_steps=10", "lr_warmup_steps: unknown key, not a flag of OpenRLHF"),
         ("run.epoch=3", "run.epoch: unknown key; did you mean run.epochs?"),
+        ("lr=1e-6", "unknown key, not a flag of OpenRLHF; did you mean actor.adam.lr or critic.adam.lr?"),
+        ("prompts=my.json", "did you mean run.system_prompt or run.prompt_file?"),
+        ("prompt-file=my.json", "prompt_file: unknown key, not a flag of OpenRLHF; did you mean run.prompt_file?"),
+        ("batch_size=64", "did you mean train.batch_size, rollout.batch_size or train.micro_batch_size?"),
+        ("seed=2", "did you mean run.seed?"),
+        ("zzz=1", "zzz: unknown key, not a flag of OpenRLHF; --dry_run lists those in use"),
+        ("actor.adam.lr=nan", "actor.adam.lr=nan: is not a finite number"),
+        ("actor.adam.lr=1e999", "actor.adam.lr=inf: is not a finite number"),
+        ("run.seed=-1", "run.seed=-1: use 0 or more"),
         ("run.epochs=many", "run.epochs=many: Value 'many' of type 'str' could not be converted to Integer"),
         ("run.epochs=0", "run.epochs=0: use 1 or more"),
         ("run.val_file=null", "run.val_size=329: run.val_file says which file"),
@@ -143,6 +153,7 @@ def test_later_overlays_and_overrides_win():
         ("actor.lr_warmup_ratio=0.1", "actor.lr_warmup_ratio: is set by the launcher; use run.warmup_steps"),
         ("logger.wandb.key=abc", "use the environment variable WANDB_API_KEY"),
         ("seven", "seven: not key=value (as in actor.adam.lr=1e-6), nor +overlay"),
+        ("colocated-8gpu", "nor +overlay; did you mean +colocated-8gpu?"),
         ("run.name=[", "while parsing"),
         ("run.name=${run.nam}", "run.nam"),
     ],
@@ -174,7 +185,7 @@ def test_bad_files_are_refused(tmp_path: Path):
             recipe.load(str(bad))
         assert message in str(caught.value)
         assert "\n" not in str(caught.value)
-    with pytest.raises(InputError, match=r"colocated-9gpu: no such recipe or overlay; did you mean colocated-8gpu\?"):
+    with pytest.raises(InputError, match=r"overlay; did you mean colocated-1gpu or colocated-8gpu\? \(known: "):
         recipe.load("math.8k", ["colocated-9gpu"])
 
 
