@@ -21,7 +21,7 @@ from pathlib import Path
 from rich.console import Console
 
 from lim.errors import InputError, run_cli
-from lim.utils.cli import Parser
+from lim.utils.cli import Parser, between, whole
 
 from . import targets
 from .engine.generate import Engines, add_engine_flags, generate_missing
@@ -52,11 +52,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     how = parser.add_argument_group("settings, in place of the settings file's")
     how.add_argument("--settings", type=Path, default=SETTINGS)
-    how.add_argument("--n_samples", type=int)
-    how.add_argument("--temperature", type=float, help="0 is greedy")
-    how.add_argument("--top_p", type=float)
-    how.add_argument("--max_new_tokens", type=int)
-    how.add_argument("--seed", type=int)
+    how.add_argument("--n_samples", type=whole(1, 100_000))
+    how.add_argument("--temperature", type=between(0, 100), help="0 is greedy")
+    how.add_argument("--top_p", type=between(0, 1, above=True))
+    how.add_argument("--max_new_tokens", type=whole(1))
+    how.add_argument("--seed", type=whole())
     how.add_argument("--template", help="chat (the model's own), or a text of the settings file: plain, bare")
     how.add_argument("--fallbacks", action="store_const", const=True, help="take answers that are not boxed, too")
     add_engine_flags(parser)

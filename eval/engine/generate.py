@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from lim import provenance
+from lim.utils.cli import between, whole
 
 from .. import targets
 from ..questions import Questions
@@ -27,11 +28,13 @@ LOG_EVERY = 60.0  # seconds between lines of progress where the output is no ter
 def add_engine_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of `EngineOptions`."""
     engine = parser.add_argument_group("engine")
-    engine.add_argument("--engines", type=int, help="engines side by side (default: one a GPU or group of GPUs)")
-    engine.add_argument("--tensor_parallel_size", type=int, default=1, help="GPUs one engine is spread over")
+    engine.add_argument(
+        "--engines", type=whole(1), help="engines side by side (default: one per GPU or group of GPUs)"
+    )
+    engine.add_argument("--tensor_parallel_size", type=whole(1), default=1, help="GPUs one engine is spread over")
     engine.add_argument("--dtype", default="auto", choices=("auto", "bfloat16", "float16", "float32"))
-    engine.add_argument("--max_num_seqs", type=int, default=256, help="samples generated at once")
-    engine.add_argument("--gpu_memory_utilization", type=float, default=0.9)
+    engine.add_argument("--max_num_seqs", type=whole(1), default=256, help="samples generated at once")
+    engine.add_argument("--gpu_memory_utilization", type=between(0, 1, above=True), default=0.9)
     engine.add_argument("--enforce_eager", action="store_true", help="start sooner, generate slower (always on CPU)")
     engine.add_argument("--trust_remote_code", action="store_true", help="run code that comes with the model")
 

@@ -6,13 +6,16 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from lim.utils.cli import Parser
+from lim.utils.cli import Parser, between, whole
 
 from . import Grader, extract
 from .compare import decide, readings
 from .text import clean
+
+DAY = 86_400.0  # seconds
 
 
 class CaseError(Exception):
@@ -21,25 +24,34 @@ class CaseError(Exception):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `python -m eval.grader`."""
-    parser = Parser(prog="python -m eval.grader", description="Explain a verdict, or grade a file.")
+    parser = Parser(
+        prog="python -m eval.grader",
+        usage="python -m eval.grader GOLD ANSWER | FILE [--workers N] [--deadline SECONDS]",
+        description="Explain one verdict, or grade a file of cases.",
+        hint="an answer that begins with a dash comes after --",
+    )
+    parser.add_argument("given", nargs="*", metavar="GOLD ANSWER | FILE", help="as the three flags below")
     parser.add_argument("--gold", help="the reference answer")
     parser.add_argument("--answer", help="an answer, or a response with a box")
     parser.add_argument(
         "--file", help="JSON lines of {gold, prediction, is_equal} (source, text_extraction optional)"
     )
-    parser.add_argument("--workers", type=int, help="worker processes")
-    parser.add_argument("--deadline", type=float, default=5.0, help="seconds an item (default 5)")
+    parser.add_argument("--workers", type=whole(1, 1024), help="worker processes (default: one per core, 8 at most)")
+    parser.add_argument(
+        "--deadline", type=between(0, DAY, above=True), default=5.0, help="seconds per item (default 5)"
+    )
     arguments = parser.parse_args(argv)
-    pair = arguments.gold, arguments.answer
-    if bool(arguments.file) == (None not in pair):
-        parser.error("give --gold and --answer, or --file")
+    match arguments.given, arguments.gold, arguments.answer, arguments.file:
+        case ([path], None, None, None) | ([], None, None, str(path)):
+            run = partial(grade_file, path)
+        case ([gold, answer], None, None, None) | ([], str(gold), str(answer), None):
+            run = partial(explain, gold, answer)
+        case _:
+            parser.error("give GOLD ANSWER or FILE, each in quotes where it holds spaces")
     try:
         with Grader(arguments.workers, arguments.deadline) as grader:
-            if arguments.file:
-                grade_file(arguments.file, grader)
-            else:
-                explain(str(pair[0]), str(pair[1]), grader)
-    except (CaseError, ValueError) as error:
+            run(grader)
+    except CaseError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
     return 0
@@ -94,6 +106,8 @@ def read_cases(path: str) -> list[dict[str, Any]]:
                 rows.append(row)
     except json.JSONDecodeError as error:
         raise CaseError(f"{path}: line {number}: not JSON ({error.msg})") from None
+    except FileNotFoundError:
+        raise CaseError(f"{path}: no such file of cases; for one verdict give two texts: GOLD ANSWER") from None
     except (OSError, UnicodeDecodeError) as error:
         raise CaseError(f"{path}: cannot be read ({error})") from None
     return rows

@@ -83,8 +83,8 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def whole(least: int | None = None) -> Callable[[str], int]:
-    """A type for `add_argument`: a whole number, of at least `least`."""
+def whole(least: int | None = None, most: int | None = None) -> Callable[[str], int]:
+    """A type for `add_argument`: a whole number, of at least `least` and at most `most`."""
 
     def read(text: str) -> int:
         try:
@@ -93,6 +93,8 @@ def whole(least: int | None = None) -> Callable[[str], int]:
             raise argparse.ArgumentTypeError(f"{text!r:.40} is not a whole number") from None
         if least is not None and value < least:
             raise argparse.ArgumentTypeError(f"{value} is too small; needs at least {least}")
+        if most is not None and value > most:
+            raise argparse.ArgumentTypeError(f"{value} is too large; at most {most}")
         return value
 
     return read
@@ -107,6 +109,19 @@ def number(text: str) -> float:
     if not math.isfinite(value):
         raise argparse.ArgumentTypeError(f"{text} is not a finite number")
     return value
+
+
+def between(low: float, high: float, *, above: bool = False) -> Callable[[str], float]:
+    """A type for `add_argument`: a number from `low` (or, with `above`, over it) to `high`."""
+
+    def read(text: str) -> float:
+        value = number(text)
+        if not low <= value <= high or (above and value == low):
+            span = f"above {low:g}, up to {high:g}" if above else f"from {low:g} to {high:g}"
+            raise argparse.ArgumentTypeError(f"{text} is out of range; give a number {span}")
+        return value
+
+    return read
 
 
 def near(name: str, known: Iterable[str], most: int = 3) -> list[str]:

@@ -363,13 +363,14 @@ def test_importing_is_light():
     assert done.stdout.strip() == "[]"
 
 
-def test_command_line_explains_a_verdict(tmp_path):
-    def run(*arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "eval.grader", *arguments], cwd=ROOT, capture_output=True, text=True,
-            env={**os.environ, "COLUMNS": "160"},
-        )  # fmt: skip
+def run(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "eval.grader", *arguments], cwd=ROOT, capture_output=True, text=True,
+        env={**os.environ, "COLUMNS": "160"},
+    )  # fmt: skip
 
+
+def test_command_line_explains_a_verdict(tmp_path):
     done = run("--gold", r"\frac{1}{2}", "--answer", r"so \boxed{0.5}")
     assert done.returncode == 0
     assert "correct" in done.stdout and "0.5" in done.stdout
@@ -391,3 +392,40 @@ def test_command_line_explains_a_verdict(tmp_path):
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1 and "line 1" in done.stderr and "prediction" in done.stderr
     assert run("--file", str(tmp_path / "none.jsonl")).returncode == 2
+
+
+def test_two_texts_are_gold_and_answer_and_one_is_a_file(tmp_path):
+    assert run(r"\frac{1}{2}", "0.5").stdout == run("--gold", r"\frac{1}{2}", "--answer", "0.5").stdout
+    assert run("--", r"-\frac12", "-0.5").stdout.split()[0] == "correct"
+    cases = tmp_path / "cases.jsonl"
+    cases.write_text('{"source": "a", "gold": "1/2", "prediction": "0.5", "is_equal": true}\n')
+    done = run(str(cases), "--workers", "1")
+    assert done.returncode == 0
+    assert done.stdout == run("--file", str(cases)).stdout
+
+
+GIVE = "give GOLD ANSWER or FILE, each in quotes where it holds spaces"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ([], GIVE),
+        (["1", "2", "3"], GIVE),
+        (["1", "--gold", "2"], GIVE),
+        (["--gold", "1"], GIVE),
+        (["--gold", "1", "--file", "x"], GIVE),
+        (["none.jsonl"], "none.jsonl: no such file of cases; for one verdict give two texts: GOLD ANSWER"),
+        ([r"-\frac12", "1"], r"unknown flag -\frac12; an answer that begins with a dash comes after --"),
+        (["1", "2", "--workers", "0"], "--workers: 0 is too small; needs at least 1"),
+        (["1", "2", "--workers", "100000"], "--workers: 100000 is too large; at most 1024"),
+        (["1", "2", "--workers", "x"], "--workers: 'x' is not a whole number"),
+        (["1", "2", "--deadline", "0"], "--deadline: 0 is out of range; give a number above 0, up to 86400"),
+        (["1", "2", "--deadline", "-1"], "--deadline: -1 is out of range; give a number above 0, up to 86400"),
+        (["1", "2", "--deadline", "1e9"], "--deadline: 1e9 is out of range; give a number above 0, up to 86400"),
+        (["1", "2", "--deadline", "nan"], "--deadline: nan is not a finite number"),
+    ],
+)
+def test_mistakes_on_the_command_line(arguments, line):
+    done = run(*arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {line}\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from eval.results.score import score, summarise
 from eval.settings import load
 from lim.errors import InputError
 from lim.files import read_json, write_json
+from lim.utils.cli import Parser
 
 QUESTIONS = [
     {"id": "q1", "question": "1+1", "answer": "2", "level": 1, "subject": "sum"},
@@ -264,6 +266,38 @@ def test_mistakes_on_the_command_line(arguments: list[str], message: str) -> Non
     with pytest.raises(InputError) as error:
         command.main(arguments)
     assert message in str(error.value)
+
+
+RANGES = {
+    "--n_samples": "0 -1 1.5 nan inf x 100001",
+    "--temperature": "-0.1 nan inf -inf x 101",
+    "--top_p": "0 -0.5 nan inf x 1.1",
+    "--max_new_tokens": "0 -1 1.5 nan x",
+    "--seed": "1.5 nan inf x",
+    "--engines": "0 -1 1.5 nan x",
+    "--tensor_parallel_size": "0 -1 1.5 nan x",
+    "--max_num_seqs": "0 -1 1.5 nan x",
+    "--gpu_memory_utilization": "0 -0.5 nan inf x 1.1",
+}
+
+
+@pytest.mark.parametrize(("flag", "value"), [(flag, v) for flag, values in RANGES.items() for v in values.split()])
+def test_a_number_out_of_range_is_a_line_that_names_the_flag(
+    flag: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        command.main(["--model", "gpt2", flag, value])
+    assert re.fullmatch(rf"error: {flag}: '?{re.escape(value)}'? is (not|too|out of) .*\n", capsys.readouterr().err)
+
+
+def test_every_number_of_the_command_line_has_a_range(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Parser] = []
+    monkeypatch.setattr(Parser, "parse_args", lambda self, _: made.append(self))
+    with pytest.raises(AttributeError):  # of arguments that are None
+        command.parse_args([])
+    types = {action.option_strings[0]: action.type for action in made[0]._actions}
+    assert {flag for flag, kind in types.items() if kind not in (None, Path)} == set(RANGES)
+    assert not {int, float} & set(types.values())
 
 
 def foreign_file(folder: Path, rows: list[dict[str, Any]], name: str = "theirs.json") -> Path:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
 import sys
 import tomllib
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import lim
-from lim.utils.cli import Parser, did_you_mean, near, number, whole
+from lim.utils.cli import Parser, between, did_you_mean, near, number, whole
 
 ROOT = Path(lim.__file__).resolve().parents[1]
 
@@ -159,3 +161,26 @@ def test_all_commands_share_the_parser() -> None:
         if not path.startswith("tests/") and re.search(r"argparse\.ArgumentParser\(", (ROOT / path).read_text())
     ]
     assert own == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "expected"),
+    [
+        (whole(1, 10), "10", 10),
+        (whole(1, 10), "11", "11 is too large; at most 10"),
+        (between(0, 1), "0", 0.0),
+        (between(0, 1), "1", 1.0),
+        (between(0, 1), "-1e-9", "-1e-9 is out of range; give a number from 0 to 1"),
+        (between(0, 1, above=True), "0", "0 is out of range; give a number above 0, up to 1"),
+        (between(0, 1, above=True), "1e-300", 1e-300),
+        (between(0, 1, above=True), "1.01", "1.01 is out of range; give a number above 0, up to 1"),
+        (between(0, 1), "nan", "nan is not a finite number"),
+    ],
+)
+def test_the_range_of_a_number(kind: Callable[[str], float], text: str, expected: float | str) -> None:
+    if isinstance(expected, str):
+        with pytest.raises(argparse.ArgumentTypeError) as error:
+            kind(text)
+        assert str(error.value) == expected
+    else:
+        assert kind(text) == expected
