@@ -32,7 +32,7 @@ from eval.targets import Target
 from lim import reward_log
 from lim.errors import InputError, run_cli
 from lim.files import sha256_of
-from lim.utils.cli import Parser
+from lim.utils.cli import Parser, whole
 from train import launch
 from train.recipe import dataset, recipe
 from train.recipe.recipe import Recipe
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("recipe", help="a recipe: file, or name under configs/train")
     parser.add_argument("changes", nargs="*", metavar="+overlay|key=value", help="laid over the recipe, in order")
-    parser.add_argument("--n_samples", type=int, default=16, help="a prompt (default: 16)")
+    parser.add_argument("--n_samples", type=whole(1, 100_000), default=16, help="per prompt (default: 16)")
     parser.add_argument("--output_path", type=Path, required=True, help="folder of the log")
     parser.add_argument("--overwrite", action="store_true", help="drop samples made with other settings")
     add_engine_flags(parser)
