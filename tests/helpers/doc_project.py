@@ -16,7 +16,7 @@ from rich.console import Console
 
 from data import arithmetic
 from eval import eval as evaluation
-from eval.engine import samples
+from eval.engine import generate, samples
 from eval.grader import Grader
 from eval.questions import read_questions
 from eval.results import saved
@@ -121,7 +121,7 @@ def evaluated(arguments: list[str], draw: random.Random) -> None:
         for target in targets:
             for benchmark in wanted.values():
                 questions = read_questions(benchmark.file, args.data_dir)
-                meta = evaluation.meta_of(target, benchmark, questions, args.dtype)
+                meta = generate.meta_of(target, benchmark, questions, args.dtype)
                 with samples.Store(target.folder, meta) as store:
                     store.append(
                         samples.Sample(id, sample, rf"so \boxed{{{draw.choice((row['answer'], 0))}}}", "stop", 9)
