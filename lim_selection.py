@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 # Worker processes import this file again: what only this process needs is imported where it is used.
-from lim.errors import InputError, run_cli
+from lim.utils.errors import InputError, run_cli
 
 if TYPE_CHECKING:
     from lim.selection import Selection

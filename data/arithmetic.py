@@ -28,9 +28,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from lim.errors import InputError, run_cli
-from lim.files import write_json, write_text
 from lim.utils.cli import Parser
+from lim.utils.errors import InputError, run_cli
+from lim.utils.files import write_json, write_text
 
 SUBJECTS = {"+": "addition", "-": "subtraction", "*": "multiplication"}
 LATEX = {"+": " + ", "-": " - ", "*": r" \times "}

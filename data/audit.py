@@ -25,9 +25,9 @@ from data.overlap import N, Overlap, compare
 from data.sets import hub
 from data.sets.columns import squash
 from eval.grader import Grader
-from lim.errors import InputError, run_cli
-from lim.files import write_json
 from lim.utils.cli import Parser
+from lim.utils.errors import InputError, run_cli
+from lim.utils.files import write_json
 
 # The paper's prompts are cut at 1,024 tokens; three characters a token is what dense LaTeX comes to.
 LONG = 3_072

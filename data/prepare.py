@@ -29,9 +29,10 @@ from data.sets import hub, sources
 from data.sets.columns import Rows, pick, squash
 from data.sets.fetch import fetch
 from data.sets.sources import SETS, HubSet, ReleaseFile, Source
-from lim.errors import InputError, run_cli
-from lim.files import read_prompts, sha256_of, write_json, write_text
+from lim.prompts import read_prompts
 from lim.utils.cli import Parser
+from lim.utils.errors import InputError, run_cli
+from lim.utils.files import sha256_of, write_json, write_text
 
 console = Console(soft_wrap=True, highlight=False)
 

@@ -22,9 +22,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lim.errors import InputError, run_cli
-from lim.files import read_json, write_json, write_text
 from lim.utils.cli import Parser
+from lim.utils.errors import InputError, run_cli
+from lim.utils.files import read_json, write_json, write_text
 
 from . import targets
 from .results import metrics, tables

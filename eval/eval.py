@@ -20,8 +20,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from lim.errors import InputError, run_cli
 from lim.utils.cli import Parser, between, whole
+from lim.utils.errors import InputError, run_cli
 
 from . import targets
 from .engine.generate import Engines, add_engine_flags, generate_missing

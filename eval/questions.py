@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lim.errors import InputError
-from lim.files import sha256_of
+from lim.utils.errors import InputError
+from lim.utils.files import sha256_of
 
 from .settings import DATA
 

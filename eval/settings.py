@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from lim.errors import InputError
+from lim.utils.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = ROOT / "configs" / "eval" / "paper.yaml"

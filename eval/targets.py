@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lim.errors import InputError
-from lim.files import read_json
+from lim.utils.errors import InputError
+from lim.utils.files import read_json
 
 from .settings import ROOT
 

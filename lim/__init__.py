@@ -8,6 +8,6 @@ import sys
 __version__ = "0.1.0"
 
 if sys.argv[:1] == ["-m"]:  # as Python has it while `python -m` looks for the module to run
-    from lim.errors import being_run
+    from lim.utils.errors import being_run
 
     being_run()

@@ -15,9 +15,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from lim.errors import InputError
 from lim.log_files import LogFile, read_bytes
 from lim.step_rewards import StepRewards, check_finite, group_rewards
+from lim.utils.errors import InputError
 
 TRL_OTHER = ("step", "advantage", "advantages", "mode", "image", "images")  # numeric or not, never a reward
 

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from lim.errors import InputError
+from lim.utils.errors import InputError
 
 # Format → (what it is, sub-folders looked in, file name with the step in it).
 FORMATS: dict[str, tuple[str, tuple[str, ...], re.Pattern[str]]] = {

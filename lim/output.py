@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from lim.errors import InputError
-from lim.files import atomic_path, json_text
 from lim.scores import mean_over_epochs
 from lim.selection import Selection
+from lim.utils.errors import InputError
+from lim.utils.files import atomic_path, json_text
 
 
 def companion(output_path: str | Path, kind: str) -> Path:

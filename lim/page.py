@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from lim.files import write_text
 from lim.page_text import split_prompts
 from lim.selection import Selection
+from lim.utils.files import write_text
 
 ASSETS = Path(__file__).parent / "page_assets"
 SCRIPTS = ("text.js", "charts.js", "table.js", "app.js")

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from lim.errors import InputError
+from lim.utils.errors import InputError
 
 
 def _open(path: str, filesystem: Any, read_dictionary: list[str] | None = None) -> pq.ParquetFile:

@@ -12,9 +12,9 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
 
-from lim.errors import InputError
 from lim.log_files import Log, LogFile
 from lim.step_rewards import StepRewards
+from lim.utils.errors import InputError
 
 # Below these, starting workers costs more than it saves. Of our own log small columns are read, whatever its size.
 PARALLEL_FROM_BYTES = 512 << 20

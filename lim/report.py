@@ -12,8 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lim.files import atomic_path
 from lim.selection import Selection
+from lim.utils.files import atomic_path
 
 BLUE, ORANGE, GREY, GREEN = "#2f6db3", "#d9772b", "#b8bcc2", "#3a8f5c"
 SHOWN_TRAJECTORIES = 20

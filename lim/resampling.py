@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from lim.errors import InputError
+from lim.choose import Floats, Mask, choose_above, choose_top
 from lim.pipeline import NEEDS_EPOCHS, Settings, score_matrix
 from lim.scores import uncertainty_scores
-from lim.selection import Floats, Mask, choose_above, choose_top
 from lim.trajectories import RewardMatrix, mean_of_samples
+from lim.utils.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lim.errors import InputError
-from lim.files import atomic_path, read_json, write_json
 from lim.log_files import LogFile
 from lim.parquet import numbers, read_columns
 from lim.step_rewards import StepRewards, check_finite, group_rewards
+from lim.utils.errors import InputError
+from lim.utils.files import atomic_path, read_json, write_json
 
 SCHEMA_VERSION = 1
 VERDICTS = ("correct", "incorrect", "no_answer", "malformed", "truncated", "timeout")

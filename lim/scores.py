@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lim.errors import InputError
+from lim.utils.errors import InputError
 
 Floats = NDArray[np.float64]
 

@@ -19,8 +19,6 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from lim.errors import InputError, run_cli
-from lim.files import write_json
 from lim.log_files import FORMATS, find_log
 from lim.missing import RULES
 from lim.pipeline import NEEDS_EPOCHS, Settings
@@ -37,6 +35,8 @@ from lim.resampling import (
 from lim.stability_figures import write_figures
 from lim.trajectories import read_trajectories
 from lim.utils.cli import Parser
+from lim.utils.errors import InputError, run_cli
+from lim.utils.files import write_json
 
 SHOWN_ROWS = 16
 

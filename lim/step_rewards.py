@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lim.errors import InputError
+from lim.utils.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lim.errors import InputError
 from lim.log_files import Log
 from lim.read_log import ReadOptions, read_files
 from lim.step_rewards import StepRewards
+from lim.utils.errors import InputError
 
 Floats = NDArray[np.float64]
 

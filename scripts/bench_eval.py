@@ -29,8 +29,8 @@ from eval.engine.engine import Engine, EngineOptions, limit_threads, quiet
 from eval.engine.samples import Sample, Store
 from eval.questions import read_questions
 from eval.settings import DATA, load
-from lim.errors import run_cli
 from lim.utils.cli import Parser
+from lim.utils.errors import run_cli
 
 
 def timed(function: Callable[[], Any]) -> float:

@@ -22,9 +22,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from eval.grader import Grader, extract
-from lim.errors import InputError, run_cli
-from lim.files import read_json, write_json
 from lim.utils.cli import Parser
+from lim.utils.errors import InputError, run_cli
+from lim.utils.files import read_json, write_json
 
 # Our parser does not read it, and sympy multiplies for minutes on it.
 HANGS = r"5 6 \prod_{k=1}^{9999} k^{999}"

@@ -23,7 +23,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from lim.errors import InputError, run_cli  # noqa: E402
+from lim.utils.errors import InputError, run_cli  # noqa: E402
 
 NAME = "bench.jsonl"
 

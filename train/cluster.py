@@ -18,9 +18,9 @@ from typing import Any
 
 import psutil
 
-from lim.address import host_and_port, knock
-from lim.errors import InputError, run_cli
+from lim.utils.address import host_and_port, knock
 from lim.utils.cli import Parser
+from lim.utils.errors import InputError, run_cli
 from train.recipe import plan, recipe
 from train.recipe.recipe import CONFIGS, ROOT, Recipe
 

@@ -23,9 +23,9 @@ from typing import Any
 from rich.console import Console
 
 from lim import reward_log
-from lim.errors import InputError, run_cli
-from lim.files import locked
 from lim.utils.cli import Parser
+from lim.utils.errors import InputError, run_cli
+from lim.utils.files import locked
 from train import cluster
 from train.recipe import dataset, plan, recipe, record
 from train.recipe.recipe import ROOT, Recipe

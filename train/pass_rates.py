@@ -30,9 +30,9 @@ from eval.questions import Questions
 from eval.settings import CHAT, Benchmark, Template
 from eval.targets import Target
 from lim import reward_log
-from lim.errors import InputError, run_cli
-from lim.files import sha256_of
 from lim.utils.cli import Parser, whole
+from lim.utils.errors import InputError, run_cli
+from lim.utils.files import sha256_of
 from train import launch
 from train.recipe import dataset, recipe
 from train.recipe.recipe import Recipe

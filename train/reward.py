@@ -35,8 +35,8 @@ if (root := str(Path(__file__).resolve().parents[1])) not in sys.path:
 
 from eval.grader import Grader
 from eval.grader.extract import boxes, extract
-from lim.errors import InputError
 from lim.reward_log import VERDICTS
+from lim.utils.errors import InputError
 
 CORRECT, WRONG, BAD_FORMAT = 1.0, -0.5, -1.0
 REWARDS = {"correct": CORRECT, "incorrect": WRONG, "timeout": WRONG}

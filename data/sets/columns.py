@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lim.errors import InputError
+from lim.utils.errors import InputError
 
 Rows = list[dict[str, Any]]
 

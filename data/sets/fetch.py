@@ -13,8 +13,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-from lim.errors import InputError, unwritable
-from lim.files import sha256_of
+from lim.utils.errors import InputError, unwritable
+from lim.utils.files import sha256_of
 
 OFFLINE_HELP = (
     "give files you already have with --from DIR, or use the embedded set, which needs no download: "

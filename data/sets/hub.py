@@ -13,8 +13,8 @@ from typing import Any
 
 from data.sets.columns import Rows
 from data.sets.fetch import OFFLINE_HELP
-from lim.errors import InputError
-from lim.files import read_json, sha256_of
+from lim.utils.errors import InputError
+from lim.utils.files import read_json, sha256_of
 
 SUFFIXES = (".parquet", ".jsonl", ".json")
 

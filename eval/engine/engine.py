@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lim.errors import InputError
+from lim.utils.errors import InputError
 
 from .prompts import Prompt
 

@@ -18,8 +18,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lim.address import knock
-from lim.errors import InputError, Terminated
+from lim.utils.address import knock
+from lim.utils.errors import InputError, Terminated
 
 from ..settings import ROOT
 from .engine import Engine, EngineOptions, Finished, cpu_environment, explain, quiet

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from lim import provenance
+from lim.utils import provenance
 from lim.utils.cli import between, whole
 
 from .. import targets

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lim.errors import InputError
+from lim.utils.errors import InputError
 
 from ..settings import Benchmark
 

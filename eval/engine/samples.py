@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lim.errors import InputError
-from lim.files import lock, read_json, write_json
+from lim.utils.errors import InputError
+from lim.utils.files import lock, read_json, write_json
 
 # What must be the same for samples to be put into one file. The number of samples may grow.
 IDENTITY = (

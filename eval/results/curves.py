@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from lim.errors import InputError
-from lim.files import atomic_path, read_json
 from lim.reward_log import step_files
+from lim.utils.errors import InputError
+from lim.utils.files import atomic_path, read_json
 
 from ..settings import ROOT
 

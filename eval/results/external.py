@@ -15,8 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from lim.errors import InputError
-from lim.files import read_json, write_json, write_text
+from lim.utils.errors import InputError
+from lim.utils.files import read_json, write_json, write_text
 
 from ..engine.samples import Sample
 from ..grader import Grader

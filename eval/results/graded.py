@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from lim.errors import InputError
+from lim.utils.errors import InputError
 
 
 def question_means(path: Path) -> dict[str, float]:

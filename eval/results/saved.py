@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from lim.errors import InputError
+from lim.utils.errors import InputError
 
 from ..engine import samples
 from ..grader import Grader

@@ -13,8 +13,8 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from lim.files import write_json, write_text
-from lim.provenance import PACKAGES, commit, versions
+from lim.utils.files import write_json, write_text
+from lim.utils.provenance import PACKAGES, commit, versions
 
 from ..settings import Settings
 from . import metrics

@@ -76,7 +76,7 @@ class Parser(argparse.ArgumentParser):
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
         from lim import __version__
-        from lim.provenance import commit
+        from lim.utils.provenance import commit
 
         found = commit()
         sys.stdout.write(f"limr {__version__}" + (f" (commit {found})\n" if found else "\n"))

@@ -12,8 +12,8 @@ import pytest
 
 from data import arithmetic
 from data.arithmetic import Problem
-from lim.errors import InputError
-from lim.files import read_prompts
+from lim.prompts import read_prompts
+from lim.utils.errors import InputError
 from train.pretrain import corpus
 from train.pretrain.tokenizer import build
 

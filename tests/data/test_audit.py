@@ -11,8 +11,8 @@ import pytest
 from data import audit as module
 from data.audit import audit, clean
 from data.overlap import compare, differences, marks, ngrams, skeleton
-from lim.errors import run_cli
-from lim.files import read_prompts
+from lim.prompts import read_prompts
+from lim.utils.errors import run_cli
 
 LONG_TEXT = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"  # 3 13-grams
 

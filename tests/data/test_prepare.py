@@ -23,8 +23,8 @@ from data.sets import sources
 from data.sets.columns import dig, level_number
 from data.sets.fetch import fetch
 from data.sets.sources import after_hashes, without_dollars
-from lim.errors import InputError, run_cli
-from lim.files import read_prompts
+from lim.prompts import read_prompts
+from lim.utils.errors import InputError, run_cli
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -330,7 +330,7 @@ def test_hub_without_the_full_set_names_the_setup_and_folders_still_work(tmp_pat
     pq.write_table(pa.Table.from_pylist(GSM8K), place / "test-00000-of-00001.parquet")
     blocked = (
         "import sys; sys.modules['datasets'] = sys.modules['huggingface_hub'] = sys.modules['torch'] = None\n"
-        "from data import prepare; from lim.errors import run_cli\n"
+        "from data import prepare; from lim.utils.errors import run_cli\n"
         "sys.exit(run_cli(prepare.main))"
     )
     run = [sys.executable, "-c", blocked, "gsm8k", "--data_dir", str(tmp_path / "out")]

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from eval import compare
-from lim.errors import InputError
-from lim.files import read_json, write_json
+from lim.utils.errors import InputError
+from lim.utils.files import read_json, write_json
 
 MADE = {
     "data_sha256": "d" * 64,

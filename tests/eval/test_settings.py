@@ -11,7 +11,7 @@ import yaml
 from eval import settings
 from eval.questions import read_questions
 from eval.settings import SETTINGS, load
-from lim.errors import InputError
+from lim.utils.errors import InputError
 
 
 def test_the_papers_settings() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from eval import targets
-from lim.errors import InputError
-from lim.files import write_json
+from lim.utils.errors import InputError
+from lim.utils.files import write_json
 
 
 def make_run(root: Path, steps: tuple[int, ...] = (10, 20), final: bool = True, logged: int | None = 24) -> Path:

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from lim.choose import choose_above, choose_random
 from lim.pipeline import Settings
 from lim.scores import average_curve, lim_scores
-from lim.selection import Selection, choose_above, choose_random
+from lim.selection import Selection
 from lim.trajectories import LogSummary, RewardMatrix
 
 NASTY = (

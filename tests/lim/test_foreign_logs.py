@@ -11,10 +11,10 @@ import pytest
 from logs import write_log, write_prompts
 
 import lim_selection
-from lim.errors import InputError
 from lim.log_files import find_log
 from lim.read_log import ReadOptions
 from lim.trajectories import read_trajectories
+from lim.utils.errors import InputError
 
 # Epoch by epoch; LIM by hand as in test_scores: a 0.923, b 0.385, c 0.615.
 REWARDS = {"a": [[0, 0], [0, 1]], "b": [[1, 0.5], [0, 0]], "c": [[0, 0], [1, 1]]}

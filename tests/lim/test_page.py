@@ -14,9 +14,10 @@ import pytest
 from page_samples import NASTY, random_draw, small_selection, without_log
 
 import lim_selection
-from lim.files import read_prompts, write_json
 from lim.page import ASSETS, groups_of, pack, page_html, write_page
 from lim.page_text import split_prompts
+from lim.prompts import read_prompts
+from lim.utils.files import write_json
 
 
 def unpack(page: str, id: str) -> Any:

@@ -11,8 +11,9 @@ import pytest
 from page_samples import random_draw, small_selection, without_log
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from lim.choose import choose_above
 from lim.page import write_page
-from lim.selection import Selection, choose_above
+from lim.selection import Selection
 
 pytestmark = pytest.mark.browser
 DESKTOP, PHONE = (1440, 900), (390, 844)

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from lim.errors import InputError
 from lim.scores import average_curve, lim_scores, linear_scores, uncertainty_scores, variance_scores
+from lim.utils.errors import InputError
 
 NAN = np.nan
 # Three prompts, two epochs. Average (0.25, 0.5); room (0.75² + 0.5²) = 0.8125.

@@ -13,9 +13,9 @@ import pytest
 from logs import write_log, write_prompts
 
 import lim_selection
-from lim.errors import InputError, run_cli
 from lim.output import companion
 from lim.pipeline import select
+from lim.utils.errors import InputError, run_cli
 
 # Average curve (0.25, 0.5), as in test_scores: LIM 0.923, 0.385, 0.615.
 REWARDS = {"a": [[0, 0], [0, 1]], "b": [[1, 0.5], [0, 0]], "c": [[0, 0], [1, 1]]}

@@ -10,7 +10,6 @@ from logs import write_log
 from PIL import Image
 
 from lim import stability
-from lim.errors import InputError
 from lim.log_files import find_log
 from lim.pipeline import Settings
 from lim.read_log import ReadOptions
@@ -25,6 +24,7 @@ from lim.resampling import (
     threshold_sweep,
 )
 from lim.trajectories import RewardMatrix, read_trajectories
+from lim.utils.errors import InputError
 
 # Average (0.25, 0.5); LIM 0.923, 0.385, 0.615, as in test_scores.
 REWARDS = np.array([[0.0, 0.5], [0.75, 0.0], [0.0, 1.0]])

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from logs import write_log
 
-from lim.errors import InputError
 from lim.log_files import find_log
 from lim.read_log import ReadOptions
 from lim.scores import average_curve, lim_scores
 from lim.trajectories import read_trajectories
+from lim.utils.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 rows = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([-1.0, -0.5, 0.0, 1.0])), min_size=1, max_size=12)

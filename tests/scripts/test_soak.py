@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from lim.provenance import ROOT
+from lim.utils.provenance import ROOT
 
 
 @pytest.fixture

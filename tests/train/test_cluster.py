@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from lim.errors import InputError
+from lim.utils.errors import InputError
 from train import cluster
 from train.recipe import recipe
 from train.recipe.recipe import ROOT

@@ -19,8 +19,8 @@ import pytest
 
 import train.run
 from lim import reward_log
-from lim.errors import InputError
-from lim.files import locked
+from lim.utils.errors import InputError
+from lim.utils.files import locked
 from train import cluster, launch
 from train.recipe import recipe
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from lim.errors import InputError
 from lim.reward_log import VERDICTS
+from lim.utils.errors import InputError
 from train import reward
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -55,7 +55,7 @@ def probed(make_class):
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    from lim.errors import run_cli
+    from lim.utils.errors import run_cli
     from train import launch
     from train.ppo import __main__ as ppo
     from train.ppo import trainer

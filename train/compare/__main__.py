@@ -20,9 +20,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from lim.errors import InputError, run_cli
-from lim.files import write_json, write_text
 from lim.utils.cli import Parser, whole
+from lim.utils.errors import InputError, run_cli
+from lim.utils.files import write_json, write_text
 from train.compare import spec
 from train.compare.pipeline import Pipeline, clock, command_line
 from train.compare.spec import BASE, Comparison, label

@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from scipy import stats
 
-from lim.files import atomic_path
+from lim.utils.files import atomic_path
 from train.compare.spec import BASE, label
 
 COLOURS = plt.get_cmap("tab10").colors  # type: ignore[attr-defined]

@@ -26,8 +26,8 @@ from typing import Any
 
 from rich.console import Console
 
-from lim.errors import InputError
-from lim.files import locked, read_json, sha256_of, write_json
+from lim.utils.errors import InputError
+from lim.utils.files import locked, read_json, sha256_of, write_json
 
 GO_ON = "what is finished is kept: run the same command again to go on"
 

@@ -17,10 +17,10 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from eval import settings
-from lim.errors import InputError
-from lim.files import read_json
 from lim.pipeline import Settings
 from lim.utils.cli import did_you_mean
+from lim.utils.errors import InputError
+from lim.utils.files import read_json
 from train.compare.pipeline import Stage
 from train.recipe.recipe import ROOT
 

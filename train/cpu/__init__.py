@@ -22,7 +22,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from lim.errors import InputError
+from lim.utils.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = Path(__file__).resolve().parent / "site"

@@ -6,8 +6,8 @@ import os
 import subprocess
 import sys
 
-from lim.errors import run_cli
 from lim.utils.cli import Parser
+from lim.utils.errors import run_cli
 from train.cpu import OPERATIONS, environment
 
 

@@ -16,7 +16,7 @@ import runpy
 import sys
 from pathlib import Path
 
-from lim.errors import InputError, run_cli
+from lim.utils.errors import InputError, run_cli
 from train.ppo.trainer import completed, resume, start_ray, swap_trainer
 from train.run import errors, progress
 

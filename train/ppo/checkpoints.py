@@ -15,8 +15,8 @@ import re
 import shutil
 from pathlib import Path
 
-from lim.errors import InputError
-from lim.files import read_json, write_json, write_text
+from lim.utils.errors import InputError
+from lim.utils.files import read_json, write_json, write_text
 
 MARK = re.compile(r"global_step(\d+)\.json")
 STEP_FOLDER = re.compile(r"(?:best_)?global_step(\d+)(?:_hf)?")

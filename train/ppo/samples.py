@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lim import reward_log
-from lim.errors import InputError
+from lim.utils.errors import InputError
 
 
 class EpochOrder:

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lim.errors import InputError
+from lim.utils.errors import InputError
 from train.ppo import checkpoints, samples
 from train.run import progress
 
@@ -244,4 +244,3 @@ def trainer_class(base: type) -> type:
             checkpoints.prune(self.run_dir, int(os.environ.get("LIM_KEEP_CHECKPOINTS", "3")))
 
     return LoggedPPOTrainer
-

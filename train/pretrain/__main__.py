@@ -34,9 +34,9 @@ from transformers import GenerationConfig, LlamaForCausalLM, PreTrainedTokenizer
 from transformers.utils import logging as transformers_logging
 
 from data import arithmetic
-from lim.errors import InputError, full_disk, run_cli
-from lim.files import read_json, write_json
 from lim.utils.cli import Parser
+from lim.utils.errors import InputError, full_disk, run_cli
+from lim.utils.files import read_json, write_json
 from train.pretrain.model import REPLICAS, Settings, console, new_model, pass_rates, train
 from train.pretrain.tokenizer import build
 

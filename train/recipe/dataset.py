@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lim.errors import InputError
-from lim.files import atomic_path, read_prompts
+from lim.prompts import read_prompts
+from lim.utils.errors import InputError
+from lim.utils.files import atomic_path
 from train.recipe.recipe import RunConfig
 
 # Which command makes a prompt file; shown when it is missing.

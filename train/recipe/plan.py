@@ -10,8 +10,8 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from lim.errors import InputError
-from lim.files import read_json
+from lim.utils.errors import InputError
+from lim.utils.files import read_json
 from train.recipe.recipe import CONFIGS, Recipe
 
 GB = 1e9

@@ -21,8 +21,8 @@ import yaml
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from lim.errors import InputError
 from lim.utils.cli import did_you_mean
+from lim.utils.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs" / "train"

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from lim import reward_log
-from lim.errors import InputError
-from lim.files import sha256_of
-from lim.provenance import PACKAGES, commit, versions
+from lim.utils.errors import InputError
+from lim.utils.files import sha256_of
+from lim.utils.provenance import PACKAGES, commit, versions
 from train.ppo import checkpoints
 from train.recipe import recipe
 from train.recipe.dataset import Dataset

@@ -44,7 +44,7 @@ def describe(error: BaseException) -> str:
         lines = [f"{actor[1]} ended without a message: killed, perhaps for want of memory"]
     text = next((line for line in lines if line), "")
     if EXCEPTION.match(text) or name == "InputError":
-        return text.removeprefix("lim.errors.").removeprefix("InputError: ")
+        return text.removeprefix("lim.utils.errors.").removeprefix("InputError: ")
     return f"{name}: {text}" if text else name
 
 

@@ -16,7 +16,7 @@ from eval.engine import fleet
 from eval.engine.engine import EngineOptions
 from eval.engine.fleet import Fleet, Place, layout
 from eval.engine.prompts import Prompt
-from lim.errors import InputError, Terminated
+from lim.utils.errors import InputError, Terminated
 
 HERE = Place("this machine", [(fleet.NO_LIMIT, 0)])
 FOUR = Place("this machine", [(fleet.NO_LIMIT, 4)])

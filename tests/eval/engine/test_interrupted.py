@@ -17,8 +17,8 @@ import pytest
 from eval import eval as command
 from eval.engine import samples
 from eval.engine.engine import Finished
-from lim.errors import InputError
-from lim.files import read_json, write_json
+from lim.utils.errors import InputError
+from lim.utils.files import read_json, write_json
 
 ROOT = Path(__file__).resolve().parents[3]
 QUESTIONS, SAMPLES = 100, 4
@@ -27,7 +27,7 @@ PROGRAM = r"""
 import os, resource, time
 from eval import eval as command
 from eval.engine.engine import Finished
-from lim.errors import run_cli
+from lim.utils.errors import run_cli
 
 def generate(self, target, benchmarks, questions, wanted):
     for name, keys in wanted.items():

@@ -14,7 +14,7 @@ import pytest
 
 from eval.engine import engine, prompts
 from eval.settings import Benchmark, load
-from lim.errors import InputError
+from lim.utils.errors import InputError
 
 ROWS = {"q1": {"id": "q1", "question": r"What is $\frac{1}{2}$ of {4}?", "answer": "2"}}
 LONG = {"q2": {"id": "q2", "question": "word " * 50, "answer": "2"}}

@@ -11,7 +11,7 @@ import pytest
 
 from eval.engine import samples
 from eval.engine.samples import Sample, Store
-from lim.errors import InputError
+from lim.utils.errors import InputError
 
 
 def meta(**changes: Any) -> dict[str, Any]:

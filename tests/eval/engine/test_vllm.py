@@ -19,7 +19,7 @@ import pytest
 
 from eval.engine import samples
 from eval.settings import load
-from lim.files import read_json
+from lim.utils.files import read_json
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 ROOT = Path(__file__).resolve().parents[3]

@@ -12,9 +12,9 @@ import pytest
 from eval import eval as command
 from eval.engine.engine import Finished
 from eval.results import curves
-from lim.errors import InputError
-from lim.files import read_json, write_json
 from lim.reward_log import write_step
+from lim.utils.errors import InputError
+from lim.utils.files import read_json, write_json
 
 
 def figure(value: float) -> dict[str, Any]:

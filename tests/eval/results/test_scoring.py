@@ -21,9 +21,9 @@ from eval.results import saved as saved_files
 from eval.results import tables
 from eval.results.score import score, summarise
 from eval.settings import load
-from lim.errors import InputError
-from lim.files import read_json, write_json
 from lim.utils.cli import Parser
+from lim.utils.errors import InputError
+from lim.utils.files import read_json, write_json
 
 QUESTIONS = [
     {"id": "q1", "question": "1+1", "answer": "2", "level": 1, "subject": "sum"},

@@ -13,7 +13,7 @@ from rich.console import Console
 from eval import compare, settings
 from eval import eval as command
 from eval.results import tables
-from lim.files import read_json, write_json
+from lim.utils.files import read_json, write_json
 
 
 @pytest.mark.parametrize(

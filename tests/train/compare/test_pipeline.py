@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from lim.errors import InputError
-from lim.files import lock, locked
+from lim.utils.errors import InputError
+from lim.utils.files import lock, locked
 from train.compare.pipeline import Pipeline, Stage, clock, content_hash
 
 COUNT = "import sys, pathlib; p = pathlib.Path(sys.argv[1]); p.write_text(p.read_text() + 'x' if p.exists() else 'x')"
@@ -115,7 +115,7 @@ def test_sigterm_reaches_the_stage_and_the_next_run_goes_on(tmp_path):
 import sys
 from pathlib import Path
 from rich.console import Console
-from lim.errors import run_cli
+from lim.utils.errors import run_cli
 from train.compare.pipeline import Pipeline, Stage
 stage = Stage("wait", "Wait", {[sys.executable, "-c", child, str(marker), str(ready)]!r}, [Path({str(marker)!r})])
 sys.exit(run_cli(lambda: Pipeline([stage], Path({str(tmp_path / "s.json")!r}), Console()).run()))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lim.errors import InputError
+from lim.utils.errors import InputError
 from train import cpu
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from lim.errors import InputError
+from lim.utils.errors import InputError
 from train.ppo import checkpoints, samples
 from train.ppo.trainer import resume, trainer_class
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from lim.errors import InputError
+from lim.utils.errors import InputError
 from train.ppo import samples
 
 

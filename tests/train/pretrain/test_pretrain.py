@@ -11,8 +11,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from data import arithmetic
-from lim.errors import InputError
-from lim.files import read_json
+from lim.utils.errors import InputError
+from lim.utils.files import read_json
 from train.pretrain import __main__ as pretrain
 from train.pretrain.model import Settings
 

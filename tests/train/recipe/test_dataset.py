@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lim.errors import InputError
+from lim.utils.errors import InputError
 from train.recipe import dataset, recipe
 from train.recipe.recipe import RunConfig
 

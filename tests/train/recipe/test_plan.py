@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from lim.errors import InputError
+from lim.utils.errors import InputError
 from train.recipe import plan, recipe
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from lim.errors import InputError
+from lim.utils.errors import InputError
 from train import cpu
 from train.recipe import recipe
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lim.errors import InputError
+from lim.utils.errors import InputError
 from train.run import errors, progress
 
 WORKER = "\x1b[36m(RolloutRayActor pid=14238)\x1b[0m "

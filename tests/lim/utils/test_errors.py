@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from lim import errors
-from lim.errors import InputError, Terminated, run_cli
-from lim.files import atomic_path, write_json, write_text
+from lim.utils import errors
+from lim.utils.errors import InputError, Terminated, run_cli
+from lim.utils.files import atomic_path, write_json, write_text
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def raising(error: BaseException):
@@ -104,8 +104,8 @@ def test_an_error_of_a_file_being_read_is_not_the_written_ones(tmp_path):
 def test_sigterm_removes_what_is_half_written(tmp_path):
     code = f"""
 import signal, sys
-from lim.errors import run_cli
-from lim.files import atomic_path
+from lim.utils.errors import run_cli
+from lim.utils.files import atomic_path
 def main():
     with atomic_path({str(tmp_path / "a.json")!r}):
         print("ready", flush=True)

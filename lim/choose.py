@@ -1,0 +1,78 @@
+"""From scores to chosen prompts: threshold, top-k, random draw, farthest-first over texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lim.utils.errors import InputError
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+def choose_above(scores_P: Floats, threshold: float) -> Mask:
+    """Prompts with a score of at least `threshold` (the published selection is ≥, the paper writes >)."""
+    return np.nan_to_num(scores_P, nan=-np.inf) >= threshold
+
+
+def choose_top(scores_P: Floats, count: int) -> Mask:
+    """The `count` highest scores; equal scores go by the order of the file. InputError where there are fewer."""
+    scored = int((~np.isnan(scores_P)).sum())
+    if count > scored:
+        raise InputError(f"--top_k {count} asks for more prompts than have a score ({scored})")
+    order = np.argsort(-np.nan_to_num(scores_P, nan=-np.inf), kind="stable")
+    chosen_P = np.zeros(len(scores_P), bool)
+    chosen_P[order[:count]] = True
+    return chosen_P
+
+
+def choose_random(eligible_P: Mask, count: int, seed: int) -> Mask:
+    """`count` prompts drawn without replacement. InputError where fewer are eligible."""
+    eligible = np.flatnonzero(eligible_P)
+    if count > len(eligible):
+        raise InputError(f"--num_samples {count} asks for more prompts than there are ({len(eligible)})")
+    chosen_P = np.zeros(len(eligible_P), bool)
+    chosen_P[np.random.default_rng(seed).choice(eligible, count, replace=False)] = True
+    return chosen_P
+
+
+def choose_band(values_P: Floats, low: float, high: float) -> Mask:
+    """Prompts with low ≤ value ≤ high."""
+    return (np.nan_to_num(values_P, nan=-np.inf) >= low) & (np.nan_to_num(values_P, nan=np.inf) <= high)
+
+
+def choose_diverse(texts: Sequence[str], eligible_P: Mask, count: int) -> tuple[Mask, Floats]:
+    """Farthest-first over TF-IDF features of words and word pairs, cosine distance.
+
+    Starts at the eligible text nearest to the mean of all and adds, `count` times in all, the one farthest
+    from those chosen. Returns (chosen, score): of a chosen prompt its distance to those chosen before it,
+    of the others the distance to the chosen set. InputError where fewer are eligible.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    eligible = np.flatnonzero(eligible_P)
+    if not 0 < count <= len(eligible):
+        raise InputError(f"diversity chooses 1 to {len(eligible)} prompts (those with a trajectory), not {count}")
+    vectorizer = TfidfVectorizer(
+        token_pattern=r"\w+|[^\w\s]", ngram_range=(1, 2), sublinear_tf=True, dtype=np.float64
+    )
+    features_E_F: Any = vectorizer.fit_transform([texts[at] for at in eligible])
+    centre = np.asarray(features_E_F.mean(axis=0)).ravel()
+    at = int(np.argmax(features_E_F @ centre))
+    distance_E = np.full(len(eligible), np.inf)
+    taken_E = np.zeros(len(eligible), bool)
+    scores_P = np.full(len(eligible_P), np.nan)
+    for _ in range(count):
+        taken_E[at] = True
+        scores_P[eligible[at]] = min(distance_E[at], 1.0)
+        similarity_E = np.asarray((features_E_F @ features_E_F[at].T).todense()).ravel()
+        distance_E = np.minimum(distance_E, np.round(np.clip(1.0 - similarity_E, 0.0, 1.0), 12))
+        at = int(np.argmax(np.where(taken_E, -1.0, distance_E)))
+    scores_P[eligible[~taken_E]] = distance_E[~taken_E]
+    chosen_P = np.zeros(len(eligible_P), bool)
+    chosen_P[eligible[taken_E]] = True
+    return chosen_P, scores_P
