@@ -23,6 +23,7 @@ from lim.utils.cli import Parser
 from lim.utils.errors import InputError, run_cli
 from train.recipe import plan, recipe
 from train.recipe.recipe import CONFIGS, ROOT, Recipe
+from train.run.environment import write
 
 # Seconds to wait for the GPUs of a run that has just ended, and for the Ray node of this machine to come up.
 RELEASE, NODE_STARTS = 20.0, 60.0
@@ -178,10 +179,10 @@ def node_environment() -> dict[str, str]:
     gpus = cpu.available_gpus()
     if gpus:
         paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-        return {"PYTHONPATH": os.pathsep.join(path for path in paths if path), "LIM_NODE_GPUS": str(gpus)}
+        return {"PYTHONPATH": os.pathsep.join(path for path in paths if path), **write(node_gpus=gpus)}
     variables = cpu.environment()
     del variables["RAY_OVERRIDE_RESOURCES"]  # on a cluster each machine states its own
-    return variables | {"LIM_NODE_GPUS": "4"}
+    return variables | write(node_gpus=4)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -29,6 +29,7 @@ from lim.utils.files import locked
 from train import cluster
 from train.recipe import dataset, plan, recipe, record
 from train.recipe.recipe import ROOT, Recipe
+from train.run import environment
 
 # As in docs/cluster.md; it builds against the installed torch.
 FLASH_ATTN = ".venv/bin/pip install --no-deps --no-build-isolation flash-attn==2.8.3"
@@ -75,7 +76,7 @@ def launch(chosen: Recipe, console: Console) -> int:
     parameters = plan.parameters_of(chosen, model)
     planned = plan.make_plan(chosen, len(data.train), parameters, validation=bool(data.validation))
     command = build_command(complete(chosen, planned, run_dir, validation=bool(data.validation)))
-    environment = build_environment(chosen, run_dir, gpus)
+    variables = build_environment(chosen, run_dir, gpus)
     with locked(run_dir / ".lock", f"{run_dir}: another training is writing it; wait for it, or end it"):
         previous = record.check_existing(chosen, run_dir)  # another training may have come and gone meanwhile
         show(console, chosen, planned, run_dir, describe(data, run))
@@ -86,7 +87,7 @@ def launch(chosen: Recipe, console: Console) -> int:
 
         from train.run import supervise
 
-        return supervise.run(command, environment, run_dir, run_dir / "final")
+        return supervise.run(command, variables, run_dir, run_dir / "final")
 
 
 def dry_run(chosen: Recipe, console: Console) -> int:
@@ -197,13 +198,8 @@ def build_command(flags: dict[str, Any]) -> list[str]:
 
 def own_environment(chosen: Recipe, run_dir: Path) -> dict[str, str]:
     """What the trainer reads from its environment."""
-    return {
-        "LIM_RUN_DIR": str(run_dir),
-        "LIM_SEED": str(chosen.run.seed),
-        "LIM_LOG_RESPONSES": str(int(chosen.run.log_responses)),
-        "LIM_KEEP_CHECKPOINTS": str(chosen.run.keep_checkpoints),
-        "LIM_RESUME": str(int(chosen.run.resume)),
-    }
+    own = ("seed", "log_responses", "keep_checkpoints", "resume")
+    return environment.write(run_dir=run_dir, **{name: getattr(chosen.run, name) for name in own})
 
 
 def build_environment(chosen: Recipe, run_dir: Path, gpus: int) -> dict[str, str]:

@@ -37,6 +37,7 @@ from eval.grader import Grader
 from eval.grader.extract import boxes, extract
 from lim.reward_log import VERDICTS
 from lim.utils.errors import InputError
+from train.run import environment
 
 CORRECT, WRONG, BAD_FORMAT = 1.0, -0.5, -1.0
 REWARDS = {"correct": CORRECT, "incorrect": WRONG, "timeout": WRONG}
@@ -113,7 +114,7 @@ def _agreement(line: str, place: int, period: int, enough: int) -> int:
 
 @cache
 def _grader(process: int) -> Grader:
-    grader = Grader(int(os.environ.get("LIM_GRADER_WORKERS", "2")), float(os.environ.get("LIM_GRADER_DEADLINE", "5")))
+    grader = Grader(environment.read().grader_workers, environment.read().grader_deadline)
     atexit.register(grader.close)
     return grader
 
@@ -140,7 +141,7 @@ def response_of(query: str, prompt: str) -> tuple[str, bool]:
             "at the query's start); the tokenizer must decode what it encodes"
         )
     response, finished = query[start:].rstrip(), False
-    ends = (os.environ.get("LIM_EOS_TOKEN") or END_TOKENS[0], *END_TOKENS)
+    ends = (environment.read().eos_token or END_TOKENS[0], *END_TOKENS)
     while end := next((token for token in ends if response.endswith(token)), None):
         response, finished = response.removesuffix(end).rstrip(), True
     return response.strip(), finished
@@ -211,6 +212,6 @@ def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence
 
 def _report(text: str) -> None:
     """Keep the first error of the run where LIM_REWARD_ERROR_FILE says."""
-    if path := os.environ.get("LIM_REWARD_ERROR_FILE"):
+    if path := environment.read().reward_error_file:
         with contextlib.suppress(FileExistsError), open(path, "x", encoding="utf-8") as file:
             file.write(text)

@@ -23,6 +23,7 @@ from functools import cache
 from pathlib import Path
 
 from lim.utils.errors import InputError
+from train.run.environment import write
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = Path(__file__).resolve().parent / "site"
@@ -73,7 +74,7 @@ def environment(gpus: int = 4) -> dict[str, str]:
     prefix = Path(sys.prefix)
     paths = [str(SITE), str(ROOT), os.environ.get("PYTHONPATH", "")]
     return {
-        "LIM_CPU": "1",
+        **write(cpu=True),
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
         # DeepSpeed looks for ninja on PATH before it loads an operation, compiled or not.
         "PATH": os.pathsep.join([str(prefix / "bin"), os.environ.get("PATH", os.defpath)]),

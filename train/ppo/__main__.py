@@ -3,22 +3,20 @@
     python -m train.ppo <OpenRLHF's flags>          started by train/launch.py
 
 The class is `PPOTrainer`, the Ray actor that leads a run; train/ppo/trainer.py has the one in its place. OpenRLHF's
-package is used as installed: no file of it is copied or changed. Environment: LIM_RUN_DIR, LIM_SEED,
-LIM_LOG_RESPONSES, LIM_KEEP_CHECKPOINTS, LIM_RESUME, LIM_RAY_TMP (a short folder for a Ray of our own); a Ray that
-RAY_ADDRESS names is used instead.
+package is used as installed: no file of it is copied or changed. train/run/environment.py declares what it reads
+of its environment; a Ray that RAY_ADDRESS names is used, else one is started for the run alone.
 """
 
 from __future__ import annotations
 
 import importlib
-import os
 import runpy
 import sys
 from pathlib import Path
 
 from lim.utils.errors import InputError, run_cli
 from train.ppo.trainer import completed, resume, start_ray, swap_trainer
-from train.run import errors, progress
+from train.run import environment, errors, progress
 
 TRAINER_MODULE = "openrlhf.trainer.ppo_trainer"
 ENTRY_MODULE = "openrlhf.cli.train_ppo_ray"
@@ -26,7 +24,7 @@ ENTRY_MODULE = "openrlhf.cli.train_ppo_ray"
 
 def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
-    run_dir = Path(os.environ["LIM_RUN_DIR"])
+    run_dir = Path(environment.read().run_dir)
     try:
         if "--train.async_enable" in arguments:
             raise InputError("train.async_enable: OpenRLHF's asynchronous trainer knows no epochs; leave it out")

@@ -22,7 +22,7 @@ from typing import Any
 
 from lim.utils.errors import InputError
 from train.ppo import checkpoints, samples
-from train.run import progress
+from train.run import environment, progress
 
 # What Ray's workers on another node need of this process's environment.
 CARRIED = (
@@ -43,7 +43,7 @@ def resume(run_dir: Path) -> None:
 
     Raises InputError where that is none and a model of the run would be lost.
     """
-    wanted = os.environ.get("LIM_RESUME") == "1"
+    wanted = environment.read().resume
     if wanted:
         checkpoints.refuse_to_lose(run_dir)
     interrupted = any(itertools.chain(run_dir.glob("step_*.parquet"), run_dir.glob("ckpt/*")))
@@ -70,8 +70,8 @@ def start_ray() -> None:
         ray.init(address=os.environ["RAY_ADDRESS"], runtime_env={"env_vars": carried})
         return
     # Its workers inherit this environment. A socket's path has at most 107 characters, hence a short folder.
-    folder = os.environ.get("LIM_RAY_TMP") or tempfile.mkdtemp(prefix="limr-", dir="/tmp")
-    memory = {"object_store_memory": 512 * 1024**2} if os.environ.get("LIM_CPU") == "1" else {}
+    folder = environment.read().ray_tmp or tempfile.mkdtemp(prefix="limr-", dir="/tmp")
+    memory = {"object_store_memory": 512 * 1024**2} if environment.read().cpu else {}
     ray.init(address="local", include_dashboard=False, _temp_dir=folder, **memory)
 
 
@@ -105,142 +105,142 @@ def swap_trainer(module: Any) -> None:
     module.PPOTrainer = ray.remote(scheduling_strategy=here)(trainer_class(base))
 
 
+class LoggedPPO:
+    """The changes named on top, to be laid over OpenRLHF's trainer."""
+
+    def __init__(self, pretrain: str, strategy: Any, *groups: Any, **generate_kwargs: Any) -> None:
+        super().__init__(pretrain, strategy, *groups, **generate_kwargs)
+        self.environment = environment.read()
+        self.run_dir = Path(self.environment.run_dir)
+        self.prompts_dataloader = samples.EpochOrder(self.prompts_dataloader.dataset, self.environment.seed)
+        self.samples_generator.prompts_dataloader = self.prompts_dataloader
+        self.writer = samples.StepWriter(self.run_dir)
+        self.rollouts: list[Any] = []
+        self.validation: list[Any] = []
+        self.step_seconds: list[float] = []
+        generate_eval = self.samples_generator.generate_eval_samples
+
+        def kept(**kwargs: Any) -> list[Any]:
+            self.validation = generate_eval(**kwargs)
+            return self.validation
+
+        self.samples_generator.generate_eval_samples = kept
+
+    def fit(self, global_step: int = 0) -> None:
+        progress.emit(self.run_dir, "stage", text="training")
+        self.step_started = time.monotonic()
+        super().fit(global_step)
+        self.writer.wait()
+        self.drop_final()
+
+    def drop_final(self) -> None:
+        """Remove the final model of an earlier end: a later step is made, or it is about to be written anew."""
+        shutil.rmtree(self.run_dir / "final", ignore_errors=True)
+
+    def train_step(self, rollout_samples: list[Any], global_step: int) -> tuple[dict, int]:
+        samples.check_rewards(rollout_samples)
+        args = self.args
+        ranks = args.actor.num_nodes * args.actor.num_gpus_per_node
+        ranks //= args.ds.ring_attn_size * args.ds.tensor_parallel_size
+        # Every rank of the actor needs the same number of micro-batches.
+        share = ranks if args.train.dynamic_batch_enable else ranks * args.rollout.micro_batch_size
+        self.rollouts = rollout_samples
+        chosen = samples.whole_batches(
+            rollout_samples,
+            math.lcm(args.train.batch_size, share),
+            args.rollout.n_samples_per_prompt,
+            f"{args.train.seed}/{global_step}",
+        )
+        if not chosen:
+            return self._compute_rollout_stats(rollout_samples), global_step + 1
+        status, next_step = super().train_step(chosen, global_step)
+        samples.check_losses(status, global_step)
+        if len(chosen) < len(rollout_samples):
+            status.update(self._compute_rollout_stats(rollout_samples))
+        return status, next_step
+
+    def save_logs_and_checkpoints(self, global_step: int, logs_dict: Any = None, client_states: Any = None) -> None:
+        epoch = client_states["episode"] + 1
+        done, self.rollouts = self.rollouts, []
+        self.drop_final()
+        self.writer.submit(global_step, partial(self.log_columns, done, epoch, global_step))
+        facts = samples.summary(done)
+        logs = {**(logs_dict or {}), **{name: v for name, v in facts.items() if name.startswith("verdict/")}}
+        saves = global_step % self.args.ckpt.save_steps == 0
+        # OpenRLHF would run a finished epoch's number again; ours says where the next step starts.
+        client_states["episode"] = client_states["data_loader_state_dict"]["epoch"]
+        if saves:
+            self.writer.wait()
+        super().save_logs_and_checkpoints(global_step, logs, client_states)
+        if saves:
+            self.settle_checkpoint(global_step)
+        self.report(epoch, global_step, facts)
+
+    def log_columns(self, done: list[Any], epoch: int, step: int) -> dict[str, list[Any]]:
+        from eval.grader.extract import extract
+
+        return samples.columns(
+            done,
+            epoch=epoch,
+            step=step,
+            decode=partial(self.tokenizer.batch_decode, skip_special_tokens=True),
+            extract=extract,
+            with_responses=self.environment.log_responses,
+        )
+
+    def report(self, epoch: int, step: int, facts: dict[str, float]) -> None:
+        now = time.monotonic()
+        self.step_seconds.append(now - self.step_started)
+        self.step_started = now
+        epochs = self.args.train.num_episodes
+        steps = -(-len(self.prompts_dataloader) // self.args.rollout.batch_size) * epochs
+        recent = sorted(self.step_seconds[-9:])
+        left = (steps - step) * recent[(len(recent) - 1) // 2]
+        timing = {"seconds": self.step_seconds[-1], "seconds_left": left}
+        progress.emit(self.run_dir, "step", epoch=epoch, epochs=epochs, step=step, steps=steps, **facts, **timing)
+
+    def evaluate(self, global_step: int, **generate_kwargs: Any) -> dict[str, float]:
+        logs = super().evaluate(global_step, **generate_kwargs)
+        samples.check_rewards(self.validation)
+        logs["eval_accuracy"] = samples.summary(self.validation)["verdict/correct"]
+        if self.tensorboard_logger:
+            self.tensorboard_logger.log_eval(global_step, {"eval_accuracy": logs["eval_accuracy"]})
+        self.validation = []
+        return logs
+
+    def save_best_checkpoint(self, eval_metrics: Any, global_step: int, client_states: Any = None) -> None:
+        """Keep the best by validation accuracy, as one of the run's checkpoints and not as a second copy."""
+        accuracy = eval_metrics["eval_accuracy"]
+        best = checkpoints.read_best(self.run_dir)
+        # ckpt.save_steps=-1, which OpenRLHF turns into infinity, keeps the final model only.
+        saves = self.args.ckpt.save_steps != math.inf
+        better = saves and (best is None or accuracy > best["accuracy"])
+        progress.emit(self.run_dir, "validation", step=global_step, accuracy=accuracy, best=better)
+        if not better:
+            return
+        ckpt_dir = self.run_dir / "ckpt"
+        if not checkpoints.is_whole(ckpt_dir, global_step) and self.args.ckpt.save_hf:
+            self.writer.wait()
+            self.save_now(global_step, client_states)
+            checkpoints.mark_complete(ckpt_dir, global_step)
+        if checkpoints.weights_are_whole(ckpt_dir, global_step):
+            checkpoints.write_best(self.run_dir, global_step, accuracy)
+            self.settle_checkpoint(global_step)
+
+    def save_now(self, step: int, client_states: Any) -> None:
+        import ray
+
+        tag = f"global_step{step}"
+        refs = self.actor_model_group.async_run_method("save_checkpoint", tag=tag, client_states=client_states)
+        if self.critic_model_group is not None:
+            refs += self.critic_model_group.async_run_method("save_checkpoint", tag=tag)
+        ray.get(refs)
+
+    def settle_checkpoint(self, step: int) -> None:
+        checkpoints.mark_complete(self.run_dir / "ckpt", step)
+        checkpoints.prune(self.run_dir, self.environment.keep_checkpoints)
+
+
 def trainer_class(base: type) -> type:
     """OpenRLHF's trainer with the changes named on top."""
-
-    class LoggedPPOTrainer(base):
-        def __init__(self, pretrain: str, strategy: Any, *groups: Any, **generate_kwargs: Any) -> None:
-            super().__init__(pretrain, strategy, *groups, **generate_kwargs)
-            seed = int(os.environ.get("LIM_SEED", strategy.args.train.seed))
-            self.run_dir = Path(os.environ["LIM_RUN_DIR"])
-            self.prompts_dataloader = samples.EpochOrder(self.prompts_dataloader.dataset, seed)
-            self.samples_generator.prompts_dataloader = self.prompts_dataloader
-            self.writer = samples.StepWriter(self.run_dir)
-            self.rollouts: list[Any] = []
-            self.validation: list[Any] = []
-            self.step_seconds: list[float] = []
-            generate_eval = self.samples_generator.generate_eval_samples
-
-            def kept(**kwargs: Any) -> list[Any]:
-                self.validation = generate_eval(**kwargs)
-                return self.validation
-
-            self.samples_generator.generate_eval_samples = kept
-
-        def fit(self, global_step: int = 0) -> None:
-            progress.emit(self.run_dir, "stage", text="training")
-            self.step_started = time.monotonic()
-            super().fit(global_step)
-            self.writer.wait()
-            self.drop_final()
-
-        def drop_final(self) -> None:
-            """Remove the final model of an earlier end: a later step is made, or it is about to be written anew."""
-            shutil.rmtree(self.run_dir / "final", ignore_errors=True)
-
-        def train_step(self, rollout_samples: list[Any], global_step: int) -> tuple[dict, int]:
-            samples.check_rewards(rollout_samples)
-            args = self.args
-            ranks = args.actor.num_nodes * args.actor.num_gpus_per_node
-            ranks //= args.ds.ring_attn_size * args.ds.tensor_parallel_size
-            # Every rank of the actor needs the same number of micro-batches.
-            share = ranks if args.train.dynamic_batch_enable else ranks * args.rollout.micro_batch_size
-            self.rollouts = rollout_samples
-            chosen = samples.whole_batches(
-                rollout_samples,
-                math.lcm(args.train.batch_size, share),
-                args.rollout.n_samples_per_prompt,
-                f"{args.train.seed}/{global_step}",
-            )
-            if not chosen:
-                return self._compute_rollout_stats(rollout_samples), global_step + 1
-            status, next_step = super().train_step(chosen, global_step)
-            samples.check_losses(status, global_step)
-            if len(chosen) < len(rollout_samples):
-                status.update(self._compute_rollout_stats(rollout_samples))
-            return status, next_step
-
-        def save_logs_and_checkpoints(
-            self, global_step: int, logs_dict: Any = None, client_states: Any = None
-        ) -> None:
-            epoch = client_states["episode"] + 1
-            done, self.rollouts = self.rollouts, []
-            self.drop_final()
-            self.writer.submit(global_step, partial(self.log_columns, done, epoch, global_step))
-            facts = samples.summary(done)
-            logs = {**(logs_dict or {}), **{name: v for name, v in facts.items() if name.startswith("verdict/")}}
-            saves = global_step % self.args.ckpt.save_steps == 0
-            # OpenRLHF would run a finished epoch's number again; ours says where the next step starts.
-            client_states["episode"] = client_states["data_loader_state_dict"]["epoch"]
-            if saves:
-                self.writer.wait()
-            super().save_logs_and_checkpoints(global_step, logs, client_states)
-            if saves:
-                self.settle_checkpoint(global_step)
-            self.report(epoch, global_step, facts)
-
-        def log_columns(self, done: list[Any], epoch: int, step: int) -> dict[str, list[Any]]:
-            from eval.grader.extract import extract
-
-            return samples.columns(
-                done,
-                epoch=epoch,
-                step=step,
-                decode=partial(self.tokenizer.batch_decode, skip_special_tokens=True),
-                extract=extract,
-                with_responses=os.environ.get("LIM_LOG_RESPONSES", "1") == "1",
-            )
-
-        def report(self, epoch: int, step: int, facts: dict[str, float]) -> None:
-            now = time.monotonic()
-            self.step_seconds.append(now - self.step_started)
-            self.step_started = now
-            epochs = self.args.train.num_episodes
-            steps = -(-len(self.prompts_dataloader) // self.args.rollout.batch_size) * epochs
-            recent = sorted(self.step_seconds[-9:])
-            left = (steps - step) * recent[(len(recent) - 1) // 2]
-            timing = {"seconds": self.step_seconds[-1], "seconds_left": left}
-            progress.emit(self.run_dir, "step", epoch=epoch, epochs=epochs, step=step, steps=steps, **facts, **timing)
-
-        def evaluate(self, global_step: int, **generate_kwargs: Any) -> dict[str, float]:
-            logs = super().evaluate(global_step, **generate_kwargs)
-            samples.check_rewards(self.validation)
-            logs["eval_accuracy"] = samples.summary(self.validation)["verdict/correct"]
-            if self.tensorboard_logger:
-                self.tensorboard_logger.log_eval(global_step, {"eval_accuracy": logs["eval_accuracy"]})
-            self.validation = []
-            return logs
-
-        def save_best_checkpoint(self, eval_metrics: Any, global_step: int, client_states: Any = None) -> None:
-            """Keep the best by validation accuracy, as one of the run's checkpoints and not as a second copy."""
-            accuracy = eval_metrics["eval_accuracy"]
-            best = checkpoints.read_best(self.run_dir)
-            # ckpt.save_steps=-1, which OpenRLHF turns into infinity, keeps the final model only.
-            saves = self.args.ckpt.save_steps != math.inf
-            better = saves and (best is None or accuracy > best["accuracy"])
-            progress.emit(self.run_dir, "validation", step=global_step, accuracy=accuracy, best=better)
-            if not better:
-                return
-            ckpt_dir = self.run_dir / "ckpt"
-            if not checkpoints.is_whole(ckpt_dir, global_step) and self.args.ckpt.save_hf:
-                self.writer.wait()
-                self.save_now(global_step, client_states)
-                checkpoints.mark_complete(ckpt_dir, global_step)
-            if checkpoints.weights_are_whole(ckpt_dir, global_step):
-                checkpoints.write_best(self.run_dir, global_step, accuracy)
-                self.settle_checkpoint(global_step)
-
-        def save_now(self, step: int, client_states: Any) -> None:
-            import ray
-
-            tag = f"global_step{step}"
-            refs = self.actor_model_group.async_run_method("save_checkpoint", tag=tag, client_states=client_states)
-            if self.critic_model_group is not None:
-                refs += self.critic_model_group.async_run_method("save_checkpoint", tag=tag)
-            ray.get(refs)
-
-        def settle_checkpoint(self, step: int) -> None:
-            checkpoints.mark_complete(self.run_dir / "ckpt", step)
-            checkpoints.prune(self.run_dir, int(os.environ.get("LIM_KEEP_CHECKPOINTS", "3")))
-
-    return LoggedPPOTrainer
+    return type("LoggedPPOTrainer", (LoggedPPO, base), {})

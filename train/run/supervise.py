@@ -24,7 +24,7 @@ from typing import Any
 import psutil
 from rich.console import Console
 
-from train.run import errors, progress
+from train.run import environment, errors, progress
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 # Seconds for the driver to stop after a signal, for the rest to follow it, and for SIGTERM before SIGKILL.
@@ -64,8 +64,7 @@ def run(
                 env={
                     **os.environ,
                     **env,
-                    "LIM_RAY_TMP": ray_folder,
-                    "LIM_REWARD_ERROR_FILE": str(reward_error),
+                    **environment.write(ray_tmp=ray_folder, reward_error_file=reward_error),
                     "PYTHONUNBUFFERED": "1",
                 },
                 stdin=subprocess.DEVNULL,

@@ -12,6 +12,7 @@ import pytest
 from lim.utils.errors import InputError
 from train.ppo import checkpoints, samples
 from train.ppo.trainer import resume, trainer_class
+from train.run import environment
 
 
 def write(ckpt: Path, step: int, *, mark: bool = True, critic: bool = True) -> None:
@@ -124,7 +125,7 @@ class Base:
 @pytest.fixture
 def trainer(tmp_path):
     made = object.__new__(trainer_class(Base))
-    made.run_dir = tmp_path
+    made.run_dir, made.environment = tmp_path, environment.Environment()
     made.writer = SimpleNamespace(wait=lambda: None)
     made.args = SimpleNamespace(ckpt=SimpleNamespace(save_steps=2, save_hf=True))
     made.save_now = lambda step, _states: write(tmp_path / "ckpt", step, mark=False)

@@ -1,8 +1,8 @@
 """Python runs this at the start of every process that has this folder on PYTHONPATH: the processes of a CPU run."""
 
-import os
+from train.run import environment
 
-if os.environ.get("LIM_CPU") == "1":
+if environment.read().cpu:
     from train.cpu import patches
 
     patches.install()

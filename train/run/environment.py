@@ -1,0 +1,51 @@
+"""The environment of a run: the LIM_* variables that its processes read, declared, written and read here.
+
+train.launch and train.run.supervise write it; the driver, Ray's workers, vLLM's processes and the reward read it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple, get_type_hints
+
+from lim.utils.errors import InputError
+
+
+class Environment(NamedTuple):
+    """Field `name` is the variable LIM_NAME; one that is not set has the default."""
+
+    run_dir: str = ""
+    seed: int = 1  # of the order of prompts
+    log_responses: bool = True
+    keep_checkpoints: int = 3
+    resume: bool = False
+    cpu: bool = False  # the patches of train/cpu apply
+    ray_tmp: str = ""  # a short folder for a Ray of the run's own
+    node_gpus: int = 0  # that this machine's Ray hands out; for scripts/ray_cluster.sh
+    reward_error_file: str = ""  # takes the first error of the reward, from whichever process
+    eos_token: str = ""  # its text, where the reward does not know it
+    grader_workers: int = 2  # per process of the reward; they start when an answer needs one
+    grader_deadline: float = 5.0  # seconds per answer
+
+
+def write(**values: Any) -> dict[str, str]:
+    """The variables for some of the fields."""
+    unknown = values.keys() - Environment._field_defaults.keys()
+    assert not unknown, unknown
+    return {f"LIM_{name.upper()}": str(int(v) if isinstance(v, bool) else v) for name, v in values.items()}
+
+
+def read(variables: Mapping[str, str] = os.environ) -> Environment:
+    """The environment of this process. InputError names a variable whose value is of another type."""
+    kinds = {**get_type_hints(Environment), "log_responses": int, "resume": int, "cpu": int}
+    found: dict[str, Any] = {}
+    for name, kind in kinds.items():
+        text = variables.get(f"LIM_{name.upper()}")
+        if not text:
+            continue
+        try:
+            found[name] = kind(text)
+        except ValueError:
+            raise InputError(f"LIM_{name.upper()}={text}: not a number; set it right, or unset it") from None
+    return Environment(**found)
