@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    from lim.log_files import FORMATS
+    from lim.logs.find import FORMATS
     from lim.missing import RULES
     from lim.pipeline import STRATEGIES
     from lim.utils.cli import Parser

@@ -11,13 +11,13 @@ import numpy as np
 
 from lim import scores as score_rules
 from lim.choose import Floats, Mask, choose_above, choose_band, choose_diverse, choose_random, choose_top
-from lim.log_files import find_log
+from lim.logs.find import find_log
+from lim.logs.read import ReadOptions
+from lim.logs.trajectories import LogSummary, RewardMatrix, read_trajectories
 from lim.matching import Matching, match_prompts
 from lim.missing import Missing, treat_missing
 from lim.prompts import prompt_ids
-from lim.read_log import ReadOptions
 from lim.selection import Selection
-from lim.trajectories import LogSummary, RewardMatrix, read_trajectories
 from lim.utils.errors import InputError
 from lim.utils.files import read_json
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from lim.choose import Floats, Mask, choose_above, choose_top
+from lim.logs.trajectories import RewardMatrix, mean_of_samples
 from lim.pipeline import NEEDS_EPOCHS, Settings, score_matrix
 from lim.scores import uncertainty_scores
-from lim.trajectories import RewardMatrix, mean_of_samples
 from lim.utils.errors import InputError
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lim.choose import Floats, Mask
-from lim.trajectories import LogSummary, RewardMatrix
+from lim.logs.trajectories import LogSummary, RewardMatrix
 
 
 @dataclass(frozen=True)

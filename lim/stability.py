@@ -19,10 +19,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from lim.log_files import FORMATS, find_log
+from lim.logs.find import FORMATS, find_log
+from lim.logs.read import ReadOptions
+from lim.logs.trajectories import read_trajectories
 from lim.missing import RULES
 from lim.pipeline import NEEDS_EPOCHS, Settings
-from lim.read_log import ReadOptions
 from lim.resampling import (
     Bootstrap,
     Reference,
@@ -33,7 +34,6 @@ from lim.resampling import (
     threshold_sweep,
 )
 from lim.stability_figures import write_figures
-from lim.trajectories import read_trajectories
 from lim.utils.cli import Parser
 from lim.utils.errors import InputError, run_cli
 from lim.utils.files import write_json

@@ -32,7 +32,7 @@ import pyarrow.parquet as pq
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from lim.reward_log import SCHEMA, write_run  # noqa: E402
+from lim.logs.reward_log import SCHEMA, write_run  # noqa: E402
 from lim.utils.cli import Parser  # noqa: E402
 from lim.utils.files import write_json  # noqa: E402
 

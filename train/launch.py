@@ -22,7 +22,7 @@ from typing import Any
 
 from rich.console import Console
 
-from lim import reward_log
+from lim.logs import reward_log
 from lim.utils.cli import Parser
 from lim.utils.errors import InputError, run_cli
 from lim.utils.files import locked

@@ -29,7 +29,7 @@ from eval.grader import equal
 from eval.questions import Questions
 from eval.settings import CHAT, Benchmark, Template
 from eval.targets import Target
-from lim import reward_log
+from lim.logs import reward_log
 from lim.utils.cli import Parser, whole
 from lim.utils.errors import InputError, run_cli
 from lim.utils.files import sha256_of

@@ -35,7 +35,7 @@ if (root := str(Path(__file__).resolve().parents[1])) not in sys.path:
 
 from eval.grader import Grader
 from eval.grader.extract import boxes, extract
-from lim.reward_log import VERDICTS
+from lim.logs.reward_log import VERDICTS
 from lim.utils.errors import InputError
 from train.run import environment
 

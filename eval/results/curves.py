@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from lim.reward_log import step_files
+from lim.logs.reward_log import step_files
 from lim.utils.errors import InputError
 from lim.utils.files import atomic_path, read_json
 

@@ -21,7 +21,7 @@ from eval.grader import Grader
 from eval.questions import read_questions
 from eval.results import saved
 from eval.settings import DATA, load
-from lim.reward_log import write_run, write_step
+from lim.logs.reward_log import write_run, write_step
 from lim.utils.files import write_json, write_text
 
 EPOCHS, PROMPTS, SAMPLES = 21, 24, 4

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from lim.choose import choose_above, choose_random
+from lim.logs.trajectories import LogSummary, RewardMatrix
 from lim.pipeline import Settings
 from lim.scores import average_curve, lim_scores
 from lim.selection import Selection
-from lim.trajectories import LogSummary, RewardMatrix
 
 NASTY = (
     '<img src=x onerror="window.hacked=1"><script>window.hacked=2</script> </script> <!-- \u2028 ]]> '

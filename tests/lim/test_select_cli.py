@@ -355,6 +355,6 @@ def test_a_folder_that_may_not_be_read_is_not_called_unwritable(tmp_path, monkey
     def forbidden(path):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("lim.log_files.os.scandir", forbidden)
+    monkeypatch.setattr("lim.logs.find.os.scandir", forbidden)
     assert run_cli(lambda: lim_selection.main([*map(str, arguments)])) == 2
     assert f"{log}: cannot be listed: Permission denied" in capsys.readouterr().err

@@ -10,9 +10,10 @@ from logs import write_log
 from PIL import Image
 
 from lim import stability
-from lim.log_files import find_log
+from lim.logs.find import find_log
+from lim.logs.read import ReadOptions
+from lim.logs.trajectories import RewardMatrix, read_trajectories
 from lim.pipeline import Settings
-from lim.read_log import ReadOptions
 from lim.resampling import (
     Reference,
     bootstrap,
@@ -23,7 +24,6 @@ from lim.resampling import (
     spearman,
     threshold_sweep,
 )
-from lim.trajectories import RewardMatrix, read_trajectories
 from lim.utils.errors import InputError
 
 # Average (0.25, 0.5); LIM 0.923, 0.385, 0.615, as in test_scores.

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 import train.run
-from lim import reward_log
+from lim.logs import reward_log
 from lim.utils.errors import InputError
 from lim.utils.files import locked
 from train import cluster, launch

@@ -11,8 +11,8 @@ import pytest
 
 from eval.engine.engine import Finished
 from eval.engine.generate import Engines
+from lim.logs.reward_log import read_run, write_step
 from lim.pipeline import Settings, select
-from lim.reward_log import read_run, write_step
 from lim.utils.errors import InputError
 from train import pass_rates
 

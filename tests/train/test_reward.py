@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lim.reward_log import VERDICTS
+from lim.logs.reward_log import VERDICTS
 from lim.utils.errors import InputError
 from train import reward
 

@@ -25,8 +25,8 @@ from scipy import stats
 from eval import settings
 from eval.results import metrics
 from eval.results.graded import question_means
+from lim.logs.reward_log import read_run, step_files
 from lim.prompts import read_prompts
-from lim.reward_log import read_run, step_files
 from lim.utils.errors import InputError
 from lim.utils.provenance import PACKAGES, commit, versions
 from train.compare.spec import BASE, FULL, Comparison

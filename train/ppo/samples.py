@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from lim import reward_log
+from lim.logs import reward_log
 from lim.utils.errors import InputError
 
 

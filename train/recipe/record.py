@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lim import reward_log
+from lim.logs import reward_log
 from lim.utils.errors import InputError
 from lim.utils.files import sha256_of
 from lim.utils.provenance import PACKAGES, commit, versions

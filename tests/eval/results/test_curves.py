@@ -12,7 +12,7 @@ import pytest
 from eval import eval as command
 from eval.engine.engine import Finished
 from eval.results import curves
-from lim.reward_log import write_step
+from lim.logs.reward_log import write_step
 from lim.utils.errors import InputError
 from lim.utils.files import read_json, write_json
 

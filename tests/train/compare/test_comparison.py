@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from eval import settings
-from lim.reward_log import write_run, write_step
+from lim.logs.reward_log import write_run, write_step
 from lim.utils.errors import InputError
 from train.compare import figures, spec
 from train.compare.__main__ import main, markdown, spread_in_words, terminal_table

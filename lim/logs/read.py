@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import signal
@@ -12,14 +13,21 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
 
-from lim.log_files import Log, LogFile
-from lim.step_rewards import StepRewards
+from lim.logs.find import Log, LogFile
+from lim.logs.step import StepRewards
 from lim.utils.errors import InputError
 
 # Below these, starting workers costs more than it saves. Of our own log small columns are read, whatever its size.
 PARALLEL_FROM_BYTES = 512 << 20
 PARALLEL_FROM_FILES = 1000
 TASK_BYTES = 8 << 20  # small files go to a worker several at a time, up to this or a hundredth of the log
+READERS = {
+    "lim": ("lim.logs.reward_log", "read_step"),
+    "release": ("lim.logs.release", "read_release"),
+    "verl": ("lim.logs.verl", "read_verl"),
+    "trl": ("lim.logs.trl", "read_trl"),
+    "one-shot": ("lim.logs.one_shot", "read_one_shot"),
+}
 
 
 @dataclass(frozen=True)
@@ -67,21 +75,11 @@ def read_files(
 
 def read_one(file: LogFile, format: str, filesystem: Any, options: ReadOptions) -> FileResult:
     """Read one file with its format's reader; readers are imported when used, so that a worker stays small."""
-    reader: Callable[..., Any]
+    module, name = READERS[format]
+    reader: Callable[..., Any] = getattr(importlib.import_module(module), name)
     more: dict[str, Any] = {"keep_samples": options.keep_samples}
-    if format == "lim":
-        from lim.reward_log import read_step as reader
-    else:
-        from lim import foreign_logs
-
-        reader = {
-            "release": foreign_logs.read_release,
-            "verl": foreign_logs.read_verl,
-            "trl": foreign_logs.read_trl,
-            "one-shot": foreign_logs.read_one_shot,
-        }[format]
-        if format in ("verl", "trl"):
-            more["reward_column"] = options.reward_column
+    if format in ("verl", "trl"):
+        more["reward_column"] = options.reward_column
     try:
         steps = reader(file, filesystem, **more)
     except InputError as error:
@@ -101,8 +99,7 @@ def _read_task(files: list[LogFile], format: str, filesystem: Any, options: Read
 def _read_parallel(log: Log, options: ReadOptions, workers: int) -> Iterator[FileResult]:
     # A fork of this process could inherit Arrow's and rich's threads in any state; a fork server has none.
     context = multiprocessing.get_context("forkserver")
-    preload = "lim.reward_log" if log.format in ("lim", "trl") else "lim.foreign_logs"
-    context.set_forkserver_preload(["lim.read_log", preload])
+    context.set_forkserver_preload([__name__, READERS[log.format][0]])
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts_to_the_parent)
     pending: deque[Future[list[FileResult]]] = deque()
     try:

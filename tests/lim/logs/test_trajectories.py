@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from logs import write_log
 
-from lim.log_files import find_log
-from lim.read_log import ReadOptions
+from lim.logs.find import find_log
+from lim.logs.read import ReadOptions
+from lim.logs.trajectories import read_trajectories
 from lim.scores import average_curve, lim_scores
-from lim.trajectories import read_trajectories
 from lim.utils.errors import InputError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 rows = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([-1.0, -0.5, 0.0, 1.0])), min_size=1, max_size=12)
 
 
@@ -68,7 +68,7 @@ def test_means_by_hand_with_gaps(tmp_path):
 
 
 def test_an_epoch_that_ends_within_a_step(tmp_path):
-    from lim.reward_log import write_step
+    from lim.logs.reward_log import write_step
 
     columns = {
         "prompt_id": ["a", "b", "a", "a"],
@@ -128,9 +128,8 @@ def test_workers_and_filesystem_make_no_difference(tmp_path, format):
 
 
 def test_importing_lim_loads_neither_torch_nor_ray_nor_vllm():
-    modules = ", ".join(
-        f"lim.{path.stem}" for path in sorted((ROOT / "lim").glob("*.py")) if path.stem not in ("__init__", "page")
-    )
+    files = [path.relative_to(ROOT).with_suffix("") for path in sorted((ROOT / "lim").rglob("*.py"))]
+    modules = ", ".join(".".join(path.parts) for path in files if path.stem not in ("__init__", "__main__", "page"))
     code = f"import {modules}, lim_selection, sys; print({{'torch', 'ray', 'vllm', 'pandas'}} & set(sys.modules))"
     out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "set()"
@@ -140,7 +139,7 @@ def test_reading_our_log_does_not_load_pandas(tmp_path):
     # Arrow's to_numpy does where pandas is installed: a third of a second, and 40 MB.
     write_log(tmp_path, {"a": [[0], [1]]}, verdicts=True)
     code = (
-        "import sys; from lim.log_files import find_log; from lim.trajectories import read_trajectories\n"
+        "import sys; from lim.logs.find import find_log; from lim.logs.trajectories import read_trajectories\n"
         f"read_trajectories(find_log({str(tmp_path)!r})); print('pandas' in sys.modules)"
     )
     out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -11,9 +11,9 @@ import pytest
 from logs import write_log, write_prompts
 
 import lim_selection
-from lim.log_files import find_log
-from lim.read_log import ReadOptions
-from lim.trajectories import read_trajectories
+from lim.logs.find import find_log
+from lim.logs.read import ReadOptions
+from lim.logs.trajectories import read_trajectories
 from lim.utils.errors import InputError
 
 # Epoch by epoch; LIM by hand as in test_scores: a 0.923, b 0.385, c 0.615.

@@ -10,9 +10,9 @@ import pytest
 from logs import write_log, write_prompts
 
 import lim_selection
-from lim.log_files import find_log
-from lim.read_log import ReadOptions
-from lim.trajectories import read_trajectories
+from lim.logs.find import find_log
+from lim.logs.read import ReadOptions
+from lim.logs.trajectories import read_trajectories
 from lim.utils.errors import InputError
 
 ROW = {"prompt": "q", "response": "r", "reward": 1.0, "response_length": 1}

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lim.log_files import Log
-from lim.read_log import ReadOptions, read_files
-from lim.step_rewards import StepRewards
+from lim.logs.find import Log
+from lim.logs.read import ReadOptions, read_files
+from lim.logs.step import StepRewards
 from lim.utils.errors import InputError
 
 Floats = NDArray[np.float64]
