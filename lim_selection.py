@@ -178,8 +178,8 @@ def main(argv: list[str] | None = None) -> int | None:
     for path in paths.values():
         sys.stdout.write(f"wrote {path}\n")
     if args.report:
-        from lim.page import write_page
-        from lim.report import write_report
+        from lim.report.figures import write_report
+        from lim.report.page import write_page
 
         for path in [*write_report(selection, args.report), write_page(selection, f"{args.report}/report.html")]:
             sys.stdout.write(f"wrote {path}\n")

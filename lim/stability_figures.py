@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from lim.report import BLUE, GREEN, GREY, ORANGE, new_figure, save_figure
+from lim.report.style import BLUE, GREEN, GREY, ORANGE, new_figure, save_figure
 from lim.resampling import Bootstrap, Reference
 
 

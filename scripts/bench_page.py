@@ -29,9 +29,9 @@ import numpy as np  # noqa: E402
 
 from lim.choose import choose_above  # noqa: E402
 from lim.logs.trajectories import LogSummary, RewardMatrix  # noqa: E402
-from lim.page import write_page  # noqa: E402
 from lim.pipeline import Settings  # noqa: E402
 from lim.prompts import read_prompts  # noqa: E402
+from lim.report.page import write_page  # noqa: E402
 from lim.scores import average_curve, lim_scores  # noqa: E402
 from lim.selection import Selection  # noqa: E402
 from lim.utils.cli import Parser  # noqa: E402

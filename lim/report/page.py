@@ -1,6 +1,6 @@
 """The report page: one HTML file that holds the whole selection and opens from disk, without a network.
 
-The page's own code is in `page_assets/`; here the data is laid out, compressed and put into the template.
+The page's own code is in `assets/`; here the data is laid out, compressed and put into the template.
 Numbers and prompts travel as deflated JSON in base64, so that nothing in a prompt can end the element
 that carries it; the page's content-security policy allows its own script and style and nothing else.
 """
@@ -21,11 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from lim.page_text import split_prompts
+from lim.report.formulas import split_prompts
 from lim.selection import Selection
 from lim.utils.files import write_text
 
-ASSETS = Path(__file__).parent / "page_assets"
+ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = ("text.js", "charts.js", "table.js", "app.js")
 GROUPS = {"level": "Level", "subject": "Subject", "type": "Type", "source": "Source"}
 MOST_GROUP_VALUES = 40

@@ -14,9 +14,9 @@ import pytest
 from page_samples import NASTY, random_draw, small_selection, without_log
 
 import lim_selection
-from lim.page import ASSETS, groups_of, pack, page_html, write_page
-from lim.page_text import split_prompts
 from lim.prompts import read_prompts
+from lim.report.formulas import split_prompts
+from lim.report.page import ASSETS, groups_of, pack, page_html, write_page
 from lim.utils.files import write_json
 
 

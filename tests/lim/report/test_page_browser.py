@@ -12,7 +12,7 @@ from page_samples import random_draw, small_selection, without_log
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from lim.choose import choose_above
-from lim.page import write_page
+from lim.report.page import write_page
 from lim.selection import Selection
 
 pytestmark = pytest.mark.browser
@@ -227,7 +227,7 @@ def test_math_is_drawn_and_markup_is_shown_as_text(open_page):
     ],
 )
 def test_no_mathml_can_bring_in_code(open_page, monkeypatch, mathml):
-    monkeypatch.setattr("lim.page_text.Formulas._entry", lambda *_: ("$evil$", "inline", mathml))
+    monkeypatch.setattr("lim.report.formulas.Formulas._entry", lambda *_: ("$evil$", "inline", mathml))
     page = open_page(small_selection(nasty="before $evil$ after"))
     page.fill("#search", "p0000")
     page.locator("#rows tr").first.click()

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from lim.report.style import BLUE, GREY, ORANGE, new_figure, save_figure
 from lim.selection import Selection
-from lim.utils.files import atomic_path
 
-BLUE, ORANGE, GREY, GREEN = "#2f6db3", "#d9772b", "#b8bcc2", "#3a8f5c"
 SHOWN_TRAJECTORIES = 20
 QUANTILES = (0.98, 0.75, 0.25, 0.02)
 GROUPS = ("level", "subject", "type", "source")
@@ -44,24 +41,6 @@ def write_report(selection: Selection, folder: str | Path) -> list[Path]:
         if figure is not None:
             written.append(save_figure(figure, Path(folder) / f"{name}.png"))
     return written
-
-
-def new_figure(width: float = 6.4, height: float = 3.8, rows: int = 1, columns: int = 1) -> tuple[Figure, Any]:
-    """A figure and its axes (an array where there are several), without pyplot's global state."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(rows, columns)
-    for axis in np.ravel(axes):
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.tick_params(labelsize=8)
-    return figure, axes
-
-
-def save_figure(figure: Figure, path: Path) -> Path:
-    """Write a PNG atomically, without a date or version in it."""
-    with atomic_path(path) as partial:
-        figure.savefig(partial, format="png", dpi=110, metadata={"Software": None})
-    return path
 
 
 def score_histogram(selection: Selection) -> Figure | None:

@@ -10,7 +10,7 @@ from logs import write_log, write_prompts
 from PIL import Image
 
 from lim.pipeline import Settings, select
-from lim.report import chosen_share, score_histogram, trajectories_by_score, write_report
+from lim.report.figures import chosen_share, score_histogram, trajectories_by_score, write_report
 
 IDS = [f"p{n}" for n in range(24)]
 

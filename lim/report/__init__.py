@@ -1,0 +1,1 @@
+"""A selection's figures and its page."""
