@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from lim.report.style import BLUE, GREEN, GREY, ORANGE, new_figure, save_figure
-from lim.resampling import Bootstrap, Reference
+from lim.stability.sweeps import Bootstrap, Reference
 
 
 def write_figures(

@@ -9,12 +9,12 @@ import pytest
 from logs import write_log
 from PIL import Image
 
-from lim import stability
 from lim.logs.find import find_log
 from lim.logs.read import ReadOptions
 from lim.logs.trajectories import RewardMatrix, read_trajectories
 from lim.pipeline import Settings
-from lim.resampling import (
+from lim.stability import __main__ as stability
+from lim.stability.sweeps import (
     Reference,
     bootstrap,
     epoch_sweep,

@@ -24,7 +24,8 @@ from lim.logs.read import ReadOptions
 from lim.logs.trajectories import read_trajectories
 from lim.missing import RULES
 from lim.pipeline import NEEDS_EPOCHS, Settings
-from lim.resampling import (
+from lim.stability.figures import write_figures
+from lim.stability.sweeps import (
     Bootstrap,
     Reference,
     bootstrap,
@@ -33,7 +34,6 @@ from lim.resampling import (
     sample_sweep,
     threshold_sweep,
 )
-from lim.stability_figures import write_figures
 from lim.utils.cli import Parser
 from lim.utils.errors import InputError, run_cli
 from lim.utils.files import write_json
