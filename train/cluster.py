@@ -21,8 +21,9 @@ import psutil
 from lim.utils.address import host_and_port, knock
 from lim.utils.cli import Parser
 from lim.utils.errors import InputError, run_cli
-from train.recipe import plan, recipe
+from train.recipe import recipe
 from train.recipe.recipe import CONFIGS, ROOT, Recipe
+from train.recipe.resolve import gpu_roles
 from train.run.environment import write
 
 # Seconds to wait for the GPUs of a run that has just ended, and for the Ray node of this machine to come up.
@@ -73,7 +74,7 @@ def placements() -> dict[str, int]:
     for path in sorted((CONFIGS / "placement").glob("*.yaml")):
         placed = recipe.load("math.8k", [str(path)])
         if placed.run.device == "gpu":
-            counts[path.stem] = plan.gpu_roles(placed)[1]
+            counts[path.stem] = gpu_roles(placed)[1]
     return counts
 
 

@@ -27,8 +27,9 @@ from lim.utils.cli import Parser
 from lim.utils.errors import InputError, run_cli
 from lim.utils.files import locked
 from train import cluster
-from train.recipe import dataset, plan, recipe, record
-from train.recipe.recipe import ROOT, Recipe
+from train.recipe import dataset, model, plan, recipe, record
+from train.recipe.recipe import ROOT
+from train.recipe.resolve import Resolved, resolve
 from train.run import environment
 
 # As in docs/cluster.md; it builds against the installed torch.
@@ -43,43 +44,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--dry_run", "--plan", action="store_true", help="print the plan and the command, start nothing"
     )
     arguments = parser.parse_intermixed_args(argv)
-    chosen = recipe.load(arguments.recipe, *split_changes(arguments.changes))
+    resolved = resolve(recipe.load(arguments.recipe, *recipe.split(arguments.changes)))
     console = Console(highlight=False, soft_wrap=True)
-    if arguments.dry_run:
-        return dry_run(chosen, console)
-    return launch(chosen, console)
+    return dry_run(resolved, console) if arguments.dry_run else launch(resolved, console)
 
 
-def split_changes(changes: Sequence[str]) -> tuple[list[str], list[str]]:
-    """(overlays, overrides) of `+overlay` and `key=value` arguments."""
-    overlays = [change[1:] for change in changes if change.startswith("+")]
-    return overlays, [change for change in changes if not change.startswith("+")]
-
-
-def launch(chosen: Recipe, console: Console) -> int:
+def launch(resolved: Resolved, console: Console) -> int:
     """Check everything, write the run's folder, and hand over to `train.run.supervise`. Its exit code."""
     from eval.grader import equal
 
+    chosen, run_dir = resolved.recipe, resolved.run_dir
     if not chosen.flags_checked:
         raise InputError("OpenRLHF is not installed here: bash scripts/setup.sh (or: bash scripts/setup.sh gpu)")
     run = chosen.run
-    run_dir = folder(chosen)
-    plan.check_batches(chosen)
-    gpus = plan.gpu_roles(chosen)[1]
-    cluster.check_gpus(chosen, gpus)
+    cluster.check_gpus(chosen, resolved.gpus)
     if run.device == "gpu" and importlib.util.find_spec("flash_attn") is None:
         raise InputError(f"flash-attn is not installed here, and OpenRLHF needs it on a GPU: {FLASH_ATTN}")
     record.check_existing(chosen, run_dir)
-    model = need_model(chosen)
-    need_critic(chosen, model)
+    resolved.need_models()
     data = dataset.load(run, equal)
-    parameters = plan.parameters_of(chosen, model)
-    planned = plan.make_plan(chosen, len(data.train), parameters, validation=bool(data.validation))
-    command = build_command(complete(chosen, planned, run_dir, validation=bool(data.validation)))
-    variables = build_environment(chosen, run_dir, gpus)
+    planned = plan.make_plan(resolved, len(data.train), validation=bool(data.validation))
+    command = build_command(complete(resolved, planned, validation=bool(data.validation)))
+    variables = build_environment(resolved)
     with locked(run_dir / ".lock", f"{run_dir}: another training is writing it; wait for it, or end it"):
         previous = record.check_existing(chosen, run_dir)  # another training may have come and gone meanwhile
-        show(console, chosen, planned, run_dir, describe(data, run))
+        show(console, resolved, planned, describe(data, run))
         dataset.write(run_dir / "openrlhf" / "prompts.jsonl", data.train, run.system_prompt)
         if data.validation:
             dataset.write(run_dir / "openrlhf" / "val.jsonl", data.validation, run.system_prompt)
@@ -90,10 +79,9 @@ def launch(chosen: Recipe, console: Console) -> int:
         return supervise.run(command, variables, run_dir, run_dir / "final")
 
 
-def dry_run(chosen: Recipe, console: Console) -> int:
+def dry_run(resolved: Resolved, console: Console) -> int:
     """Print the plan and the exact command; where the prompt files are not here, for the count known beforehand."""
-    run = chosen.run
-    run_dir = folder(chosen)
+    run = resolved.recipe.run
     notes: dict[str, str] = {}
     files = [run.prompt_file, *([run.val_file] if run.val_file else [])]
     absent = [path for path in files if not Path(path).exists()]
@@ -110,62 +98,24 @@ def dry_run(chosen: Recipe, console: Console) -> int:
         data = dataset.load(run, equal)
         count, validation = len(data.train), bool(data.validation)
         notes = describe(data, run)
-    parameters = plan.parameters_of(chosen, model_path(chosen))
-    planned = plan.make_plan(chosen, count, parameters, validation=validation)
-    show(console, chosen, planned, run_dir, notes)
-    command = build_command(complete(chosen, planned, run_dir, validation=validation))
+    planned = plan.make_plan(resolved, count, validation=validation)
+    show(console, resolved, planned, notes)
+    command = build_command(complete(resolved, planned, validation=validation))
     if run.device == "cpu":
         console.print("# with the environment of train/cpu/__init__.py, and:", markup=False)
-    for name, value in own_environment(chosen, run_dir).items():
+    for name, value in own_environment(resolved).items():
         console.print(f"{name}={shlex.quote(value)} \\", markup=False)
     console.print(one_flag_a_line(command), markup=False)
     return 0
 
 
-def folder(chosen: Recipe) -> Path:
-    """The run's folder."""
-    return (Path(chosen.run.output_dir) / chosen.run.name).resolve()
-
-
-def model_path(chosen: Recipe) -> str:
-    """The actor's model: a hub id (owner/name) as it is, anything else as an absolute path."""
-    name = chosen.get("actor.model_name_or_path")
-    if not name:
-        raise InputError("actor.model_name_or_path: not set; a hub id (owner/name) or a model folder")
-    return absolute_model(name)
-
-
-def absolute_model(name: str) -> str:
-    is_path = Path(name).is_dir() or name.startswith((".", "/", "~")) or name.count("/") != 1
-    return str(Path(name).expanduser().resolve()) if is_path else name
-
-
-def need_model(chosen: Recipe) -> str:
-    """`model_path`, refused where it is a folder that is not there."""
-    return present(model_path(chosen), chosen.flags["actor.model_name_or_path"])
-
-
-def need_critic(chosen: Recipe, actor: str) -> None:
-    """Refuse a critic of its own (OpenRLHF takes the actor's model else) that is not there or reads other tokens."""
-    name = chosen.get("critic.model_name_or_path")
-    if name and "critic" in plan.gpu_roles(chosen)[0]:
-        plan.check_vocabularies(actor, present(absolute_model(name), f"critic.model_name_or_path: {name}"))
-
-
-def present(model: str, name: str) -> str:
-    """`model`, refused as `name` where it is a folder that is not there."""
-    if model.startswith("/") and not (Path(model) / "config.json").is_file():
-        hint = "make it with: python -m train.pretrain" if Path(model).name == "arithmetic-base" else "check the path"
-        raise InputError(f"{name}: no model there (no config.json); {hint}")
-    return model
-
-
-def complete(chosen: Recipe, planned: plan.Plan, run_dir: Path, *, validation: bool) -> dict[str, Any]:
+def complete(resolved: Resolved, planned: plan.Plan, *, validation: bool) -> dict[str, Any]:
     """The recipe's flags with those that follow from the run: data, folders, epochs, seed, warm-up."""
+    chosen, run_dir = resolved.recipe, resolved.run_dir
     flags = dict(chosen.flags)
     for name in ("actor.model_name_or_path", "critic.model_name_or_path"):
         if flags.get(name):
-            flags[name] = absolute_model(flags[name])
+            flags[name] = model.absolute(flags[name])
     if str(flags.get("reward.remote_url", "")).endswith(".py"):
         flags["reward.remote_url"] = str(ROOT / flags["reward.remote_url"])
     ratio = plan.warmup_ratio(planned, chosen.run.warmup_steps)
@@ -196,21 +146,21 @@ def build_command(flags: dict[str, Any]) -> list[str]:
     return [sys.executable, "-m", "train.ppo", *recipe.to_arguments(flags)]
 
 
-def own_environment(chosen: Recipe, run_dir: Path) -> dict[str, str]:
+def own_environment(resolved: Resolved) -> dict[str, str]:
     """What the trainer reads from its environment."""
     own = ("seed", "log_responses", "keep_checkpoints", "resume")
-    return environment.write(run_dir=run_dir, **{name: getattr(chosen.run, name) for name in own})
+    return environment.write(run_dir=resolved.run_dir, **{name: getattr(resolved.recipe.run, name) for name in own})
 
 
-def build_environment(chosen: Recipe, run_dir: Path, gpus: int) -> dict[str, str]:
+def build_environment(resolved: Resolved) -> dict[str, str]:
     """Variables to add to the run's environment; workers import the reward from the repository."""
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     variables = {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
-    if chosen.run.device == "cpu":
+    if resolved.recipe.run.device == "cpu":
         from train import cpu
 
-        variables |= cpu.environment(gpus)
-    return variables | own_environment(chosen, run_dir)
+        variables |= cpu.environment(resolved.gpus)
+    return variables | own_environment(resolved)
 
 
 def one_flag_a_line(command: Sequence[str]) -> str:
@@ -237,9 +187,9 @@ def describe(data: dataset.Dataset, run: recipe.RunConfig) -> dict[str, str]:
     return notes
 
 
-def show(console: Console, chosen: Recipe, planned: plan.Plan, run_dir: Path, notes: dict[str, str]) -> None:
+def show(console: Console, resolved: Resolved, planned: plan.Plan, notes: dict[str, str]) -> None:
     """Print the plan."""
-    lines = plan.rows(chosen, planned, run_dir, notes)
+    chosen, lines = resolved.recipe, plan.rows(resolved, planned, notes)
     width = max(len(label) for label, _ in lines)
     console.print(f"run {chosen.run.name}", style="bold", markup=False)
     for label, text in lines:

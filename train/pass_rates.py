@@ -33,9 +33,9 @@ from lim.logs import reward_log
 from lim.utils.cli import Parser, whole
 from lim.utils.errors import InputError, run_cli
 from lim.utils.files import sha256_of
-from train import launch
 from train.recipe import dataset, recipe
 from train.recipe.recipe import Recipe
+from train.recipe.resolve import resolve
 
 SAMPLES = "samples"  # the name of the file of generations
 
@@ -54,13 +54,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--overwrite", action="store_true", help="drop samples made with other settings")
     add_engine_flags(parser)
     args = parser.parse_intermixed_args(argv)
-    chosen = recipe.load(args.recipe, *launch.split_changes(args.changes))
+    chosen = recipe.load(args.recipe, *recipe.split(args.changes))
     folder, console = args.output_path, Console()
     if folder.is_dir() and reward_log.step_files(folder) and not samples.path_of(folder, SAMPLES).exists():
         raise InputError(f"{folder}: holds another log; give --output_path another folder")
-    model = launch.need_model(chosen)
+    resolved = resolve(chosen)
+    resolved.need_models()
     rows = {row["id"]: row for row in dataset.load(chosen.run, equal).train}
-    target = Target(Path(model).name, model, folder)
+    target = Target(Path(resolved.actor).name, resolved.actor, folder)
     benchmark, questions = as_benchmark(chosen, args.n_samples), as_questions(chosen, rows)
     with ExitStack() as stack:
         engines = Engines(args, [target], stack)
@@ -82,9 +83,9 @@ def as_benchmark(chosen: Recipe, n_samples: int) -> Benchmark:
         name=SAMPLES,
         file=Path(chosen.run.prompt_file).stem,
         n_samples=n_samples,
-        temperature=chosen.get("rollout.temperature", 1.0),
-        top_p=chosen.get("rollout.top_p", 1.0),
-        max_new_tokens=chosen.get("rollout.max_new_tokens", 1024),
+        temperature=chosen.get("rollout.temperature"),
+        top_p=chosen.get("rollout.top_p"),
+        max_new_tokens=chosen.get("rollout.max_new_tokens") or 1024,
         seed=chosen.run.seed,
         template=Template(CHAT),
         system_prompt=chosen.run.system_prompt,

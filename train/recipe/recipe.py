@@ -50,6 +50,31 @@ OWNED = {
     "actor.lr_warmup_ratio": "run.warmup_steps",
     "critic.lr_warmup_ratio": "run.warmup_steps",
 }
+# OpenRLHF's own defaults of the flags that a plan needs; its parser is not there where it is not installed.
+DEFAULTS = {
+    "actor.num_nodes": 1,
+    "actor.num_gpus_per_node": 8,
+    "critic.num_nodes": 1,
+    "critic.num_gpus_per_node": 8,
+    "ref.num_nodes": 1,
+    "ref.num_gpus_per_node": 8,
+    "vllm.tensor_parallel_size": 1,
+    "algo.advantage.estimator": "gae",
+    "algo.kl.init_coef": 0.01,
+    "ds.ring_attn_size": 1,
+    "ds.tensor_parallel_size": 1,
+    "train.batch_size": 128,
+    "train.micro_batch_size": 1,
+    "train.max_epochs": 1,
+    "rollout.batch_size": 1024,
+    "rollout.micro_batch_size": 1,
+    "rollout.n_samples_per_prompt": 1,
+    "rollout.temperature": 1.0,
+    "rollout.top_p": 1.0,
+    "ckpt.save_steps": -1,
+    "ckpt.max_num": 3,
+    "eval.steps": -1,
+}
 # Flags that cannot be right in a recipe of ours, and why: buffers outside the state dict stay unset there.
 REFUSED = {
     "reward.normalize_enable": "does nothing for a rule-based reward, and under transformers 5 OpenRLHF's critic "
@@ -90,10 +115,10 @@ class Recipe:
     flags_checked: bool
     sources: list[str] = field(default_factory=list)
 
-    def get(self, name: str, default: Any = None) -> Any:
-        """A flag's value, or OpenRLHF's default as given by the caller where the recipe leaves it out."""
+    def get(self, name: str) -> Any:
+        """A flag's value, or OpenRLHF's default."""
         value = self.flags.get(name)
-        return default if value is None else value
+        return DEFAULTS.get(name) if value is None else value
 
 
 def load(recipe: str, overlays: Sequence[str] = (), overrides: Sequence[str] = ()) -> Recipe:
@@ -121,6 +146,12 @@ def load(recipe: str, overlays: Sequence[str] = (), overrides: Sequence[str] = (
         check_flags(parser, flags)
     merged_values = {"run": {item.name: getattr(run, item.name) for item in fields(RunConfig)}, **values}
     return Recipe(run, flags, merged_values, parser is not None, [_shown(path) for path in paths])
+
+
+def split(changes: Sequence[str]) -> tuple[list[str], list[str]]:
+    """(overlays, overrides) of `+overlay` and `key=value` arguments."""
+    overlays = [change[1:] for change in changes if change.startswith("+")]
+    return overlays, [change for change in changes if not change.startswith("+")]
 
 
 def find(name: str) -> Path:

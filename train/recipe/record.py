@@ -98,7 +98,7 @@ def describe(
         "epochs": planned.epochs,
         "steps": planned.steps,
         "optimizer_steps": planned.optimizer_steps,
-        "samples_per_prompt": chosen.get("rollout.n_samples_per_prompt", 1),
+        "samples_per_prompt": chosen.get("rollout.n_samples_per_prompt"),
         "seed": chosen.run.seed,
         **(this_start if previous is None else {key: previous[key] for key in this_start}),
         "resumed": [*previous.get("resumed", []), this_start] if previous else [],

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import math
 import struct
+from dataclasses import replace
 
 import pytest
 
 from lim.utils.errors import InputError
-from train.recipe import plan, recipe
+from train.recipe import model, plan, recipe
+from train.recipe.resolve import gpu_roles, resolve
 
 
 def make(name: str, prompts: int, *overrides: str, overlays=(), parameters: float | None = None, validation=True):
-    return plan.make_plan(recipe.load(name, overlays, overrides), prompts, parameters, validation=validation)
+    resolved = replace(resolve(recipe.load(name, overlays, overrides)), parameters=parameters)
+    return plan.make_plan(resolved, prompts, validation=validation)
 
 
 def test_full_of_the_paper():
@@ -78,15 +81,15 @@ def test_scheduler_steps_are_openrlhfs():
     ],
 )
 def test_gpus(overlays, gpus):
-    assert make("math.8k", 8192, overlays=overlays).gpus == gpus
+    assert resolve(recipe.load("math.8k", overlays)).gpus == gpus
 
 
 def test_gpu_roles():
-    roles, total = plan.gpu_roles(recipe.load("math.8k", [], ["algo.kl.init_coef=0"]))
+    roles, total = gpu_roles(recipe.load("math.8k", [], ["algo.kl.init_coef=0"]))
     assert (roles, total) == ({"actor": 4, "critic": 4, "vLLM": 4}, 12)
-    roles, total = plan.gpu_roles(recipe.load("math.8k", [], ["train.colocate_actor_ref=true"]))
+    roles, total = gpu_roles(recipe.load("math.8k", [], ["train.colocate_actor_ref=true"]))
     assert (roles["reference"], total) == (4, 12)
-    roles, total = plan.gpu_roles(recipe.load("math.8k", [], ["algo.advantage.estimator=group_norm"]))
+    roles, total = gpu_roles(recipe.load("math.8k", [], ["algo.advantage.estimator=group_norm"]))
     assert "critic" not in roles
     assert total == 12
 
@@ -135,7 +138,7 @@ def test_disk():
 def test_the_number_of_parameters_is_that_of_the_model(tmp_path):
     def parameters(*overrides, overlays=()):
         loaded = recipe.load("math.8k", overlays, overrides)
-        return plan.parameters_of(loaded, loaded.get("actor.model_name_or_path"))
+        return model.parameters_of(loaded, loaded.get("actor.model_name_or_path"))
 
     assert parameters() == 7615616512
     assert parameters(overlays=["qwen2.5-math-1.5b"]) == 1543714304
@@ -146,20 +149,20 @@ def test_the_number_of_parameters_is_that_of_the_model(tmp_path):
     assert parameters(f"actor.model_name_or_path={tmp_path}") == 12
 
 
-def test_an_unknown_size_is_said_to_be_unknown(tmp_path):
-    loaded = recipe.load("math.8k", [], ["actor.model_name_or_path=some/model"])
-    planned = plan.make_plan(loaded, 8192, None, validation=True)
-    assert dict(plan.rows(loaded, planned, tmp_path, {}))["checkpoints"].startswith("size unknown (run.parameters is")
+def test_an_unknown_size_is_said_to_be_unknown():
+    resolved = resolve(recipe.load("math.8k", [], ["actor.model_name_or_path=some/model"]))
+    planned = plan.make_plan(resolved, 8192, validation=True)
+    assert dict(plan.rows(resolved, planned, {}))["checkpoints"].startswith("size unknown (run.parameters is")
 
 
 def test_count_parameters(tmp_path):
-    assert plan.count_parameters(tmp_path) is None
+    assert model.count_parameters(tmp_path) is None
     header = json.dumps({"__metadata__": {"format": "pt"}, "a": {"shape": [3, 4]}, "b": {"shape": [5]}}).encode()
     (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
-    assert plan.count_parameters(tmp_path) == 17
+    assert model.count_parameters(tmp_path) == 17
 
 
 def test_count_parameters_names_a_file_that_was_cut_off(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"\x08\0\0")
     with pytest.raises(InputError, match=r"model\.safetensors: not whole"):
-        plan.count_parameters(tmp_path)
+        model.count_parameters(tmp_path)

@@ -34,7 +34,7 @@ def test_every_overlay_parses_with_openrlhf(name):
 @pytest.mark.parametrize("below", ["math.8k", "arithmetic-cpu"])
 def test_a_model_overlay_leaves_no_other_model_to_the_critic(below, name):
     loaded = recipe.load(below, [name])
-    assert loaded.get("critic.model_name_or_path", loaded.get("actor.model_name_or_path")).startswith("Qwen/")
+    assert (loaded.get("critic.model_name_or_path") or loaded.get("actor.model_name_or_path")).startswith("Qwen/")
 
 
 def test_another_actor_alone_is_the_critics_model_too():
@@ -168,6 +168,11 @@ def test_bad_overrides_are_refused_by_name(override, message):
 def test_owned_flags_are_openrlhfs():
     known = recipe.openrlhf_parser()._option_string_actions
     assert [name for name in recipe.OWNED if f"--{name}" not in known] == []
+
+
+def test_defaults_are_openrlhfs():
+    parser = recipe.openrlhf_parser()
+    assert {name: parser.get_default(name) for name in recipe.DEFAULTS} == recipe.DEFAULTS
 
 
 def test_bad_files_are_refused(tmp_path: Path):

@@ -1,0 +1,106 @@
+"""A recipe resolved once: the folder of its run, its models, its GPUs by role; batches and placement checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lim.utils.errors import InputError
+from train.recipe import model
+from train.recipe.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What a recipe comes to on this machine, before its prompts are read."""
+
+    recipe: Recipe
+    run_dir: Path
+    actor: str  # a hub id, or an absolute path
+    critic: str | None  # of its own; None where OpenRLHF takes the actor's model
+    roles: dict[str, int]  # role → GPUs; under colocation they share
+    gpus: int
+    parameters: float | None  # of the actor; None: not known
+
+    def need_models(self) -> None:
+        """Refuse a model folder that is not there, and a critic that reads other tokens than the actor."""
+        flags = self.recipe.flags
+        model.need(self.actor, flags["actor.model_name_or_path"])
+        if self.critic is not None:
+            model.need(self.critic, f"critic.model_name_or_path: {flags['critic.model_name_or_path']}")
+            model.check_vocabularies(self.actor, self.critic)
+
+
+def resolve(recipe: Recipe) -> Resolved:
+    """Raises InputError for batches or placements that do not fit together, and for a recipe without a model."""
+    name = recipe.get("actor.model_name_or_path")
+    if not name:
+        raise InputError("actor.model_name_or_path: not set; a hub id (owner/name) or a model folder")
+    roles, gpus = gpu_roles(recipe)
+    check_batches(recipe, roles)
+    actor, critic = model.absolute(name), recipe.get("critic.model_name_or_path")
+    return Resolved(
+        recipe,
+        run_dir=(Path(recipe.run.output_dir) / recipe.run.name).resolve(),
+        actor=actor,
+        critic=model.absolute(critic) if critic and "critic" in roles else None,
+        roles=roles,
+        gpus=gpus,
+        parameters=model.parameters_of(recipe, actor),
+    )
+
+
+def gpu_roles(recipe: Recipe) -> tuple[dict[str, int], int]:
+    """GPUs by role, and how many in all. InputError where OpenRLHF's colocation rules are broken."""
+    get = recipe.get
+    roles = {"actor": get("actor.num_nodes") * get("actor.num_gpus_per_node")}
+    if get("algo.advantage.estimator") == "gae":
+        roles["critic"] = get("critic.num_nodes") * get("critic.num_gpus_per_node")
+    if get("algo.kl.init_coef") > 0:
+        roles["reference"] = get("ref.num_nodes") * get("ref.num_gpus_per_node")
+    roles["vLLM"] = (get("vllm.num_engines") or 0) * get("vllm.tensor_parallel_size")
+    if roles["vLLM"] == 0:
+        raise InputError("vllm.num_engines: not set; rollouts need at least one vLLM engine")
+    if get("train.colocate_all"):
+        for role, count in roles.items():
+            if count != roles["actor"]:
+                raise InputError(
+                    f"train.colocate_all: {role} has {count} GPUs and the actor {roles['actor']}; on shared GPUs all "
+                    "roles need the same number (vLLM: num_engines x tensor_parallel_size)"
+                )
+        return roles, roles["actor"]
+    shared = 0
+    if get("train.colocate_actor_ref") and "reference" in roles:
+        if roles["reference"] != roles["actor"]:
+            raise InputError(
+                f"train.colocate_actor_ref: the reference has {roles['reference']} GPUs and the actor "
+                f"{roles['actor']}; on shared GPUs they need the same number"
+            )
+        shared = roles["actor"]
+    return roles, sum(roles.values()) - shared
+
+
+def check_batches(recipe: Recipe, roles: dict[str, int]) -> None:
+    """Refuse batch sizes that do not divide. A partial batch would make no optimiser step, or leave a rank idle."""
+    get, batch = recipe.get, recipe.get("train.batch_size")
+    samples = get("rollout.batch_size") * get("rollout.n_samples_per_prompt")
+    if samples % batch:
+        raise InputError(
+            f"train.batch_size={batch} does not divide the {samples} samples of a step (rollout.batch_size x "
+            "rollout.n_samples_per_prompt); the remainder would never be trained on"
+        )
+    split = get("ds.ring_attn_size") * get("ds.tensor_parallel_size")
+    for role in ("actor", "critic"):
+        if role not in roles:
+            continue
+        ranks, rest = divmod(roles[role], split)
+        if rest:
+            raise InputError(
+                f"{role}: {roles[role]} GPUs do not divide by ds.ring_attn_size x ds.tensor_parallel_size={split}"
+            )
+        for key in ("train.micro_batch_size", "rollout.micro_batch_size"):
+            if batch % (ranks * get(key)):
+                raise InputError(
+                    f"train.batch_size={batch} is not a multiple of {ranks * get(key)} ({ranks} {role} ranks x "
+                    f"{key}={get(key)})"
+                )
