@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from lim.pipeline import Settings
 from lim.utils.cli import did_you_mean
 from lim.utils.errors import InputError
 from lim.utils.files import read_json
+from lim.utils.typed import convert
 from train.compare.pipeline import Stage
 from train.recipe.recipe import ROOT
 
@@ -30,7 +31,6 @@ OURS = ("size", "seeds", "log")  # keys of a selection that are no flags of lim_
 OPTIONS = (*OURS, *(item.name for item in fields(Settings)), "workers", "allow_empty")
 # The scripts a person would use for these selections, where the family of recipes has theirs; else FULL's.
 SCRIPTS = {"limr": "train_limr", "rand": "train_rand", "linear": "train_linear"}
-LISTS = {"benchmarks": str, "seeds": int, "overlays": str, "overrides": str, "prepare": dict}
 
 
 @dataclass(frozen=True)
@@ -123,17 +123,8 @@ def load(path: str, overrides: Sequence[str] = ()) -> Comparison:
         values = OmegaConf.to_container(merged, resolve=True)
     except (OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
         raise InputError(f"{path}: {' '.join(str(error).split())[:200]}") from None
-    if not isinstance(values, dict):
-        raise InputError(f"{path}: is not a mapping")
-    known = {item.name: item for item in fields(Comparison)}
-    for key in values:
-        if key not in known:
-            hint = did_you_mean(str(key), known) or "; settings of the trainings are given as overrides=[key=value]"
-            raise InputError(f"{path}: unknown key '{key}'{hint}")
-    for key, item in known.items():
-        if key not in values and item.default is MISSING and item.default_factory is MISSING:
-            raise InputError(f"{path}: has no '{key}'")
-    comparison = Comparison(**values)  # type: ignore[arg-type]
+    hint = "; settings of the trainings are given as overrides=[key=value]"
+    comparison = convert(values, Comparison, path, hint=hint)
     check(path, comparison)
     return comparison
 
@@ -156,16 +147,6 @@ def only(comparison: Comparison, arms: Sequence[str]) -> Comparison:
 
 def check(path: str, comparison: Comparison) -> None:
     """Raise InputError for a value of the wrong type, and for a comparison that contradicts itself."""
-    for key, kind in LISTS.items():
-        value = getattr(comparison, key)
-        if not isinstance(value, list) or not all(type(item) is kind for item in value):
-            wanted = {str: "strings", int: "whole numbers", dict: "mappings"}[kind]
-            raise InputError(f"{path}: {key} is {value!r:.60}, not a list of {wanted}; a list is written {key}=[…]")
-    for key in ("name", "pool", "prompts", "base_model", "headline"):
-        if not isinstance(getattr(comparison, key), str):
-            raise InputError(f"{path}: {key} is {getattr(comparison, key)!r:.60}, not a string")
-    if not isinstance(comparison.selections, dict):
-        raise InputError(f"{path}: selections is {comparison.selections!r:.60}, not a mapping of names to options")
     if not comparison.seeds or len(set(comparison.seeds)) != len(comparison.seeds):
         raise InputError(f"{path}: seeds are {comparison.seeds}; give at least one, each once")
     done: list[str] = []

@@ -15,14 +15,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
+import msgspec
 import yaml
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lim.utils.cli import did_you_mean
 from lim.utils.errors import InputError
+from lim.utils.typed import convert
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs" / "train"
@@ -82,26 +84,30 @@ REFUSED = {
 }
 
 
-@dataclass
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+NotNegative = Annotated[int, msgspec.Meta(ge=0)]
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """The `run:` block: what is ours."""
 
-    name: str = MISSING  # the run's folder under output_dir
-    prompt_file: str = MISSING
+    name: str  # the run's folder under output_dir
+    prompt_file: str
+    epochs: Positive
     expect_prompts: int | None = None  # stands in for the prompt file in a dry run without it
-    val_file: str | None = None  # validation prompts; any of them in the prompt file are left out of training
-    val_size: int | None = None  # this many prompts of val_file, always the same ones; null: all
-    bad_labels: str = "refuse"  # or "drop": leave out prompts whose answer is empty or cannot be graded
+    val_file: str | None = None  # validation prompts; any of them in the prompt file are held out of training
+    val_size: Positive | None = None  # this many prompts of val_file, always the same ones; null: all
+    bad_labels: Literal["refuse", "drop"] = "refuse"  # of prompts whose answer is empty or cannot be graded
     system_prompt: str | None = None
     output_dir: str = "data/output"
-    seed: int = 1
-    epochs: int = MISSING
-    epoch_prompts: int | None = None  # a smaller prompt file gets as many optimiser steps as this many prompts would
-    warmup_steps: int = 0  # optimiser steps
-    keep_checkpoints: int = 3  # Hugging Face folders kept, beside the best and the last
+    seed: NotNegative = 1
+    epoch_prompts: Positive | None = None  # a smaller prompt file gets as many optimiser steps as so many would
+    warmup_steps: NotNegative = 0  # optimiser steps
+    keep_checkpoints: Positive = 3  # Hugging Face folders kept, beside the best and the last
     log_responses: bool = True
     resume: bool = False
-    device: str = "gpu"  # or "cpu": OpenRLHF on logical GPUs
+    device: Literal["gpu", "cpu"] = "gpu"  # cpu: OpenRLHF on logical GPUs
     parameters: float | None = None  # of the model, for the disk estimate where its files are not here
 
 
@@ -204,36 +210,9 @@ def _dotlist(overrides: Sequence[str]) -> DictConfig:
 
 
 def _run_config(values: Any, path: Path) -> RunConfig:
-    known = [item.name for item in fields(RunConfig)]
-    if not isinstance(values, dict):
-        raise InputError(f"{path}: run is not a block of keys and values")
-    for key in values:
-        if key not in known:
-            raise InputError(f"run.{key}: unknown key{did_you_mean(f'run.{key}', [f'run.{name}' for name in known])}")
-    for key, value in values.items():
-        try:
-            OmegaConf.merge(OmegaConf.structured(RunConfig), {key: value})
-        except OmegaConfBaseException as error:
-            raise InputError(f"run.{key}={value}: {_first_line(error)}") from None
-    run = RunConfig(**OmegaConf.to_container(OmegaConf.merge(OmegaConf.structured(RunConfig), values)))  # type: ignore[arg-type]
-    for key in ("name", "prompt_file", "epochs"):
-        if OmegaConf.is_missing(OmegaConf.structured(run), key):
-            raise InputError(f"{path}: run.{key} is not set")
+    run = convert(values, RunConfig, str(path), "run.")
     if not re.fullmatch(r"[\w][\w.+-]*", run.name):
         raise InputError(f"run.name={run.name}: use letters, digits and . _ + - only; it names the run's folder")
-    for key, allowed in (("bad_labels", ("refuse", "drop")), ("device", ("gpu", "cpu"))):
-        if getattr(run, key) not in allowed:
-            raise InputError(f"run.{key}={getattr(run, key)}: use {' or '.join(allowed)}")
-    for key, least in (
-        ("epochs", 1),
-        ("epoch_prompts", 1),
-        ("val_size", 1),
-        ("keep_checkpoints", 1),
-        ("warmup_steps", 0),
-        ("seed", 0),
-    ):
-        if (value := getattr(run, key)) is not None and value < least:
-            raise InputError(f"run.{key}={value}: use {least} or more")
     if run.val_size is not None and run.val_file is None:
         raise InputError(
             f"run.val_size={run.val_size}: run.val_file says which file to hold out from, and is not set"

@@ -50,9 +50,9 @@ def write(folder: Path, **changes) -> str:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"sedes": [1]}, "unknown key 'sedes'; did you mean seeds"),
+        ({"sedes": [1]}, "sedes: unknown key; did you mean seeds"),
         ({"seeds": [1, 1]}, "each once"),
-        ({"name": None}, "has no 'name'"),
+        ({"name": None}, "name is not set"),
         ({"selections": {"limr": {"similarity_threshold": 0.6}}}, r"selections\.limr has no 'strategy'"),
         ({"selections": {"rand": {"strategy": "random", "size": "limr"}}}, "no selection before it"),
         ({"selections": {"full": {"strategy": "lim"}}}, "cannot be called 'full'"),
@@ -64,12 +64,12 @@ def write(folder: Path, **changes) -> str:
             {"selections": {"limr": {"strategy": "lim", "treshold": 0.5}}},
             r"selections\.limr\.treshold: unknown key; did you mean similarity_threshold\?",
         ),
-        ({"epochs": 3}, r"unknown key 'epochs'; settings of the trainings are given as overrides=\[key=value\]"),
+        ({"epochs": 3}, r"epochs: unknown key; settings of the trainings are given as overrides=\[key=value\]"),
         ({"reference": "best"}, "reference is 'best'"),
-        ({"seeds": 2}, r"seeds is 2, not a list of whole numbers; a list is written seeds=\[…\]"),
-        ({"benchmarks": "arithmetic-t1"}, "benchmarks is 'arithmetic-t1', not a list of strings"),
-        ({"base_model": 7}, "base_model is 7, not a string"),
-        ({"selections": ["limr"]}, r"selections is \['limr'\], not a mapping"),
+        ({"seeds": 2}, r"expected a list \(seeds=\[…\]"),
+        ({"benchmarks": "arithmetic-t1"}, "benchmarks=arithmetic-t1: expected a list"),
+        ({"base_model": True}, "base_model=True: expected text, not true or false"),
+        ({"selections": ["limr"]}, r"expected keys and values, not a list"),
     ],
 )
 def test_a_wrong_file_is_refused_by_key(tmp_path, changes, message):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,8 +61,7 @@ def test_held_out_of_the_same_file(tmp_path):
     smaller = tmp_path / "smaller.json"
     smaller.write_text(json.dumps(rows[:30][::-1]))
     run = config(tmp_path, rows, val_file=str(tmp_path / "prompts.json"), val_size=10, seed=9)
-    run.prompt_file = str(smaller)
-    second = dataset.load(run, same)
+    second = dataset.load(replace(run, prompt_file=str(smaller)), same)
     assert {row["id"] for row in second.validation} == ids
     assert set(second.held_out) == ids & {str(i) for i in range(30)}
 
