@@ -26,11 +26,10 @@ from lim.logs import reward_log
 from lim.utils.cli import Parser
 from lim.utils.errors import InputError, run_cli
 from lim.utils.files import locked
-from train import cluster
 from train.recipe import dataset, model, plan, recipe, record
 from train.recipe.recipe import ROOT
 from train.recipe.resolve import Resolved, resolve
-from train.run import environment
+from train.run import environment, gpus
 
 # As in docs/cluster.md; it builds against the installed torch.
 FLASH_ATTN = ".venv/bin/pip install --no-deps --no-build-isolation flash-attn==2.8.3"
@@ -57,7 +56,7 @@ def launch(resolved: Resolved, console: Console) -> int:
     if not chosen.flags_checked:
         raise InputError("OpenRLHF is not installed here: bash scripts/setup.sh (or: bash scripts/setup.sh gpu)")
     run = chosen.run
-    cluster.check_gpus(chosen, resolved.gpus)
+    gpus.check_gpus(chosen, resolved.gpus)
     if run.device == "gpu" and importlib.util.find_spec("flash_attn") is None:
         raise InputError(f"flash-attn is not installed here, and OpenRLHF needs it on a GPU: {FLASH_ATTN}")
     record.check_existing(chosen, run_dir)

@@ -19,6 +19,7 @@ from lim.utils.errors import InputError
 from train import cluster
 from train.recipe import recipe
 from train.recipe.recipe import ROOT
+from train.run import gpus
 
 
 def free_port() -> int:
@@ -67,16 +68,16 @@ def port():
 def test_an_address_without_a_cluster():
     address = f"127.0.0.1:{free_port()}"
     with pytest.raises(InputError, match=rf"RAY_ADDRESS={address}: no Ray cluster there \(nothing listens\); unset"):
-        cluster.cluster_gpus(address, 1)
+        gpus.cluster_gpus(address, 1)
 
 
 def test_an_address_that_ray_cannot_use(monkeypatch, port):
-    monkeypatch.setattr(cluster, "_node_runs_here", lambda: True)
+    monkeypatch.setattr(gpus, "_node_runs_here", lambda: True)
     address = f"127.0.0.1:{port}"
     monkeypatch.setattr("ray.init", raising(RuntimeError("Version mismatch:\n  Ray: 1")))
     line = rf"{address}: no Ray cluster to be used there \(Version mismatch: Ray: 1\); look at the head's output"
     with pytest.raises(InputError, match=rf"^RAY_ADDRESS={line}; or unset RAY_ADDRESS"):
-        cluster.cluster_gpus(address, 1)
+        gpus.cluster_gpus(address, 1)
     with pytest.raises(InputError, match=f"^{line}$"):
         cluster.wait_for_nodes(address, 1, 5)
     monkeypatch.setattr("ray.init", raising(ValueError()))
@@ -87,7 +88,7 @@ def test_an_address_that_ray_cannot_use(monkeypatch, port):
 def test_a_worker_waits_for_the_port_alone(monkeypatch, port, tmp_path: Path):
     """Before it has joined, ray.init would look for a Ray node of this machine, and fail."""
     monkeypatch.setattr("ray.init", raising(AssertionError("a machine that has not joined cannot connect")))
-    monkeypatch.setattr(cluster, "_node_runs_here", lambda: False)
+    monkeypatch.setattr(gpus, "_node_runs_here", lambda: False)
     cluster.wait_for_nodes(f"127.0.0.1:{port}", 0, 5)
 
     calls, python = tmp_path / "calls", tmp_path / "python"
@@ -109,16 +110,16 @@ def test_a_machine_outside_the_cluster_is_told_so(monkeypatch, port):
     line = rf"{address}: this machine is not part of that Ray cluster; .*ray_cluster\.sh worker {address}\)"
     # No node of any cluster here: Ray is not asked, which would take it a minute.
     monkeypatch.setattr("ray.init", raising(AssertionError("asked")))
-    monkeypatch.setattr(cluster, "_node_runs_here", lambda: False)
+    monkeypatch.setattr(gpus, "_node_runs_here", lambda: False)
     with pytest.raises(InputError, match=f"^{line}$"):
         cluster.wait_for_nodes(address, 1, 0.5)
     # A node of another cluster.
-    monkeypatch.setattr(cluster, "_node_runs_here", lambda: True)
+    monkeypatch.setattr(gpus, "_node_runs_here", lambda: True)
     failed = ConnectionError("Failed to connect to Ray cluster")
     failed.__cause__ = RuntimeError("No node info found matching attributes: ''")
     monkeypatch.setattr("ray.init", raising(failed))
     with pytest.raises(InputError, match=f"^RAY_ADDRESS={line}; or unset RAY_ADDRESS"):
-        cluster.cluster_gpus(address, 1)
+        gpus.cluster_gpus(address, 1)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +132,7 @@ def test_a_machine_outside_the_cluster_is_told_so(monkeypatch, port):
 def test_a_ray_node_is_known_by_its_process(monkeypatch, commands, runs):
     processes = [SimpleNamespace(info={"cmdline": command}) for command in commands]
     monkeypatch.setattr("psutil.process_iter", lambda _: processes)
-    assert cluster._node_runs_here() is runs
+    assert gpus._node_runs_here() is runs
 
 
 class FakeRay:
@@ -159,8 +160,8 @@ def busy(monkeypatch, port):
     def make(*free: float) -> FakeRay:
         ray = FakeRay(*free)
         monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{port}")
-        monkeypatch.setattr(cluster, "connect", lambda *_: ray)
-        monkeypatch.setattr(cluster, "RELEASE", 0.0)
+        monkeypatch.setattr(gpus, "connect", lambda *_: ray)
+        monkeypatch.setattr(gpus, "RELEASE", 0.0)
         return ray
 
     return make
@@ -178,25 +179,25 @@ def test_gpus_that_another_run_holds_are_not_free(busy, free, advice):
     ray = busy(free)
     line = rf"the placement needs 16 GPUs and {free} of the 16 of the Ray cluster at 127\.0\.0\.1:\d+ are free; wait"
     with pytest.raises(InputError, match=f"{line} until .*{advice}"):
-        cluster.check_gpus(recipe.load("math.8k"), 16)
+        gpus.check_gpus(recipe.load("math.8k"), 16)
     assert ray.ended
 
 
 def test_gpus_of_a_run_that_has_just_ended_are_waited_for(busy, monkeypatch):
     ray = busy(0, 8, 16)
-    monkeypatch.setattr(cluster, "RELEASE", 10.0)
-    cluster.check_gpus(recipe.load("math.8k"), 16)
+    monkeypatch.setattr(gpus, "RELEASE", 10.0)
+    gpus.check_gpus(recipe.load("math.8k"), 16)
     assert ray.free == [16]
     assert ray.ended
 
 
 def test_a_cluster_that_is_too_small_is_not_waited_for(busy, monkeypatch):
     busy(4)
-    monkeypatch.setattr(cluster, "RELEASE", 1e9)
+    monkeypatch.setattr(gpus, "RELEASE", 1e9)
     with pytest.raises(InputError, match=r"needs 32 GPUs and the Ray cluster at \S+ has 16; add \+colocated-1gpu"):
-        cluster.check_gpus(recipe.load("math.8k", ["qwen2.5-math-72b"]), 32)
+        gpus.check_gpus(recipe.load("math.8k", ["qwen2.5-math-72b"]), 32)
     with pytest.raises(InputError, match=r"needs 20 GPUs and .* has 16; start its machines with more logical ones"):
-        cluster.check_gpus(recipe.load("arithmetic-cpu"), 20)
+        gpus.check_gpus(recipe.load("arithmetic-cpu"), 20)
 
 
 # The worker sees no process but its own, as on a machine of its own, where this machine allows that.

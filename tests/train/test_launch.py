@@ -21,8 +21,9 @@ import train.run
 from lim.logs import reward_log
 from lim.utils.errors import InputError
 from lim.utils.files import locked
-from train import cluster, launch
+from train import launch
 from train.recipe import recipe
+from train.run import gpus
 
 GOLDEN = Path(__file__).parent / "golden"
 RECIPES = sorted(path.stem for path in recipe.CONFIGS.glob("*.yaml"))
@@ -417,7 +418,7 @@ def test_a_gpu_run_needs_flash_attn(pool, started, monkeypatch, elsewhere):
 
 def test_enough_gpus(monkeypatch):
     monkeypatch.setattr("train.cpu.available_gpus", lambda: 8)
-    cluster.check_gpus(recipe.load("math.8k", ["colocated-8gpu"]), 8)
+    gpus.check_gpus(recipe.load("math.8k", ["colocated-8gpu"]), 8)
 
 
 def test_wandb_is_on_where_a_key_is_set_and_no_key_is_written(monkeypatch, capsys):
