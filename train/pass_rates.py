@@ -101,19 +101,19 @@ def as_questions(chosen: Recipe, rows: dict[str, dict[str, Any]]) -> Questions:
 
 def to_columns(given: Sequence[samples.Sample], rows: dict[str, dict[str, Any]]) -> dict[str, list[Any]]:
     """Columns of the reward log, scored as in training; ordered by prompt and sample."""
-    from train.reward import score
+    from train.reward import reward_of
 
     order = {id: number for number, id in enumerate(rows)}
     made = sorted(given, key=lambda sample: (order[sample.id], sample.sample))
-    scored = [score(s.response, rows[s.id]["answer"], s.finish_reason != "length") for s in made]
+    scored = [reward_of(s.response, rows[s.id]["answer"], s.finish_reason != "length") for s in made]
     return {
         "prompt_id": [s.id for s in made],
         "epoch": [1] * len(made),
         "step": [1] * len(made),
         "sample": [s.sample for s in made],
-        "reward": [one.reward for one in scored],
-        "verdict": [one.verdict for one in scored],
-        "answer": [one.answer for one in scored],
+        "reward": [reward for reward, _ in scored],
+        "verdict": [graded.verdict for _, graded in scored],
+        "answer": [graded.answer for _, graded in scored],
         "response_tokens": [s.tokens for s in made],
         "response": [s.response for s in made],
     }

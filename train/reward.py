@@ -2,7 +2,7 @@ r"""The rule-based reward of the paper (section 3.1), as OpenRLHF's `--reward.re
 
      1    the answer in the last \boxed{} is the gold one
     -0.5  it is not, or could not be graded in time
-    -1    the response is cut off, has no answer, has five boxes or more, is garbled or runs in circles
+    -1    the response is cut off, has no answer, has five boxes or more, is garbled or repeats itself
 
 OpenRLHF 0.11.2 calls `reward_func` for one sample at a time, from several threads of several processes. A query is
 the decoded prompt and response with special tokens kept; a label is JSON `{"id", "answer"}`. OpenRLHF logs an
@@ -20,33 +20,25 @@ import atexit
 import contextlib
 import json
 import os
-import re
 import sys
 import threading
 import traceback
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 # OpenRLHF loads this file by its path, perhaps in a process that does not have the repository on its path.
 if (root := str(Path(__file__).resolve().parents[1])) not in sys.path:
     sys.path.insert(0, root)
 
-from eval.grader import Grader
-from eval.grader.extract import boxes, extract
-from lim.logs.reward_log import VERDICTS
+from eval.grader import Graded, Grader
+from eval.grader.verdict import Verdict, training_rule
 from lim.utils.errors import InputError
 from train.run import environment
 
-CORRECT, WRONG, BAD_FORMAT = 1.0, -0.5, -1.0
-REWARDS = {"correct": CORRECT, "incorrect": WRONG, "timeout": WRONG}
-MOST_BOXES = 4
-GARBLED = 0.3
-# Letters, digits and signs of ASCII, white space, and Unicode's block of mathematical operators (the release's set).
-READABLE = re.compile(r"[\s!-~\u2200-\u22ff]+")
-LONGEST = 200_000  # characters at a response's end that are looked through for repetition
-CHUNK, TIMES = 5, 5
+REWARDS = {Verdict.CORRECT: 1.0, Verdict.INCORRECT: -0.5, Verdict.TIMEOUT: -0.5}
+BAD_FORMAT = -1.0
 END_TOKENS = (
     *("<|endoftext|>", "<|im_end|>", "<|end|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|return|>"),
     *("</s>", "<eos>", "<|eos|>", "[EOS]", "<end_of_turn>", "<｜end▁of▁sentence｜>", "<|endofturn|>", "<turn|>"),
@@ -54,62 +46,10 @@ END_TOKENS = (
 LEAST_OVERLAP = 16  # characters of a prompt, cut on the left, by which it is known again in its query
 
 
-class Scored(NamedTuple):
-    """A response's reward, its verdict (one of `VERDICTS`) and the answer it is on."""
-
-    reward: float
-    verdict: str
-    answer: str | None
-
-
-def score(response: str, gold: str, finished: bool) -> Scored:
-    """Score a response without its prompt and end token; `finished`: whether it came to its end token."""
-    answer = extract(response)
-    opened = boxes(response)[1]
-    if not finished:
-        return Scored(BAD_FORMAT, "truncated", answer)
-    if opened == 0:
-        return Scored(BAD_FORMAT, "no_answer", None)
-    if answer is None or opened > MOST_BOXES or is_garbled(response) or is_repetitive(response):
-        return Scored(BAD_FORMAT, "malformed", answer)
-    equal = grader().equal_pairs([(gold, answer)])[0]
-    verdict = "timeout" if equal is None else "correct" if equal else "incorrect"
-    return Scored(REWARDS[verdict], verdict, answer)
-
-
-def is_garbled(text: str) -> bool:
-    """Whether over 30 % of the characters are outside of the readable set."""
-    return len(READABLE.sub("", text)) > GARBLED * len(text)
-
-
-def is_repetitive(text: str) -> bool:
-    """Whether a line holds a chunk of five characters or more five times in a row.
-
-    What the pattern `(.{5,}?)\\1{4,}` finds, which backtracks for minutes on 10,000 characters. A chunk of p
-    characters repeated so agrees with itself, shifted by p, for 4p characters: one of the places 4p - 4 apart is the
-    start of five agreeing characters, so about n ln n / 4 places are looked at.
-    """
-    for line in text[-LONGEST:].split("\n"):
-        for period in range(CHUNK, len(line) // TIMES + 1):
-            needed = (TIMES - 1) * period
-            for place in range(0, len(line) - period - CHUNK + 1, needed - CHUNK + 1):
-                shifted = place + period
-                if line[place : place + CHUNK] == line[shifted : shifted + CHUNK] and (
-                    _agreement(line, place, period, needed) >= needed
-                ):
-                    return True
-    return False
-
-
-def _agreement(line: str, place: int, period: int, enough: int) -> int:
-    """Length, up to `enough`, of the stretch around `place` that agrees with the line shifted by `period`."""
-    first = place
-    while first > 0 and place - first < enough and line[first - 1] == line[first - 1 + period]:
-        first -= 1
-    last = place
-    while last + period < len(line) and last - first < enough and line[last] == line[last + period]:
-        last += 1
-    return last - first
+def reward_of(response: str, gold: str, finished: bool) -> tuple[float, Graded]:
+    """Reward and verdict of a response without its prompt and end token; `finished`: it reached its end token."""
+    graded = grader().grade([(gold, response)], rule=partial(training_rule, finished=finished))[0]
+    return REWARDS.get(graded.verdict, BAD_FORMAT), graded
 
 
 @cache
@@ -199,14 +139,14 @@ def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence
         scored = []
         for query, prompt, label in zip(queries, prompts, labels, strict=True):
             response, finished = response_of(query, prompt)
-            scored.append(score(response, gold_of(label), finished))
+            scored.append(reward_of(response, gold_of(label), finished))
     except BaseException:
         _report(traceback.format_exc())
         raise
     return {
-        "rewards": torch.tensor([sample.reward for sample in scored], dtype=torch.float32),
-        "scores": torch.tensor([float(sample.verdict == "correct") for sample in scored], dtype=torch.float32),
-        "extra_logs": {"verdict": torch.tensor([float(VERDICTS.index(sample.verdict)) for sample in scored])},
+        "rewards": torch.tensor([reward for reward, _ in scored], dtype=torch.float32),
+        "scores": torch.tensor([float(g.verdict is Verdict.CORRECT) for _, g in scored], dtype=torch.float32),
+        "extra_logs": {"verdict": torch.tensor([g.verdict.code for _, g in scored])},
     }
 
 

@@ -11,15 +11,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from . import mathverify
 from .compare import decide
-from .extract import boxes, extract
+from .extract import Extraction, extract, read
 from .pool import Pool
+from .verdict import Verdict, benchmark_rule
 
-__all__ = ["Graded", "Grader", "equal", "extract"]
+__all__ = ["Graded", "Grader", "Verdict", "equal", "extract"]
+
+Rule = Callable[[str, Extraction], Verdict | None]
 
 
 def equal(gold: str, prediction: str) -> bool:
@@ -32,9 +35,9 @@ def equal(gold: str, prediction: str) -> bool:
 
 
 class Graded(NamedTuple):
-    """A verdict (correct, incorrect, no_answer, malformed, timeout) and the answer it is on, if there is one."""
+    """A verdict and the answer it is on, if there is one."""
 
-    verdict: str
+    verdict: Verdict
     answer: str | None
 
 
@@ -60,23 +63,19 @@ class Grader:
                 verdicts[index] = answers[pairs[index]]
         return verdicts
 
-    def grade(self, items: Iterable[tuple[str, str]], *, fallbacks: bool = False) -> list[Graded]:
-        """The verdict on each (gold, response), in order.
-
-        `malformed` is a response with boxes of which none closes around something, `no_answer` one without any.
-        """
+    def grade(
+        self, items: Iterable[tuple[str, str]], *, fallbacks: bool = False, rule: Rule = benchmark_rule
+    ) -> list[Graded]:
+        """The verdict on each (gold, response), in order; `rule` is one of those in eval/grader/verdict.py."""
         items = list(items)
-        answers = [extract(response, fallbacks=fallbacks) for _, response in items]
-        found = [index for index, answer in enumerate(answers) if answer is not None]
-        verdicts = self.equal_pairs((items[index][0], answers[index] or "") for index in found)
-        graded = [
-            Graded("malformed" if answer is None and boxes(response)[1] else "no_answer", None)
-            for answer, (_, response) in zip(answers, items, strict=True)
+        found = [read(response, fallbacks=fallbacks) for _, response in items]
+        ruled = [rule(response, extraction) for (_, response), extraction in zip(items, found, strict=True)]
+        pairs = [(gold, e.answer or "") for (gold, _), e, v in zip(items, found, ruled, strict=True) if v is None]
+        equal = iter(self.equal_pairs(pairs))
+        return [
+            Graded(Verdict.compared(next(equal)) if verdict is None else verdict, extraction.answer)
+            for verdict, extraction in zip(ruled, found, strict=True)
         ]
-        for index, verdict in zip(found, verdicts, strict=True):
-            name = "timeout" if verdict is None else "correct" if verdict else "incorrect"
-            graded[index] = Graded(name, answers[index])
-        return graded
 
     async def agrade(self, items: Iterable[tuple[str, str]], *, fallbacks: bool = False) -> list[Graded]:
         """`grade`, without blocking the event loop."""

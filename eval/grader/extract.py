@@ -6,6 +6,7 @@ Every function is linear in the length of the response, or looks at its tail onl
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])")
 BRACE = re.compile(r"\\[\s\S]|[{}]")
@@ -59,18 +60,32 @@ def boxes(text: str) -> tuple[list[tuple[int, int, str]], int]:
     return found, len(starts)
 
 
-def extract(response: str, *, fallbacks: bool = False) -> str | None:
-    r"""The answer a response gives, or None.
+class Extraction(NamedTuple):
+    """The answer a response gives, if any, and how many boxes it opens."""
 
-    It is the content of the last non-empty `\boxed{…}` or `\fbox{…}`; boxes that only a comma, "and" or "or" parts
+    answer: str | None
+    opened: int
+
+
+def read(response: str, *, fallbacks: bool = False) -> Extraction:
+    r"""Find the answer of a response.
+
+    It is the content of the last non-empty `\boxed{…}` or `\fbox{…}`; boxes separated only by a comma, "and" or "or"
     ("\boxed{1} and \boxed{2}") are one answer, their contents joined by commas. With `fallbacks` and no box, the
     last of: a box that never closes, what follows "answer is" or GSM8K's "####", the last formula or number.
     """
-    found = [box for box in boxes(response)[0] if box[2].strip()]
-    if found:
-        return _joined(response, found)
-    if not fallbacks:
-        return None
+    closed, opened = boxes(response)
+    if found := [box for box in closed if box[2].strip()]:
+        return Extraction(_joined(response, found), opened)
+    return Extraction(_unboxed(response) if fallbacks else None, opened)
+
+
+def extract(response: str, *, fallbacks: bool = False) -> str | None:
+    """The answer a response gives, or None (see `read`)."""
+    return read(response, fallbacks=fallbacks).answer
+
+
+def _unboxed(response: str) -> str | None:
     tail = NOISE.sub(" ", response[-TAIL:])
     unclosed = list(BOX.finditer(tail))
     if unclosed and (content := tail[unclosed[-1].end() :].lstrip(" {").split("\n")[0].strip(" $}.")):

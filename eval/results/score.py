@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.samples import Sample
-from ..grader import Graded, Grader
+from ..grader import Graded, Grader, Verdict
 from . import metrics
 from .metrics import Estimate
 
@@ -115,9 +115,8 @@ def summarise(scored: Scored) -> dict[str, Any]:
 def shares(scored: Scored) -> dict[str, float]:
     """Share of samples by verdict, and of those that were cut off at the token limit (whatever their verdict)."""
     counts = Counter(g.verdict for g in scored.graded)
-    counts["truncated"] = sum(s.finish_reason == "length" for s in scored.samples)
-    names = ("correct", "incorrect", "no_answer", "malformed", "timeout", "truncated")
-    return {name: counts[name] / len(scored.samples) for name in names}
+    counts[Verdict.TRUNCATED] = sum(s.finish_reason == "length" for s in scored.samples)
+    return {str(verdict): counts[verdict] / len(scored.samples) for verdict in Verdict}
 
 
 def breakdown(questions: Mapping[str, Mapping[str, Any]], means: Mapping[str, float], key: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from eval.grader import Verdict, verdict
 from lim.logs.reward_log import VERDICTS
 from lim.utils.errors import InputError
 from train import reward
@@ -44,14 +45,15 @@ TINY = "<|begin|>What is $2 + 3$?<|answer|>"
     ],
 )
 def test_score(response, finished, expected):
-    assert tuple(reward.score(response, "5", finished)) == expected
+    value, graded = reward.reward_of(response, "5", finished)
+    assert (value, *graded) == expected
 
 
 def test_garbled_above_thirty_percent():
-    assert not reward.is_garbled("a" * 70 + "я" * 30)
-    assert reward.is_garbled("a" * 69 + "я" * 31)
-    assert not reward.is_garbled("∀x∈A: x ≤ 3 ∧ x ≠ 0")
-    assert not reward.is_garbled("")
+    assert not verdict.is_garbled("a" * 70 + "я" * 30)
+    assert verdict.is_garbled("a" * 69 + "я" * 31)
+    assert not verdict.is_garbled("∀x∈A: x ≤ 3 ∧ x ≠ 0")
+    assert not verdict.is_garbled("")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,7 @@ def test_garbled_above_thirty_percent():
      "the cat sat on the mat " * 4 + "the cat"],
 )  # fmt: skip
 def test_repetition_is_what_the_pattern_finds(text):
-    assert reward.is_repetitive(text) == bool(re.search(r"(.{5,}?)\1{4,}", text))
+    assert verdict.is_repetitive(text) == bool(re.search(r"(.{5,}?)\1{4,}", text))
 
 
 def test_repetition_agrees_with_the_pattern_on_random_text():
@@ -75,7 +77,7 @@ def test_repetition_agrees_with_the_pattern_on_random_text():
         text = "".join(draw.choice("ab") for _ in range(20)) + chunk * draw.randrange(1, 7) + chunk[:2] + "ba" * 3
         expected = bool(re.search(r"(.{5,}?)\1{4,}", text))
         found += expected
-        assert reward.is_repetitive(text) == expected, text
+        assert verdict.is_repetitive(text) == expected, text
     assert 50 < found < 350
 
 
@@ -90,7 +92,7 @@ def test_repetition_is_quick_on_long_responses():
     ]
     for text in texts:
         start = time.thread_time()
-        assert not reward.is_repetitive(text[:10_000])
+        assert not verdict.is_repetitive(text[:10_000])
         assert time.thread_time() - start < 2.0
 
 
@@ -133,7 +135,14 @@ def test_contract_of_openrlhf():
     assert result["rewards"].tolist() == [1.0, -0.5, -1.0]
     assert result["scores"].tolist() == [1.0, 0.0, 0.0]
     codes = result["extra_logs"]["verdict"].tolist()
-    assert [VERDICTS[int(code)] for code in codes] == ["correct", "incorrect", "truncated"]
+    assert [Verdict.decode(code) for code in codes] == ["correct", "incorrect", "truncated"]
+
+
+def test_codes_of_the_verdicts_never_change():
+    """They cross from the reward function to the trainer as floats; lim knows the names without importing eval."""
+    codes = {"correct": 0.0, "incorrect": 1.0, "no_answer": 2.0, "malformed": 3.0, "truncated": 4.0, "timeout": 5.0}
+    assert {name: Verdict(name).code for name in codes} == codes
+    assert tuple(Verdict) == VERDICTS
 
 
 @pytest.mark.parametrize(
@@ -156,8 +165,8 @@ def test_first_error_is_kept(tmp_path, monkeypatch):
 
 def test_integers_start_no_worker():
     before = set(reward.grader().pool.workers)  # of other tests in this process
-    reward.score(r"\boxed{12}", "13", True)
-    reward.score(r"\boxed{\frac{1}{2}}", "0.5", True)
+    reward.reward_of(r"\boxed{12}", "13", True)
+    reward.reward_of(r"\boxed{\frac{1}{2}}", "0.5", True)
     assert reward.grader().pool.workers <= before
 
 

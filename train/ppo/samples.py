@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from eval.grader import Verdict, extract
 from lim.logs import reward_log
 from lim.utils.errors import InputError
 
@@ -90,11 +91,9 @@ def check_losses(status: Mapping[str, Any], step: int) -> None:
         )
 
 
-def verdict_of(sample: Any) -> str | None:
+def verdict_of(sample: Any) -> Verdict | None:
     """The verdict that the reward function gave the sample, or None where it gives none."""
-    if "verdict" not in sample.info:
-        return None
-    return reward_log.VERDICTS[int(sample.info["verdict"][0])]
+    return Verdict.decode(sample.info["verdict"][0]) if "verdict" in sample.info else None
 
 
 def columns(
@@ -103,7 +102,6 @@ def columns(
     epoch: int,
     step: int,
     decode: Callable[[list[list[int]]], list[str]],
-    extract: Callable[[str], str | None],
     with_responses: bool,
 ) -> dict[str, list[Any]]:
     """Columns of the reward log for one step's samples."""
@@ -140,7 +138,7 @@ def summary(samples: Sequence[Any]) -> dict[str, float]:
     return {
         "reward": sum(float(sample.rewards[0]) for sample in samples) / count,
         "response_tokens": sum(int(sample.response_length[0]) for sample in samples) / count,
-        **{f"verdict/{name}": shares[name] for name in reward_log.VERDICTS if name in shares or name == "correct"},
+        **{f"verdict/{name}": shares[name] for name in Verdict if name in shares or name is Verdict.CORRECT},
     }
 
 

@@ -177,14 +177,11 @@ class LoggedPPO:
         self.report(epoch, global_step, facts)
 
     def log_columns(self, done: list[Any], epoch: int, step: int) -> dict[str, list[Any]]:
-        from eval.grader.extract import extract
-
         return samples.columns(
             done,
             epoch=epoch,
             step=step,
             decode=partial(self.tokenizer.batch_decode, skip_special_tokens=True),
-            extract=extract,
             with_responses=self.environment.log_responses,
         )
 

@@ -21,7 +21,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from train.pretrain import corpus
 from train.pretrain.tokenizer import CHAT_TEMPLATE, END, SYMBOLS
-from train.reward import score
+from train.reward import reward_of
 
 RECIPE_VERSION = 2  # raise it when a change to this file changes the model
 MAX_NEW_TOKENS = 40
@@ -189,7 +189,7 @@ def pass_rates(
         part = rows[start : start + 512]
         responses = respond(model, tokenizer, [row["prompt"] for row in part], temperature)
         for row, (response, finished) in zip(part, responses, strict=True):
-            correct = score(response, row["answer"], finished).verdict == "correct"
+            correct = reward_of(response, row["answer"], finished)[1].verdict == "correct"
             right["all"].append(correct)
             right.setdefault(f"level {row['level']}", []).append(correct)
     return {name: round(sum(verdicts) / len(verdicts), 4) for name, verdicts in sorted(right.items())}

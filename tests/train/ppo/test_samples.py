@@ -104,8 +104,7 @@ def columns(**changes):
     settings = {
         "epoch": 2,
         "step": 5,
-        "decode": lambda rows: [" ".join(map(str, row)) for row in rows],
-        "extract": lambda text: text.split()[-1],
+        "decode": lambda rows: [rf"{row[0]} \boxed{{{row[-1]}}}" for row in rows],
         "with_responses": True,
     }
     return samples.columns(ROLLOUT, **{**settings, **changes})
@@ -121,16 +120,14 @@ def test_columns_of_the_log():
         "verdict": ["correct", "incorrect", "no_answer", "correct"],
         "answer": ["8", "9", "7", "8"],
         "response_tokens": [2, 1, 3, 1],
-        "response": ["7 8", "9", "5 6 7", "8"],
+        "response": [r"7 \boxed{8}", r"9 \boxed{9}", r"5 \boxed{7}", r"8 \boxed{8}"],
     }
     assert "response" not in columns(with_responses=False)
 
 
 def test_a_reward_without_verdicts_is_logged_without():
     rollout = [sample("a", 0.25, None, [5])]
-    row = samples.columns(
-        rollout, epoch=1, step=1, decode=lambda rows: ["x"], extract=lambda text: None, with_responses=True
-    )
+    row = samples.columns(rollout, epoch=1, step=1, decode=lambda rows: ["x"], with_responses=True)
     assert row["verdict"] == [None]
     assert samples.summary(rollout)["verdict/correct"] == 0.0
 
