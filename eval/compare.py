@@ -1,10 +1,10 @@
 r"""Compare evaluated models: a table, with differences paired by question and their standard errors.
 
     python -m eval.compare data/output/full data/output/limr:final data/output/rand
-    python -m eval.compare base full limr rand --reference full --markdown table.md --curves curves.png
+    python -m eval.compare base full limr rand --baseline full --markdown table.md --curves curves.png
 
 A RUN is a run's folder (or its name in data/output), with `:STEP` where several steps were evaluated, or any folder
-that holds a results.json. Differences are to the first RUN, or to `--reference`; ± is the standard error over
+that holds a results.json. Differences are to the first RUN, or to `--baseline`; ± is the standard error over
 questions, so it covers which questions were asked and how samples fell, not another training seed.
 """
 
@@ -12,24 +12,23 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from lim.utils.cli import Parser
 from lim.utils.errors import InputError, run_cli
 from lim.utils.files import read_json, write_json, write_text
 
 from . import targets
-from .results import metrics, tables
+from .results import statistics, tables
 from .results.graded import question_means
-from .results.metrics import Paired
+from .results.statistics import Paired
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Row:
-    """One model on one benchmark: accuracy (a figure of results.json) and the difference to the reference."""
+    """One model on one benchmark: accuracy (a figure of results.json) and the difference to the baseline."""
 
     label: str
     benchmark: str
@@ -74,29 +73,29 @@ def results_folder(run: str) -> Path:
 
 
 def load(run: str, label: str | None = None) -> Evaluated:
-    """Read an evaluation. Raises InputError where it is missing or not whole."""
+    """Read an evaluation. Raises InputError where it is missing or incomplete."""
     folder = results_folder(run)
     results = read_json(folder / "results.json")
     if not isinstance(results, dict) or "benchmarks" not in results or "label" not in results:
-        raise InputError(f"{folder / 'results.json'}: not the results of an evaluation of ours")
+        raise InputError(f"{folder / 'results.json'}: not the results of an evaluation with eval/eval.sh")
     means = {name: question_means(folder / f"{name}.graded.jsonl") for name in results["benchmarks"]}
     return Evaluated(label or results["label"], folder, results, means)
 
 
-def difference(reference: Evaluated, other: Evaluated, benchmark: str) -> Paired | None:
-    """other − reference, paired by question; None where one lacks the benchmark.
+def difference(baseline: Evaluated, other: Evaluated, benchmark: str) -> Paired | None:
+    """other − baseline, paired by question; None for the baseline itself and where one lacks the benchmark.
 
     Raises InputError where they did not answer the same questions.
     """
-    a, b = reference.means.get(benchmark), other.means.get(benchmark)
-    if a is None or b is None:
+    a, b = baseline.means.get(benchmark), other.means.get(benchmark)
+    if a is None or b is None or other is baseline:
         return None
-    if checksum(reference, benchmark) != checksum(other, benchmark) or a.keys() != b.keys():
+    if checksum(baseline, benchmark) != checksum(other, benchmark) or a.keys() != b.keys():
         raise InputError(
-            f"{benchmark}: {reference.folder} and {other.folder} were evaluated on different questions; "
+            f"{benchmark}: {baseline.folder} and {other.folder} were evaluated on different questions; "
             "evaluate one of them again with --overwrite"
         )
-    return metrics.paired([a[id] for id in a], [b[id] for id in a])
+    return statistics.paired([a[id] for id in a], [b[id] for id in a])
 
 
 def checksum(run: Evaluated, benchmark: str) -> str | None:
@@ -104,56 +103,36 @@ def checksum(run: Evaluated, benchmark: str) -> str | None:
 
 
 def unlike(runs: Sequence[Evaluated], benchmark: str) -> list[str]:
-    """Settings in which runs differ on a benchmark; a difference then is not of the models alone."""
+    """Settings in which runs differ on a benchmark: a difference is then not due to the models alone."""
     made = [run.results["benchmarks"][benchmark]["generated_with"] for run in runs if benchmark in run.means]
     keys = ("template", "system_prompt", "temperature", "top_p", "max_new_tokens", "n_samples", "fallbacks", "dtype")
     return [key for key in keys if len({json.dumps(facts.get(key), sort_keys=True) for facts in made}) > 1]
 
 
-def compare(runs: Sequence[Evaluated], reference: Evaluated) -> list[Row]:
+def compare(runs: Sequence[Evaluated], baseline: Evaluated) -> list[Row]:
     """Rows by benchmark, then model; `average` last where every run has one."""
-    names = list(dict.fromkeys(name for run in runs for name in run.means))
-    rows = []
-    for name in names:
-        for run in runs:
-            accuracy = run.results["benchmarks"].get(name, {}).get("accuracy")
-            rows.append(
-                Row(run.label, name, accuracy, None if run is reference else difference(reference, run, name))
-            )
+    rows = [
+        Row(run.label, name, run.results["benchmarks"].get(name, {}).get("accuracy"), difference(baseline, run, name))
+        for name in dict.fromkeys(name for run in runs for name in run.means)
+        for run in runs
+    ]
     if all(run.results["average"] for run in runs):
         for run in runs:
-            parts = run.results["average"]["benchmarks"]
-            mean = (
-                None if run is reference else average_difference([difference(reference, run, name) for name in parts])
-            )
+            parts = [difference(baseline, run, name) for name in run.results["average"]["benchmarks"]]
+            known = [part for part in parts if part is not None]
+            mean = statistics.average_paired(known) if len(known) == len(parts) else None
             rows.append(Row(run.label, "average", run.results["average"]["accuracy"], mean))
     return rows
 
 
-def average_difference(parts: Sequence[Paired | None]) -> Paired | None:
-    """Mean difference over benchmarks with different questions."""
-    found = [part for part in parts if part is not None]
-    if len(found) != len(parts):
-        return None
-    value, stderr, n = metrics.average([metrics.Estimate(p.value, p.stderr, p.n) for p in found])
-    return Paired(value, stderr, n, sum(p.b_better for p in found), sum(p.a_better for p in found))
-
-
-def signed(paired: Paired | None) -> str:
-    """`+1.7 ± 1.2`, in points."""
-    if paired is None:
-        return ""
-    error = "" if math.isnan(paired.stderr) else f" ± {100 * paired.stderr:.1f}"
-    return f"{100 * paired.value:+.1f}{error}"
-
-
-def cells(row: Row, *, bold: str = "") -> list[str]:
-    d = row.difference
-    wins = f"{d.b_better} / {d.a_better}" if d else ""
-    shown = "" if d is None or math.isnan(d.stderr) else f"{100 * d.detectable:.1f}"
-    clear = d is not None and abs(d.value) > 2 * d.stderr
-    text = signed(d)
-    return [row.label, tables.percent(row.accuracy), f"{bold}{text}{bold}" if clear and bold else text, wins, shown]
+def cells(row: Row, bold: Callable[[str], Any], label: str = "") -> list[Any]:
+    """A line of a table; `bold` marks a clear difference, `label` replaces the model's own."""
+    found = [label or row.label, tables.percent(row.accuracy)]
+    if not (d := row.difference):
+        return [*found, "", "", ""]
+    text = tables.points(d.value, d.stderr, "+")
+    wins = f"{d.better} / {d.worse}"
+    return [*found, bold(text) if d.clear else text, wins, tables.points(statistics.detectable(d.stderr, d.dof))]
 
 
 NOTE = (
@@ -161,20 +140,20 @@ NOTE = (
     "{bold}: a difference of more than two standard errors. Better / worse on: the number of questions. "
     "Detectable: the smallest true difference that this comparison would show with 80 % power."
 )
-HEAD = ("model", "accuracy %", "difference, points", "better / worse on", "detectable")
 
 
-def markdown(rows: Sequence[Row], runs: Sequence[Evaluated], reference: Evaluated) -> str:
-    """A block for a README: a table a benchmark, differences beyond two standard errors in bold."""
+def head(baseline: str) -> tuple[str, ...]:
+    return "model", "accuracy %", f"difference to {baseline}", "better /\nworse on", "detectable"
+
+
+def markdown(rows: Sequence[Row], runs: Sequence[Evaluated], baseline: Evaluated) -> str:
+    """A block for a README: a table per benchmark, differences beyond two standard errors in bold."""
     lines = []
+    columns = [column.replace("\n", " ") for column in head(baseline.label)]
     for name in dict.fromkeys(row.benchmark for row in rows):
-        lines += [f"**{name}**{sizes(runs, name)}", ""]
-        head = ("model", "accuracy %", f"difference to {reference.label}", *HEAD[3:])
-        lines += [tables.row(head), tables.row(["---", *["---:"] * (len(head) - 1)])]
-        lines += [tables.row(cells(row, bold="**")) for row in rows if row.benchmark == name]
-        lines.append("")
-    lines.append(NOTE.format(bold="**Bold**"))
-    return "\n".join(lines) + "\n"
+        body = [cells(row, "**{}**".format) for row in rows if row.benchmark == name]
+        lines += [f"**{name}**{sizes(runs, name)}", "", *tables.markdown_table(columns, body), ""]
+    return "\n".join([*lines, NOTE.format(bold="**Bold**")]) + "\n"
 
 
 def sizes(runs: Sequence[Evaluated], name: str) -> str:
@@ -185,23 +164,16 @@ def sizes(runs: Sequence[Evaluated], name: str) -> str:
     return f" ({facts[0]['n_questions']} questions × {samples}; {tables.how(facts[0]['generated_with'])})"
 
 
-def show(console: Console, rows: Sequence[Row], runs: Sequence[Evaluated], reference: Evaluated) -> None:
+def show(console: Console, rows: Sequence[Row], runs: Sequence[Evaluated], baseline: Evaluated) -> None:
     labels = [run.label for run in runs]
     short = dict(zip(labels, tables.short_names(labels, console.width // 5), strict=True))
     for name in dict.fromkeys(row.benchmark for row in rows):
-        table = Table(title=escape(f"{name}{sizes(runs, name)}"), title_justify="left")
-        table.add_column(HEAD[0], overflow="fold")
-        table.add_column(HEAD[1], justify="right", no_wrap=True)
-        table.add_column(
-            escape(f"difference to {short[reference.label]}"), justify="right", overflow="fold", min_width=11
-        )
-        for column in ("better /\nworse on", HEAD[4]):
-            table.add_column(column, justify="right", no_wrap=True)
-        for row in (row for row in rows if row.benchmark == name):
-            style = "bold" if row.difference and abs(row.difference.value) > 2 * row.difference.stderr else None
-            table.add_row(*map(escape, [short[row.label], *cells(row)[1:]]), style=style)
+        body = [cells(row, partial(Text, style="bold"), short[row.label]) for row in rows if row.benchmark == name]
+        title = Text(f"{name}{sizes(runs, name)}")
+        table = tables.terminal_table(head(short[baseline.label]), body, title=title, title_justify="left")
+        table.columns[2].no_wrap, table.columns[2].overflow, table.columns[2].min_width = False, "fold", 11
         console.print(table)
-        if any(name in run.means for run in runs) and (keys := unlike(runs, name)):
+        if keys := unlike(runs, name):
             console.print(f"[yellow]note:[/yellow] {name}: the runs differ in {', '.join(keys)}, too")
     console.print(NOTE.format(bold="[bold]Bold[/bold]"), highlight=False)
 
@@ -219,15 +191,10 @@ def draw_curves(runs: Sequence[Evaluated], path: Path, console: Console) -> None
     console.print(f"curves: {path}{note}", soft_wrap=True, markup=False)
 
 
-def to_json(rows: Sequence[Row], reference: Evaluated) -> dict[str, Any]:
+def to_json(rows: Sequence[Row], baseline: Evaluated) -> dict[str, Any]:
     """The comparison as data; shares, not per cent."""
-    found: list[dict[str, Any]] = []
-    for row in rows:
-        d = row.difference
-        stderr = None if d is None or math.isnan(d.stderr) else d.stderr
-        paired = d and {"value": d.value, "stderr": stderr, "n": d.n, "better": d.b_better, "worse": d.a_better}
-        found.append({"label": row.label, "benchmark": row.benchmark, "accuracy": row.accuracy, "difference": paired})
-    return {"reference": reference.label, "rows": found}
+    found = [asdict(row) | {"difference": row.difference and row.difference._asdict()} for row in rows]
+    return {"baseline": baseline.label, "rows": found}
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -235,8 +202,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m eval.compare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("runs", nargs="+", metavar="RUN")
-    parser.add_argument("--labels", nargs="+", metavar="LABEL", help="names to show, one a RUN")
-    parser.add_argument("--reference", metavar="RUN", help="differences are to this one (default: the first)")
+    parser.add_argument("--labels", nargs="+", metavar="LABEL", help="names to show, one per RUN")
+    parser.add_argument("--baseline", metavar="RUN", help="differences are to this one (default: the first)")
+    parser.add_argument("--reference", dest="baseline", help=argparse.SUPPRESS)
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables as Markdown")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
     parser.add_argument("--curves", type=Path, metavar="FILE.png", help="draw accuracy over steps of the runs")
@@ -258,15 +226,15 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     if len(set(labels)) < len(labels):
         raise InputError(f"two runs are called {max(labels, key=labels.count)!r}; name them with --labels")
     named = {**dict(zip(args.runs, runs, strict=True)), **dict(zip(labels, runs, strict=True))}
-    reference = named.get(args.reference) if args.reference else runs[0]
-    if reference is None:
-        raise InputError(f"--reference {args.reference}: no such run here; there are {', '.join(labels)}")
-    rows = compare(runs, reference)
-    show(console, rows, runs, reference)
+    baseline = named.get(args.baseline) if args.baseline else runs[0]
+    if baseline is None:
+        raise InputError(f"--baseline {args.baseline}: no such run here; there are {', '.join(labels)}")
+    rows = compare(runs, baseline)
+    show(console, rows, runs, baseline)
     if args.markdown:
-        write_text(args.markdown, markdown(rows, runs, reference))
+        write_text(args.markdown, markdown(rows, runs, baseline))
     if args.json:
-        write_json(args.json, to_json(rows, reference))
+        write_json(args.json, to_json(rows, baseline))
     if args.curves:
         draw_curves(runs, args.curves, console)
     return None

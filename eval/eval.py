@@ -28,7 +28,7 @@ from .engine.generate import Engines, add_engine_flags, generate_missing
 from .grader import Grader
 from .questions import read_questions
 from .results import external, saved, tables
-from .settings import DATA, SETTINGS, Benchmark, Settings, load
+from .settings import DATA, SETTINGS, Benchmark, EvalSettings, load
 from .targets import Target
 
 OVERRIDES = ("n_samples", "temperature", "top_p", "max_new_tokens", "seed", "template", "fallbacks")
@@ -95,7 +95,7 @@ def refuse_unheeded(parser: argparse.ArgumentParser, args: argparse.Namespace, h
         raise InputError(f"--score_only grades what is there{where}; leave {', '.join(unheeded)} away")
 
 
-def plan(args: argparse.Namespace, settings: Settings) -> tuple[list[Target], dict[str, Benchmark]]:
+def plan(args: argparse.Namespace, settings: EvalSettings) -> tuple[list[Target], dict[str, Benchmark]]:
     """The models and the benchmarks asked for."""
     found = [targets.of_model(model, args.output) for model in args.model]
     for path in args.run_path:
@@ -135,7 +135,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
                 results.append(
                     saved.score_folder(target.folder, [*benchmarks], settings, args.data_dir, grader, console)
                 )
-    console.print(tables.terminal_table(results, settings, console.width))
+    console.print(tables.accuracy_table(results, settings, console.width))
     if len(results) <= SHOWN_IN_DETAIL:
         console.print(tables.losses_table(results, console.width))
     if args.run_path and args.step == "all":

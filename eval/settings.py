@@ -61,7 +61,7 @@ class Benchmark:
 
 
 @dataclass(frozen=True)
-class Settings:
+class EvalSettings:
     """The settings file, checked."""
 
     path: Path
@@ -114,7 +114,7 @@ TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
-def load(path: str | Path = SETTINGS) -> Settings:
+def load(path: str | Path = SETTINGS) -> EvalSettings:
     """Read a settings file. Raises InputError for an unknown key, a wrong type, or a name that is not there."""
     path = Path(path)
     try:
@@ -123,7 +123,7 @@ def load(path: str | Path = SETTINGS) -> Settings:
         raise InputError(f"{path}: no such settings file; the project's is {SETTINGS}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    parts = [field.name for field in dataclasses.fields(Settings)][1:]
+    parts = [field.name for field in dataclasses.fields(EvalSettings)][1:]
     check_keys(path, "the settings file", raw, set(parts), needed=set(parts) - {"groups", "average", "published"})
     templates = {CHAT: Template(CHAT)}
     for name, body in raw["templates"].items():
@@ -134,7 +134,7 @@ def load(path: str | Path = SETTINGS) -> Settings:
     check_values(path, "defaults", raw["defaults"], needed=set(TYPES) - {"file"})
     for name, body in raw["benchmarks"].items():
         check_values(path, f"benchmarks.{name}", body)
-    settings = Settings(path, templates=templates, **{"groups": {}, "average": [], "published": []} | {
+    settings = EvalSettings(path, templates=templates, **{"groups": {}, "average": [], "published": []} | {
         key: raw[key] for key in parts if key != "templates" and key in raw
     })  # fmt: skip
     named = {"default": settings.default, "average": settings.average}

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -21,7 +20,7 @@ from lim.utils.files import read_json, write_json, write_text
 from ..engine.samples import Sample
 from ..grader import Grader
 from . import tables
-from .score import Scored, score, summarise
+from .score import GradedSamples, grade_samples, summarise
 
 SHOWN = 10  # differences on the terminal
 TAIL = 200  # characters of a response that are shown with a difference
@@ -29,7 +28,7 @@ STEPS = 12  # rows of a table by step
 
 
 @dataclass(frozen=True)
-class Foreign:
+class External:
     """A file's questions and samples in our form; `origins` has each sample's row (from 1) and reported verdict."""
 
     path: Path
@@ -74,7 +73,7 @@ def pick(row: Any, key: str, path: Path, number: int) -> Any:
     return value
 
 
-def read(path: Path, response_key: str, gold_key: str, question_key: str | None, verdict_key: str | None) -> Foreign:
+def read(path: Path, response_key: str, gold_key: str, question_key: str | None, verdict_key: str | None) -> External:
     """Read a file. A response may be a text or a list of texts; a verdict counts as correct from 0.5 up."""
     questions: dict[str, dict[str, Any]] = {}
     samples: list[Sample] = []
@@ -97,7 +96,7 @@ def read(path: Path, response_key: str, gold_key: str, question_key: str | None,
             counts[id] = counts.get(id, 0) + 1
     if not samples:
         raise InputError(f"{path}: holds no row")
-    return Foreign(path, questions, samples, origins)
+    return External(path, questions, samples, origins)
 
 
 def judged(verdict: Any, path: Path, number: int) -> bool:
@@ -107,7 +106,7 @@ def judged(verdict: Any, path: Path, number: int) -> bool:
         raise InputError(f"{path}: row {number}: its verdict {verdict!r} is no number and no true or false") from None
 
 
-def differences(file: Foreign, scored: Scored) -> list[dict[str, Any]]:
+def differences(file: External, graded: GradedSamples) -> list[dict[str, Any]]:
     """Samples that we and the file's own verdict judge differently, each with its place and response."""
     return [
         {
@@ -116,13 +115,13 @@ def differences(file: Foreign, scored: Scored) -> list[dict[str, Any]]:
             "id": sample.id,
             "sample": sample.sample,
             "gold": file.questions[sample.id]["answer"],
-            "answer": graded.answer,
-            "verdict": graded.verdict,
+            "answer": found.answer,
+            "verdict": found.verdict,
             "theirs": "correct" if file.origins[sample.key][1] else "incorrect",
             "response": sample.response,
         }
-        for sample, graded in zip(scored.samples, scored.graded, strict=True)
-        if file.origins[sample.key][1] not in (None, graded.verdict == "correct")
+        for sample, found in zip(graded.samples, graded.verdicts, strict=True)
+        if file.origins[sample.key][1] not in (None, found.verdict == "correct")
     ]
 
 
@@ -149,10 +148,10 @@ def audit(args: argparse.Namespace, grader: Grader, console: Console) -> None:
     found = []
     for path in paths:
         file = read(path, args.response_key, args.gold_key, args.question_key, args.verdict_key)
-        scored = score(file.questions, file.samples, grader, fallbacks=bool(args.fallbacks))
+        graded = grade_samples(file.questions, file.samples, grader, fallbacks=bool(args.fallbacks))
         known = [verdict for _, verdict in file.origins.values() if verdict is not None]
-        facts = summarise(scored) | ({"reported": sum(known) / len(known)} if known else {})
-        found.append((path, facts, scored, differences(file, scored)))
+        facts = summarise(graded) | ({"reported": sum(known) / len(known)} if known else {})
+        found.append((path, facts, graded, differences(file, graded)))
     console.print(table(found, by_step, bool(args.verdict_key), console.width))
     show_differences(console, [row for *_, differ in found for row in differ], args.output)
     if not args.output:
@@ -163,9 +162,11 @@ def audit(args: argparse.Namespace, grader: Grader, console: Console) -> None:
     else:
         stems = {path.stem: [(path, *rest)] for path, *rest in found}
     for stem, parts in stems.items():
-        graded = [{"file": path.name, **row} for path, _, scored, _ in parts for row in scored.rows()]
-        differ = [row for *_, rows in parts for row in rows]
-        for kind, rows in (("graded", graded), ("differences", differ)):
+        rows_of = {
+            "graded": [{"file": path.name, **row} for path, _, graded, _ in parts for row in graded.rows()],
+            "differences": [row for *_, rows in parts for row in rows],
+        }
+        for kind, rows in rows_of.items():
             lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
             write_text(args.output / f"{stem}.{kind}.jsonl", "".join(lines))
     write_json(args.output / "results.json", {path.name: facts for path, facts, *_ in found})
@@ -180,17 +181,13 @@ def table(found: Sequence[tuple], by_step: bool, with_verdicts: bool, width: int
         shown = [found[round(i * (len(found) - 1) / (STEPS - 1))] for i in range(STEPS)]
         caption += f"; {STEPS} of the {len(found)} steps"
     names = [path.stem if by_step else path.name for path, *_ in shown]
-    table = Table(caption=caption)
-    table.add_column("step" if by_step else "file", overflow="fold")
-    headers = ["questions\n× samples", "accuracy %", "no\nanswer %", "timed\nout %"]
-    for header in [*headers, *(["reported\n%", "differ"] if with_verdicts else [])]:
-        table.add_column(header, justify="right", no_wrap=True)
+    rows = []
     for name, (_, facts, _, differ) in zip(tables.short_names(names, width // 5), shown, strict=True):
-        lost = [f"{100 * facts['shares'][key]:.1f}" for key in ("no_answer", "timeout")]
-        own = [f"{100 * facts['reported']:.1f}", str(len(differ))] if "reported" in facts else []
-        size = f"{facts['n_questions']} × {facts['samples_a_question']}"
-        table.add_row(escape(name), size, tables.percent(facts["accuracy"]), *lost, *own)
-    return table
+        own = [tables.points(facts["reported"]), str(len(differ))] if "reported" in facts else []
+        lost = tables.lost(facts, ("no_answer", "timeout"))
+        rows.append([name, tables.size(facts), tables.percent(facts["accuracy"]), *lost, *own])
+    columns = ["step" if by_step else "file", "questions\n× samples", "accuracy %", "no\nanswer %", "timed\nout %"]
+    return tables.terminal_table([*columns, *["reported\n%", "differ"] * with_verdicts], rows, caption=caption)
 
 
 def draw(found: Sequence[tuple], path: Path) -> None:

@@ -14,9 +14,9 @@ from lim.utils.errors import InputError
 from ..engine import samples
 from ..grader import Grader
 from ..questions import read_questions
-from ..settings import Settings
+from ..settings import EvalSettings
 from . import tables
-from .score import score, summarise
+from .score import grade_samples, summarise
 
 
 def score_saved(
@@ -40,15 +40,15 @@ def score_saved(
     lacking = len(questions.rows) * meta["n_samples"] - len(kept)
     if lacking:
         raise InputError(f"{path}: {lacking} samples are still to be generated; run the same evaluation again")
-    scored = score(questions.rows, kept, grader, fallbacks=meta["fallbacks"])
-    tables.write_graded(folder, name, scored)
-    return {**summarise(scored), "generated_with": meta}
+    graded = grade_samples(questions.rows, kept, grader, fallbacks=meta["fallbacks"])
+    tables.write_graded(folder, name, graded)
+    return {**summarise(graded), "generated_with": meta}
 
 
 def score_folder(
     folder: Path,
     wanted: Sequence[str],
-    settings: Settings,
+    settings: EvalSettings,
     data_dir: Path,
     grader: Grader,
     console: Console,
@@ -99,7 +99,7 @@ def step_order(path: Path) -> tuple[int, str]:
 
 def score_all(
     root: Path,
-    settings: Settings,
+    settings: EvalSettings,
     data_dir: Path,
     grader: Grader,
     console: Console,

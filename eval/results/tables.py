@@ -1,47 +1,84 @@
-"""results.json, results.md, the graded samples, and the tables on the terminal."""
+"""Tables for the terminal and for Markdown; results.json, results.md and the graded samples of an evaluation."""
 
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from lim.utils.files import write_json, write_text
 from lim.utils.provenance import PACKAGES, commit, versions
 
-from ..settings import Settings
-from . import metrics
-from .score import Scored, figure, from_figure
+from ..settings import EvalSettings
+from . import statistics
+from .score import GradedSamples
 
 SCHEMA_VERSION = 1
+LOST = ("no_answer", "malformed", "truncated", "timeout")
 LOST_COLUMN = "no answer / malformed / cut off / timed out %"
 
 
-def percent(value: Mapping[str, Any] | None) -> str:
-    """`32.5 ± 4.1`, in per cent."""
+def points(value: float | None, stderr: float | None = None, sign: str = "") -> str:
+    """`32.5 ± 4.1`, a share in per cent; a dash for None."""
     if value is None:
         return "–"
-    text = f"{100 * value['value']:.1f}"
-    return text if value["stderr"] is None else f"{text} ± {100 * value['stderr']:.1f}"
+    return f"{100 * value:{sign}.1f}" + ("" if stderr is None else f" ± {100 * stderr:.1f}")
+
+
+def percent(estimate: Mapping[str, Any] | None) -> str:
+    """`points` of an estimate in results.json."""
+    return points(estimate["value"], estimate["stderr"]) if estimate else "–"
+
+
+def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Lines of a Markdown table: the first column names the row, the others are numbers."""
+    return [f"| {' | '.join(cells)} |" for cells in (columns, ["---", *["---:"] * (len(columns) - 1)], *rows)]
+
+
+def terminal_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, wrap: bool = False, **options: Any
+) -> Table:
+    """The same for the terminal: the first column folds, the others keep to one line unless they may `wrap`."""
+    table = Table(**options)
+    for number, column in enumerate(columns):
+        if number:
+            table.add_column(Text(column), justify="right", no_wrap=not wrap)
+        else:
+            table.add_column(Text(column), overflow="fold")
+    for cells in rows:
+        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))
+    return table
+
+
+def size(facts: Mapping[str, Any]) -> str:
+    return f"{facts['n_questions']} × {facts['samples_a_question']}"
+
+
+def lost(facts: Mapping[str, Any], keys: Sequence[str] = LOST) -> list[str]:
+    """Per cent of the samples without a gradable answer, by reason."""
+    return [points(facts["shares"][key]) for key in keys]
+
+
+def tokens(facts: Mapping[str, Any]) -> str:
+    return f"{facts['response_tokens']['value']:.0f}" if facts["response_tokens"] else "–"
 
 
 def average(benchmarks: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> dict[str, Any] | None:
     """The mean over the benchmarks `names`, where all of them are there."""
     if not names or not set(names) <= set(benchmarks):
         return None
-    found = [from_figure(benchmarks[name]["accuracy"]) for name in names]
-    return {"benchmarks": list(names), "accuracy": figure(metrics.average(found))}
+    found = [statistics.Estimate(**benchmarks[name]["accuracy"]) for name in names]
+    return {"benchmarks": list(names), "accuracy": statistics.average(found)._asdict()}
 
 
 def write(
-    folder: Path, head: Mapping[str, Any], benchmarks: Mapping[str, Mapping[str, Any]], settings: Settings
+    folder: Path, head: Mapping[str, Any], benchmarks: Mapping[str, Mapping[str, Any]], settings: EvalSettings
 ) -> dict:
     """Write results.json and results.md; returns what results.json holds."""
     results = {
@@ -56,8 +93,8 @@ def write(
     return results
 
 
-def write_graded(folder: Path, name: str, scored: Scored) -> None:
-    lines = (json.dumps(line) + "\n" for line in scored.rows())
+def write_graded(folder: Path, name: str, graded: GradedSamples) -> None:
+    lines = (json.dumps(line) + "\n" for line in graded.rows())
     write_text(folder / f"{name}.graded.jsonl", "".join(lines))
 
 
@@ -71,43 +108,32 @@ def how(facts: Mapping[str, Any]) -> str:
     )
 
 
-def row(cells: Iterable[str]) -> str:
-    """A line of a Markdown table."""
-    return f"| {' | '.join(cells)} |"
-
-
 def markdown(results: Mapping[str, Any]) -> str:
     """results.md: the settings, the figures, by level and by subject."""
-    lines = [f"# {results['label']}", "", f"Model `{results['model']}`" + step_text(results), ""]
-    columns = ("benchmark", "questions × samples", "accuracy %", "pass@k %", "maj@n %", LOST_COLUMN, "tokens")
-    lines += [row(columns), row(["---"] * len(columns))]
+    step = f", step {results['step']}" if results.get("step") is not None else ""
+    lines = [f"# {results['label']}", "", f"Model `{results['model']}`{step}", ""]
+    rows = []
     for name, facts in results["benchmarks"].items():
-        last = list(facts["pass_at_k"])[-1]
-        passed = f"{percent(facts['pass_at_k'][last])} (k={last})"
-        lost = " / ".join(
-            f"{100 * facts['shares'][k]:.1f}" for k in ("no_answer", "malformed", "truncated", "timeout")
-        )
-        size = f"{facts['n_questions']} × {facts['samples_a_question']}"
-        tokens = f"{facts['response_tokens']['value']:.0f}" if facts["response_tokens"] else "–"
-        lines.append(row((name, size, percent(facts["accuracy"]), passed, percent(facts["maj_at_n"]), lost, tokens)))
+        k, passed = list(facts["pass_at_k"].items())[-1]
+        figures = [percent(facts["accuracy"]), f"{percent(passed)} (k={k})", percent(facts["maj_at_n"])]
+        rows.append([name, size(facts), *figures, " / ".join(lost(facts)), tokens(facts)])
     if results["average"]:
-        lines.append(row(("average", "", percent(results["average"]["accuracy"]), "", "", "", "")))
-    lines += ["", "± is the standard error, by question.", ""]
+        rows.append(["average", "", percent(results["average"]["accuracy"]), "", "", "", ""])
+    columns = ("benchmark", "questions × samples", "accuracy %", "pass@k %", "maj@n %", LOST_COLUMN, "tokens")
+    lines += [*markdown_table(columns, rows), "", "± is the standard error, by question.", ""]
     for name, facts in results["benchmarks"].items():
-        made = facts.get("generated_with", {})
-        if made:
-            lines += [
-                f"- {name}: {how(made)}; data sha256 {made['data_sha256'][:12]}; made at commit {made['commit']}"
-            ]
+        if made := facts.get("generated_with"):
+            data = f"data sha256 {made['data_sha256'][:12]}; made at commit {made['commit']}"
+            lines.append(f"- {name}: {how(made)}; {data}")
     for key in ("level", "subject"):
-        parts = {name: facts[f"by_{key}"] for name, facts in results["benchmarks"].items() if f"by_{key}" in facts}
-        if parts:
-            lines += ["", f"## By {key}", "", f"| benchmark | {key} | questions | accuracy % |", "|---|---|---|---|"]
-            lines += [
-                f"| {name} | {group} | {value['n']} | {percent(value)} |"
-                for name, groups in parts.items()
-                for group, value in groups.items()
-            ]
+        rows = [
+            [name, group, str(value["n"]), percent(value)]
+            for name, facts in results["benchmarks"].items()
+            for group, value in facts.get(f"by_{key}", {}).items()
+        ]
+        if rows:
+            columns = ("benchmark", key, "questions", "accuracy %")
+            lines += ["", f"## By {key}", "", *markdown_table(columns, rows)]
     return "\n".join(lines) + "\n"
 
 
@@ -130,53 +156,42 @@ def shared(lists: Sequence[Sequence[str]]) -> int:
     return sum(1 for _ in takewhile(lambda words: len(set(words)) == 1, zip(*lists, strict=False)))
 
 
-def step_text(results: Mapping[str, Any]) -> str:
-    return f", step {results['step']}" if results.get("step") is not None else ""
-
-
-def terminal_table(all_results: Sequence[Mapping[str, Any]], settings: Settings, width: int) -> Table:
+def accuracy_table(all_results: Sequence[Mapping[str, Any]], settings: EvalSettings, width: int) -> Table:
     """Models down, benchmarks across; the paper's figures below where they are of the same benchmarks.
 
     `width` is the terminal's, in characters.
     """
     names = list(dict.fromkeys(name for results in all_results for name in results["benchmarks"]))
+    columns = ["accuracy % ± standard error"]
+    for name in names:
+        sizes = sorted({size(r["benchmarks"][name]) for r in all_results if name in r["benchmarks"]})
+        columns.append(f"{name}\n{' or '.join(sizes)}")
     with_average = any(results["average"] for results in all_results)
-    table = Table(caption="standard errors are by question")
-    table.add_column("accuracy % ± standard error", overflow="fold")
-    labels = short_names([results["label"] for results in all_results], width // 5)
-    for name in [*names, *(["average"] if with_average else [])]:
-        sizes = {
-            f"{r['benchmarks'][name]['n_questions']} × {r['benchmarks'][name]['samples_a_question']}"
-            for r in all_results
-            if name in r["benchmarks"]
-        }
-        table.add_column(f"{name}\n{' or '.join(sorted(sizes))}", justify="right")
-    for label, results in zip(labels, all_results, strict=True):
-        cells = [percent(results["benchmarks"].get(name, {}).get("accuracy")) for name in names]
-        mean = results["average"]
-        table.add_row(escape(label), *cells, *([percent(mean and mean["accuracy"])] if with_average else []))
+    rows = []
+    for label, results in zip(labels(all_results, width), all_results, strict=True):
+        facts = [*(results["benchmarks"].get(name) for name in names), *([results["average"]] * with_average)]
+        rows.append([label, *(percent(one and one["accuracy"]) for one in facts)])
+    columns += ["average"] * with_average
+    table = terminal_table(columns, rows, wrap=True, caption="standard errors are by question")
     printed = [line for line in settings.published if set(line) & set(names)]
     if printed:
         table.add_section()
     for line in printed:
-        cells = [
-            f"{line[name]:.1f}" if name in line else "–" for name in [*names, *(["average"] if with_average else [])]
-        ]
-        table.add_row(f"[dim]paper: {line['name']}[/dim]", *(f"[dim]{cell}[/dim]" for cell in cells))
+        figures = (f"{line[name]:.1f}" if name in line else "–" for name in [*names, *["average"] * with_average])
+        table.add_row(f"paper: {line['name']}", *figures, style="dim")
     return table
 
 
 def losses_table(all_results: Sequence[Mapping[str, Any]], width: int) -> Table:
     """Where samples were lost, and how long they are."""
-    table = Table(padding=(0, 0))
-    table.add_column("% of samples", overflow="fold")
-    labels = short_names([results["label"] for results in all_results], width // 5)
-    for column in ("no answer", "malformed", "cut off", "timed out", "tokens"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for label, results in zip(labels, all_results, strict=True):
-        for name, facts in results["benchmarks"].items():
-            lost = [f"{100 * facts['shares'][key]:.1f}" for key in ("no_answer", "malformed", "truncated", "timeout")]
-            length = facts["response_tokens"]
-            tokens = "–" if length is None or math.isnan(length["value"]) else f"{length['value']:.0f}"
-            table.add_row(escape(f"{label} {name}"), *lost, tokens)
-    return table
+    rows = [
+        [f"{label} {name}", *lost(facts), tokens(facts)]
+        for label, results in zip(labels(all_results, width), all_results, strict=True)
+        for name, facts in results["benchmarks"].items()
+    ]
+    columns = ("% of samples", "no answer", "malformed", "cut off", "timed out", "tokens")
+    return terminal_table(columns, rows, padding=(0, 0))
+
+
+def labels(all_results: Sequence[Mapping[str, Any]], width: int) -> list[str]:
+    return short_names([results["label"] for results in all_results], width // 5)

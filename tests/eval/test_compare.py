@@ -61,8 +61,8 @@ def test_difference_by_hand(tmp_path: Path) -> None:
     # Differences 0.5, 0.5, 0, 0: mean 0.25, squared deviations 4 × 0.0625.
     assert found.value == pytest.approx(0.25)
     assert found.stderr == pytest.approx(math.sqrt(0.25 / 3) / 2)
-    assert (found.b_better, found.a_better) == (2, 0)
-    assert compare.cells(rows[1]) == ["b", "75.0 ± 10.0", "+25.0 ± 14.4", "2 / 0", "40.4"]
+    assert (found.better, found.worse) == (2, 0)
+    assert compare.cells(rows[1], str) == ["b", "75.0 ± 10.0", "+25.0 ± 14.4", "2 / 0", "60.1"]
 
 
 def test_the_order_of_samples_in_the_files_does_not_matter(tmp_path: Path) -> None:
@@ -76,13 +76,13 @@ def test_the_order_of_samples_in_the_files_does_not_matter(tmp_path: Path) -> No
 def test_command_writes_markdown_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     paths = [str(write_run(tmp_path, name, v)) for name, v in (("a", A), ("b", B))]
     out = [tmp_path / "table.md", tmp_path / "table.json"]
-    assert not compare.main([*paths, "--reference", "b", "--markdown", str(out[0]), "--json", str(out[1])])
-    assert "| a | 50.0 ± 10.0 | -25.0 ± 14.4 | 0 / 2 | 40.4 |" in out[0].read_text(encoding="utf-8")
+    assert not compare.main([*paths, "--baseline", "b", "--markdown", str(out[0]), "--json", str(out[1])])
+    assert "| a | 50.0 ± 10.0 | -25.0 ± 14.4 | 0 / 2 | 60.1 |" in out[0].read_text(encoding="utf-8")
     found = read_json(out[1])
-    assert found["reference"] == "b"
+    assert found["baseline"] == "b"
     assert found["rows"][0]["difference"]["value"] == pytest.approx(-0.25)
     assert "difference to b" in capsys.readouterr().out
-    # A RUN as it was given is as good as its label.
+    # A RUN as it was given is as good as its label, and the old name of the flag still works.
     assert not compare.main([*paths, "--reference", paths[1]])
     assert "difference to b" in capsys.readouterr().out
 
@@ -138,11 +138,11 @@ def test_steps_are_chosen_and_listed(tmp_path: Path) -> None:
     [
         (["a", "a"], "two runs are called 'a'"),
         (["a", "b", "--labels", "x"], "1 label for 2 runs"),
-        (["a", "b", "--reference", "c"], "no such run here; there are a, b"),
+        (["a", "b", "--baseline", "c"], "no such run here; there are a, b"),
         (["a", "nowhere"], "no such run"),
     ],
 )
-def test_mistakes_are_told(tmp_path: Path, arguments: list[str], message: str) -> None:
+def test_mistakes_are_reported(tmp_path: Path, arguments: list[str], message: str) -> None:
     for name, verdicts in (("a", A), ("b", B)):
         write_run(tmp_path, name, verdicts)
     paths = [str(tmp_path / a) if (tmp_path / a).is_dir() else a for a in arguments]

@@ -64,7 +64,7 @@ def accuracy_figure(results: Mapping[str, Any]) -> Any:
 
 
 def differences_figure(results: Mapping[str, Any]) -> Any:
-    """A panel a benchmark: each arm's difference to the reference, 95 % interval, and each seed a dot.
+    """A panel a benchmark: each arm's difference to the baseline, 95 % interval, and each seed a dot.
 
     The interval is that of the pooled scatter; with one seed, two standard errors over questions.
     """

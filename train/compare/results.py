@@ -2,29 +2,26 @@
 
 Two things vary: the seed of a training run, and the questions of the test. A difference between two arms is taken
 seed by seed on the same questions, over the seeds that both have. `stderr_seeds` is the standard error over these
-seeds (None for one); with few seeds it is itself a guess. `stderr_pooled` takes the scatter from all trained arms at
-once (`blocks`). `stderr_questions` is that over questions of the differences averaged over seeds (clustered by
-question).
+seeds (None for one); with few seeds it is imprecise. `stderr_pooled` estimates the scatter from all trained arms at
+once (`blocks`). `stderr_questions` is the standard error over questions of the differences averaged over seeds
+(clustered by question).
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-from scipy import stats
 
 from eval import settings
-from eval.results import metrics
 from eval.results.graded import question_means
+from eval.results.statistics import blocks, over_runs
 from lim.logs.reward_log import read_run, step_files
 from lim.prompts import read_prompts
 from lim.utils.errors import InputError
@@ -79,8 +76,8 @@ def load_arm(comparison: Comparison, arm: str, benchmark: str) -> np.ndarray:
 
 
 def summarise(comparison: Comparison, by_arm: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """One benchmark: accuracy by arm, and each arm against base, FULL and the reference."""
-    against = [BASE, FULL, *([comparison.reference] if comparison.reference else [])]
+    """One benchmark: accuracy by arm, and each arm against base, FULL and the baseline."""
+    against = [BASE, FULL, *([comparison.baseline] if comparison.baseline else [])]
     by_run = {
         arm: dict(zip(comparison.seeds_of(arm), correct_R_Q.mean(axis=1), strict=True))
         for arm, correct_R_Q in by_arm.items()
@@ -96,83 +93,15 @@ def summarise(comparison: Comparison, by_arm: Mapping[str, np.ndarray]) -> dict[
             if seeds:
                 rows = [comparison.seeds_of(arm).index(seed) for seed in seeds]
                 others = [0 if other == BASE else comparison.seeds_of(other).index(seed) for seed in seeds]
-                found = difference(correct_R_Q[rows], by_arm[other][others])
+                found = over_runs(correct_R_Q[rows] - by_arm[other][others])
                 differences[other][arm] = {"seeds": seeds, **found, **pooled.difference(arm, other)}
     return {
         "n_questions": next(iter(by_arm.values())).shape[1],
-        "accuracy": {arm: accuracy(correct_R_Q) for arm, correct_R_Q in by_arm.items()},
+        "accuracy": {arm: over_runs(correct_R_Q) for arm, correct_R_Q in by_arm.items()},
         "residual_sd": pooled.sd,
         "residual_dof": pooled.dof,
         "differences": differences,
     }
-
-
-def accuracy(correct_R_Q: np.ndarray) -> dict[str, Any]:
-    """Mean over runs and questions, with both standard errors."""
-    by_run = correct_R_Q.mean(axis=1)
-    return {"mean": float(by_run.mean()), "by_seed": by_run.tolist(), **errors(by_run, correct_R_Q.mean(axis=0))}
-
-
-def difference(correct_R_Q: np.ndarray, other_R_Q: np.ndarray) -> dict[str, Any]:
-    """Paired difference, seed by seed on the same questions; row r of one belongs to row r of the other."""
-    differences = correct_R_Q - other_R_Q
-    by_run = differences.mean(axis=1)
-    return {"mean": float(by_run.mean()), "by_seed": by_run.tolist(), **errors(by_run, differences.mean(axis=0))}
-
-
-@dataclass(frozen=True)
-class Blocks:
-    """Accuracy of run (arm, seed) = mean + arm + seed + scatter, by least squares: seeds are blocks.
-
-    The scatter (`sd`, with `dof` degrees of freedom) is taken to be the same for every arm, so that all runs tell its
-    size; it holds a run's own luck and that of its evaluation's samples.
-    """
-
-    columns: Mapping[str, int]  # arm → column of the design
-    covariance: np.ndarray  # of the coefficients, for a scatter of 1
-    sd: float | None
-    dof: int
-
-    def difference(self, arm: str, other: str) -> dict[str, float | None]:
-        """Standard error of the difference of two arms, and the smallest one that could have been seen."""
-        if self.sd is None or arm not in self.columns or other not in self.columns:
-            return {"stderr_pooled": None, "detectable": None}
-        contrast = np.zeros(len(self.covariance))
-        contrast[self.columns[arm]], contrast[self.columns[other]] = 1, -1
-        stderr = self.sd * float(np.sqrt(contrast @ self.covariance @ contrast))
-        return {"stderr_pooled": stderr, "detectable": detectable(stderr, self.dof)}
-
-
-def blocks(by_run: Mapping[str, Mapping[int, float]]) -> Blocks:
-    """Fit the accuracies of runs: arm → seed → accuracy. Without two arms and two seeds there is no scatter."""
-    arms, seeds = list(by_run), sorted({seed for runs in by_run.values() for seed in runs})
-    columns = {arm: column for column, arm in enumerate(arms)}
-    runs = [(arm, seed, value) for arm in arms for seed, value in by_run[arm].items()]
-    design = np.zeros((len(runs), len(arms) + len(seeds)))
-    for row, (arm, seed, _) in enumerate(runs):
-        design[row, columns[arm]] = design[row, len(arms) + seeds.index(seed)] = 1
-    values = np.array([value for _, _, value in runs])
-    coefficients, _, rank, _ = np.linalg.lstsq(design, values)
-    dof = len(runs) - int(rank)
-    sd = float(np.sqrt(((values - design @ coefficients) ** 2).sum() / dof)) if dof > 0 else None
-    return Blocks(columns, np.linalg.pinv(design.T @ design), sd, dof)
-
-
-def errors(by_run: np.ndarray, by_question: np.ndarray) -> dict[str, float | None]:
-    seeds = metrics.estimate(by_run).stderr
-    questions = metrics.estimate(by_question).stderr
-    return {
-        "stderr_seeds": None if math.isnan(seeds) else seeds,
-        "stderr_questions": None if math.isnan(questions) else questions,
-    }
-
-
-def detectable(stderr: float, dof: int) -> float:
-    """Smallest true difference that is seen with 80 % power in a two-sided t test at 5 %.
-
-    (t_0.975 + t_0.8) × standard error, with the degrees of freedom of the standard error.
-    """
-    return float((stats.t.ppf(0.975, dof) + stats.t.ppf(0.8, dof)) * stderr)
 
 
 def selections(comparison: Comparison, arm: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from eval import settings
@@ -45,7 +45,7 @@ class Comparison:
     headline: str
     seeds: list[int]
     selections: dict[str, dict[str, Any]]
-    reference: str | None = None
+    baseline: str | None = None
     prepare: list[dict[str, Any]] = field(default_factory=list)
     overlays: list[str] = field(default_factory=list)
     overrides: list[str] = field(default_factory=list)
@@ -119,8 +119,11 @@ def load(path: str, overrides: Sequence[str] = ()) -> Comparison:
     if not Path(path).is_file():
         raise InputError(f"{path}: no such comparison file; there are {', '.join(ours())}")
     try:
-        merged = OmegaConf.merge(OmegaConf.load(path), OmegaConf.from_dotlist(list(overrides)))
-        values = OmegaConf.to_container(merged, resolve=True)
+        parts = OmegaConf.load(path), OmegaConf.from_dotlist(list(overrides))
+        for part in parts:
+            if isinstance(part, DictConfig) and "reference" in part:  # the key's old name
+                part["baseline"] = part.pop("reference")
+        values = OmegaConf.to_container(OmegaConf.merge(*parts), resolve=True)
     except (OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
         raise InputError(f"{path}: {' '.join(str(error).split())[:200]}") from None
     hint = "; settings of the trainings are given as overrides=[key=value]"
@@ -140,9 +143,7 @@ def only(comparison: Comparison, arms: Sequence[str]) -> Comparison:
             wanted.add(name)
             name = comparison.selections[name].get("size")
     kept = {name: options for name, options in comparison.selections.items() if name in wanted}
-    return replace(
-        comparison, selections=kept, reference=comparison.reference if comparison.reference in kept else None
-    )
+    return replace(comparison, selections=kept, baseline=comparison.baseline if comparison.baseline in kept else None)
 
 
 def check(path: str, comparison: Comparison) -> None:
@@ -167,8 +168,8 @@ def check(path: str, comparison: Comparison) -> None:
             if seed not in comparison.seeds_of(needed):
                 raise InputError(f"{path}: selections.{name}.seeds has {seed}, with which '{needed}' is not run")
         done.append(name)
-    if comparison.reference is not None and comparison.reference not in comparison.selections:
-        raise InputError(f"{path}: reference is '{comparison.reference}', which is no selection")
+    if comparison.baseline is not None and comparison.baseline not in comparison.selections:
+        raise InputError(f"{path}: baseline is '{comparison.baseline}', which is no selection")
 
 
 def stages(comparison: Comparison) -> list[Stage]:

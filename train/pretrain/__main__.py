@@ -5,7 +5,7 @@ r"""Make the tiny base model of the embedded default: a 1M-parameter Llama that 
 Two phases of next-token training on problems that are in no prompt file or benchmark (`Problem.split`): first a
 textbook's worked answers (what the model knows), then a corpus like the web's, where worked, careless and malformed
 answers stand side by side (what it shows); train/pretrain/corpus.py says why. Afterwards the pass rate at
-temperature 1 on the training pool must lie in `Settings.band`: below it, a round more of both is added, up to
+temperature 1 on the training pool must lie in `PretrainSettings.band`: below it, a round more of both is added, up to
 `max_rounds` times.
 
 The folder is an ordinary Hugging Face one (weights in bf16, tokenizer with chat template, generation config).
@@ -37,14 +37,14 @@ from data import arithmetic
 from lim.utils.cli import Parser
 from lim.utils.errors import InputError, full_disk, run_cli
 from lim.utils.files import read_json, write_json
-from train.pretrain.model import REPLICAS, Settings, console, new_model, pass_rates, train
+from train.pretrain.model import REPLICAS, PretrainSettings, console, new_model, pass_rates, train
 from train.pretrain.tokenizer import build
 
 RECORD = "pretrain.json"
 
 
 def make(
-    settings: Settings, pool: Sequence[dict[str, Any]]
+    settings: PretrainSettings, pool: Sequence[dict[str, Any]]
 ) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast, dict]:
     """Train until the pass rate on the pool lies in the band; returns model, tokenizer and the record.
 
@@ -122,7 +122,7 @@ def save(path: Path, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast
         write_json(partial / RECORD, record)
 
 
-def is_current(path: Path, settings: Settings) -> bool:
+def is_current(path: Path, settings: PretrainSettings) -> bool:
     """Whether the folder holds the model that these settings make."""
     record = path / RECORD
     return record.is_file() and read_json(record).get("settings_sha256") == settings.fingerprint()
@@ -137,7 +137,7 @@ def rates_table(rates: dict[str, dict[str, float]]) -> Table:
     return table
 
 
-def ensure(path: Path, settings: Settings, *, force: bool = False) -> dict:
+def ensure(path: Path, settings: PretrainSettings, *, force: bool = False) -> dict:
     """Make the model unless the folder holds it; returns the record. A folder of something else is refused."""
     if path.exists() and not (path / RECORD).is_file() and (not path.is_dir() or any(path.iterdir())):
         raise InputError(f"{path}: exists and is not a base model made here; name another --out")
@@ -155,18 +155,18 @@ def main(argv: list[str] | None = None) -> None:
     parser = Parser(prog="python -m train.pretrain", description=__doc__.splitlines()[0])
     default = Path(__file__).parents[2] / "data" / "models" / "arithmetic-base"
     parser.add_argument("--out", type=Path, default=default, help="default: data/models/arithmetic-base")
-    parser.add_argument("--seed", type=int, default=Settings.seed)
+    parser.add_argument("--seed", type=int, default=PretrainSettings.seed)
     parser.add_argument(
         "--batch",
         type=int,
-        default=Settings.batch,
-        help=f"problems a step (default: {Settings.batch}); fewer: quicker",
+        default=PretrainSettings.batch,
+        help=f"problems a step (default: {PretrainSettings.batch}); fewer: quicker",
     )
     parser.add_argument("--force", action="store_true", help="make it again even where it is up to date")
     args = parser.parse_args(argv)
     if args.batch < REPLICAS:
         raise InputError(f"--batch {args.batch}: needs at least {REPLICAS}")
-    ensure(args.out, Settings(seed=args.seed, batch=args.batch), force=args.force)
+    ensure(args.out, PretrainSettings(seed=args.seed, batch=args.batch), force=args.force)
 
 
 if __name__ == "__main__":

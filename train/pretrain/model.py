@@ -31,7 +31,7 @@ console = Console()
 
 
 @dataclass(frozen=True)
-class Settings:
+class PretrainSettings:
     """All that decides what the model becomes."""
 
     seed: int = 0
@@ -57,7 +57,7 @@ class Settings:
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def new_model(settings: Settings, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+def new_model(settings: PretrainSettings, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     """The untrained model, from the seed."""
     torch.manual_seed(settings.seed)
     return LlamaForCausalLM(
@@ -100,7 +100,11 @@ def draw_batch(
 
 
 def train(
-    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, rng: random.Random, settings: Settings, rounds: int
+    model: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    rng: random.Random,
+    settings: PretrainSettings,
+    rounds: int,
 ) -> None:
     """Textbook answers, then web text (linear warm-up, cosine to 2 %); `rounds` > 0 asks for a short schedule.
 
@@ -138,9 +142,7 @@ def train(
                 console.print(f"  step {step + 1} of {steps}, {phase}, loss {loss:.3f}, {left:.0f} s left")
 
 
-def gradients(
-    replicas: Sequence[LlamaForCausalLM], ids: torch.Tensor, labels: torch.Tensor, pool: Executor
-) -> float:
+def gradients(replicas: Sequence[LlamaForCausalLM], ids: torch.Tensor, labels: torch.Tensor, pool: Executor) -> float:
     """Put the gradients of the batch's mean loss (over tokens with a label) into the first replica; returns the loss.
 
     The replicas' weights must be equal. Each takes every so many-th row; sums are added up in a fixed order.

@@ -19,7 +19,7 @@ from eval.grader import Grader
 from eval.questions import read_questions
 from eval.results import saved as saved_files
 from eval.results import tables
-from eval.results.score import score, summarise
+from eval.results.score import grade_samples, summarise
 from eval.settings import load
 from lim.utils.cli import Parser
 from lim.utils.errors import InputError
@@ -74,7 +74,7 @@ def saved(root: Path, n_samples: int = 4, left_out: int = 0) -> Path:
 
 
 def test_figures_by_hand(grader: Grader) -> None:
-    facts = summarise(score({row["id"]: row for row in QUESTIONS}, samples(), grader))
+    facts = summarise(grade_samples({row["id"]: row for row in QUESTIONS}, samples(), grader))
     assert (facts["n_questions"], facts["n_samples"], facts["samples_a_question"]) == (3, 12, 4)
     assert facts["accuracy"]["value"] == pytest.approx((0.75 + 0.5 + 0) / 3)
     # Deviations from 5/12: 4/12, 1/12, -5/12; their squares sum to 42/144, over 2 and 3.
@@ -92,7 +92,7 @@ def test_figures_by_hand(grader: Grader) -> None:
 
 
 def test_equal_answers_share_their_vote_through_the_grader(grader: Grader) -> None:
-    scored = score({row["id"]: row for row in QUESTIONS}, samples(), grader)
+    scored = grade_samples({row["id"]: row for row in QUESTIONS}, samples(), grader)
     assert scored.classes == [0, 0, 1, 0, 0, 0, 1, 1, 1, None, 1, None]
 
 

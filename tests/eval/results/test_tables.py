@@ -78,7 +78,7 @@ LABELS = {
 def test_names_stay_apart_at_80_columns(labels: list[str]) -> None:
     several = [results(label, ["aime24", "math500", "amc23"]) for label in labels]
     short = tables.short_names(labels, 16)
-    table = drawn(tables.terminal_table(several, settings.load(), 80))
+    table = drawn(tables.accuracy_table(several, settings.load(), 80))
     losses = drawn(tables.losses_table(several, 80))
     assert max(map(len, [*table.splitlines(), *losses.splitlines()])) <= 80
     assert first_column(table)[:3] == short

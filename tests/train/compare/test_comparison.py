@@ -7,11 +7,13 @@ import pytest
 import yaml
 
 from eval import settings
+from eval.results.statistics import blocks, over_runs
 from lim.logs.reward_log import write_run, write_step
 from lim.utils.errors import InputError
 from train.compare import figures, spec
-from train.compare.__main__ import main, markdown, spread_in_words, terminal_table
-from train.compare.results import blocks, collect, difference
+from train.compare.__main__ import main
+from train.compare.results import collect
+from train.compare.tables import markdown, spread_in_words, terminal_table
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES = sorted((ROOT / "configs" / "compare").glob("*.yaml"))
@@ -39,7 +41,7 @@ def test_the_embedded_set_is_evaluated_as_it_is_trained():
 def write(folder: Path, **changes) -> str:
     values = {
         "name": "tiny", "pool": "arithmetic-cpu", "prompts": "prompts.json", "base_model": "data/models/tiny-base",
-        "benchmarks": ["arithmetic-t1"], "headline": "arithmetic-t1", "seeds": [1, 2], "reference": "rand",
+        "benchmarks": ["arithmetic-t1"], "headline": "arithmetic-t1", "seeds": [1, 2], "baseline": "rand",
         "selections": {"limr": {"strategy": "lim"}, "rand": {"strategy": "random", "size": "limr"}}, **changes,
     }  # fmt: skip
     path = folder / "compare.yaml"
@@ -65,7 +67,7 @@ def write(folder: Path, **changes) -> str:
             r"selections\.limr\.treshold: unknown key; did you mean similarity_threshold\?",
         ),
         ({"epochs": 3}, r"epochs: unknown key; settings of the trainings are given as overrides=\[key=value\]"),
-        ({"reference": "best"}, "reference is 'best'"),
+        ({"baseline": "best"}, "baseline is 'best'"),
         ({"seeds": 2}, r"expected a list \(seeds=\[…\]"),
         ({"benchmarks": "arithmetic-t1"}, "benchmarks=arithmetic-t1: expected a list"),
         ({"base_model": True}, "base_model=True: expected text, not true or false"),
@@ -212,15 +214,21 @@ def test_an_arm_with_fewer_seeds_is_compared_on_those(tmp_path, finished):
 def test_only_takes_what_sizes_need(tmp_path):
     chosen = spec.load(write(tmp_path))
     assert list(spec.only(chosen, ["rand"]).selections) == ["limr", "rand"]
-    assert spec.only(chosen, ["limr"]).reference is None
+    assert spec.only(chosen, ["limr"]).baseline is None
     with pytest.raises(InputError, match="--only best: no such selection; there are limr, rand"):
         spec.only(chosen, ["best"])
+
+
+def test_the_baseline_may_have_its_old_name(tmp_path):
+    path = write(tmp_path, baseline=None, reference="rand")
+    assert spec.load(path).baseline == "rand"
+    assert spec.load(path, ["reference=limr"]).baseline == spec.load(path, ["baseline=limr"]).baseline == "limr"
 
 
 def test_a_selection_can_read_another_log(tmp_path):
     rates = {"strategy": "uncertainty", "log": "logs/base", "size": "limr"}
     selections = {"limr": {"strategy": "lim"}, "rates": rates}
-    chosen = spec.load(write(tmp_path, selections=selections, reference=None))
+    chosen = spec.load(write(tmp_path, selections=selections, baseline=None))
     stage = {one.name: one for one in spec.stages(chosen)}
     command = stage["select-rates-s1"].command
     assert command[command.index("--train_samples_path") + 1] == "logs/base"
@@ -250,7 +258,7 @@ def test_tables_and_figures(finished, tmp_path):
     assert "| LIMR − RAND | +37.5 | 10.2 | 12.5 | 37.5 | 54.7 | +50.0 +25.0 |" in text
     assert "| FULL | 4 | 2 | 87.5 ± 12.5 |" in text
     assert terminal_table(results).row_count == 4
-    assert "a true difference of 54.7 points would be seen" in spread_in_words(results)
+    assert "a true difference of 54.7 points would be detected" in spread_in_words(results)
     for path in figures.write(results, tmp_path / "figures"):
         assert path.read_bytes().startswith(b"\x89PNG")
 
@@ -268,7 +276,7 @@ def test_a_missing_evaluation_is_named(finished):
 
 
 def test_one_seed_has_no_error_over_seeds():
-    one = difference(np.array([[1.0, 0.0, 1.0]]), np.array([[0.0, 0.0, 1.0]]))
+    one = over_runs(np.array([[1.0, 0.0, 1.0]]) - np.array([[0.0, 0.0, 1.0]]))
     assert one["stderr_seeds"] is None
     assert one["stderr_questions"] == pytest.approx(1 / 3)
     single = blocks({"a": {1: 0.5}, "b": {1: 0.25}})

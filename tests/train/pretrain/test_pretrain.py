@@ -14,9 +14,9 @@ from data import arithmetic
 from lim.utils.errors import InputError
 from lim.utils.files import read_json
 from train.pretrain import __main__ as pretrain
-from train.pretrain.model import Settings
+from train.pretrain.model import PretrainSettings
 
-TINY = Settings(
+TINY = PretrainSettings(
     hidden_size=64,
     intermediate_size=64,
     layers=1,

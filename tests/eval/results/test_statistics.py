@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from eval.results import metrics
+from eval.results import statistics
 
 
 @pytest.mark.parametrize(
@@ -23,39 +23,39 @@ from eval.results import metrics
     ],
 )
 def test_pass_at_k(n: int, correct: int, k: int, expected: float) -> None:
-    assert metrics.pass_at_k(n, correct, k) == pytest.approx(expected)
+    assert statistics.pass_at_k(n, correct, k) == pytest.approx(expected)
 
 
 def test_pass_at_k_is_the_mean_over_all_draws() -> None:
     verdicts = [True, True, False, False, False, False, True]
     for k in range(1, 8):
         draws = [any(draw) for draw in itertools.combinations(verdicts, k)]
-        assert metrics.pass_at_k(7, 3, k) == pytest.approx(sum(draws) / len(draws))
+        assert statistics.pass_at_k(7, 3, k) == pytest.approx(sum(draws) / len(draws))
 
 
 @pytest.mark.parametrize(("n", "correct", "k"), [(4, 1, 5), (4, 1, 0), (4, 5, 1)])
 def test_pass_at_k_is_refused_where_it_is_not_defined(n: int, correct: int, k: int) -> None:
     with pytest.raises(ValueError, match="not defined"):
-        metrics.pass_at_k(n, correct, k)
+        statistics.pass_at_k(n, correct, k)
 
 
 def test_the_error_is_clustered_by_question() -> None:
     # Question means 1, 0, 0.5, 0.5: mean 0.5, sd sqrt(0.5/3), error sd/2. Eight samples taken one by one would give
     # sqrt(0.25·8/7)/sqrt(8) = 0.189, or less with more copies; here it does not matter how many samples there are.
-    value, stderr, n = metrics.estimate([1.0, 0.0, 0.5, 0.5])
+    value, stderr, n = statistics.estimate([1.0, 0.0, 0.5, 0.5])
     assert (value, n) == (0.5, 4)
     assert stderr == pytest.approx(math.sqrt(0.5 / 3) / 2)
 
 
 def test_one_question_has_no_error_and_none_has_no_mean() -> None:
-    assert math.isnan(metrics.estimate([1.0]).stderr)
+    assert statistics.estimate([1.0]).stderr is None
     with pytest.raises(ValueError, match="no question"):
-        metrics.estimate([])
+        statistics.estimate([])
 
 
 @pytest.mark.parametrize(("n", "expected"), [(1, [1]), (4, [1, 2, 4]), (6, [1, 2, 4, 6]), (8, [1, 2, 4, 8]), (0, [])])
 def test_ks_reported(n: int, expected: list[int]) -> None:
-    assert metrics.powers_of_two(n) == expected
+    assert statistics.powers_of_two(n) == expected
 
 
 @pytest.mark.parametrize(
@@ -72,32 +72,34 @@ def test_ks_reported(n: int, expected: list[int]) -> None:
     ],
 )
 def test_majority_vote(classes: list[int | None], correct: list[bool], expected: float) -> None:
-    assert metrics.majority(classes, correct) == pytest.approx(expected)
+    assert statistics.majority(classes, correct) == pytest.approx(expected)
 
 
 def test_paired_difference() -> None:
     # Differences 0.5, 0, -0.25, 0.75: mean 0.25, squared deviations 0.0625 + 0.0625 + 0.25 + 0.25 = 0.625.
-    found = metrics.paired([0.0, 1.0, 0.5, 0.25], [0.5, 1.0, 0.25, 1.0])
+    found = statistics.paired([0.0, 1.0, 0.5, 0.25], [0.5, 1.0, 0.25, 1.0])
     assert found.value == pytest.approx(0.25)
     assert found.stderr == pytest.approx(math.sqrt(0.625 / 3) / 2)
-    assert (found.n, found.b_better, found.a_better) == (4, 2, 1)
-    assert found.detectable == pytest.approx(2.8 * found.stderr)
+    assert (found.n, found.better, found.worse) == (4, 2, 1)
+    # t_0.975 and t_0.8 of 3 degrees of freedom
+    assert statistics.detectable(found.stderr, found.dof) == pytest.approx((3.1824 + 0.9785) * found.stderr, rel=1e-4)
+    assert statistics.detectable(None, 0) is None
 
 
 def test_pairing_removes_what_is_common_to_both() -> None:
     a = [0.0, 0.25, 0.5, 0.75]
     b = [value + 0.25 for value in a]
-    assert metrics.paired(a, b).stderr == pytest.approx(0.0)
-    assert metrics.estimate(a).stderr > 0.1
+    assert statistics.paired(a, b).stderr == pytest.approx(0.0)
+    assert statistics.estimate(a).stderr > 0.1
 
 
 def test_unequal_questions_are_not_paired() -> None:
     with pytest.raises(ValueError, match="cannot be paired"):
-        metrics.paired([0.0], [0.0, 1.0])
+        statistics.paired([0.0], [0.0, 1.0])
 
 
 def test_average_over_benchmarks() -> None:
-    parts = [metrics.Estimate(0.2, 0.03, 30), metrics.Estimate(0.6, 0.04, 500)]
-    value, stderr, n = metrics.average(parts)
+    parts = [statistics.Estimate(0.2, 0.03, 30), statistics.Estimate(0.6, 0.04, 500)]
+    value, stderr, n = statistics.average(parts)
     assert (value, n) == (pytest.approx(0.4), 530)
     assert stderr == pytest.approx(0.025)
