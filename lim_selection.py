@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     from lim.logs.find import FORMATS
     from lim.missing import RULES
-    from lim.pipeline import STRATEGIES
+    from lim.strategies import STRATEGIES
     from lim.utils.cli import Parser
 
     description, _, _ = (__doc__ or "").partition("\n\n")
@@ -53,7 +53,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--strategy", default="lim", choices=STRATEGIES)
     add("--similarity_threshold", type=float, help="keep scores of at least this (lim: 0.6, linear: 0.7)")
     add("--top_k", type=int, help="keep so many of the highest scores instead")
-    add("--num_samples", type=int, help="random: how many to draw")
+    add("--num_prompts", "--num_samples", type=int, help="random: how many to draw")
     add("--seed", type=int, default=42, help="random: seed of the draw (default 42)")
     add("--pass_rates", type=float, nargs=2, metavar=("LOW", "HIGH"), help="difficulty: band kept (default 0.2 0.8)")
     add("--metric", default="reward", choices=["reward", "accuracy"], help="trajectory of mean rewards or pass rates")
@@ -102,7 +102,7 @@ def show(selection: Selection, seconds: float) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=f"{selection.settings['strategy']} selection", title_justify="left", show_header=False)
+    table = Table(title=f"{selection.settings.strategy} selection", title_justify="left", show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     log = selection.log
@@ -122,7 +122,7 @@ def show(selection: Selection, seconds: float) -> None:
     table.add_row("scored", f"{int((~np.isnan(selection.scores_P)).sum()):,}")
     for reason, count in selection.reason_counts().items():
         table.add_row("unscored", f"{count:,}: {reason}")
-    table.add_row("chosen", f"{int(selection.chosen_P.sum()):,} ({rule_in_words(selection.settings)})")
+    table.add_row("chosen", f"{int(selection.chosen_P.sum()):,} ({selection.settings.rule()})")
     if selection.average_K is not None:
         table.add_row("average curve", f"{selection.average_K[0]:.3f} → {selection.average_K[-1]:.3f}")
     if log is not None:
@@ -134,44 +134,32 @@ def show(selection: Selection, seconds: float) -> None:
         console.print(f"note: {note}", markup=False, soft_wrap=True)
 
 
-def rule_in_words(settings: dict[str, Any]) -> str:
-    """How the choice was made, in a few words."""
-    if settings["strategy"] == "random":
-        return f"drawn with seed {settings['seed']}"
-    if settings["strategy"] == "difficulty":
-        low, high = settings["pass_rates"]
-        return f"{low:g} ≤ pass rate ≤ {high:g}"
-    if settings["top_k"] is not None:
-        return f"top {settings['top_k']:,}"
-    return f"score ≥ {settings['similarity_threshold']:g}"
-
-
 def main(argv: list[str] | None = None) -> int | None:
     start = time.monotonic()
     args = parse_args(argv)
-    from dataclasses import fields
+    import msgspec
+    import numpy as np
 
     from lim.output import check_apart, quantiles, write_selection
-    from lim.pipeline import Settings, select
+    from lim.pipeline import select
+    from lim.strategies import Settings
 
     check_apart(args.output_path, [args.original_prompts_path, args.scores_path, args.train_samples_path])
-    values = {field.name: getattr(args, field.name) for field in fields(Settings)}
-    values["pass_rates"] = tuple(args.pass_rates) if args.pass_rates else None
     with progress_bar() as progress:
         selection = select(
             args.original_prompts_path,
             log_path=args.train_samples_path,
             scores_path=args.scores_path,
-            settings=Settings(**values),
+            settings=msgspec.convert(vars(args), Settings),
             workers=args.workers,
             progress=progress,
         )
     show(selection, time.monotonic() - start)
     if not selection.chosen_P.any() and not args.allow_empty:
-        scored = selection.scores_P[selection.scores_P == selection.scores_P]
+        scored = selection.scores_P[~np.isnan(selection.scores_P)]
         cuts = ", ".join(f"{share} {value:.3f}" for share, value in quantiles(scored).items()) or "none"
         raise InputError(
-            f"nothing chosen ({rule_in_words(selection.settings)}) and nothing written; score quantiles: {cuts}. "
+            f"nothing chosen ({selection.settings.rule()}) and nothing written; score quantiles: {cuts}. "
             "Lower the threshold, or pass --allow_empty"
         )
     paths = write_selection(selection, args.output_path)

@@ -96,7 +96,7 @@ def summary(selection: Selection) -> dict[str, Any]:
         "scored": len(scored),
         "unscored": selection.reason_counts(),
         "chosen": int(selection.chosen_P.sum()),
-        "settings": selection.settings,
+        "settings": asdict(selection.settings) | {"num_samples": selection.settings.num_prompts},  # its former name
         "score_quantiles": quantiles(scored),
         "average_curve": None if selection.average_K is None else [float(value) for value in selection.average_K],
         "matched_by": selection.matched_by,

@@ -1,12 +1,14 @@
-"""A selection, with all that its figures, its page and its files are made from."""
+"""The result of a selection."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 from lim.choose import Floats, Mask
 from lim.logs.trajectories import LogSummary, RewardMatrix
+from lim.strategies import Settings
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Selection:
     chosen_P: Mask
     matrix: RewardMatrix | None  # of the chosen metric, rows as ids; NaN where not seen; None without a log
     average_K: Floats | None  # the average curve LIM compares with
-    settings: dict[str, Any]  # strategy, threshold, top_k, seed, metric, missing, …
+    settings: Settings  # resolved
     log: LogSummary | None = None
     unmatched: list[str] = field(default_factory=list)  # prompts of the log that the file does not have
     matched_by: dict[str, int] = field(default_factory=dict)
@@ -28,8 +30,5 @@ class Selection:
 
     def reason_counts(self) -> dict[str, int]:
         """Prompts without a score by reason, most frequent first."""
-        counts: dict[str, int] = {}
-        for reason in self.reasons:
-            if reason:
-                counts[reason] = counts.get(reason, 0) + 1
+        counts = Counter(reason for reason in self.reasons if reason)
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -18,7 +18,6 @@ import shutil
 import sys
 import tempfile
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +123,7 @@ def made_up_selection(records: list[dict[str, Any]], epochs: int, rng: np.random
         chosen_P=choose_above(scores_P, 0.6),
         matrix=RewardMatrix(ids, rewards_P_K, rewards_P_K, counts_P_K),
         average_K=average_K,
-        settings=asdict(Settings(missing="observed").resolved()),
+        settings=Settings(missing="observed").resolved(),
         log=log,
         notes=["Made-up data, to measure this page with."],
     )

@@ -17,15 +17,6 @@ SHOWN_TRAJECTORIES = 20
 QUANTILES = (0.98, 0.75, 0.25, 0.02)
 GROUPS = ("level", "subject", "type", "source")
 MOST_GROUPS = 25
-SCORE_NAMES = {
-    "lim": "LIM score",
-    "linear": "LINEAR score (R²)",
-    "variance": "standard deviation over epochs",
-    "uncertainty": "p(1 − p)",
-    "diversity": "distance to the prompts chosen before",
-    "difficulty": "mean pass rate",
-    "random": "mean pass rate",
-}
 
 
 def write_report(selection: Selection, folder: str | Path) -> list[Path]:
@@ -49,7 +40,7 @@ def score_histogram(selection: Selection) -> Figure | None:
     if not scored_P.any():
         return None
     figure, axis = new_figure()
-    threshold = selection.settings.get("similarity_threshold")
+    threshold = selection.settings.similarity_threshold
     scores = selection.scores_P[scored_P]
     low, high = np.quantile(scores, 0.01), scores.max()
     width = (high - low) / 50 or 1.0
@@ -67,8 +58,7 @@ def score_histogram(selection: Selection) -> Figure | None:
     )
     if threshold is not None:
         axis.axvline(threshold, color=ORANGE, linewidth=1.5, label=f"threshold {threshold:g}")
-    strategy = selection.settings["strategy"]
-    axis.set_xlabel(SCORE_NAMES.get(strategy, strategy), fontsize=9)
+    axis.set_xlabel(selection.settings.row.label, fontsize=9)
     axis.set_ylabel("prompts", fontsize=9)
     below = int((scores < low).sum())
     missing = int((~scored_P).sum())
@@ -94,7 +84,7 @@ def sample_trajectories(selection: Selection) -> Figure | None:
     axis.plot([], [], color=BLUE, label="chosen")
     axis.plot([], [], color=GREY, label="not chosen")
     axis.set_title(f"{len(rows)} prompts spread over the file", fontsize=9, loc="left")
-    _epoch_axis(axis, matrix.epochs, selection.settings["metric"])
+    _epoch_axis(axis, matrix.epochs, selection.settings.metric)
     axis.legend(frameon=False, fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.16))
     return figure
 
@@ -115,7 +105,7 @@ def trajectories_by_score(selection: Selection) -> Figure | None:
         _average(axis, selection)
         label = "chosen" if selection.chosen_P[row] else "not chosen"
         axis.set_title(f"{share:.0%} quantile: {selection.scores_P[row]:.2f}\n{label}", fontsize=8.5, loc="left")
-        _epoch_axis(axis, matrix.epochs, selection.settings["metric"])
+        _epoch_axis(axis, matrix.epochs, selection.settings.metric)
     axes = np.ravel(axes)
     low = min(axis.get_ylim()[0] for axis in axes)
     high = max(axis.get_ylim()[1] for axis in axes)

@@ -29,15 +29,6 @@ ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = ("text.js", "charts.js", "table.js", "app.js")
 GROUPS = {"level": "Level", "subject": "Subject", "type": "Type", "source": "Source"}
 MOST_GROUP_VALUES = 40
-SCORE_NAMES = {
-    "lim": "LIM score",
-    "linear": "LINEAR score (R² of a rising line)",
-    "variance": "standard deviation over the epochs",
-    "uncertainty": "uncertainty, p(1 − p)",
-    "difficulty": "pass rate",
-    "random": "pass rate",
-    "diversity": "distance to the prompts chosen before",
-}
 DECIMALS = 4  # of a reward on the page
 
 
@@ -108,16 +99,17 @@ def _numbers(selection: Selection) -> dict[str, Any]:
     return {
         "ids": selection.ids,
         "scores": _or_none(selection.scores_P.tolist()),
-        "scoreName": SCORE_NAMES.get(settings["strategy"], "score"),
-        "rewardName": "pass rate" if settings["metric"] == "accuracy" else "reward",
+        "scoreName": settings.row.label,
+        "rewardName": "pass rate" if settings.metric == "accuracy" else "reward",
         "chosen": selection.chosen_P.astype(int).tolist(),
         "epochs": list(range(1, matrix.epochs + 1)) if matrix is not None and with_log else [],
         "matrix": [_or_none(row, DECIMALS) for row in matrix.rewards_P_K.tolist()] if matrix and with_log else None,
         "average": _or_none(average_K.tolist(), DECIMALS) if average_K is not None and with_log else [],
         "groups": groups_of(selection.records),
         "reasons": _index(selection.reasons),
-        "threshold": settings["similarity_threshold"],
-        "strategy": settings["strategy"],
+        "threshold": settings.similarity_threshold,
+        "strategy": settings.strategy,
+        "byThreshold": "similarity_threshold" in settings.row.flags,
     }
 
 
@@ -127,28 +119,13 @@ def _texts(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"formulas": formulas.table, "prompts": prompts, "answers": answers}
 
 
-def _how(settings: Mapping[str, Any]) -> str:
-    """What was asked for, in a few words."""
-    strategy: str = settings["strategy"]
-    strategy = {"lim": "LIM", "linear": "LINEAR"}.get(strategy, strategy)
-    if settings["similarity_threshold"] is not None:
-        return f"{strategy} at a threshold of {settings['similarity_threshold']:g}"
-    if settings["top_k"] is not None:
-        return f"{strategy}, the top {settings['top_k']:,}"
-    if settings["num_samples"] is not None:
-        return f"a random draw with seed {settings['seed']}"
-    if settings["pass_rates"] is not None:
-        low, high = settings["pass_rates"]
-        return f"a pass rate between {low:g} and {high:g}"
-    return strategy
-
-
 def _lede(selection: Selection) -> str:
+    """What was asked for, and of what."""
     log, matrix = selection.log, selection.matrix
+    how = f"Chosen by strategy {selection.settings.strategy} ({selection.settings.rule()})"
     if log is None or matrix is None:
-        return f"Chosen by {_how(selection.settings)}, without a reward log."
-    how = _how(selection.settings)
-    return f"Chosen by {how}, from {matrix.epochs} epochs and {log.samples:,} samples of {log.path}."
+        return f"{how}, without a reward log."
+    return f"{how}, from {matrix.epochs} epochs and {log.samples:,} samples of {log.path}."
 
 
 def _tiles(selection: Selection) -> str:
@@ -162,7 +139,7 @@ def _tiles(selection: Selection) -> str:
     ]
     average_K = selection.average_K
     if average_K is not None:
-        name = "Average pass rate" if selection.settings["metric"] == "accuracy" else "Average reward"
+        name = "Average pass rate" if selection.settings.metric == "accuracy" else "Average reward"
         ends = f"{average_K[0]:.2f} → {average_K[-1]:.2f}".replace("-", "−")
         tiles.append(_tile(name, ends, "first → last epoch"))
     return "".join(tiles)
@@ -170,7 +147,7 @@ def _tiles(selection: Selection) -> str:
 
 def _facts(selection: Selection) -> str:
     """Settings as given, what was read, and every note, as a list of terms."""
-    pairs = [(name, value) for name, value in selection.settings.items() if value is not None]
+    pairs = [(name, value) for name, value in vars(selection.settings).items() if value is not None]
     if selection.log is not None:
         log = selection.log
         pairs += [

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -23,7 +24,6 @@ from lim.logs.find import FORMATS, find_log
 from lim.logs.read import ReadOptions
 from lim.logs.trajectories import read_trajectories
 from lim.missing import RULES
-from lim.pipeline import NEEDS_EPOCHS, Settings
 from lim.stability.figures import write_figures
 from lim.stability.sweeps import (
     Bootstrap,
@@ -34,6 +34,7 @@ from lim.stability.sweeps import (
     sample_sweep,
     threshold_sweep,
 )
+from lim.strategies import Settings, comparing_epochs
 from lim.utils.cli import Parser
 from lim.utils.errors import InputError, run_cli
 from lim.utils.files import write_json
@@ -53,7 +54,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--max_epochs", type=int)
     add("--skip_bad_files", action="store_true")
     add("--workers", type=int)
-    add("--strategy", default="lim", choices=NEEDS_EPOCHS)
+    add("--strategy", default="lim", choices=comparing_epochs())
     add("--similarity_threshold", type=float)
     add("--top_k", type=int)
     add("--metric", default="reward", choices=["reward", "accuracy"])
@@ -68,8 +69,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int | None:
     args = parse_args(argv)
-    names = ("strategy", "similarity_threshold", "top_k", "metric", "max_reward", "missing", "min_epochs")
-    settings = Settings(**{name: getattr(args, name) for name in names}).resolved()
+    settings = msgspec.convert(vars(args), Settings).resolved()
     matrix, log = read_trajectories(
         find_log(args.train_samples_path, args.format),
         steps_per_epoch=args.steps_per_epoch,

@@ -16,8 +16,9 @@ from scipy.stats import rankdata
 
 from lim.choose import Floats, Mask, choose_above, choose_top
 from lim.logs.trajectories import RewardMatrix, mean_of_samples
-from lim.pipeline import NEEDS_EPOCHS, Settings, score_matrix
+from lim.pipeline import score_matrix
 from lim.scores import uncertainty_scores
+from lim.strategies import Settings, comparing_epochs
 from lim.utils.errors import InputError
 
 
@@ -34,12 +35,10 @@ class Reference:
     def of(cls, matrix: RewardMatrix, settings: Settings) -> Reference:
         """Score and choose with `settings`. InputError for a strategy that does not compare epochs."""
         settings = settings.resolved()
-        if settings.strategy not in NEEDS_EPOCHS:
-            raise InputError(
-                f"stability is about {', '.join(NEEDS_EPOCHS)}; not about --strategy {settings.strategy}"
-            )
+        if settings.strategy not in (names := comparing_epochs()):
+            raise InputError(f"stability is about {', '.join(names)}; not about --strategy {settings.strategy}")
         scores_P = score_matrix(matrix, settings)[0]
-        chosen_P = _choose(scores_P, settings, settings.top_k)
+        chosen_P = settings.choose(scores_P)[0]
         if not chosen_P.any():
             raise InputError("the whole log chooses no prompt: there is nothing to compare with; lower the threshold")
         return cls(matrix, settings, scores_P, chosen_P)
@@ -56,13 +55,6 @@ class Reference:
         row["jaccard_by_rank"] = jaccard(choose_top(scores_P, min(count, row["scored"])), self.chosen_P)
         row["spearman"] = spearman(scores_P[both_P], self.scores_P[both_P])
         return row
-
-
-def _choose(scores_P: Floats, settings: Settings, top_k: int | None) -> Mask:
-    if top_k is not None:
-        return choose_top(scores_P, top_k)
-    assert settings.similarity_threshold is not None
-    return choose_above(scores_P, settings.similarity_threshold)
 
 
 def jaccard(one_P: Mask, two_P: Mask) -> float:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+import base64
+import json
+import re
+import zlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from lim.choose import choose_above, choose_random
 from lim.logs.trajectories import LogSummary, RewardMatrix
-from lim.pipeline import Settings
 from lim.scores import average_curve, lim_scores
 from lim.selection import Selection
+from lim.strategies import Settings
 
 NASTY = (
     '<img src=x onerror="window.hacked=1"><script>window.hacked=2</script> </script> <!-- \u2028 ]]> '
@@ -53,7 +57,7 @@ def small_selection(prompts: int = 120, epochs: int = 8, *, seed: int = 0, nasty
         chosen_P=choose_above(scores_P, 0.6),
         matrix=RewardMatrix(ids, rewards_P_K, rewards_P_K, np.where(np.isnan(rewards_P_K), 0, 8).astype(np.int32)),
         average_K=average_K,
-        settings=asdict(Settings().resolved()),
+        settings=Settings().resolved(),
         log=LogSummary("runs/<b>demo</b>", "lim", epochs, 1000, samples=prompts * epochs * 8, epochs_in_log=epochs),
         notes=["a note with <b>markup</b>"],
     )
@@ -70,7 +74,14 @@ def random_draw(selection: Selection) -> Selection:
     return replace(
         without_log(selection),
         scores_P=np.full(count, np.nan),
-        reasons=["a random draw has no score"] * count,
+        reasons=["no log to score from"] * count,
         chosen_P=choose_random(np.ones(count, bool), 10, 42),
-        settings=asdict(Settings(strategy="random", num_samples=10).resolved()),
+        settings=Settings(strategy="random", num_prompts=10).resolved(),
     )
+
+
+def unpack(page: str, id: str) -> Any:
+    """The data of one of the page's elements."""
+    match = re.search(rf'<script type="text/plain" id="{id}">([A-Za-z0-9+/=]*)</script>', page)
+    assert match
+    return json.loads(zlib.decompress(base64.b64decode(match[1])))

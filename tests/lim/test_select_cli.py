@@ -103,6 +103,7 @@ def test_records_keep_every_key_and_type(tmp_path):
         (["--strategy", "uncertainty", "--similarity_threshold", "0.1875"], ["c", "a", "b"]),
         (["--strategy", "difficulty", "--pass_rates", "0.3", "0.6"], ["c"]),
         (["--strategy", "difficulty"], ["c", "a", "b"]),
+        (["--strategy", "random", "--num_prompts", "3"], ["c", "a", "b"]),
         (["--strategy", "random", "--num_samples", "3"], ["c", "a", "b"]),
         (["--strategy", "diversity", "--top_k", "3"], ["c", "a", "b"]),
         # As pass rates: average (1/6, 1/2), room 0.9444; a 0.971, c 0.706, b 0.618.
@@ -131,7 +132,7 @@ def test_random_and_diversity_need_no_log(tmp_path):
     common = ["--original_prompts_path", str(prompts), "--output_path", str(tmp_path / "o.json")]
     lim_selection.main([*common, "--strategy", "random", "--num_samples", "2"])
     assert len(chosen(tmp_path / "o.json")) == 2
-    assert scores(tmp_path / "o.json")["a"]["reason"] == "a random draw has no score"
+    assert scores(tmp_path / "o.json")["a"]["reason"] == "no log to score from"
     lim_selection.main([*common, "--strategy", "diversity", "--top_k", "1"])
     assert len(chosen(tmp_path / "o.json")) == 1
 
@@ -159,17 +160,23 @@ def test_unscored_prompts_have_a_reason(tmp_path, capsys):
         (["--max_epochs", "3"], "holds 2 epochs, --max_epochs asks for 3"),
         (["--max_epochs", "1"], "one epoch"),
         (["--max_epochs", "0"], "at least 1"),
-        (["--max_samples", "9"], r"holds up to \d samples a prompt and epoch, --max_samples asks for 9"),
+        (["--max_samples", "9"], r"has up to \d samples per prompt and epoch, --max_samples asks for 9"),
         (["--top_k", "4"], "more prompts than have a score"),
         (["--top_k", "1", "--similarity_threshold", "0.5"], "not both"),
-        (["--strategy", "variance"], "needs --top_k or --similarity_threshold"),
-        (["--strategy", "random"], "needs --num_samples"),
+        (["--strategy", "variance"], "needs --similarity_threshold or --top_k"),
+        (["--strategy", "random"], "needs --num_prompts"),
         (["--strategy", "random", "--num_samples", "9"], "more prompts than there are"),
-        (["--strategy", "random", "--num_samples", "1", "--top_k", "1"], "no meaning for --strategy random"),
+        (
+            ["--strategy", "random", "--num_samples", "1", "--top_k", "1"],
+            "random takes --num_prompts",
+        ),
         (["--strategy", "diversity"], "needs --top_k"),
         (["--strategy", "diversity", "--top_k", "4"], "1 to 3 prompts"),
         (["--strategy", "difficulty", "--pass_rates", "0.8", "0.2"], "low ≤ high"),
-        (["--num_samples", "2"], "--num_samples is for --strategy random"),
+        (
+            ["--num_prompts", "2"],
+            "--num_prompts is for --strategy random; lim takes --similarity_threshold or --top_k",
+        ),
         (["--pass_rates", "0", "1"], "--pass_rates is for --strategy difficulty"),
         (["--scores_path", "x.json"], "not both"),
         (["--reward_column", "acc"], "--reward_column is for verl and TRL"),
@@ -193,9 +200,9 @@ def test_all_right_from_the_start(tmp_path):
         run(tmp_path, rewards={"a": [[1, 1], [1, 1]]}, ids=("a",))
 
 
-def test_one_sample_a_prompt_is_said(tmp_path, capsys):
+def test_single_sample_logs_print_a_warning(tmp_path, capsys):
     run(tmp_path, "--top_k", "1", rewards={"a": [[0], [1]], "b": [[1], [0]], "c": [[0], [0]]})
-    assert "one sample a prompt and epoch" in capsys.readouterr().out
+    assert "one sample per prompt and epoch" in capsys.readouterr().out
 
 
 def test_prompts_never_solved_but_chosen_are_said(tmp_path, capsys):

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from eval import settings
-from lim.pipeline import Settings
+from lim.strategies import STRATEGIES, Settings
 from lim.utils.cli import did_you_mean
 from lim.utils.errors import InputError
 from lim.utils.files import read_json
@@ -28,7 +28,7 @@ from train.recipe.recipe import ROOT
 FULL = "full"
 BASE = "base"
 OURS = ("size", "seeds", "log")  # keys of a selection that are no flags of lim_selection.py
-OPTIONS = (*OURS, *(item.name for item in fields(Settings)), "workers", "allow_empty")
+OPTIONS = (*OURS, *(item.name for item in fields(Settings)), "num_samples", "workers", "allow_empty")
 # The scripts a person would use for these selections, where the family of recipes has theirs; else FULL's.
 SCRIPTS = {"limr": "train_limr", "rand": "train_rand", "linear": "train_linear"}
 
@@ -156,6 +156,11 @@ def check(path: str, comparison: Comparison) -> None:
             raise InputError(f"{path}: a selection cannot be called '{name}'")
         if not isinstance(options, dict) or "strategy" not in options:
             raise InputError(f"{path}: selections.{name} has no 'strategy'")
+        strategy, where = STRATEGIES.get(str(options["strategy"])), f"{path}: selections.{name}"
+        if strategy is None:
+            raise InputError(f"{where}.strategy is '{options['strategy']}', not one of {', '.join(STRATEGIES)}")
+        if options.get("size") is not None and strategy.count_flag is None:
+            raise InputError(f"{where}.size: {strategy.name} takes {strategy.shown_flags}, not a number")
         for key in options:
             if key not in OPTIONS:
                 raise InputError(f"{path}: selections.{name}.{key}: unknown key{did_you_mean(str(key), OPTIONS)}")
@@ -199,7 +204,7 @@ def seed_stages(comparison: Comparison, seed: int) -> list[Stage]:
 def choose(comparison: Comparison, arm: str, options: dict[str, Any], seed: int) -> Stage:
     """Select from FULL's log of the same seed, or from the log the selection names."""
     log = ROOT / options["log"] if "log" in options else comparison.run_dir(FULL, seed)
-    chosen = comparison.prompt_file(arm, seed)
+    chosen, strategy = comparison.prompt_file(arm, seed), STRATEGIES[options["strategy"]]
     flags: list[str | Path | Callable[[], str]] = []
     inputs = [ROOT / comparison.prompts, log / "step_*.parquet"]
     for key, value in options.items():
@@ -208,11 +213,8 @@ def choose(comparison: Comparison, arm: str, options: dict[str, Any], seed: int)
     if options.get("size") is not None:
         other = comparison.prompt_file(options["size"], seed)
         inputs.append(other)
-        flags += [
-            "--num_samples" if options["strategy"] == "random" else "--top_k",
-            partial(count_of, other),
-        ]
-    if options["strategy"] == "random":
+        flags += [f"--{strategy.count_flag}", partial(count_of, other)]
+    if strategy.count_flag == "num_prompts":
         flags += ["--seed", str(seed)]
     return Stage(
         name=f"select-{arm}-s{seed}",

@@ -1,7 +1,5 @@
 // Puts the page together: one state, one update a frame.
 
-const BY_THRESHOLD = ["lim", "linear", "variance", "uncertainty"];
-
 function ready(data) {
   data.scores = Float64Array.from(data.scores, (v) => v ?? NaN);
   data.run = Uint8Array.from(data.chosen);
@@ -101,7 +99,7 @@ function start(data) {
     byId("count").replaceChildren(node("b", { textContent: whole(state.total) }), ` of ${whole(n)}`, node("span", { textContent: ` · ${percent(state.total, n)}` }));
     byId("reset").disabled = state.own;
     track();
-    byId("command").hidden = state.own || !BY_THRESHOLD.includes(data.strategy);
+    byId("command").hidden = state.own || !data.byThreshold;
     byId("command").replaceChildren("The same choice from the command line: ", node("code", { textContent: `--similarity_threshold ${state.theta}` }));
     for (const view of views) view(state);
   }

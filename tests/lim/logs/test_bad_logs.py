@@ -227,6 +227,6 @@ def test_a_log_of_other_prompts(tmp_path):
         tmp_path / "o.json",
     ]
     with pytest.raises(
-        InputError, match=r"none of its 1 prompts is in the prompt file; the log has 'a', the file id 'b'"
+        InputError, match=r"none of its 1 prompts is in the prompt file; it has 'a', the file id 'b'"
     ):
         lim_selection.main(list(map(str, arguments)))

@@ -9,8 +9,9 @@ import pytest
 from logs import write_log, write_prompts
 from PIL import Image
 
-from lim.pipeline import Settings, select
+from lim.pipeline import select
 from lim.report.figures import chosen_share, score_histogram, trajectories_by_score, write_report
+from lim.strategies import Settings
 
 IDS = [f"p{n}" for n in range(24)]
 
@@ -66,5 +67,5 @@ def test_trajectories_go_from_high_to_low_scores(selection):
 
 def test_without_a_log_there_are_no_trajectories(tmp_path):
     prompts = write_prompts(tmp_path / "p.json", IDS, subject=["algebra", "geometry"] * 12)
-    drawn = select(prompts, settings=Settings(strategy="random", num_samples=6))
+    drawn = select(prompts, settings=Settings(strategy="random", num_prompts=6))
     assert [path.stem for path in write_report(drawn, tmp_path)] == ["chosen_by_subject"]

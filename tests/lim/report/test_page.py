@@ -11,19 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from page_samples import NASTY, random_draw, small_selection, without_log
+from page_samples import NASTY, random_draw, small_selection, unpack, without_log
 
 import lim_selection
 from lim.prompts import read_prompts
 from lim.report.formulas import split_prompts
 from lim.report.page import ASSETS, groups_of, pack, page_html, write_page
 from lim.utils.files import write_json
-
-
-def unpack(page: str, id: str) -> Any:
-    match = re.search(rf'<script type="text/plain" id="{id}">([A-Za-z0-9+/=]*)</script>', page)
-    assert match
-    return json.loads(zlib.decompress(base64.b64decode(match[1])))
 
 
 def joined(parts: list[str | int], table: list[Any]) -> str:
@@ -57,7 +51,7 @@ def test_header_and_settings_say_what_was_run():
     page = page_html(selection)
     chosen = int(selection.chosen_P.sum())
     assert f"<h1>{chosen} of 120 prompts chosen</h1>" in page
-    assert "Chosen by LIM at a threshold of 0.6, from 8 epochs and 7,680 samples of" in page
+    assert "Chosen by strategy lim (score ≥ 0.6), from 8 epochs and 7,680 samples of" in page
     assert "<dt>similarity_threshold</dt><dd>0.6</dd>" in page
     assert "<dt>missing</dt><dd>backfill</dd>" in page
     assert "<dt>no score</dt><dd>1: not in the log</dd>" in page
@@ -99,7 +93,7 @@ def test_selection_without_a_log_and_without_scores():
     numbers = unpack(page_html(without_log(small_selection())), "numbers")
     assert numbers["matrix"] is None and numbers["epochs"] == [] and numbers["average"] == []
     page = page_html(random_draw(small_selection()))
-    assert "Chosen by a random draw with seed 42, without a reward log." in page
+    assert "Chosen by strategy random (drawn with seed 42), without a reward log." in page
     numbers = unpack(page, "numbers")
     assert set(numbers["scores"]) == {None} and numbers["threshold"] is None and sum(numbers["chosen"]) == 10
 

@@ -12,7 +12,6 @@ from PIL import Image
 from lim.logs.find import find_log
 from lim.logs.read import ReadOptions
 from lim.logs.trajectories import RewardMatrix, read_trajectories
-from lim.pipeline import Settings
 from lim.stability import __main__ as stability
 from lim.stability.sweeps import (
     Reference,
@@ -24,6 +23,7 @@ from lim.stability.sweeps import (
     spearman,
     threshold_sweep,
 )
+from lim.strategies import Settings
 from lim.utils.errors import InputError
 
 # Average (0.25, 0.5); LIM 0.923, 0.385, 0.615, as in test_scores.

@@ -57,6 +57,11 @@ def write(folder: Path, **changes) -> str:
         ({"name": None}, "name is not set"),
         ({"selections": {"limr": {"similarity_threshold": 0.6}}}, r"selections\.limr has no 'strategy'"),
         ({"selections": {"rand": {"strategy": "random", "size": "limr"}}}, "no selection before it"),
+        (
+            {"selections": {"x": {"strategy": ["lim"]}}},
+            "strategy is .*, not one of lim, linear",
+        ),
+        ({"selections": {"x": {"strategy": "difficulty", "size": "x"}}}, "takes --pass_rates, not a number"),
         ({"selections": {"full": {"strategy": "lim"}}}, "cannot be called 'full'"),
         (
             {"selections": {"limr": {"strategy": "lim", "seeds": [3]}}},

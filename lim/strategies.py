@@ -1,0 +1,159 @@
+"""The selection strategies, one row each, and the settings of a selection.
+
+To add a strategy, write its formula in `scores` and add a row to `STRATEGIES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import isfinite
+from typing import Any, Literal
+
+import numpy as np
+
+from lim import scores
+from lim.choose import Floats, Mask, choose_above, choose_band, choose_diverse, choose_random, choose_top
+from lim.missing import Missing
+from lim.utils.errors import InputError
+
+
+@dataclass(frozen=True)
+class Trajectories:
+    """What a score is computed from: a log's prompts by epoch; NaN where a prompt was not seen."""
+
+    rewards_P_K: Floats  # of the chosen metric
+    average_K: Floats
+    pass_rates_P_K: Floats
+    max_reward: float
+
+
+SCORE_FLAGS = ("similarity_threshold", "top_k")
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A strategy: its score, what it needs, and the flags that say what to keep, of which it takes one."""
+
+    name: str
+    label: str  # of the score, in figures and on the page
+    score: Callable[[Trajectories], Floats] | None  # None: the distance to the texts chosen before, farthest first
+    needs: Literal["epochs", "log", "prompts"]  # a log of several epochs, any log, or the prompt file alone
+    flags: tuple[str, ...] = SCORE_FLAGS
+    default: Any = None  # value of the first flag where none is given
+    takes_scores: bool = False  # whether a scores file can replace the log
+    against_average: bool = False  # whether the score is a distance from the average curve
+
+    @property
+    def shown_flags(self) -> str:
+        return " or ".join(f"--{flag}" for flag in self.flags)
+
+    @property
+    def count_flag(self) -> str | None:
+        """The flag that asks for a number of prompts, where there is one."""
+        return next((flag for flag in self.flags if flag in ("top_k", "num_prompts")), None)
+
+
+def _lim(given: Trajectories) -> Floats:
+    return scores.lim_scores(given.rewards_P_K, given.average_K, given.max_reward)
+
+
+def pass_rate(given: Trajectories) -> Floats:
+    """Mean pass rate: to look at, or to choose a band of."""
+    return scores.mean_over_epochs(given.pass_rates_P_K)
+
+
+ROWS = (  # the thresholds are the paper's
+    Strategy("lim", "LIM score", _lim, "epochs", default=0.6, takes_scores=True, against_average=True),
+    Strategy("linear", "LINEAR score (R²)", lambda p: scores.linear_scores(p.rewards_P_K), "epochs", default=0.7),
+    Strategy("random", "mean pass rate", pass_rate, "prompts", ("num_prompts",), takes_scores=True),
+    Strategy("variance", "standard deviation over epochs", lambda p: scores.variance_scores(p.rewards_P_K), "epochs"),
+    Strategy("uncertainty", "uncertainty, p(1 − p)", lambda p: scores.uncertainty_scores(p.pass_rates_P_K), "log"),
+    Strategy("diversity", "distance to the prompts chosen before", None, "prompts", ("top_k",), takes_scores=True),
+    Strategy("difficulty", "mean pass rate", pass_rate, "log", ("pass_rates",), default=(0.2, 0.8)),
+)
+STRATEGIES = {row.name: row for row in ROWS}
+
+
+def comparing_epochs() -> list[str]:
+    """Names of the strategies that compare epochs."""
+    return [name for name, strategy in STRATEGIES.items() if strategy.needs == "epochs"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to choose. Names are those of the command line's flags; docs/method.md explains them."""
+
+    strategy: str = "lim"
+    similarity_threshold: float | None = None
+    top_k: int | None = None
+    num_prompts: int | None = None
+    seed: int = 42
+    pass_rates: tuple[float, float] | None = None
+    metric: Literal["reward", "accuracy"] = "reward"
+    max_reward: float = 1.0
+    missing: Missing = "backfill"
+    min_epochs: int | None = None
+    steps_per_epoch: int | None = None
+    max_epochs: int | None = None
+    max_samples: int | None = None
+    format: str = "auto"
+    reward_column: str | None = None
+    skip_bad_files: bool = False
+
+    @property
+    def row(self) -> Strategy:
+        """The strategy. InputError for a name that is not in the table."""
+        if self.strategy not in STRATEGIES:
+            raise InputError(f"--strategy {self.strategy}: not one of {', '.join(STRATEGIES)}")
+        return STRATEGIES[self.strategy]
+
+    def resolved(self) -> Settings:
+        """These settings with the strategy's defaults filled in. InputError for ones that contradict."""
+        row, name = self.row, self.strategy
+        keeping = {"similarity_threshold": self.similarity_threshold, "top_k": self.top_k}
+        keeping |= {"num_prompts": self.num_prompts, "pass_rates": self.pass_rates}
+        given = [flag for flag, value in keeping.items() if value is not None]
+        for flag in given:
+            if flag not in row.flags:
+                users = ", ".join(other.name for other in STRATEGIES.values() if flag in other.flags)
+                raise InputError(f"--{flag} is for --strategy {users}; {name} takes {row.shown_flags}")
+        if len(given) > 1:
+            raise InputError(f"give {row.shown_flags}, not both")
+        if not given and row.default is None:
+            raise InputError(f"--strategy {name} needs {row.shown_flags}")
+        defaults: dict[str, Any] = {} if given else {row.flags[0]: row.default}
+        if self.min_epochs is None:
+            defaults["min_epochs"] = 2 if self.missing == "observed" and row.needs == "epochs" else 1
+        settings = replace(self, **defaults)
+        for flag, value in vars(settings).items():
+            if type(value) is int and flag != "seed" and value < 1:
+                raise InputError(f"--{flag} {value}: needs at least 1")
+            if isinstance(value, float) and not isfinite(value):
+                raise InputError(f"--{flag} {value}: is not a finite number")
+        if settings.pass_rates and not 0 <= settings.pass_rates[0] <= settings.pass_rates[1] <= 1:
+            raise InputError("--pass_rates {:g} {:g}: needs 0 ≤ low ≤ high ≤ 1".format(*settings.pass_rates))
+        return settings
+
+    def choose(
+        self, scores_P: Floats, texts: Sequence[str] = (), eligible_P: Mask | None = None
+    ) -> tuple[Mask, Floats]:
+        """(chosen, scores to report) under resolved settings. Where not given, prompts with a score are eligible."""
+        if self.num_prompts is not None:  # from the complete prompt file, as the paper's RAND does
+            return choose_random(np.ones(len(scores_P), bool), self.num_prompts, self.seed), scores_P
+        if self.pass_rates is not None:
+            return choose_band(scores_P, *self.pass_rates), scores_P
+        if self.similarity_threshold is not None:
+            return choose_above(scores_P, self.similarity_threshold), scores_P
+        assert self.top_k is not None
+        if self.row.score is None:
+            return choose_diverse(texts, ~np.isnan(scores_P) if eligible_P is None else eligible_P, self.top_k)
+        return choose_top(scores_P, self.top_k), scores_P
+
+    def rule(self) -> str:
+        """How the choice is made, in a few words: score ≥ 0.6."""
+        if self.num_prompts is not None:
+            return f"drawn with seed {self.seed}"
+        if self.pass_rates is not None:
+            return "{:g} ≤ pass rate ≤ {:g}".format(*self.pass_rates)
+        return f"top {self.top_k:,}" if self.top_k is not None else f"score ≥ {self.similarity_threshold:g}"
