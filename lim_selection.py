@@ -70,7 +70,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 @contextmanager
 def progress_bar() -> Iterator[Any]:
-    """A bar by bytes read, on stderr where that is a terminal; yields its update(done, total)."""
+    """A bar by bytes read, on stderr where that is a terminal; yields its update(done, total), else None."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -82,6 +82,9 @@ def progress_bar() -> Iterator[Any]:
     )
 
     console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
     columns = (
         TextColumn("reading log"),
         BarColumn(),
@@ -89,7 +92,7 @@ def progress_bar() -> Iterator[Any]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("read", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 

@@ -12,9 +12,9 @@ from typing import Any
 import yaml
 
 from lim.utils.errors import InputError
+from lim.utils.paths import INSTALLED, ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
-SETTINGS = ROOT / "configs" / "eval" / "paper.yaml"
+SETTINGS = (Path(__file__).parent / "configs" if INSTALLED else ROOT / "configs" / "eval") / "paper.yaml"
 DATA = ROOT / "data" / "benchmarks"
 CHAT = "chat"
 

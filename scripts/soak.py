@@ -20,7 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from lim.utils.cli import Parser
 from lim.utils.errors import InputError, run_cli
 from lim.utils.files import locked, write_text
-from lim.utils.provenance import ROOT, commit
+from lim.utils.paths import ROOT
+from lim.utils.provenance import commit
 from train.compare import spec
 from train.compare.pipeline import Pipeline, clock
 

@@ -33,7 +33,7 @@ class Worker:
 
     def __init__(self, deadline: float) -> None:
         self.buffer = b""
-        command = [sys.executable, "-m", f"{__package__}.worker", str(deadline), str(ADDRESS_SPACE)]
+        command = [sys.executable, "-P", "-m", f"{__package__}.worker", str(deadline), str(ADDRESS_SPACE)]
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         self.process = subprocess.Popen(

@@ -11,7 +11,8 @@ from lim.utils.errors import InputError
 def question_means(path: Path) -> dict[str, float]:
     """Question id → share of its samples that are correct, from a graded file."""
     if not path.is_file():
-        raise InputError(f"{path}: missing; make it again with: python -m eval.eval --score_only {path.parent}")
+        package = __name__.partition(".")[0]
+        raise InputError(f"{path}: missing; make it again with: python -m {package}.eval --score_only {path.parent}")
     found: dict[str, list[bool]] = {}
     for line in path.read_text(encoding="utf-8").split("\n"):
         if line:

@@ -24,6 +24,9 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, *args: Any, hint: str = "--help lists the flags", **kwargs: Any) -> None:
+        own = kwargs.get("prog") or ""
+        if sys.argv[0].startswith("lim ") and own.startswith("python -m "):  # started as `lim COMMAND`
+            kwargs |= {key: text.replace(own, sys.argv[0]) for key, text in kwargs.items() if isinstance(text, str)}
         super().__init__(*args, allow_abbrev=False, **kwargs)
         self.hint = hint
         # argparse's own takes -1e-5 and -inf for flags.

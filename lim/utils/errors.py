@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
+from lim.utils.paths import INSTALLED
+
 # What keeps a file from being written, and the mend.
 UNWRITABLE = {
     errno.ENOSPC: "make room and run the same command again",
@@ -25,7 +27,11 @@ UNWRITABLE = {
 }
 
 OLDEST = (3, 11)
-SET_UP = "run: bash scripts/setup.sh (PYTHON names another interpreter)"
+SET_UP = (
+    "install limr again, with what it requires (pip install without --no-deps)"
+    if INSTALLED
+    else "run: bash scripts/setup.sh (PYTHON names another interpreter)"
+)
 
 
 class InputError(Exception):
@@ -134,6 +140,6 @@ def being_run() -> None:
 def missing_package(error: BaseException) -> str | None:
     """The line for an import of a package that is not installed; None for other errors and for modules of ours."""
     package = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
-    if package in ("", "lim", "eval", "train", "data"):
+    if package in ("", "lim", "lim_eval", "lim_selection", "eval", "train", "data"):
         return None
     return f"{package} is not installed for {sys.executable}; {SET_UP}"

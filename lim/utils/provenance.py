@@ -6,9 +6,9 @@ import importlib.metadata
 import platform
 import subprocess
 from collections.abc import Iterable
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from lim.utils.paths import CODE
+
 # Those that an evaluation's or a training's results may depend on.
 PACKAGES = (
     "openrlhf",
@@ -39,7 +39,9 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
 
 def commit() -> str | None:
     """The commit of this checkout, with `-dirty` where tracked files differ from it; None outside git."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    if not (CODE / ".git").exists():  # git would tell of a repository around it, such as one that holds a .venv
+        return None
+    command = ["git", "-C", str(CODE), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
     except (OSError, subprocess.SubprocessError):

@@ -12,7 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "data" / "README.md", *(ROOT / "docs").glob("*.md")])
 COMMAND = re.compile(
-    r"(?:\S*python3? (?:-m (?P<module>(?:lim|eval|train|data)\.\w+)|(?P<file>[\w/]+\.py))|bash (?P<script>[\w/.]+))"
+    r"(?:\S*python3? (?:-m (?P<module>(?:lim|eval|train|data)\.\w+)|(?P<file>[\w/]+\.py))|bash (?P<script>[\w/.]+)"
+    r"|lim (?P<command>[a-z]+))"
     r"(?P<rest>[^`|#]*)"
 )
 # A script that passes its arguments on to a module.
@@ -27,7 +28,7 @@ def commands(document: Path) -> list[re.Match]:
 @functools.cache
 def help_of(target: str) -> str:
     """What `--help` prints of a module or a file."""
-    what = [target] if target.endswith(".py") else ["-m", target]
+    what = [target] if target.endswith(".py") else ["-m", *target.split()]
     done = subprocess.run([sys.executable, *what, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, f"{target} --help: {done.stderr}"
     return done.stdout
@@ -39,6 +40,8 @@ def test_commands_and_their_flags_are_there(document):
         if script := match["script"]:
             assert (ROOT / script).is_file(), f"{document.name}: {match[0]}: no {script}"
             target = BEHIND.get(script)
+        elif match["command"]:
+            target = f"lim {match['command']}"
         else:
             target = match["module"] or match["file"]
             assert match["module"] or (ROOT / target).is_file(), f"{document.name}: {match[0]}: no {target}"

@@ -41,7 +41,8 @@ CHANGED = {
     r"((\w+=\S+ )*bash scripts/train_\S+\.sh(?:(?! --dry_run).)*)": r"\1 --dry_run",
     r"(.*) /path/to/(\S+.*)": r"\1 \2",
     r"(.*)OUTPUTS\.json …(.*)": r"\1OUTPUTS.json\2",
-    r"python -m lim\.stability": r"\g<0> --help",  # the module's name; its command is in docs/method.md
+    # Names of commands; what follows them is elsewhere.
+    r"python -m (lim\.stability|eval\.grader|eval\.compare)|lim [a-z]+": r"\g<0> --help",
 }
 # Pattern → files that must be there afterwards, beside those that flags name, and text to be seen.
 EXPECTED = {
@@ -53,7 +54,7 @@ EXPECTED = {
     r".*--score_only data.*": ["aime24", "amc23"],
     r".*--score_only their.*": ["outputs.json"],
     r".*eval\.grader '.*": ["correct"],
-    r".*eval\.grader (--file )?\S+.*": ["made up"],
+    r".*eval\.grader (?!--help)(--file )?\S+.*": ["made up"],
     r".*bench_grader.*": ["items/s"],
     r".*scripts/demo\.sh.*|.*scripts/compare\.sh.*": ["LIMR (seed 1): train", "one after the other"],
     r".*scripts/train_.*--dry_run": ["-m train.ppo", "--actor.model_name_or_path"],
@@ -90,7 +91,9 @@ def project(tmp_path_factory) -> Path:
     binaries = folder / ".venv" / "bin"
     binaries.mkdir(parents=True)
     (binaries / "python").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
-    (binaries / "python").chmod(0o755)
+    (binaries / "lim").write_text('#!/bin/sh\nexec python -m lim "$@"\n')
+    for name in ("python", "lim"):
+        (binaries / name).chmod(0o755)
     made = ROOT / "tests" / "helpers" / "doc_project.py"
     done = run(f"PYTHONPATH=. python {shlex.quote(str(made))}", folder)
     assert done.returncode == 0, done.stdout

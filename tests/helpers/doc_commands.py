@@ -10,7 +10,7 @@ from pathlib import Path
 SHELL = ("bash", "sh", "console")
 SETTING = r"[A-Z_]+=\S*\s+"
 # How a line of an indented block or inline code begins when it is a command; the rest is formulas and names.
-BEGINS = re.compile(rf"(?:{SETTING})*(?:bash|sbatch|python3?|pip|pytest|git|\.venv/bin/\w+) \S")
+BEGINS = re.compile(rf"(?:{SETTING})*(?:bash|sbatch|python3?|pip|lim|pytest|git|\.venv/bin/\w+) \S")
 # A mere `+overlay key=value` in the text: what to add to a training script.
 ADDED = re.compile(r"\+[\w.-]+ \S")
 FENCE = re.compile(r" {0,3}```\s*(\w*)")

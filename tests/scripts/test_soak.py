@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from lim.utils.provenance import ROOT
+from lim.utils.paths import ROOT
 
 
 @pytest.fixture

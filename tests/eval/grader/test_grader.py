@@ -204,15 +204,18 @@ def test_workers_end_with_their_parent(end):
 def test_a_copy_inside_another_package_starts_its_own_workers(tmp_path):
     (tmp_path / "shipped").mkdir()
     shutil.copytree(ROOT / "eval" / "grader", tmp_path / "shipped" / "verdicts")
+    (tmp_path / "cwd").mkdir()
+    (tmp_path / "cwd" / "resource.py").write_text("raise SystemExit('the working folder is no place to import from')")
     code = (
         "from shipped.verdicts import Grader\n"
         "with Grader(workers=1) as grader:\n"
         "    print(grader.equal_pairs([('1', r'1 \\oplus 1'), ('1/2', '0.5')]))\n"
-        "    print(' '.join(next(iter(grader.pool.workers)).process.args[1:3]))\n"
+        "    print(' '.join(next(iter(grader.pool.workers)).process.args[1:4]))\n"
     )
     env = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", code], cwd="/", env=env, capture_output=True, text=True, timeout=60)
-    assert done.stdout == "[False, True]\n-m shipped.verdicts.worker\n", done.stderr
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path / "cwd", env=env, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "[False, True]\n-P -m shipped.verdicts.worker\n", done.stderr
 
 
 def test_closed_twice():
