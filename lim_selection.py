@@ -33,7 +33,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     from lim.logs.find import FORMATS
     from lim.missing import RULES
     from lim.strategies import STRATEGIES
-    from lim.utils.cli import Parser
+    from lim.utils.cli import Parser, whole
 
     description, _, _ = (__doc__ or "").partition("\n\n")
     parser = Parser(description=description, epilog="docs/method.md and docs/logs.md say more.")
@@ -47,7 +47,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--max_epochs", type=int, help="use the first so many epochs (default: all that are filled)")
     add("--max_samples", type=int, help="use the first so many samples of a prompt in each epoch (default: all)")
     add("--skip_bad_files", action="store_true", help="leave damaged log files out, and say how many")
-    add("--workers", type=int, help="reading processes (default: the machine's cores for large logs)")
+    add("--workers", type=whole(1), help="reading processes (default: the machine's cores for large logs)")
 
     add = parser.add_argument_group("choice").add_argument
     add("--strategy", default="lim", choices=STRATEGIES)
@@ -110,9 +110,10 @@ def show(selection: Selection, seconds: float) -> None:
     table.add_column(overflow="fold")
     log = selection.log
     if log is not None:
+        files = f"{log.files:,} file{'s' * (log.files != 1)}"
         steps = f"steps {log.first_step}-{log.last_step}"
         table.add_row(
-            "log", f"{escape(log.path)} ({log.format}: {log.files} files, {steps}, {log.samples:,} samples)"
+            "log", f"{escape(log.path)} ({log.format}: {files}, {steps}, {log.samples:,} samples)"
         )
         table.add_row(
             "epochs", f"{len(selection.average_K) if selection.average_K is not None else 0} ({log.epoch_rule})"
@@ -143,10 +144,16 @@ def main(argv: list[str] | None = None) -> int | None:
     import msgspec
     import numpy as np
 
-    from lim.output import check_apart, quantiles, write_selection
+    from lim.output import check_apart, output_paths, quantiles, write_selection
     from lim.pipeline import select
     from lim.strategies import Settings
+    from lim.utils.files import check_output
 
+    check_output("--output_path", args.output_path)
+    for path in output_paths(args.output_path).values():
+        check_output("--output_path", path)
+    if args.report:
+        check_output("--report", args.report, folder=True)
     check_apart(args.output_path, [args.original_prompts_path, args.scores_path, args.train_samples_path])
     with progress_bar() as progress:
         selection = select(

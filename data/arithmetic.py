@@ -28,9 +28,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from lim.utils.cli import Parser
+from lim.utils.cli import Parser, whole
 from lim.utils.errors import InputError, run_cli
-from lim.utils.files import write_json, write_text
+from lim.utils.files import check_output, write_json, write_text
 
 SUBJECTS = {"+": "addition", "-": "subtraction", "*": "multiplication"}
 LATEX = {"+": " + ", "-": " - ", "*": r" \times "}
@@ -215,9 +215,10 @@ def write(rows: dict[str, list[dict]], folder: Path) -> dict[str, Path]:
 
 def main(argv: list[str] | None = None) -> None:
     parser = Parser(prog="python -m data.arithmetic", description=__doc__.splitlines()[0])
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=whole(0), default=0)
     parser.add_argument("--data_dir", type=Path, default=Path(__file__).parent, help="default: the project's data/")
     args = parser.parse_args(argv)
+    check_output("--data_dir", args.data_dir, folder=True)
     rows = make(args.seed)
     paths = write(rows, args.data_dir)
     table = Table("split", "problems", *(f"level {level}" for level in KINDS), "wrong labels")

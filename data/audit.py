@@ -25,9 +25,10 @@ from data.overlap import N, Overlap, compare
 from data.sets import hub
 from data.sets.columns import squash
 from eval.grader import Grader
-from lim.utils.cli import Parser
+from lim.utils.cli import Parser, whole
 from lim.utils.errors import InputError, run_cli
-from lim.utils.files import write_json
+from lim.utils.files import check_output, write_json
+from lim.utils.makers import how_to_make
 
 # The paper's prompts are cut at 1,024 tokens; three characters a token is what dense LaTeX comes to.
 LONG = 3_072
@@ -144,9 +145,7 @@ def read_questions(name: str) -> list[str]:
     prepared = Path(__file__).parent / "benchmarks" / f"{name}.jsonl"
     if not path.is_file() and not path.suffix:
         if not prepared.is_file():
-            raise InputError(
-                f"{name}: neither a file nor a prepared benchmark; make it: python -m data.prepare {name}"
-            )
+            raise InputError(f"{name}: neither a file nor a prepared benchmark{how_to_make(prepared)}")
         path = prepared
     questions = []
     for number, row in enumerate(hub.read_rows(path), 1):
@@ -222,9 +221,14 @@ def main(argv: list[str] | None = None) -> int | None:
     parser.add_argument("--write_clean", type=Path, metavar="FILE", help="write the prompt file without the bad rows")
     parser.add_argument("--strict", action="store_true", help="exit 1 where something is found")
     parser.add_argument(
-        "--longest", type=int, default=LONG, help="characters over which a prompt is long (%(default)s)"
+        "--longest", type=whole(1), default=LONG, help="characters over which a prompt is long (%(default)s)"
     )
     args = parser.parse_args(argv)
+    for flag, path in (("--json", args.json), ("--write_clean", args.write_clean)):
+        if path is not None:
+            check_output(flag, path)
+            if path.exists() and path.samefile(args.prompts):
+                raise InputError(f"{flag} {path}: would replace the prompt file that is looked over; name another")
     rows = read_rows(args.prompts)
     questions = {name: read_questions(name) for name in args.against}
     result = audit(rows, questions, args.longest)

@@ -16,9 +16,9 @@ which checksums. data/README.md describes the sets.
 from __future__ import annotations
 
 import argparse
-import difflib
 import json
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,9 @@ from data.sets.columns import Rows, pick, squash
 from data.sets.fetch import fetch
 from data.sets.sources import SETS, HubSet, ReleaseFile, Source
 from lim.prompts import read_prompts
-from lim.utils.cli import Parser
+from lim.utils.cli import Parser, did_you_mean
 from lim.utils.errors import InputError, run_cli
-from lim.utils.files import sha256_of, write_json, write_text
+from lim.utils.files import check_output, sha256_of, write_json, write_text
 
 console = Console(soft_wrap=True, highlight=False)
 
@@ -186,10 +186,9 @@ def check_names(names: Iterable[str]) -> None:
     """Raise InputError for a name that is not known, with those it may be meant for."""
     for name in names:
         if name not in sources.NAMES:
-            near = difflib.get_close_matches(name.lower(), sources.NAMES, n=3, cutoff=0.5)
-            hint = f"did you mean {' or '.join(near)}? " if near else ""
             raise InputError(
-                f"{name}: no such data set; {hint}known: {', '.join(sources.NAMES)}; others with --dataset org/name"
+                f"{name}: no such data set{did_you_mean(name, sources.NAMES)} (known: {', '.join(sources.NAMES)}; "
+                "others with --dataset org/name)"
             )
 
 
@@ -228,7 +227,15 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         raise InputError(f"name a data set: {', '.join(sources.NAMES)}; or another with --dataset org/name")
     if args.folder is not None and not args.folder.is_dir():
         raise InputError(f"--from {args.folder}: no such folder")
+    check_output("--data_dir", args.data_dir, folder=True)
     check_names(args.names)
+    if args.dataset:
+        args.dataset = re.sub("^(hf://|https://huggingface.co/)datasets/", "", args.dataset).rstrip("/")
+    if args.dataset and "://" in args.dataset:
+        raise InputError(
+            f"--dataset {args.dataset}: takes a set of the Hugging Face hub (org/name), or a local file or folder; "
+            "download it first"
+        )
     if args.dataset and args.name is None:
         path = Path(args.dataset)  # a set of the hub may have a dot in its name that is no suffix
         args.name = (path.stem if path.is_file() else path.name).lower()

@@ -9,6 +9,7 @@ from typing import Any
 
 from lim.utils.errors import InputError
 from lim.utils.files import sha256_of
+from lim.utils.makers import how_to_make
 
 from .settings import DATA
 
@@ -26,8 +27,7 @@ def read_questions(file: str, data_dir: Path = DATA) -> Questions:
     """Read `<data_dir>/<file>.jsonl`. InputError says how to make it where it is missing."""
     path = data_dir / f"{file}.jsonl"
     if not path.is_file():
-        make = "data.arithmetic" if file == "arithmetic" else f"data.prepare {file}"
-        raise InputError(f"{path}: no such benchmark file; make it with: python -m {make}")
+        raise InputError(f"{path}: no such benchmark file{how_to_make(path, 'check the name')}")
     rows: dict[str, dict[str, Any]] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         try:

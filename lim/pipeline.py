@@ -14,6 +14,7 @@ from lim.logs.read import ReadOptions
 from lim.logs.trajectories import LogSummary, RewardMatrix, read_trajectories
 from lim.matching import Matching, match_prompts
 from lim.missing import treat_missing
+from lim.output import companion
 from lim.prompts import prompt_ids
 from lim.scores import average_curve
 from lim.selection import Selection
@@ -159,6 +160,8 @@ def score_matrix(matrix: RewardMatrix, settings: Settings) -> tuple[Floats, Floa
             f"({any_log} work from one)"
         )
     accuracy, min_epochs = settings.metric == "accuracy", settings.min_epochs or 1
+    if min_epochs > matrix.epochs:
+        raise InputError(f"--min_epochs {min_epochs}: the log has {matrix.epochs} epochs")
     rates_P_K, _ = treat_missing(matrix.pass_rates_P_K, settings.missing, min_epochs)
     values_P_K = matrix.pass_rates_P_K if accuracy else matrix.rewards_P_K
     values_P_K, reasons = treat_missing(values_P_K, settings.missing, min_epochs)
@@ -173,15 +176,17 @@ def score_matrix(matrix: RewardMatrix, settings: Settings) -> tuple[Floats, Floa
 def read_scores(path: str | Path) -> tuple[list[str], Floats, list[str | None]]:
     """(ids or prompts, scores, reasons) of a scores file: a list of `{id or prompt, score or null, …}`."""
     rows = read_json(path)
+    scores_file = companion(str(path).removesuffix(".summary.json"), "scores")
+    hint = f"; {scores_file} has the scores" if scores_file.is_file() else ""
     if not isinstance(rows, list) or not rows:
-        raise InputError(f"{path}: not a list of {{prompt, score}}")
+        raise InputError(f"{path}: not a list of {{prompt, score}}{hint}")
     keys: list[str] = []
     scores = np.full(len(rows), np.nan)
     reasons: list[str | None] = []
     for number, row in enumerate(rows, 1):
         name = "id" if isinstance(row, dict) and "id" in row else "prompt"
         if not isinstance(row, dict) or name not in row or "score" not in row:
-            raise InputError(f"{path}: row {number} is not {{id or prompt, score}}")
+            raise InputError(f"{path}: row {number} is not {{id or prompt, score}}{hint}")
         score = row["score"]
         if score is not None and (isinstance(score, bool) or not isinstance(score, int | float) or score != score):
             raise InputError(f"{path}: row {number}: score is {score!r:.40}, not a number or null")

@@ -127,8 +127,8 @@ class Settings:
             defaults["min_epochs"] = 2 if self.missing == "observed" and row.needs == "epochs" else 1
         settings = replace(self, **defaults)
         for flag, value in vars(settings).items():
-            if type(value) is int and flag != "seed" and value < 1:
-                raise InputError(f"--{flag} {value}: needs at least 1")
+            if type(value) is int and value < (least := int(flag != "seed")):
+                raise InputError(f"--{flag} {value}: needs at least {least}")
             if isinstance(value, float) and not isfinite(value):
                 raise InputError(f"--{flag} {value}: is not a finite number")
         if settings.pass_rates and not 0 <= settings.pass_rates[0] <= settings.pass_rates[1] <= 1:

@@ -32,7 +32,7 @@ from eval.targets import Target
 from lim.logs import reward_log
 from lim.utils.cli import Parser, whole
 from lim.utils.errors import InputError, run_cli
-from lim.utils.files import sha256_of
+from lim.utils.files import check_output, sha256_of
 from train.recipe import dataset, recipe
 from train.recipe.recipe import Recipe
 from train.recipe.resolve import resolve
@@ -56,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_intermixed_args(argv)
     chosen = recipe.load(args.recipe, *recipe.split(args.changes))
     folder, console = args.output_path, Console()
+    check_output("--output_path", folder, folder=True)
     if folder.is_dir() and reward_log.step_files(folder) and not samples.path_of(folder, SAMPLES).exists():
         raise InputError(f"{folder}: holds another log; give --output_path another folder")
     resolved = resolve(chosen)

@@ -13,8 +13,9 @@ from typing import Any
 
 from data.sets.columns import Rows
 from data.sets.fetch import OFFLINE_HELP
-from lim.utils.errors import InputError
+from lim.utils.errors import InputError, one_line
 from lim.utils.files import read_json, sha256_of
+from lim.utils.makers import how_to_make
 
 SUFFIXES = (".parquet", ".jsonl", ".json")
 
@@ -46,14 +47,14 @@ def from_hub(repo: str, config: str | None, split: str, revision: str | None) ->
     except huggingface_hub.errors.RevisionNotFoundError:
         raise InputError(f"{repo}: the hub has no revision {revision} of it; {OFFLINE_HELP}") from None
     except (exceptions.DataFilesNotFoundError, data_files.EmptyDatasetError) as error:
-        raise InputError(f"{repo}: the hub has no data files of it that can be read: {_one_line(error)}") from None
+        raise InputError(f"{repo}: the hub has no data files of it that can be read: {one_line(error)}") from None
     except (OSError, httpx.HTTPError) as error:
         raise InputError(
             f"{repo}: the Hugging Face hub ({huggingface_hub.constants.ENDPOINT}) cannot be read: "
-            f"{_one_line(error)}; a mirror can be named in HF_ENDPOINT; {OFFLINE_HELP}"
+            f"{one_line(error)}; a mirror can be named in HF_ENDPOINT; {OFFLINE_HELP}"
         ) from None
     except (ValueError, RuntimeError, exceptions.DatasetsError) as error:
-        raise InputError(f"{repo}: cannot be loaded (split '{split}'): {_one_line(error)}") from None
+        raise InputError(f"{repo}: cannot be loaded (split '{split}'): {one_line(error)}") from None
     assert isinstance(table, datasets.Dataset)
     if (
         huggingface_hub.constants.HF_HUB_OFFLINE
@@ -63,10 +64,6 @@ def from_hub(repo: str, config: str | None, split: str, revision: str | None) ->
             raise InputError(f"{repo}: HF_HUB_OFFLINE is set and the cache holds revision {kept}, not {revision}")
         revision = kept
     return table.to_list(), {"repo": repo, "config": config, "split": split, "revision": revision}
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def from_folder(
@@ -129,7 +126,7 @@ def read_rows(path: Path) -> Iterable[dict[str, Any]]:
         try:
             return pq.read_table(path).to_pylist()
         except (pa.ArrowInvalid, OSError) as error:
-            raise InputError(f"{path}: not a Parquet file ({_one_line(error)})") from None
+            raise InputError(f"{path}: not a Parquet file ({one_line(error)})") from None
     if path.suffix == ".jsonl":
         return read_jsonl(path)
     rows = read_json(path)
@@ -154,7 +151,7 @@ def read_jsonl(path: Path) -> Rows:
                     raise InputError(f"{path}: line {number} is a {type(row).__name__}, not an object")
                 rows.append(row)
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+        raise InputError(f"{path}: no such file{how_to_make(path)}") from None
     except json.JSONDecodeError as error:
         raise InputError(f"{path}: line {number}: not JSON ({error.msg})") from None
     except UnicodeDecodeError as error:

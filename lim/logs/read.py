@@ -15,7 +15,7 @@ from typing import Any
 
 from lim.logs.find import Log, LogFile
 from lim.logs.step import StepRewards
-from lim.utils.errors import InputError
+from lim.utils.errors import InputError, one_line
 
 # Below these, starting workers costs more than it saves. Of our own log small columns are read, whatever its size.
 PARALLEL_FROM_BYTES = 512 << 20
@@ -63,7 +63,8 @@ def read_files(
         raise InputError(f"--reward_column is for verl and TRL logs; {log.root} is of format {log.format}")
     if workers is None:
         worth = len(log.files) >= PARALLEL_FROM_FILES if log.format == "lim" else log.size >= PARALLEL_FROM_BYTES
-        workers = min(_cores(), len(log.files)) if worth else 0
+        workers = _cores() if worth else 0
+    workers = min(workers, len(log.files))
     results = _read_parallel(log, options, workers) if workers > 1 else _read_here(log, options)
     for result in results:
         if result.error and not options.skip_bad_files:
@@ -84,6 +85,10 @@ def read_one(file: LogFile, format: str, filesystem: Any, options: ReadOptions) 
         steps = reader(file, filesystem, **more)
     except InputError as error:
         return FileResult(file, (), str(error))
+    except Exception as error:  # each of fsspec's filesystems has its own
+        if filesystem is None:
+            raise
+        return FileResult(file, (), f"{file.path}: cannot be read: {one_line(error)}")
     return FileResult(file, tuple(steps) if isinstance(steps, list) else (steps,))
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -35,11 +36,21 @@ from lim.stability.sweeps import (
     threshold_sweep,
 )
 from lim.strategies import Settings, comparing_epochs
-from lim.utils.cli import Parser
+from lim.utils.cli import Parser, whole
 from lim.utils.errors import InputError, run_cli
-from lim.utils.files import write_json
+from lim.utils.files import check_output, write_json
 
 SHOWN_ROWS = 16
+COUNTS = ("scored", "chosen_by_threshold", "chosen")
+# Heads of two short lines, so that the tables fit 80 columns; θ is the threshold.
+HEADS = {
+    "chosen_by_threshold": "chosen\nby θ",
+    "jaccard_by_threshold": "Jaccard\nby θ",
+    "jaccard_by_rank": "Jaccard\nby rank",
+    "jaccard_of_uncertainty": "Jaccard of\np(1 − p)",
+    "median_score": "median\nscore",
+    "spearman": "Spearman",
+}
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -53,7 +64,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--steps_per_epoch", type=int)
     add("--max_epochs", type=int)
     add("--skip_bad_files", action="store_true")
-    add("--workers", type=int)
+    add("--workers", type=whole(1))
     add("--strategy", default="lim", choices=comparing_epochs())
     add("--similarity_threshold", type=float)
     add("--top_k", type=int)
@@ -61,14 +72,15 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--max_reward", type=float, default=1.0)
     add("--missing", default="backfill", choices=RULES)
     add("--min_epochs", type=int)
-    add("--bootstrap", type=int, default=200, help="replicates (default 200; 0 leaves it out)")
-    add("--repeats", type=int, default=10, help="draws a row of the sample sweep (default 10; 0 leaves it out)")
-    add("--seed", type=int, default=0, help="seed of the resampling")
+    add("--bootstrap", type=whole(0), default=200, help="replicates (default 200; 0 leaves it out)")
+    add("--repeats", type=whole(0), default=10, help="draws a row of the sample sweep (default 10; 0 leaves it out)")
+    add("--seed", type=whole(0), default=0, help="seed of the resampling")
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int | None:
     args = parse_args(argv)
+    check_output("--output_path", args.output_path, folder=True)
     settings = msgspec.convert(vars(args), Settings).resolved()
     matrix, log = read_trajectories(
         find_log(args.train_samples_path, args.format),
@@ -80,7 +92,10 @@ def main(argv: list[str] | None = None) -> int | None:
     console = Console(highlight=False)
     reference = Reference.of(matrix, settings)
     chosen, prompts = int(reference.chosen_P.sum()), len(matrix.ids)
-    console.print(f"{prompts:,} prompts, {matrix.epochs} epochs ({log.epoch_rule}); the whole log chooses {chosen:,}")
+    console.print(
+        f"{prompts:,} prompts, {matrix.epochs} epochs ({log.epoch_rule}); all of the log chooses {chosen:,}",
+        soft_wrap=True,
+    )
     notes = list(log.notes)
     result: dict[str, Any] = {
         "log": asdict(log),
@@ -106,7 +121,7 @@ def main(argv: list[str] | None = None) -> int | None:
     show(console, "chosen by threshold", result["thresholds"])
     show(console, "the first k epochs against all", result["first_epochs"])
     if "fewer_samples" in result:
-        show(console, "fewer samples a prompt and epoch against all", result["fewer_samples"])
+        show(console, "fewer samples per prompt and epoch against all", result["fewer_samples"])
     if replicates is not None:
         show(console, "bootstrap over samples", [result["bootstrap"]])
     for note in notes:
@@ -158,24 +173,36 @@ def show(console: Console, title: str, rows: Sequence[dict[str, Any]]) -> None:
     if len(rows) > SHOWN_ROWS:
         kept = [rows[at] for at in np.unique(np.linspace(0, len(rows) - 1, SHOWN_ROWS).astype(int))]
     columns = [key for key in dict.fromkeys(key for row in rows for key in row) if not key.endswith("_sd")]
-    if len(kept) == 1:
-        table = Table(title=title, title_justify="left", show_header=False)
+    console.print()
+    table = Table(title=title, title_justify="left", caption_justify="left", show_header=len(rows) > 1)
+    table.box, table.collapse_padding, table.pad_edge = box.SIMPLE_HEAD, True, False
+    if len(rows) == 1:
         for key in columns:
-            table.add_row(key.replace("_", " "), _cell(kept[0], key))
-    else:
-        table = Table(*(key.replace("_", " ") for key in columns), title=title, title_justify="left")
-        for row in kept:
-            table.add_row(*(_cell(row, key) for key in columns))
+            table.add_row(key.replace("_", " "), _cell(rows[0], key, 3))
+        console.print(table)
+        return
+    if len({row["scored"] for row in rows if "scored" in row}) == 1:  # and so in every row
+        columns.remove("scored")
+        table.caption = f"{_cell(rows[-1], 'scored', 0)} prompts have a score in each row"
+    if "repeats" in columns:
+        columns.remove("repeats")
+        table.title = f"{title} (± over {rows[0]['repeats']} draws)"
+    decimals = 2 if any(key.endswith("_sd") for row in rows for key in row) else 3
+    for key in columns:
+        table.add_column(HEADS.get(key, key), justify="right", no_wrap=True)
+    for row in kept:
+        table.add_row(*(_cell(row, key, decimals) for key in columns))
     console.print(table)
 
 
-def _cell(row: dict[str, Any], key: str) -> str:
-    value = row.get(key)
+def _cell(row: dict[str, Any], key: str, decimals: int) -> str:
+    """A figure, with ± its standard deviation; of counts at most one decimal."""
+    value, spread = row.get(key), row.get(f"{key}_sd")
     if value is None:
         return "–"
-    text = f"{value:,}" if isinstance(value, int) else f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}"
-    spread = row.get(f"{key}_sd")
-    return text + (f" ± {spread:.1f}" if spread and abs(value) >= 100 else f" ± {spread:.3f}" if spread else "")
+    if key in COUNTS or isinstance(value, int):
+        decimals = 0 if not spread and float(value).is_integer() else 1
+    return f"{value:,.{decimals}f}" + (f" ± {spread:.{decimals}f}" if spread else "")
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ class Parser(argparse.ArgumentParser):
             kwargs |= {key: text.replace(own, sys.argv[0]) for key, text in kwargs.items() if isinstance(text, str)}
         super().__init__(*args, allow_abbrev=False, **kwargs)
         self.hint = hint
+        self.register("type", int, whole())
+        self.register("type", float, number)
         # argparse's own takes -1e-5 and -inf for flags.
         self._negative_number_matcher = re.compile(r"-(\.?\d|inf$|infinity$|nan$)", re.IGNORECASE)
         self.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
@@ -159,5 +161,11 @@ def _likeness(one: Sequence[str], two: Sequence[str]) -> float:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`; did you mean a, b or c?`, or nothing."""
-    *others, last = near(name, known) or [""]
-    return f"; did you mean {' or '.join([', '.join(others), last] if others else [last])}?" if last else ""
+    found = near(name, known)
+    return f"; did you mean {listed(found)}?" if found else ""
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a, b or c`."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last

@@ -24,6 +24,7 @@ UNWRITABLE = {
     errno.ENOTDIR: "a file is where a folder is needed; name another place",
     errno.EEXIST: "a file is where a folder is needed; name another place",
     errno.EISDIR: "it is a folder; name a file",
+    errno.ENAMETOOLONG: "shorten it",
 }
 
 OLDEST = (3, 11)
@@ -50,6 +51,11 @@ def unwritable(error: OSError, path: object = None) -> InputError | None:
     name = path if path is not None else error.filename
     what = "cannot be written" if name is None or path is not None else "cannot be used"
     return InputError(f"{name if name is not None else 'a file'}: {what} ({os.strerror(error.errno or 0)}); {mend}")
+
+
+def one_line(error: BaseException) -> str:
+    """What an exception of a library says, in one line of at most 300 characters; its kind where it says nothing."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def full_disk(error: Exception) -> str | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from lim.utils.errors import InputError, unwritable
+from lim.utils.makers import how_to_make
 
 
 @contextmanager
@@ -25,6 +26,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     partial: Path | None = None
     try:
+        _check_plain(path, path)
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
         partial = Path(name)
@@ -38,13 +40,44 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         # Any other name is of a file that the writer was reading.
         name = None if error.filename is None else Path(os.fsdecode(error.filename))
         ours = name is None or name.suffix == ".partial" or name in (path, *path.parents)
-        known = unwritable(error, path) if ours else None
-        if known is None:
+        if not ours or (name is None and unwritable(error) is None):
             raise
-        raise known from None
+        raise _cannot_write(error, path) from None
     finally:
         if partial is not None:
             partial.unlink(missing_ok=True)
+
+
+def check_output(flag: str, path: str | Path, *, folder: bool = False) -> None:
+    """Raise InputError, naming the flag, where the file (or folder) `path` cannot be written. Nothing is left there.
+
+    For before the work. Folders that are missing are fine: `atomic_path` makes them.
+    """
+    name, path = f"{flag} {path}", Path(path)
+    if "://" in name:
+        raise InputError(f"{name}: is an address; results are written to local folders")
+    try:
+        if folder and path.exists() and not path.is_dir():
+            raise InputError(f"{name}: is not a folder; name another place")
+        if not folder:
+            _check_plain(path, name)
+        place = path if folder else path.parent
+        while not place.exists():
+            place = place.parent
+        with tempfile.NamedTemporaryFile(dir=place, prefix=f".{path.name}.", suffix=".partial"):
+            pass
+    except OSError as error:
+        raise _cannot_write(error, name) from None
+
+
+def _check_plain(path: Path, name: object) -> None:
+    """A rename would put a file in the place of a device."""
+    if path.exists() and not path.is_file():
+        raise InputError(f"{name}: is {'a folder' if path.is_dir() else 'a device or pipe'}; name a file")
+
+
+def _cannot_write(error: OSError, name: object) -> InputError:
+    return unwritable(error, name) or InputError(f"{name}: cannot be written ({error.strerror}); name another place")
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -76,7 +109,8 @@ def read_json(path: str | Path, *, finite: bool = False) -> Any:
         with open(path, encoding="utf-8") as file:
             return json.load(file, parse_constant=refuse if finite else None)
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+        remote = "; only local files are read here" if "://" in str(path) else how_to_make(path)
+        raise InputError(f"{path}: no such file{remote}") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder, not a JSON file") from None
     except json.JSONDecodeError as error:

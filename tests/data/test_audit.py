@@ -193,14 +193,34 @@ def test_strict_clean_and_json(tmp_path, capsys):
         ([{"id": "a", "prompt": "x"}], [], "row 1 has no 'answer' (its keys: id, prompt)"),
         ([{"id": "a", "prompt": "x", "answer": 5}], [], "row 1: 'answer' is a int, not a text"),
         ([row("a", "x")], [{"text": "x"}], "row 1 has no 'question' (its keys: text)"),
-        ([row("a", "x")], None, "neither a file nor a prepared benchmark; make it: python -m data.prepare nosuchset"),
+        ([row("a", "x")], "nosuchset", "nosuchset: neither a file nor a prepared benchmark\n"),
+        ([row("a", "x")], "none/aime24.jsonl", "no such file; make it with: python -m data.prepare aime24"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, capsys, prompts, against, says):
-    test = "nosuchset" if against is None else write(tmp_path / "t.jsonl", against)
+    test = against if isinstance(against, str) else write(tmp_path / "t.jsonl", against)
     assert run(write(tmp_path / "p.json", prompts), "--against", test) == 2
     error = capsys.readouterr().err
     assert says in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--json", "{folder}/p.json"], "would replace the prompt file that is looked over"),
+        (["--write_clean", "{folder}/./p.json"], "would replace the prompt file that is looked over"),
+        (["--json", "{folder}"], "is a folder; name a file"),
+        (["--write_clean", "/proc/x.json"], "--write_clean /proc/x.json: cannot be written"),
+    ],
+)
+def test_an_output_that_cannot_be_is_refused_before_the_audit(tmp_path, capsys, monkeypatch, flags, says):
+    prompts = write(tmp_path / "p.json", [row("a", "x")])
+    before = Path(prompts).read_bytes()
+    monkeypatch.setattr(module, "audit", lambda *_: pytest.fail("the audit began"))
+    assert run(prompts, *(flag.format(folder=tmp_path) for flag in flags)) == 2
+    error = capsys.readouterr().err
+    assert says in error and error.count("\n") == 1
+    assert Path(prompts).read_bytes() == before
 
 
 def test_a_prompt_file_can_be_the_benchmark(tmp_path):

@@ -304,6 +304,31 @@ def test_unknown_name_suggests_near_ones(capsys, tmp_path, name, near):
     assert not list(tmp_path.iterdir())  # names are checked before anything is fetched
 
 
+@pytest.mark.parametrize("path", ["hf://spaces/org/name", "s3://bucket/train.parquet", "https://example.org/x.jsonl"])
+def test_an_address_that_is_no_set_of_the_hub_is_one_line(capsys, tmp_path, path):
+    error = failing(capsys, "--dataset", path, "--data_dir", tmp_path)
+    assert f"--dataset {path}: takes a set of the Hugging Face hub (org/name), or a local file" in error
+
+
+@pytest.mark.parametrize("address", ["hf://datasets/org/name", "https://huggingface.co/datasets/org/name/"])
+def test_an_address_of_the_hub_is_its_data_set(capsys, tmp_path, address):
+    (tmp_path / "org" / "name").mkdir(parents=True)
+    (tmp_path / "org" / "name" / "train.jsonl").write_text('{"q": "1 + 1", "a": "2"}\n')
+    flags = ("--prompt_key", "q", "--answer_key", "a", "--from", tmp_path, "--data_dir", tmp_path)
+    assert run_cli(lambda: prepare.main([*map(str, ("--dataset", address, *flags))])) == 0
+    assert read_prompts(tmp_path / "prompts" / "name.json")[0]["answer"] == "2"
+
+
+def test_a_hub_that_cannot_be_reached_is_one_line(tmp_path):
+    done = cli("--dataset", "hf://datasets/org/name", "--data_dir", tmp_path, HF_ENDPOINT="http://127.0.0.1:9")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("error: org/name: ")
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_fetched(capsys):
+    assert "--data_dir /proc/x: cannot be written" in failing(capsys, "math8k", "--data_dir", "/proc/x")
+
+
 def test_no_name_and_no_folder(capsys, tmp_path):
     assert "name a data set: math8k, limr" in failing(capsys)
     assert "no such folder" in failing(capsys, "math8k", "--from", tmp_path / "none")

@@ -365,3 +365,72 @@ def test_a_folder_that_may_not_be_read_is_not_called_unwritable(tmp_path, monkey
     monkeypatch.setattr("lim.logs.find.os.scandir", forbidden)
     assert run_cli(lambda: lim_selection.main([*map(str, arguments)])) == 2
     assert f"{log}: cannot be listed: Permission denied" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--report", "{folder}/prompts.json"], "--report {folder}/prompts.json: is not a folder"),
+        (["--report", "/proc/x"], "--report /proc/x: cannot be written"),
+        (["--output_path", "{folder}"], "--output_path {folder}: is a folder; name a file"),
+        (["--output_path", "."], "--output_path .: is a folder; name a file"),
+        (["--output_path", "/proc/x.json"], "--output_path /proc/x.json: cannot be written"),
+        (["--output_path", "s3://bucket/x.json"], "--output_path s3://bucket/x.json: is an address"),
+    ],
+)
+def test_an_output_that_cannot_be_is_refused_before_the_log_is_read(tmp_path, monkeypatch, flags, says):
+    monkeypatch.setattr("lim.pipeline.find_log", lambda *_: pytest.fail("the log was looked for"))
+    flags = [flag.format(folder=tmp_path) for flag in flags]
+    with pytest.raises(InputError) as caught:
+        run(tmp_path, *flags)
+    assert says.format(folder=tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--min_epochs", "99"], "--min_epochs 99: the log has 2 epochs"),
+        (["--min_epochs", "0"], "--min_epochs 0: needs at least 1"),
+        (["--max_epochs", "-1"], "--max_epochs -1: needs at least 1"),
+        (["--max_epochs", "3"], "holds 2 epochs, --max_epochs asks for 3"),
+        (["--top_k", "-3"], "--top_k -3: needs at least 1"),
+        (["--top_k", "99999999999999999999"], "--top_k 99999999999999999999 asks for more prompts"),
+        (["--seed", "-1"], "--seed -1: needs at least 0"),
+        (["--steps_per_epoch", "0"], "--steps_per_epoch 0: needs at least 1"),
+        (["--max_samples", "0"], "--max_samples 0: needs at least 1"),
+    ],
+)
+def test_a_number_out_of_range_names_its_flag(tmp_path, flags, says):
+    with pytest.raises(InputError, match=says):
+        run(tmp_path, *flags)
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--workers", "0"], "error: --workers: 0 is too small; needs at least 1\n"),
+        (["--workers", "-1"], "error: --workers: -1 is too small; needs at least 1\n"),
+        (["--seed", "x"], "error: --seed: 'x' is not a whole number\n"),
+        (["--top_k", "1.5"], "error: --top_k: '1.5' is not a whole number\n"),
+        (["--similarity-threshold", "nan"], "error: --similarity_threshold: nan is not a finite number\n"),
+        (["--max_reward", "-inf"], "error: --max_reward: -inf is not a finite number\n"),
+        (["--pass_rates", "0.1", "inf"], "error: --pass_rates: inf is not a finite number\n"),
+        (["--threshold", "0.5"], "error: unknown flag --threshold; did you mean --similarity_threshold?\n"),
+        (["--strategy", "lm"], "did you mean lim?\n"),
+    ],
+)
+def test_a_wrong_flag_is_one_line(tmp_path, capsys, flags, says):
+    with pytest.raises(SystemExit, match="2"):
+        run(tmp_path, *flags)
+    error = capsys.readouterr().err
+    assert error.endswith(says) and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("given", ["limr.json", "limr.summary.json"])
+def test_the_chosen_prompts_in_place_of_scores_name_the_scores_file(tmp_path, given):
+    output = run(tmp_path)
+    with pytest.raises(InputError, match=rf"{given}: .*; {companion(output, 'scores')} has the scores"):
+        lim_selection.main(
+            ["--scores_path", str(output.with_name(given)), "--original_prompts_path", str(tmp_path / "prompts.json")]
+            + ["--output_path", str(tmp_path / "again.json")]
+        )

@@ -1,4 +1,4 @@
-"""The tiny base model itself: settings, supervised steps, pass rates. train/pretrain/__main__.py is the command."""
+"""The tiny base model itself: settings, supervised steps, pass rates. train/pretrain/base.py trains it."""
 
 from __future__ import annotations
 

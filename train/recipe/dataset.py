@@ -12,25 +12,8 @@ from typing import Any
 from lim.prompts import read_prompts
 from lim.utils.errors import InputError
 from lim.utils.files import atomic_path
+from lim.utils.makers import how_to_make
 from train.recipe.recipe import RunConfig
-
-# Which command makes a prompt file; shown when it is missing.
-MAKERS = {
-    "math8k.json": "python -m data.prepare math8k",
-    "limr.json": "bash scripts/lim.sh (from a FULL run's log), or the published one: python -m data.prepare limr",
-    "rand.json": "python lim_selection.py --strategy random --num_samples 1389 --seed 1 "
-    "--original_prompts_path data/prompts/math8k.json --output_path data/prompts/rand.json",
-    "linear.json": "python lim_selection.py --strategy linear --train_samples_path data/output/math.8k "
-    "--original_prompts_path data/prompts/math8k.json --output_path data/prompts/linear.json",
-    "arithmetic.json": "python -m data.arithmetic",
-    "arithmetic_val.json": "python -m data.arithmetic",
-    "arithmetic_limr.json": "python lim_selection.py --train_samples_path data/output/arithmetic "
-    "--original_prompts_path data/prompts/arithmetic.json --output_path data/prompts/arithmetic_limr.json",
-    "arithmetic_rand.json": "python lim_selection.py --strategy random --num_samples 128 --seed 1 "
-    "--original_prompts_path data/prompts/arithmetic.json --output_path data/prompts/arithmetic_rand.json",
-    "arithmetic_linear.json": "python lim_selection.py --strategy linear --train_samples_path data/output/arithmetic "
-    "--original_prompts_path data/prompts/arithmetic.json --output_path data/prompts/arithmetic_linear.json",
-}
 
 
 @dataclass(frozen=True)
@@ -69,9 +52,8 @@ def need(path: str) -> Path:
     """The path of a prompt file. InputError names the command that makes it."""
     file = Path(path)
     if not file.exists():
-        maker = MAKERS.get(file.name)
-        hint = f"make it with: {maker}" if maker else "run.prompt_file=FILE takes a JSON list of {id, prompt, answer}"
-        raise InputError(f"{path}: no such file; {hint}")
+        hint = how_to_make(path, "run.prompt_file=FILE takes a JSON list of {id, prompt, answer}")
+        raise InputError(f"{path}: no such file{hint}")
     return file
 
 

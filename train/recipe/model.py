@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 
 from lim.utils.errors import InputError
 from lim.utils.files import read_json
+from lim.utils.makers import how_to_make
 from train.recipe.recipe import CONFIGS, Recipe
 
 
@@ -23,8 +24,7 @@ def absolute(name: str) -> str:
 def need(model: str, name: str) -> None:
     """Refuse, as `name`, a model folder that is not there."""
     if model.startswith("/") and not (Path(model) / "config.json").is_file():
-        hint = "make it with: python -m train.pretrain" if Path(model).name == "arithmetic-base" else "check the path"
-        raise InputError(f"{name}: no model there (no config.json); {hint}")
+        raise InputError(f"{name}: no model there (no config.json){how_to_make(model, 'check the path')}")
 
 
 def count_parameters(model: str | Path) -> int | None:

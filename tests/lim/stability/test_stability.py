@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import numpy as np
 import pytest
 from logs import write_log
 from PIL import Image
+from rich.console import Console
 
 from lim.logs.find import find_log
 from lim.logs.read import ReadOptions
@@ -24,7 +26,7 @@ from lim.stability.sweeps import (
     threshold_sweep,
 )
 from lim.strategies import Settings
-from lim.utils.errors import InputError
+from lim.utils.errors import InputError, run_cli
 
 # Average (0.25, 0.5); LIM 0.923, 0.385, 0.615, as in test_scores.
 REWARDS = np.array([[0.0, 0.5], [0.75, 0.0], [0.0, 1.0]])
@@ -181,3 +183,56 @@ def test_the_real_run_settles_by_rank_long_before_the_threshold_does(shared_data
     row = epoch_sweep(reference, [10])[0]
     assert row["jaccard_by_rank"] == pytest.approx(0.84, abs=0.01)
     assert row["jaccard_by_threshold"] == pytest.approx(0.62, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--bootstrap", "-5"], "error: --bootstrap: -5 is too small; needs at least 0\n"),
+        (["--repeats", "-1"], "error: --repeats: -1 is too small; needs at least 0\n"),
+        (["--workers", "0"], "error: --workers: 0 is too small; needs at least 1\n"),
+        (["--seed", "-1"], "error: --seed: -1 is too small; needs at least 0\n"),
+        (["--max_epochs", "0"], "error: --max_epochs 0: needs at least 1\n"),
+        (["--min_epochs", "9"], "error: --min_epochs 9: the log has 2 epochs\n"),
+        (["--top_k", "0"], "error: --top_k 0: needs at least 1\n"),
+        (["--output_path", "/proc/x"], "error: --output_path /proc/x: cannot be written"),
+    ],
+)
+def test_a_wrong_flag_is_one_line(tmp_path, capsys, flags, says):
+    write_log(tmp_path / "run", {"a": [[0, 0], [0, 1]], "b": [[1, 0], [0, 0]]})
+    where = ["--train_samples_path", str(tmp_path / "run"), "--output_path", str(tmp_path / "out")]
+    try:
+        code = run_cli(lambda: stability.main([*where, *flags]))
+    except SystemExit as ended:
+        code = ended.code
+    error = capsys.readouterr().err
+    assert code == 2 and error.startswith(says) and error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_tables_fit_80_columns_and_counts_are_counts(tmp_path):
+    """Every head and figure is there in full, for a log of thousands of prompts."""
+    out = io.StringIO()
+    console = Console(file=out, width=80)
+    agreement = {"scored": 8523.0, "chosen_by_threshold": 1389.4, "chosen_by_threshold_sd": 30.25}
+    agreement |= {"jaccard_by_threshold": 0.5, "jaccard_by_threshold_sd": 0.125, "jaccard_by_rank": 0.75}
+    agreement |= {"jaccard_by_rank_sd": 0.01, "spearman": -0.5, "spearman_sd": 0.25, "median_score": -0.5}
+    rows = [{"samples": 16, "repeats": 10, **agreement, "median_score_sd": 0.25}]
+    rows.append({"samples": 32, "repeats": 1, "scored": 8523.0, "chosen_by_threshold": 1389.0, "median_score": 0.5})
+    stability.show(console, "fewer samples", rows)
+    lines = out.getvalue().splitlines()
+    assert "fewer samples (± over 10 draws)" in lines[1]
+    assert "8,523 prompts have a score in each row" in out.getvalue() and "…" not in out.getvalue()
+    cells = [line.split("  ") for line in lines if line.strip().startswith(("16", "32"))]
+    cells = [[cell.strip() for cell in row if cell.strip()] for row in cells]
+    assert cells == [
+        ["16", "1,389.4 ± 30.2", "0.50 ± 0.12", "0.75 ± 0.01", "-0.50 ± 0.25", "-0.50 ± 0.25"],
+        ["32", "1,389", "–", "–", "–", "0.50"],
+    ]
+
+
+def test_a_figure_over_draws_that_never_varies_is_a_whole_number():
+    assert stability._cell({"scored": 30.0}, "scored", 3) == "30"
+    assert stability._cell({"scored": 29.7, "scored_sd": 0.5}, "scored", 3) == "29.7 ± 0.5"
+    assert stability._cell({"replicates": 200}, "replicates", 3) == "200"
+    assert stability._cell({"spearman": None}, "spearman", 3) == "–"

@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from data import arithmetic
 from lim.utils.errors import InputError
 from lim.utils.files import read_json
-from train.pretrain import __main__ as pretrain
+from train.pretrain import base as pretrain
 from train.pretrain.model import PretrainSettings
 
 TINY = PretrainSettings(

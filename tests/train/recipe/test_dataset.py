@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lim.utils.errors import InputError
+from lim.utils.makers import MAKERS
 from train.recipe import dataset, recipe
 from train.recipe.recipe import RunConfig
 
@@ -91,7 +92,7 @@ def test_every_recipes_files_have_a_maker():
     for path in recipe.CONFIGS.glob("*.yaml"):
         run = recipe.load(str(path)).run
         for file in filter(None, (run.prompt_file, run.val_file)):
-            assert Path(file).name in dataset.MAKERS
+            assert Path(file).name in MAKERS
 
 
 def test_rows_as_openrlhf_reads_them(tmp_path):

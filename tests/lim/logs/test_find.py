@@ -1,0 +1,127 @@
+"""Where a log is looked for, and what is said where there is none."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import fsspec
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+from logs import write_log
+
+from lim.logs.find import find_log
+from lim.logs.read import ReadOptions, read_files
+from lim.logs.trajectories import read_trajectories
+from lim.utils.errors import InputError
+
+
+def rows(*steps: int) -> str:
+    """verl's rows, two prompts at each step."""
+    return "".join(
+        json.dumps({"input": prompt, "output": "", "score": float(step > 1), "step": step}) + "\n"
+        for step in steps
+        for prompt in "ab"
+    )
+
+
+def make(folder: Path) -> Path:
+    """A run's folder with everything that can be mistaken for its log."""
+    for path, text in {
+        "run/rollouts/1.jsonl": rows(1),
+        "run/rollouts/2.jsonl": rows(2),
+        "run/config.json": "{}",
+        "two/a/1.jsonl": rows(1),
+        "two/b/completions_1.parquet": "",
+        "packed/1.jsonl.gz": "",
+        "packed/2.jsonl.gz": "",
+        "merged/all.jsonl": rows(2, 1),
+        "merged/progress.jsonl": "",
+        "empty/progress.jsonl": "",
+    }.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("path", "format", "says"),
+    [
+        ("run", "auto", "run: no training log here; did you mean run/rollouts (2 files of verl)?"),
+        ("run/", "verl", "run/: no training log here; did you mean run/rollouts (2 files of verl)?"),
+        ("run", "trl", "run: no training log here; looked for completions_<n>.parquet"),
+        ("two", "auto", "did you mean two/a (1 file of verl) or two/b (1 file of trl)?"),
+        ("packed", "auto", "packed: no training log here; unpack its files first (2 like 1.jsonl.gz)"),
+        ("packed/2.jsonl.gz", "auto", "not a log file known by its name; unpack its files first (1 like 2.jsonl.gz)"),
+        ("merged", "auto", "give the file itself, merged/all.jsonl, or name a file per step: 1.jsonl, 2.jsonl, …"),
+        ("empty", "auto", "empty: no training log here; looked for step_<n>.parquet"),
+        ("run/rollout", "auto", "run/rollout: no such file or folder; did you mean run/rollouts?"),
+        ("rnu", "auto", "rnu: no such file or folder; give a run's log folder as --train_samples_path"),
+        ("output/math.8k", "auto", "no such file or folder; make it with: bash scripts/train_math.8k.sh"),
+    ],
+)
+def test_a_path_that_is_no_log_says_what_may_be_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, format: str, says: str
+) -> None:
+    monkeypatch.chdir(make(tmp_path))
+    with pytest.raises(InputError, match=re.escape(says)) as caught:
+        find_log(path, format)
+    assert "\n" not in str(caught.value)
+
+
+def test_one_file_of_several_steps_is_the_log_that_a_file_per_step_is(tmp_path: Path) -> None:
+    make(tmp_path)
+    merged = find_log(tmp_path / "merged" / "all.jsonl")
+    matrix, summary = read_trajectories(merged, options=ReadOptions(keep_samples=True))
+    other, _ = read_trajectories(find_log(tmp_path / "run" / "rollouts"), options=ReadOptions(keep_samples=True))
+    assert (summary.first_step, summary.last_step, summary.samples) == (1, 2, 4)
+    assert matrix.rewards_P_K.tolist() == other.rewards_P_K.tolist() == [[0, 1], [0, 1]]
+    assert matrix.samples_P_K_S.tolist() == other.samples_P_K_S.tolist()
+
+
+def test_a_file_named_by_step_is_one_step(tmp_path: Path) -> None:
+    (tmp_path / "7.jsonl").write_text(rows(1, 2))
+    (result,) = read_files(find_log(tmp_path))
+    assert [step.step for step in result.steps] == [7]
+
+
+class Unreachable(MemoryFileSystem):
+    """A remote file system that fails with an exception of its own, where `fails` says."""
+
+    protocol = "unreachable"
+    cachable = False
+    fails = "info"
+
+    @classmethod
+    def _strip_protocol(cls, path):
+        return "/" + path.removeprefix("unreachable://").strip("/")
+
+    def info(self, path, **kwargs):
+        if self.fails == "info":
+            raise RuntimeError("no route\n  to host")
+        return super().info(path, **kwargs)
+
+    def _open(self, path, *args, **kwargs):
+        raise RuntimeError("no route\n  to host")
+
+
+@pytest.mark.parametrize(("fails", "says"), [("info", "cannot be listed"), ("open", "cannot be read")])
+def test_a_remote_log_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch, fails: str, says: str) -> None:
+    fsspec.register_implementation("unreachable", Unreachable, clobber=True)
+    monkeypatch.setattr(Unreachable, "fails", fails)
+    fsspec.filesystem("memory").pipe_file("/run/rollouts/1.jsonl", rows(1).encode())
+    with pytest.raises(InputError, match=rf"{says}.*no route to host$"):
+        list(read_files(find_log("unreachable://run/rollouts")))
+
+
+def test_a_remote_folder_above_the_log_is_named() -> None:
+    fsspec.filesystem("memory").pipe_file("/above/rollouts/1.jsonl", rows(1).encode())
+    with pytest.raises(InputError, match=re.escape("did you mean memory://above/rollouts (1 file of verl)?")):
+        find_log("memory://above")
+
+
+def test_more_workers_than_files_are_not_started(tmp_path: Path) -> None:
+    write_log(tmp_path / "run", {"a": [[0], [1]]})
+    log = find_log(tmp_path / "run")
+    assert sum(len(result.steps) for result in read_files(log, workers=10**9)) == len(log.files)

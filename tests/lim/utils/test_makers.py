@@ -1,0 +1,34 @@
+"""Which command makes what: names, scripts and sets that are there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from data.sets import sources
+from lim.utils.makers import MAKERS, how_to_make
+from train.recipe import recipe
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_every_prepared_set_and_every_runs_log_has_a_maker() -> None:
+    for name, source in sources.SETS.items():
+        file = f"{name}.jsonl" if source.kind == "benchmark" else f"{name}.json"
+        assert name == "math8k_rebuilt" or f"data.prepare {name}" in MAKERS[file]
+    for path in recipe.CONFIGS.glob("*.yaml"):
+        assert recipe.load(str(path)).run.name in MAKERS
+
+
+def test_makers_name_what_is_there() -> None:
+    for command in MAKERS.values():
+        for script in re.findall(r"bash (\S+)", command):
+            assert (ROOT / script).is_file()
+        for module in re.findall(r"-m (\S+)", command):
+            assert (ROOT / (module.replace(".", "/") + ".py")).is_file() or (ROOT / module.replace(".", "/")).is_dir()
+
+
+def test_the_hint() -> None:
+    assert how_to_make("data/output/math.8k/") == "; make it with: bash scripts/train_math.8k.sh"
+    assert how_to_make("mine.json") == ""
+    assert how_to_make("mine.json", "check the path") == "; check the path"
