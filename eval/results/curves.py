@@ -8,23 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
 import pyarrow.parquet as pq
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from lim.logs.reward_log import step_files
+from lim.report.style import COLOURS, new_figure, save_figure
 from lim.utils.errors import InputError
-from lim.utils.files import atomic_path, read_json
+from lim.utils.files import read_json
 
 from ..settings import ROOT
 
-# Okabe and Ito's colours: told apart by readers who see fewer.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKS = ("o", "s", "^", "D", "v", "P", "X")
 
 
@@ -109,9 +104,7 @@ def draw(curves: Mapping[str, Curve], path: Path) -> None:
         panels += [("training", "response_tokens"), ("training", "reward")]
     columns = min(3, len(panels))
     lines = math.ceil(len(panels) / columns)
-    figure, axes = plt.subplots(
-        lines, columns, figsize=(4.2 * columns, 3.3 * lines), squeeze=False, layout="constrained"
-    )
+    figure, axes = new_figure(4.2 * columns, 3.3 * lines, lines, columns, squeeze=False)
     for ax, (name, key) in zip(axes.flat, panels, strict=False):
         panel(ax, curves, name, key)
     for ax in axes.flat[len(panels) :]:
@@ -119,9 +112,7 @@ def draw(curves: Mapping[str, Curve], path: Path) -> None:
     handles, labels = axes.flat[0].get_legend_handles_labels()
     if len(labels) > 1:
         figure.legend(handles, labels, loc="outside lower center", ncols=min(5, len(labels)), frameon=False)
-    with atomic_path(path) as partial:
-        figure.savefig(partial, format=path.suffix.lstrip(".") or "png", dpi=150)
-    plt.close(figure)
+    save_figure(figure, path)
 
 
 def panel(ax: Axes, curves: Mapping[str, Curve], name: str, key: str) -> None:
@@ -141,8 +132,6 @@ def panel(ax: Axes, curves: Mapping[str, Curve], name: str, key: str) -> None:
     ax.set_xlabel("step", fontsize=9)
     ax.set_ylabel(units[key], fontsize=9)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, steps=[1, 2, 5, 10]))
-    ax.tick_params(labelsize=8)
     ax.grid(alpha=0.25, linewidth=0.6)
-    ax.spines[["top", "right"]].set_visible(False)
     if not ax.lines or not any(len(np.atleast_1d(line.get_xdata())) for line in ax.lines):
         ax.text(0.5, 0.5, "not logged", transform=ax.transAxes, ha="center", va="center", color="0.5")

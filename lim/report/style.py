@@ -9,16 +9,28 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from lim.utils.errors import InputError
 from lim.utils.files import atomic_path
 
-BLUE, ORANGE, GREY, GREEN = "#2f6db3", "#d9772b", "#b8bcc2", "#3a8f5c"
+# Told apart by colour-blind readers: the colours of Okabe and Ito, then of Tol.
+COLOURS = (
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"),
+    *("#882255", "#44AA99", "#999933", "#332288", "#AA4499"),
+)
+BLUE, ORANGE, GREEN = COLOURS[:3]
+GREY = "#b8bcc2"
 
 
-def new_figure(width: float = 6.4, height: float = 3.8, rows: int = 1, columns: int = 1) -> tuple[Figure, Any]:
-    """A figure and its axes (an array where there are several), without pyplot's global state."""
+def new_figure(
+    width: float = 6.4, height: float = 3.8, rows: int = 1, columns: int = 1, **options: Any
+) -> tuple[Figure, Any]:
+    """A figure and its axes (an array where there are several), without pyplot's global state.
+
+    `options` are those of matplotlib's `Figure.subplots`.
+    """
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(rows, columns)
+    axes = figure.subplots(rows, columns, **options)
     for axis in np.ravel(axes):
         axis.spines[["top", "right"]].set_visible(False)
         axis.tick_params(labelsize=8)
@@ -26,7 +38,10 @@ def new_figure(width: float = 6.4, height: float = 3.8, rows: int = 1, columns: 
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
-    """Write a PNG atomically, without a date or version in it."""
+    """Write a picture atomically, in the format of its suffix; a PNG without a date or version in it."""
+    kind = path.suffix.lstrip(".").lower() or "png"
+    if kind not in figure.canvas.get_supported_filetypes():
+        raise InputError(f"{path}: a picture cannot be a .{kind} file; name it .png, .pdf or .svg")
     with atomic_path(path) as partial:
-        figure.savefig(partial, format="png", dpi=110, metadata={"Software": None})
+        figure.savefig(partial, format=kind, dpi=130, metadata={"Software": None} if kind == "png" else None)
     return path

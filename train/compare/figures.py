@@ -6,18 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
-from scipy import stats
+from matplotlib import colormaps
 
-from lim.utils.files import atomic_path
+from eval.results.statistics import t_quantile
+from lim.report.style import COLOURS, new_figure, save_figure
 from train.compare.spec import BASE, label
-
-COLOURS = plt.get_cmap("tab10").colors  # type: ignore[attr-defined]
 
 
 def write(results: Mapping[str, Any], folder: Path) -> list[Path]:
@@ -25,14 +19,7 @@ def write(results: Mapping[str, Any], folder: Path) -> list[Path]:
     figures = {"accuracy": accuracy_figure, "curves": curves_figure, "selections": selections_figure}
     if len(results["benchmarks"][results["headline"]]["differences"]) > 1:
         figures["differences"] = differences_figure
-    paths = []
-    for name, draw in figures.items():
-        figure = draw(results)
-        with atomic_path(folder / f"{name}.png") as partial:
-            figure.savefig(partial, dpi=140, bbox_inches="tight", format="png")
-        plt.close(figure)
-        paths.append(folder / f"{name}.png")
-    return paths
+    return [save_figure(draw(results), folder / f"{name}.png") for name, draw in figures.items()]
 
 
 def colour(results: Mapping[str, Any], arm: str) -> Any:
@@ -40,11 +27,11 @@ def colour(results: Mapping[str, Any], arm: str) -> Any:
 
 
 def accuracy_figure(results: Mapping[str, Any]) -> Any:
-    """A panel a benchmark: each run a dot, the mean a bar, the standard error over seeds (one seed: questions)."""
+    """A panel per benchmark: each run a dot, the mean a bar, the standard error over seeds (one seed: questions)."""
     names = list(results["benchmarks"])
     arms = len(results["benchmarks"][names[0]]["accuracy"])
-    size = (max(3.6, 0.9 + 0.34 * arms) * len(names), 3.4)
-    figure, axes = plt.subplots(1, len(names), figsize=size, sharey=True, squeeze=False)
+    width = max(3.6, 0.9 + 0.34 * arms) * len(names)
+    figure, axes = new_figure(width, 3.8, 1, len(names), sharey=True, squeeze=False)
     for axis, name in zip(axes[0], names, strict=True):
         found = results["benchmarks"][name]["accuracy"]
         for place, (arm, value) in enumerate(found.items()):
@@ -58,13 +45,13 @@ def accuracy_figure(results: Mapping[str, Any]) -> Any:
                 )
         axis.set_xticks(range(len(found)), [label(arm) for arm in found], rotation=45, ha="right")
         axis.set_title(f"{name} ({results['benchmarks'][name]['n_questions']:,} questions)", fontsize=10)
-        tidy(axis)
+        axis.grid(axis="y", alpha=0.25)
     axes[0][0].set_ylabel("accuracy (%)")
     return figure
 
 
 def differences_figure(results: Mapping[str, Any]) -> Any:
-    """A panel a benchmark: each arm's difference to the baseline, 95 % interval, and each seed a dot.
+    """A panel per benchmark: each arm's difference to the baseline, 95 % interval, and each seed a dot.
 
     The interval is that of the pooled scatter; with one seed, two standard errors over questions.
     """
@@ -72,13 +59,13 @@ def differences_figure(results: Mapping[str, Any]) -> Any:
     other = list(results["benchmarks"][names[0]]["differences"])[-1]
     arms = list(results["benchmarks"][names[0]]["differences"][other])
     size = (1.2 + 2.9 * len(names), 0.9 + 0.32 * len(arms))
-    figure, axes = plt.subplots(1, len(names), figsize=size, sharey=True, squeeze=False)
+    figure, axes = new_figure(*size, 1, len(names), sharey=True, squeeze=False)
     for axis, name in zip(axes[0], names, strict=True):
         found = results["benchmarks"][name]
         for place, arm in enumerate(arms):
             value = found["differences"][other][arm]
             if value["stderr_pooled"] is not None:
-                half = float(stats.t.ppf(0.975, found["residual_dof"])) * value["stderr_pooled"]
+                half = t_quantile(0.975, found["residual_dof"]) * value["stderr_pooled"]
             else:
                 half = 2 * value["stderr_questions"]
             tint = colour(results, arm)
@@ -87,17 +74,15 @@ def differences_figure(results: Mapping[str, Any]) -> Any:
         axis.axvline(0, color="0.3", lw=0.8)
         axis.set_yticks(range(len(arms)), [label(arm) for arm in arms])
         axis.set_title(name, fontsize=10)
-        axis.set_xlabel(f"points against {label(other)}")
-        axis.spines[["top", "right"]].set_visible(False)
+        axis.set_xlabel(f"accuracy difference to\n{label(other)} (points)")
         axis.grid(axis="x", alpha=0.25)
     axes[0][0].set_ylim(len(arms) - 0.4, -0.5)
-    figure.tight_layout()
     return figure
 
 
 def curves_figure(results: Mapping[str, Any]) -> Any:
     """Training reward on each arm's own prompts, and validation accuracy on problems held out from all."""
-    figure, axes = plt.subplots(1, 2, figsize=(10, 3.8))
+    figure, axes = new_figure(10, 3.8, 1, 2)
     parts = (
         ("steps", "reward", "mean training reward, own prompts", 1),
         ("validation_steps", "validation", "validation accuracy (%)", 100),
@@ -118,12 +103,12 @@ def curves_figure(results: Mapping[str, Any]) -> Any:
                 axis.fill_between(steps, low, high, color=colour(results, arm), alpha=0.15, lw=0)
         axis.set_title(title, fontsize=10)
         axis.set_xlabel("optimiser step")
-        tidy(axis)
+        axis.grid(axis="y", alpha=0.25)
     axes[0].legend(frameon=False, fontsize=8)
     if not axes[1].lines:
         figure.delaxes(axes[1])  # trained without validation
     if len(results["seeds"]) > 1:
-        figure.text(0.01, -0.03, f"Lines: means over {len(results['seeds'])} seeds; bands: their range.", fontsize=8)
+        figure.supxlabel(f"Lines: means over {len(results['seeds'])} seeds; bands: their range.", fontsize=8)
     return figure
 
 
@@ -131,14 +116,14 @@ def selections_figure(results: Mapping[str, Any]) -> Any:
     """Make-up of what each arm trained on, by level and by source."""
     keys = [key for key in ("by_level", "by_source") if any(found[key] for found in results["selections"].values())]
     arms = list(results["selections"])
-    size = (max(5, 2 + 0.55 * len(arms)) * max(1, len(keys)), 3.4)
-    figure, axes = plt.subplots(1, max(1, len(keys)), figsize=size, squeeze=False)
+    width = max(5, 2 + 0.55 * len(arms)) * max(1, len(keys))
+    figure, axes = new_figure(width, 3.8, 1, max(1, len(keys)), squeeze=False)
     for axis, key in zip(axes[0], keys, strict=False):
         values = sorted({value for found in results["selections"].values() for value in found[key]})
         bottom = np.zeros(len(arms))
         for place, value in enumerate(values):
             share = np.array([100 * results["selections"][arm][key].get(value, 0.0) for arm in arms])
-            tint = plt.get_cmap("viridis")(place / max(1, len(values) - 1))
+            tint = colormaps["viridis"](place / max(1, len(values) - 1))
             axis.bar(range(len(arms)), share, bottom=bottom, color=tint, label=value, width=0.7)
             bottom += share
         sizes = [f"{label(arm)}\n{np.mean(results['selections'][arm]['prompts']):.0f}" for arm in arms]
@@ -147,11 +132,5 @@ def selections_figure(results: Mapping[str, Any]) -> Any:
         axis.set_ylabel("share of prompts (%)")
         axis.set_title(key.replace("_", " "), fontsize=10)
         axis.legend(frameon=False, fontsize=8, bbox_to_anchor=(1.0, 1.0), loc="upper left")
-        tidy(axis)
-    figure.tight_layout()
+        axis.grid(axis="y", alpha=0.25)
     return figure
-
-
-def tidy(axis: Axes) -> None:
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.grid(axis="y", alpha=0.25)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +145,18 @@ def test_the_figure_shows_every_run(tmp_path: Path) -> None:
     for colour in curves.COLOURS[:2]:
         wanted = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
         assert (np.abs(picture[..., :3] - wanted).max(axis=-1) < 0.02).sum() > 100
+
+
+def test_figures_leave_the_global_state_of_matplotlib_alone() -> None:
+    code = "import sys, eval.results.curves, train.compare.figures; print('matplotlib.pyplot' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=curves.ROOT)
+    assert done.stdout.strip() == "False", done.stderr
+
+
+def test_the_suffix_of_a_picture_is_its_format(tmp_path: Path) -> None:
+    curve = {"r": curves.collect(make_run(tmp_path, "r", {"10": 10}) / "eval")}
+    curves.draw(curve, tmp_path / "curves.svg")
+    assert b"<svg" in (tmp_path / "curves.svg").read_bytes()
+    with pytest.raises(InputError, match=r"curves\.xyz: a picture cannot be a \.xyz file; name it"):
+        curves.draw(curve, tmp_path / "curves.xyz")
+    assert not list(tmp_path.glob("*xyz*"))
