@@ -88,7 +88,7 @@ def as_benchmark(chosen: Recipe, n_samples: int) -> Benchmark:
         top_p=chosen.get("rollout.top_p"),
         max_new_tokens=chosen.get("rollout.max_new_tokens") or 1024,
         seed=chosen.run.seed,
-        template=Template(CHAT),
+        template=Template(CHAT, None),
         system_prompt=chosen.run.system_prompt,
         fallbacks=False,
     ).check()

@@ -24,23 +24,24 @@ WORDS = {
 }
 
 
-def convert(values: Any, kind: type[T], where: str, prefix: str = "", hint: str = "") -> T:
+def convert(values: Any, kind: type[T], where: str = "", prefix: str = "", hint: str = "") -> T:
     """`values` as the dataclass `kind`. Numbers become text where text is wanted.
 
     Raises InputError for an unknown key (with the nearest) or a missing one, after `where`, and for a value that the
     field's type does not allow; `prefix` stands before each key, `hint` ends the line of a key that is like none.
     """
+    where = f"{where}: " if where else ""
     if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
-        raise InputError(f"{where}: {prefix.rstrip('.') or 'it'} is not a block of keys and values")
+        raise InputError(f"{where}{prefix.rstrip('.') or 'it'} is not a block of keys and values")
     hints = get_type_hints(kind, include_extras=True)
     fields = {item.name: item for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for key in values:
         if key not in fields:
             near = did_you_mean(f"{prefix}{key}", [f"{prefix}{name}" for name in fields])
-            raise InputError(f"{where}: {prefix}{key}: unknown key{near or hint}")
+            raise InputError(f"{where}{prefix}{key}: unknown key{near or hint}")
     for name, item in fields.items():
         if name not in values and item.default is item.default_factory is dataclasses.MISSING:
-            raise InputError(f"{where}: {prefix}{name} is not set")
+            raise InputError(f"{where}{prefix}{name} is not set")
     given = {k: str(v) if _is_text(hints[k]) and type(v) in (int, float) else v for k, v in values.items()}
     try:
         return msgspec.convert(given, kind)
@@ -61,7 +62,8 @@ def _in_words(text: str, values: Mapping[str, Any], prefix: str, hints: Mapping[
     if message.startswith("Invalid enum value"):
         message = f"use {' or '.join(allowed)}"
     message = re.sub(r"`([^`]*)`", lambda m: " or ".join(WORDS.get(w, w) for w in m[1].split(" | ")), message)
-    message = message.replace("Expected ", "expected ").replace(" >= ", " of at least ").replace(", got", ", not")
+    message = message.replace("Expected ", "expected ").replace(", got", ", not")
+    message = message.replace(" >= ", " of at least ").replace(" <= ", " of at most ")
     message = message.replace("expected a list", f"expected a list ({prefix}{key}=[…])")
     value = values[key] if isinstance(values[key], str) else repr(values[key])
     return f"{prefix}{key}={value:.60}: {message}" + (f" (in {path})" if path != key else "")

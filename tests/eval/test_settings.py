@@ -56,10 +56,10 @@ def test_overrides() -> None:
     assert (greedy.temperature, greedy.n_samples) == (0.0, 1)
     for change, message in (
         ({"n_samples": 4, "temperature": 0.0}, "4 samples at temperature 0 would all be the same"),
-        ({"n_samples": 0}, "n_samples is 0"),
-        ({"top_p": 1.5}, "top_p is 1.5"),
-        ({"temperature": -1.0}, "temperature is -1.0"),
-        ({"max_new_tokens": 0}, "max_new_tokens is 0"),
+        ({"n_samples": 0}, "n_samples=0: expected a whole number of at least 1"),
+        ({"top_p": 1.5}, "top_p=1.5: expected a number of at most 1"),
+        ({"temperature": -1.0}, "temperature=-1.0: expected a number of at least 0"),
+        ({"max_new_tokens": 0}, "max_new_tokens=0: expected"),
         ({"template": "none"}, "no template 'none'; there are chat, plain, bare"),
     ):
         with pytest.raises(InputError, match=message):
@@ -69,15 +69,32 @@ def test_overrides() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("typo",), 1, "the settings file has an unknown key 'typo'"),
-        (("benchmarks", "aime24", "temprature"), 0.4, "benchmarks.aime24 has an unknown key 'temprature'"),
-        (("benchmarks", "aime24", "n_samples"), "4", "benchmarks.aime24.n_samples is '4', which is no int"),
-        (("benchmarks", "aime24", "n_samples"), True, "is True, which is no int"),
-        (("defaults", "seed"), None, "defaults.seed is None"),
+        (("typo",), 1, "typo: unknown key"),
+        (
+            ("benchmarks", "aime24", "temprature"),
+            0.4,
+            "benchmarks.aime24.temprature: unknown key; did you mean",
+        ),
+        (
+            ("benchmarks", "aime24", "n_samples"),
+            "4",
+            "aime24.n_samples=4: expected a whole number, not text",
+        ),
+        (("benchmarks", "aime24", "n_samples"), True, "n_samples=True: expected a whole number, not true or false"),
+        (("defaults", "seed"), None, "defaults.seed=None: expected a whole number, not null"),
         (("groups", "paper"), ["aime42"], "groups.paper names 'aime42'"),
         (("default",), ["everything"], "default names 'everything'"),
         (("average",), ["paper"], "average names 'paper'"),
         (("templates", "plain", "text"), "no question here", "has no {question} to fill in"),
+        (
+            ("templates", "plain", "stops"),
+            ["x"],
+            "templates.plain.stops: unknown key; did you mean",
+        ),
+        (("templates", "plain", "stop"), "x", "templates.plain.stop=x: expected a list"),
+        (("templates",), [], "templates=[]: expected keys and values, not a list"),
+        (("benchmarks", "aime24"), {"n_samples": 2}, "2 samples at temperature 0 would all be the same"),
+        (("benchmarks", "aime24"), None, "benchmarks={"),
     ],
 )
 def test_mistakes_in_a_settings_file(tmp_path: Path, path: tuple[str, ...], value: Any, message: str) -> None:
