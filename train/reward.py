@@ -91,33 +91,16 @@ def _end_of_prompt(query: str, prompt: str) -> int | None:
     if query.startswith(prompt):
         return len(prompt)
     places = [index for index, character in enumerate(query) if not character.isspace()]
-    tight_query = "".join(query[index] for index in places)
-    tight_prompt = "".join(prompt.split())
-    overlap = len(tight_prompt)
+    tight_query, tight_prompt = "".join(query.split()), "".join(prompt.split())
     if not tight_query.startswith(tight_prompt):
-        overlap = _overlap(tight_prompt, tight_query)
-        if overlap < LEAST_OVERLAP:
+        # The longest end of the prompt that the query starts with.
+        start = tight_prompt.find(begin := tight_query[:LEAST_OVERLAP])
+        while start >= 0 and not tight_query.startswith(tight_prompt[start:]):
+            start = tight_prompt.find(begin, start + 1)
+        if start < 0 or len(begin) < LEAST_OVERLAP:
             return None
-    return places[overlap - 1] + 1 if overlap else 0
-
-
-def _overlap(prompt: str, query: str) -> int:
-    """Length of the longest end of `prompt` that `query` starts with (Knuth, Morris and Pratt's failure function)."""
-    pattern = query[: len(prompt)]
-    failure = [0] * len(pattern)
-    matched = 0
-    for index in range(1, len(pattern)):
-        while matched and pattern[index] != pattern[matched]:
-            matched = failure[matched - 1]
-        matched += pattern[index] == pattern[matched]
-        failure[index] = matched
-    matched = 0
-    for character in prompt:
-        while matched and (matched == len(pattern) or character != pattern[matched]):
-            matched = failure[matched - 1]
-        if matched < len(pattern):
-            matched += character == pattern[matched]
-    return matched
+        tight_prompt = tight_prompt[start:]
+    return places[len(tight_prompt) - 1] + 1 if tight_prompt else 0
 
 
 def gold_of(label: str) -> str:
