@@ -8,15 +8,18 @@ from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.ticker import MaxNLocator
 
 from eval.results.statistics import t_quantile
 from lim.report.style import COLOURS, new_figure, save_figure
-from train.compare.spec import BASE, label
+from train.compare.spec import BASE
 
 
 def write(results: Mapping[str, Any], folder: Path) -> list[Path]:
     """Write accuracy.png, differences.png, curves.png and selections.png; returns their paths."""
-    figures = {"accuracy": accuracy_figure, "curves": curves_figure, "selections": selections_figure}
+    figures = {"accuracy": accuracy_figure, "curves": curves_figure}
+    if any(len(found[key]) > 1 for found in results["selections"].values() for key in ("by_level", "by_source")):
+        figures["selections"] = selections_figure
     if len(results["benchmarks"][results["headline"]]["differences"]) > 1:
         figures["differences"] = differences_figure
     return [save_figure(draw(results), folder / f"{name}.png") for name, draw in figures.items()]
@@ -43,8 +46,9 @@ def accuracy_figure(results: Mapping[str, Any]) -> Any:
                 axis.plot(
                     spread, 100 * np.array(value["by_seed"]), "o", color=colour(results, arm), ms=4, mec="white"
                 )
-        axis.set_xticks(range(len(found)), [label(arm) for arm in found], rotation=45, ha="right")
-        axis.set_title(f"{name} ({results['benchmarks'][name]['n_questions']:,} questions)", fontsize=10)
+        axis.set_xticks(range(len(found)), [results["labels"][arm] for arm in found], rotation=45, ha="right")
+        questions = results["benchmarks"][name]["n_questions"]
+        axis.set_title(f"{results['titles'][name]} ({questions:,} questions)", fontsize=10)
         axis.grid(axis="y", alpha=0.25)
     axes[0][0].set_ylabel("accuracy (%)")
     return figure
@@ -72,41 +76,46 @@ def differences_figure(results: Mapping[str, Any]) -> Any:
             axis.errorbar(100 * value["mean"], place, xerr=100 * half, fmt="o", color=tint, ms=6, capsize=3, lw=1.5)
             axis.plot(100 * np.array(value["by_seed"]), [place + 0.22] * len(value["by_seed"]), ".", color=tint, ms=4)
         axis.axvline(0, color="0.3", lw=0.8)
-        axis.set_yticks(range(len(arms)), [label(arm) for arm in arms])
-        axis.set_title(name, fontsize=10)
-        axis.set_xlabel(f"accuracy difference to\n{label(other)} (points)")
+        axis.set_yticks(range(len(arms)), [results["labels"][arm] for arm in arms])
+        axis.set_title(results["titles"][name], fontsize=10)
+        axis.set_xlabel(f"accuracy difference to\n{results['labels'][other]} (points)")
         axis.grid(axis="x", alpha=0.25)
     axes[0][0].set_ylim(len(arms) - 0.4, -0.5)
     return figure
 
 
 def curves_figure(results: Mapping[str, Any]) -> Any:
-    """Training reward on each arm's own prompts, and validation accuracy on problems held out from all."""
-    figure, axes = new_figure(10, 3.8, 1, 2)
-    parts = (
-        ("steps", "reward", "mean training reward, own prompts", 1),
-        ("validation_steps", "validation", "validation accuracy (%)", 100),
-    )
-    for axis, (x, y, title, scale) in zip(axes, parts, strict=True):
-        for arm, runs in results["curves"].items():
+    """Training reward on each arm's own prompts, and validation accuracy on problems held out from all.
+
+    A panel is drawn where some run has two points or more.
+    """
+    runs = [run for found in results["curves"].values() for run in found]
+    parts = [
+        part
+        for part in (
+            ("steps", "reward", "mean training reward, own prompts", 1),
+            ("validation_steps", "validation", "validation accuracy (%)", 100),
+        )
+        if part[1] == "reward" or any(len(run[part[1]]) > 1 for run in runs)
+    ]
+    figure, axes = new_figure(5 * len(parts), 3.8, 1, len(parts), squeeze=False)
+    for axis, (x, y, title, scale) in zip(axes[0], parts, strict=True):
+        for arm, found in results["curves"].items():
             points: dict[float, list[float]] = {}
-            for run in runs:
+            for run in found:
                 for step, value in zip(run[x], run[y], strict=True):
                     points.setdefault(step, []).append(scale * value)
-            if not points:
-                continue
             steps = sorted(points)
-            mean = np.array([np.mean(points[step]) for step in steps])
-            axis.plot(steps, mean, color=colour(results, arm), label=label(arm), marker="." if scale == 100 else None)
-            if len(runs) > 1:
-                low, high = (np.array([pick(points[step]) for step in steps]) for pick in (min, max))
-                axis.fill_between(steps, low, high, color=colour(results, arm), alpha=0.15, lw=0)
+            low, mean, high = ([pick(points[step]) for step in steps] for pick in (min, np.mean, max))
+            tint = colour(results, arm)
+            axis.plot(steps, mean, color=tint, label=results["labels"][arm], marker="." if scale == 100 else None)
+            if len(found) > 1:
+                axis.fill_between(steps, low, high, color=tint, alpha=0.15, lw=0)
         axis.set_title(title, fontsize=10)
         axis.set_xlabel("optimiser step")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.grid(axis="y", alpha=0.25)
-    axes[0].legend(frameon=False, fontsize=8)
-    if not axes[1].lines:
-        figure.delaxes(axes[1])  # trained without validation
+    axes[0][0].legend(frameon=False, fontsize=8)
     if len(results["seeds"]) > 1:
         figure.supxlabel(f"Lines: means over {len(results['seeds'])} seeds; bands: their range.", fontsize=8)
     return figure
@@ -114,23 +123,34 @@ def curves_figure(results: Mapping[str, Any]) -> Any:
 
 def selections_figure(results: Mapping[str, Any]) -> Any:
     """Make-up of what each arm trained on, by level and by source."""
-    keys = [key for key in ("by_level", "by_source") if any(found[key] for found in results["selections"].values())]
+    values_of = {
+        key: sorted({value for found in results["selections"].values() for value in found[key]})
+        for key in ("by_level", "by_source")
+    }
+    keys = [key for key, values in values_of.items() if len(values) > 1]
     arms = list(results["selections"])
-    width = max(5, 2 + 0.55 * len(arms)) * max(1, len(keys))
-    figure, axes = new_figure(width, 3.8, 1, max(1, len(keys)), squeeze=False)
-    for axis, key in zip(axes[0], keys, strict=False):
-        values = sorted({value for found in results["selections"].values() for value in found[key]})
+    width = max(5, 2 + 0.55 * len(arms)) * len(keys)
+    figure, axes = new_figure(width, 3.8, 1, len(keys), squeeze=False)
+    for axis, key in zip(axes[0], keys, strict=True):
+        values = values_of[key]
         bottom = np.zeros(len(arms))
         for place, value in enumerate(values):
             share = np.array([100 * results["selections"][arm][key].get(value, 0.0) for arm in arms])
             tint = colormaps["viridis"](place / max(1, len(values) - 1))
-            axis.bar(range(len(arms)), share, bottom=bottom, color=tint, label=value, width=0.7)
+            axis.bar(
+                range(len(arms)),
+                share,
+                bottom=bottom,
+                color=tint,
+                label=f"level {value}" if key == "by_level" else value,
+                width=0.7,
+            )
             bottom += share
-        sizes = [f"{label(arm)}\n{np.mean(results['selections'][arm]['prompts']):.0f}" for arm in arms]
+        sizes = [f"{results['labels'][arm]}\n{np.mean(results['selections'][arm]['prompts']):.0f}" for arm in arms]
         turn = {"rotation": 45, "ha": "right"} if len(arms) > 6 else {}
         axis.set_xticks(range(len(arms)), sizes, fontsize=8, **turn)
         axis.set_ylabel("share of prompts (%)")
-        axis.set_title(key.replace("_", " "), fontsize=10)
+        axis.set_title(f"what was trained on, {key.replace('_', ' ')}", fontsize=10)
         axis.legend(frameon=False, fontsize=8, bbox_to_anchor=(1.0, 1.0), loc="upper left")
         axis.grid(axis="y", alpha=0.25)
     return figure

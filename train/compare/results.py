@@ -27,6 +27,7 @@ from lim.prompts import read_prompts
 from lim.utils.errors import InputError
 from lim.utils.provenance import PACKAGES, commit, versions
 from train.compare.spec import BASE, FULL, Comparison
+from train.recipe.recipe import DEFAULTS
 from train.run import progress
 
 
@@ -51,6 +52,8 @@ def collect(comparison: Comparison) -> dict[str, Any]:
         ),
         "packages": versions(PACKAGES),
         "seeds": comparison.seeds,
+        "labels": {arm: comparison.label(arm) for arm in [BASE, *comparison.arms]},
+        "titles": titles(benchmarks),
         "headline": comparison.headline,
         "benchmarks": {name: summarise(comparison, by_arm) for name, by_arm in correct.items()},
         "seeds_of": {arm: comparison.seeds_of(arm) for arm in comparison.arms},
@@ -59,6 +62,21 @@ def collect(comparison: Comparison) -> dict[str, Any]:
             arm: [curve(comparison.run_dir(arm, seed)) for seed in comparison.seeds_of(arm)]
             for arm in comparison.arms
         },
+    }
+
+
+def titles(names: Sequence[str]) -> dict[str, str]:
+    """Benchmark → its name, or where several share one file of questions, the temperature they differ in."""
+    known = settings.load()
+    benchmarks = [known.benchmark(name) for name in names]
+    files = Counter(one.file for one in benchmarks)
+    return {
+        one.name: one.name
+        if files[one.file] == 1
+        else f"temperature {one.temperature:g}"
+        if one.temperature
+        else "greedy"
+        for one in benchmarks
     }
 
 
@@ -138,20 +156,22 @@ def shares(chosen: Sequence[Sequence[Mapping[str, Any]]], key: str) -> dict[str,
 def curve(run_dir: Path) -> dict[str, list[float]]:
     """A run's learning curve over optimiser steps: mean training reward, and validation accuracy where measured.
 
-    Arms with fewer prompts a PPO step make fewer optimiser steps in each, so PPO steps do not compare.
+    Arms with fewer prompts per step make fewer optimiser steps in each, so steps do not compare: a step makes as many
+    as complete train batches fit into its samples.
     """
-    run = read_run(run_dir)
-    scale = run["optimizer_steps"] / run["steps"]
-    reward = {
-        step * scale: float(np.mean(pq.read_table(path, columns=["reward"])["reward"].to_numpy()))
-        for step, path in step_files(run_dir)
-    }
+    train = read_run(run_dir)["recipe"].get("train", {})
+    made, reward = {0: 0}, {}
+    for step, path in step_files(run_dir):
+        rewards = pq.read_table(path, columns=["reward"])["reward"].to_numpy()
+        per_pass = len(rewards) // train.get("batch_size", DEFAULTS["train.batch_size"])
+        made[step] = made[max(made)] + per_pass * train.get("max_epochs", DEFAULTS["train.max_epochs"])
+        reward[made[step]] = float(np.mean(rewards))
     validation: dict[int, float] = {}
     path = run_dir / progress.NAME
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         event = json.loads(line)
-        if event["event"] == "validation":
-            validation[event["step"] * scale] = event["accuracy"]
+        if event["event"] == "validation" and event["step"] in made:
+            validation[made[event["step"]]] = event["accuracy"]
     steps = sorted(validation)
     return {
         "steps": list(reward),

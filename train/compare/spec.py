@@ -27,7 +27,7 @@ from train.recipe.recipe import ROOT
 
 FULL = "full"
 BASE = "base"
-OURS = ("size", "seeds", "log")  # keys of a selection that are no flags of lim_selection.py
+OURS = ("size", "seeds", "log", "label")  # keys of a selection that are no flags of lim_selection.py
 OPTIONS = (*OURS, *(item.name for item in fields(Settings)), "num_samples", "workers", "allow_empty")
 # The scripts a person would use for these selections, where the family of recipes has theirs; else FULL's.
 SCRIPTS = {"limr": "train_limr", "rand": "train_rand", "linear": "train_linear"}
@@ -61,6 +61,10 @@ class Comparison:
     def arms(self) -> list[str]:
         """What is trained: FULL and the selections."""
         return [FULL, *self.selections]
+
+    def label(self, arm: str) -> str:
+        """An arm's name in tables and figures: its selection's `label`, or FULL, LIMR, RAND, …"""
+        return self.selections.get(arm, {}).get("label") or (arm if arm == BASE else arm.upper())
 
     def seeds_of(self, arm: str) -> list[int]:
         """The seeds an arm is trained with: all, or those its selection names."""
@@ -218,7 +222,7 @@ def choose(comparison: Comparison, arm: str, options: dict[str, Any], seed: int)
         flags += ["--seed", str(seed)]
     return Stage(
         name=f"select-{arm}-s{seed}",
-        title=f"{label(arm)} (seed {seed}): choose the prompts",
+        title=f"{comparison.label(arm)} (seed {seed}): choose the prompts",
         command=with_python(["python", "lim_selection.py", "--train_samples_path", shown(log)])
         + ["--original_prompts_path", comparison.prompts, "--output_path", shown(chosen), *flags]
         + ["--report", shown(comparison.folder / "reports" / f"{arm}-s{seed}")],
@@ -238,7 +242,7 @@ def train(comparison: Comparison, arm: str, seed: int) -> Stage:
     run, prompts = comparison.run_dir(arm, seed), comparison.prompt_file(arm, seed)
     return Stage(
         name=f"train-{arm}-s{seed}",
-        title=f"{label(arm)} (seed {seed}): train",
+        title=f"{comparison.label(arm)} (seed {seed}): train",
         command=[
             "bash",
             f"scripts/{script_of(comparison.pool, arm)}.sh",
@@ -274,7 +278,7 @@ def evaluate(comparison: Comparison, seed: int) -> Stage:
     results = [run / "eval" / "final" for run in runs] + ([comparison.base_results] if with_base else [])
     return Stage(
         name=f"eval-s{seed}",
-        title=f"Evaluate {', '.join(map(label, [*([BASE] if with_base else []), *arms]))} (seed {seed})",
+        title=f"Evaluate {', '.join(map(comparison.label, [*([BASE] if with_base else []), *arms]))} (seed {seed})",
         command=["bash", "eval/eval.sh", *(["--model", base] if with_base else []), "--run_path"]
         + [*map(shown, runs), "--step", "final", "--overwrite", "--benchmarks", *comparison.benchmarks],
         inputs=[
@@ -285,11 +289,6 @@ def evaluate(comparison: Comparison, seed: int) -> Stage:
         outputs=[folder / "results.json" for folder in results],
         seconds=comparison.eval_seconds * len(results),
     )
-
-
-def label(arm: str) -> str:
-    """An arm's name in tables: FULL, LIMR, RAND, …"""
-    return arm if arm == BASE else arm.upper()
 
 
 def with_python(command: Sequence[str]) -> list[Any]:

@@ -10,29 +10,27 @@ from rich.table import Table
 
 from eval.results.tables import markdown_table, points
 from eval.results.tables import terminal_table as table
-from train.compare.spec import BASE, label
+from train.compare.spec import BASE
 
 
 def terminal_table(results: Mapping[str, Any]) -> Table:
     """Arms down; accuracy on each benchmark, then the headline's difference to FULL and to the baseline."""
-    names = list(results["benchmarks"])
-    common = names[0].partition("-")[0] + "-"
-    common = common if all(name.startswith(common) for name in names) else ""
+    label, title = results["labels"], results["titles"]
     headline = results["benchmarks"][results["headline"]]
     others = [other for other in headline["differences"] if other != BASE]
     sizes = sorted({f"{found['n_questions']:,}" for found in results["benchmarks"].values()})
     rows = [
-        [label(arm), prompts_of(results, arm)]
+        [label[arm], prompts_of(results, arm)]
         + [percent(found["accuracy"][arm]) for found in results["benchmarks"].values()]
         + [percent(headline["differences"][other].get(arm), "+") for other in others]
         for arm in headline["accuracy"]
     ]
     return table(
-        ["", "prompts", *(name.removeprefix(common) for name in names), *(f"− {label(other)}" for other in others)],
+        ["", "prompts", *(title[name] for name in results["benchmarks"]), *(f"− {label[other]}" for other in others)],
         rows,
         title=f"{results['name']}: accuracy % ± standard error on {' / '.join(sizes)} held-out questions",
         title_justify="left",
-        caption=f"differences: paired, on {results['headline'].removeprefix(common)}",
+        caption=f"differences: paired, {title[results['headline']]}",
         box=box.SIMPLE_HEAD,
         collapse_padding=True,
     )
@@ -42,9 +40,9 @@ def markdown(results: Mapping[str, Any]) -> str:
     """results.md: accuracies, paired differences on every benchmark, and the make-up of the selections."""
     lines = [f"# Comparison {results['name']}", "", f"Seeds {', '.join(map(str, results['seeds']))}; "]
     lines[-1] += f"runs at commit {', '.join(results['run_commits'])}. {spread_in_words(results)}"
-    benchmarks = results["benchmarks"]
+    benchmarks, label = results["benchmarks"], results["labels"]
     rows = [
-        [label(arm), prompts_of(results, arm), "–" if arm == BASE else str(len(results["seeds_of"][arm]))]
+        [label[arm], prompts_of(results, arm), "–" if arm == BASE else str(len(results["seeds_of"][arm]))]
         + [percent(found["accuracy"][arm]) for found in benchmarks.values()]
         for arm in benchmarks[results["headline"]]["accuracy"]
     ]
@@ -55,7 +53,7 @@ def markdown(results: Mapping[str, Any]) -> str:
         lines += ["", f"## {name}: paired differences ({found['n_questions']:,} questions)", ""]
         rows = [
             [
-                f"{label(arm)} − {label(other)}",
+                f"{label[arm]} − {label[other]}",
                 points(value["mean"], sign="+"),
                 *(points(value[key]) for key in errors),
             ]
@@ -66,7 +64,7 @@ def markdown(results: Mapping[str, Any]) -> str:
         lines += markdown_table(heads, rows)
     lines += ["", "## What was trained on", ""]
     for arm, found in results["selections"].items():
-        parts = [f"{label(arm)}: {prompts_of(results, arm)} prompts"]
+        parts = [f"{label[arm]}: {prompts_of(results, arm)} prompts"]
         parts += [
             f"{key.removeprefix('by_')} "
             + ", ".join(f"{value} {100 * share:.0f} %" for value, share in found[key].items())
@@ -75,7 +73,7 @@ def markdown(results: Mapping[str, Any]) -> str:
         ]
         if found["jaccard_over_seeds"] is not None:
             parts.append(f"Jaccard over seeds {found['jaccard_over_seeds']:.2f}")
-        parts += [f"Jaccard with {label(other)} {value:.2f}" for other, value in found["jaccard_with"].items()]
+        parts += [f"Jaccard with {label[other]} {value:.2f}" for other, value in found["jaccard_with"].items()]
         lines.append("- " + "; ".join(parts))
     return "\n".join(lines) + "\n"
 

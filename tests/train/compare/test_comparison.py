@@ -12,7 +12,7 @@ from lim.logs.reward_log import write_run, write_step
 from lim.utils.errors import InputError
 from train.compare import figures, spec
 from train.compare.__main__ import main
-from train.compare.results import collect
+from train.compare.results import collect, curve
 from train.compare.tables import markdown, spread_in_words, terminal_table
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -148,7 +148,7 @@ def finished(tmp_path, monkeypatch):
             for step in (1, 2):
                 columns = {"prompt_id": ["p0", "p1"], "epoch": [1, 1], "step": [step, step]}
                 write_step(run, step, {**columns, "sample": [0, 0], "reward": [-0.5, float(step - 1)]})
-            write_run(run, {"steps": 2, "optimizer_steps": 8})
+            write_run(run, {"steps": 2, "recipe": {"train": {"batch_size": 1, "max_epochs": 2}}})
             events = [{"event": "validation", "step": 2, "accuracy": 0.5}, {"event": "stage", "text": "x"}]
             (run / "progress.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
             graded(run / "eval" / "final", CORRECT[arm][at])
@@ -286,3 +286,36 @@ def test_one_seed_has_no_error_over_seeds():
     assert one["stderr_questions"] == pytest.approx(1 / 3)
     single = blocks({"a": {1: 0.5}, "b": {1: 0.25}})
     assert single.sd is None and single.difference("a", "b") == {"stderr_pooled": None, "detectable": None}
+
+
+def test_curves_count_the_optimiser_steps_that_each_step_made(tmp_path):
+    # 192 prompts in steps of 128 and 64, train batches of 32: four optimiser steps, then two.
+    for step, count in ((1, 128), (2, 64), (3, 128)):
+        columns = {"prompt_id": [f"p{i}" for i in range(count)], "epoch": [1] * count, "step": [step] * count}
+        write_step(tmp_path, step, {**columns, "sample": [0] * count, "reward": [1.0] * count})
+    write_run(tmp_path, {"recipe": {"train": {"batch_size": 32}}})
+    (tmp_path / "progress.jsonl").write_text('{"event": "validation", "step": 3, "accuracy": 0.5}\n')
+    found = curve(tmp_path)
+    assert (found["steps"], found["validation_steps"]) == ([4, 6, 10], [10])
+
+
+def test_panels_with_nothing_to_show_are_left_out_and_names_are_words(finished):
+    results = collect(finished)
+    assert results["labels"]["limr"] == "LIMR" and results["titles"] == {"arithmetic-t1": "arithmetic-t1"}
+    drawn = figures.curves_figure(results)
+    assert [axis.get_title() for axis in drawn.axes] == ["mean training reward, own prompts"]  # one validation
+    for runs in results["curves"].values():
+        for run in runs:
+            run["validation_steps"], run["validation"] = [4, 8], [0.25, 0.5]
+    assert len(figures.curves_figure(results).axes) == 2
+    for found in results["selections"].values():
+        found["by_source"] = {"one": 1.0}
+    assert all("source" not in axis.get_title() for axis in figures.selections_figure(results).axes)
+
+
+def test_a_selection_is_named_by_its_label():
+    comparison = spec.load("configs/compare/arithmetic.yaml")
+    assert comparison.label("lim_3_epochs") == "LIM, first 3 epochs"
+    titles = {stage.title for stage in spec.stages(comparison)}
+    assert "LIM, first 3 epochs (seed 1): train" in titles
+    assert not any("--label" in stage.arguments() for stage in spec.stages(comparison))
