@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Evaluate models on benchmarks: AIME24, MATH500 and AMC23 with the paper's settings unless told otherwise.
+# Evaluate models on benchmarks: AIME24, MATH500 and AMC23 with the paper's settings by default.
 #
 #   bash eval/eval.sh --run_path RUN [--step N|final|best|all] [--benchmarks NAME …]
 #   bash eval/eval.sh --model FOLDER_OR_HUB_ID

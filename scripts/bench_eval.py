@@ -1,10 +1,10 @@
-"""Speed of an evaluation: through our code, through a bare vllm.LLM.generate, and through transformers' generate.
+"""Speed of an evaluation: this project's code, a bare vllm.LLM.generate, and transformers' generate.
 
     .venv/bin/python scripts/bench_eval.py --model data/models/arithmetic-base [--questions 500] [--repeats 5]
 
-The three get the same token ids and sampling settings. Ours writes every sample to disk as it finishes; the aim is at
-least 95 % of the bare engine. Runs alternate, and the median and the range over the repeats are shown. Scoring is
-timed on what was generated.
+All three get the same token ids and sampling settings. This project's code writes every sample to disk as it finishes;
+the goal is at least 95 % of the bare engine's speed. Runs alternate; the median and the range over the repeats are
+shown. Scoring is timed on the generated samples.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""Speed of the grader on real generations, beside Math-Verify's.
+"""Speed of the grader on real generations, compared with Math-Verify's.
 
     python scripts/bench_grader.py OUTPUTS.json [OUTPUTS.json ...] [--repeat 5] [--hanging 0.01]
 
 A file is a JSON list of {response, ground_truth} and, optionally, another grader's `score` (1 or 0). Measured:
-Math-Verify alone, as published and with both sides wrapped, in the main thread; ours with one worker and with a pool;
-ours with the share `hanging` of items that Math-Verify never finishes. Prints one table; --json FILE writes it.
+Math-Verify alone, as published and with both sides wrapped, in the main thread; this project's grader with
+one worker and with a pool, also with the share `hanging` of items that Math-Verify never finishes. Prints one table;
+--json FILE writes it.
 """
 
 from __future__ import annotations

@@ -1,14 +1,13 @@
 """Measure the report page at the paper's scale: 8,523 prompts × 21 epochs, in headless Chromium.
 
     python scripts/bench_page.py [--prompts N] [--epochs K] [--prompts_path FILE] [--out report.html]
-    python scripts/bench_page.py --figures docs/figures        # the screenshots in docs/, nothing measured
+    python scripts/bench_page.py --figures docs/figures        # only the screenshots in docs/
 
-Trajectories are made up from a seed (a start, a ceiling and a speed by prompt, 8 samples an epoch); prompts
-are made up too, unless --prompts_path names a prompt file. Prints the time to write the page, its size, and
-from Chromium: first contentful paint, the time until everything works, and the time between frames while
-the threshold slides, with the table showing all prompts and with only the chosen ones; on a desktop's screen
-and on a phone's, there with the processor slowed four times.
-Needs Chromium and requirements-dev.txt.
+Trajectories are generated from a seed (a start, a ceiling and a speed per prompt, 8 samples per epoch); so are the
+prompts, unless --prompts_path names a prompt file. Prints the time to write the page, its size, and from Chromium:
+first contentful paint, time until interactive, and the time between frames while the threshold moves, with all
+prompts and with only the selected ones in the table. Measured on a desktop screen, and on a phone screen with the
+processor slowed down four times. Requires Chromium and requirements-dev.txt.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Time and memory of lim_selection.py on made-up logs of a stated size, against the plain way of doing it.
+"""Time and memory of lim_selection.py on generated logs of a given size, compared with a straightforward program.
 
     python scripts/bench_selection.py --fraction 0.5                the paper's run at half its epochs' prompts
     python scripts/bench_selection.py --million                     a million prompts × 20 epochs × 8 samples
 
-Paper scale is 8,523 prompts × 8 samples × 21 epochs with responses of about 2 KB. Each way runs in a process
-of its own on a warm page cache; its memory is the peak, over samples taken every 20 ms, of the proportional
+Paper scale is 8,523 prompts × 8 samples × 21 epochs with responses of about 2 KB. Each program runs in its
+own process on a warm page cache; its memory is the peak, over samples taken every 20 ms, of the proportional
 set size (PSS) summed over that process and its children, so that pages they share count once. `in memory`
 is the straightforward program: json.load every file, keep all samples, dictionaries of lists. `plain read`
 reads the same bytes and does nothing with them.

@@ -1,11 +1,11 @@
-"""What logging every sample costs: our trainer against OpenRLHF's own, in turns within one run.
+"""The cost of logging every sample: this project's trainer and OpenRLHF's, alternating within one run.
 
     .venv/bin/python scripts/bench_trainer.py [RECIPE] [key=value …]      (default: arithmetic-cpu, 10 epochs)
 
-Every even step runs `train_step` and `save_logs_and_checkpoints` of train/ppo/trainer.py, every odd one those of
-OpenRLHF's class on the same models, so that both meet the same machine and the same policy. Printed: seconds on the
-critical path that are ours alone (time in our method less time in OpenRLHF's beneath it) against the step, and the
-ratio of the two kinds of step, whose spread says what such a ratio can tell.
+Even steps run `train_step` and `save_logs_and_checkpoints` of train/ppo/trainer.py; odd steps run those of OpenRLHF's
+class on the same models, so both see the same machine and the same policy. Prints the seconds per step that this
+project adds on the critical path (time in its method minus time in OpenRLHF's inside it), and the ratio of the two
+kinds of step with its spread.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 #
 #   bash scripts/compare.sh FILE [key=value …] [--only NAME …] [--jobs N] [--plan]
 #
-#   bash scripts/compare.sh                                         which files there are: configs/compare/*.yaml
-#   bash scripts/compare.sh configs/compare/arithmetic.yaml --plan  the stages, their commands and how long they take
+#   bash scripts/compare.sh                                         list the files: configs/compare/*.yaml
+#   bash scripts/compare.sh configs/compare/arithmetic.yaml --plan  the stages, their commands and durations
 #
 # Run the same command again to resume after an interruption. Knob: PYTHON (default .venv/bin/python)
 # All flags: .venv/bin/python -m train.compare --help

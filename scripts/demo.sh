@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# The whole pipeline on the embedded default, from nothing: set up, make the problems and the tiny base model, train
-# FULL with OpenRLHF's PPO on Ray, choose with LIM, train LIMR and RAND for as many steps, evaluate, report.
+# The complete pipeline on the embedded set: set up, make the problems and the tiny base model, train FULL with
+# OpenRLHF's PPO on Ray, select with LIM, train LIMR and RAND for as many steps, evaluate, report.
 #
 #   bash scripts/demo.sh [--quick] [--plan] [key=value …]
 #
-#   --quick     FULL, LIM, LIMR and evaluation only, on 192 of the 512 problems, three epochs of six
+#   --quick     FULL, LIM, LIMR and evaluation only, on 192 of the 512 problems, three epochs instead of six
 #   --plan      set up, then list the stages without running them
-#   key=value   laid over configs/compare/demo.yaml, e.g. 'seeds=[2]'
+#   key=value   overrides configs/compare/demo.yaml, e.g. 'seeds=[2]'
 #
-# No GPU, no downloads but the packages. Run it again to resume after an interruption: what is done is skipped.
-# A GPU is used where there is one; CUDA_VISIBLE_DEVICES= (empty) hides it.
-# Knobs: PYTHON (interpreter of a finished set-up; default: that of VENV), VENV (set up here; default .venv)
+# Requires no GPU; downloads only Python packages. Run it again to resume after an interruption.
+# If there is a GPU, it is used; CUDA_VISIBLE_DEVICES= (empty) hides it.
+# Knobs: PYTHON (interpreter of a finished setup; default: that of VENV), VENV (where to set up; default .venv)
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
 

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Choose the prompts worth learning from: a FULL run's reward log → data/prompts/limr.json (LIM, score ≥ 0.6).
+# Select prompts with LIM (score ≥ 0.6): a FULL run's reward log → data/prompts/limr.json.
 #
 #   bash scripts/lim.sh [flags of lim_selection.py]
 #
 # runs lim_selection.py with these flags, each set by a knob:
 #
 #   LOG              --train_samples_path     the run's log (./data/output/math.8k)
-#   PROMPTS          --original_prompts_path  what it trained on (./data/prompts/math8k.json)
-#   OUT              --output_path            the chosen prompts (./data/prompts/limr.json)
-#   STEPS_PER_EPOCH  --steps_per_epoch        only for logs that do not record their epochs (8)
+#   PROMPTS          --original_prompts_path  the prompts of that run (./data/prompts/math8k.json)
+#   OUT              --output_path            the selected prompts (./data/prompts/limr.json)
+#   STEPS_PER_EPOCH  --steps_per_epoch        only for logs without epochs (8)
 #   MAX_EPOCHS       --max_epochs             the paper's first 21
-#   THRESHOLD        --similarity_threshold   the strategy's own; for LIM 0.6
+#   THRESHOLD        --similarity_threshold   the strategy's default; LIM: 0.6
 #
-# Flags given here come last and win: bash scripts/lim.sh --max_epochs 10 --top_k 500
+# Flags given here override these: bash scripts/lim.sh --max_epochs 10 --top_k 500
 # Knob: PYTHON (.venv/bin/python). All flags: .venv/bin/python lim_selection.py --help
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# A Ray cluster over several machines, for the train_*.sh scripts. On one machine nothing of this is needed.
+# Start a Ray cluster over several machines, for the train_*.sh scripts. One machine needs none of this.
 #
 #   bash scripts/ray_cluster.sh head                    on the first machine; stays in the foreground
 #   bash scripts/ray_cluster.sh worker HEAD_IP:6379     on each other machine; waits for the head, then stays
-#   RAY_ADDRESS=HEAD_IP:6379 bash scripts/ray_cluster.sh wait 4      on one of them: until 4 have joined
+#   RAY_ADDRESS=HEAD_IP:6379 bash scripts/ray_cluster.sh wait 4      on one of them: wait until 4 have joined
 #   RAY_ADDRESS=HEAD_IP:6379 bash scripts/train_math.8k.sh +qwen2.5-math-72b
 #
-# Ctrl-C (or ending the process) takes the machine out of the cluster. All machines need this folder, .venv
+# Ctrl-C (or ending the process) removes the machine from the cluster. All machines need this folder, .venv
 # included, and the models at the same path (a shared file system).
 #
-# Knobs: PORT (6379), GPUS (of this machine; default: those found, and 4 logical ones where there are none),
-# NODE_IP (the address the others reach this machine at; default: Ray's guess), WAIT (seconds to wait for the
-# others; 300), PYTHON (.venv/bin/python)
+# Knobs: PORT (6379), GPUS (of this machine; default: those found, or 4 logical ones if there are none), NODE_IP (the
+# address at which the others reach this machine; default: Ray's guess), WAIT (seconds to wait for the others; 300),
+# PYTHON (.venv/bin/python)
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
 

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Make .venv and install what a stage needs. Quick when nothing changed.
+# Create .venv and install the packages of a stage. Quick if nothing changed.
 #
 #   bash scripts/setup.sh [select|all|dev|gpu|gpu-dev]
 #
 #   select   selection, grading, scoring of saved generations: no torch, about 20 s
 #   all      select + OpenRLHF, Ray, vLLM, DeepSpeed for CPU (default): about 4 GB, some minutes
-#   dev      all + the tests and checks; where the GPU set is installed, gpu-dev
-#   gpu      select + requirements-gpu.txt, on a machine with CUDA, and flash-attn, which it builds (takes nvcc)
-#   gpu-dev  gpu, without the building, + the tests and checks
+#   dev      all + the tests and checks; if the GPU set is installed, gpu-dev
+#   gpu      select + requirements-gpu.txt, on a machine with CUDA, and flash-attn, which it builds (requires nvcc)
+#   gpu-dev  gpu, without building flash-attn, + the tests and checks
 #
-# A .venv holds the CPU set (all, dev) or the GPU set (gpu, gpu-dev), not both.
+# A .venv holds either the CPU set (all, dev) or the GPU set (gpu, gpu-dev).
 # Knobs: PYTHON (interpreter to use), VENV (where to install, default .venv)
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"

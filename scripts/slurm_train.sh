@@ -5,13 +5,13 @@
 #SBATCH --gpus-per-node=8
 #SBATCH --exclusive
 #SBATCH --output=slurm-%j.log
-# A training run on several machines under Slurm: a Ray cluster for the length of the job, and the run on it.
+# Train on several machines under Slurm: start a Ray cluster for the job, and run the training on it.
 #
 #   sbatch scripts/slurm_train.sh scripts/train_math.8k.sh                               the paper's 16 GPUs
 #   sbatch --nodes=4 scripts/slurm_train.sh scripts/train_limr.sh +qwen2.5-math-72b
 #
 # Submit from the repository's folder. Knobs: PORT (6379), WAIT (seconds for all machines to join; 300),
-# GPUS (a machine's; default: those found)
+# GPUS (per machine; default: those found)
 scripts=$(dirname "${BASH_SOURCE[0]}")
 [ -e "$scripts/lib.sh" ] || scripts=${SLURM_SUBMIT_DIR:-.}/scripts # sbatch runs a copy of this file
 . "$scripts/lib.sh"

@@ -1,4 +1,4 @@
-"""Many short trainings in a row, and how many of them failed. Usage: bash scripts/soak.sh --help."""
+"""Runs many short trainings in a row and counts the failures. Usage: bash scripts/soak.sh --help."""
 
 from __future__ import annotations
 

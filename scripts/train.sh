@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train: PPO with OpenRLHF on Ray, as a recipe says, every sample's reward logged.
+# Train a recipe: PPO with OpenRLHF on Ray; every sample's reward is logged.
 #
 #   bash scripts/train.sh RECIPE [+overlay …] [key=value …] [--dry_run]
 #
@@ -9,16 +9,16 @@
 #   bash scripts/train.sh limr run.seed=2 run.name=limr-s2
 #   bash scripts/train.sh arithmetic-cpu.limr              the embedded set, no GPU
 #
-# RECIPE is a name under configs/train, or a file. Those of the paper's comparison have a script each, to which the
-# rest is given in the same way:
+# RECIPE is a name under configs/train, or a file. Those of the paper's comparison have a script each, with the same
+# arguments:
 #
 #   bash scripts/train_math.8k.sh    FULL: all prompts; LIM selects from its log
-#   bash scripts/train_limr.sh       LIMR: the prompts that LIM chose from FULL's log (scripts/lim.sh)
+#   bash scripts/train_limr.sh       LIMR: the prompts that LIM selected from FULL's log (scripts/lim.sh)
 #   bash scripts/train_rand.sh       RAND: as many prompts as LIMR, drawn at random
 #   bash scripts/train_linear.sh     LINEAR: prompts whose reward improves steadily
 #
-# Knobs of those four: POOL (a family of recipes: POOL=arithmetic-cpu trains configs/train/arithmetic-cpu.limr.yaml in
-# place of configs/train/limr.yaml), RECIPE (any recipe in place of the script's). Knob: PYTHON (.venv/bin/python)
+# Knobs of those four: POOL (a family of recipes: POOL=arithmetic-cpu trains configs/train/arithmetic-cpu.limr.yaml
+# instead of configs/train/limr.yaml), RECIPE (any recipe instead of the script's). Knob: PYTHON (.venv/bin/python)
 # All flags: .venv/bin/python -m train.launch --help
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
