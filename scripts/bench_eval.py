@@ -2,7 +2,7 @@
 
     .venv/bin/python scripts/bench_eval.py --model data/models/arithmetic-base [--questions 500] [--repeats 5]
 
-All three get the same token ids and sampling settings. This project's code writes every sample to disk as it finishes;
+All three get the same token ids and sampling settings. This project's code writes each sample to disk as it finishes;
 the goal is at least 95 % of the bare engine's speed. Runs alternate; the median and the range over the repeats are
 shown. Scoring is timed on the generated samples.
 """
