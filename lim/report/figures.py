@@ -1,4 +1,4 @@
-"""Figures of a selection as PNG: scores, trajectories, trajectories against the average, make-up of the choice."""
+"""Figures of a selection as PNG: scores, trajectories, trajectories against the average, share chosen by group."""
 
 from __future__ import annotations
 
@@ -10,28 +10,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from lim.report.groups import Group, groups_of
 from lim.report.style import BLUE, GREY, ORANGE, new_figure, save_figure
 from lim.selection import Selection
 
 SHOWN_TRAJECTORIES = 20
 QUANTILES = (0.98, 0.75, 0.25, 0.02)
-GROUPS = ("level", "subject", "type", "source")
-MOST_GROUPS = 25
 
 
 def write_report(selection: Selection, folder: str | Path) -> list[Path]:
     """Write the figures the selection has data for; same selection, same bytes. Returns their paths."""
-    written = []
     figures = {
         "scores": score_histogram(selection),
         "trajectories": sample_trajectories(selection),
         "trajectories_by_score": trajectories_by_score(selection),
-        **{f"chosen_by_{key}": chosen_share(selection, key) for key in GROUPS},
     }
-    for name, figure in figures.items():
-        if figure is not None:
-            written.append(save_figure(figure, Path(folder) / f"{name}.png"))
-    return written
+    for group in groups_of(selection.records):
+        if len(group.values) > 1:
+            figures["chosen_by_" + re.sub(r"[^\w-]", "_", group.key)] = chosen_share(selection, group)
+    return [save_figure(figure, Path(folder) / f"{name}.png") for name, figure in figures.items() if figure]
 
 
 def score_histogram(selection: Selection) -> Figure | None:
@@ -117,34 +114,24 @@ def trajectories_by_score(selection: Selection) -> Figure | None:
     return figure
 
 
-def chosen_share(selection: Selection, key: str) -> Figure | None:
-    """Share chosen by the values of a record's key, with counts; None where fewer than two values occur."""
-    values = [str(record[key]) if record.get(key) is not None else None for record in selection.records]
-    names = sorted({value for value in values if value is not None}, key=_natural)
-    if not 2 <= len(names) <= MOST_GROUPS:
-        return None
-    at = {name: number for number, name in enumerate(names)}
-    groups_P = np.array([-1 if value is None else at[value] for value in values])
-    total_G = np.bincount(groups_P[groups_P >= 0], minlength=len(names))
-    chosen_G = np.bincount(groups_P[selection.chosen_P & (groups_P >= 0)], minlength=len(names))
+def chosen_share(selection: Selection, group: Group) -> Figure:
+    """Share chosen of each of a group's values, with counts."""
+    groups_P, size = np.array(group.index), len(group.values)
+    total_G = np.bincount(groups_P[groups_P >= 0], minlength=size)
+    chosen_G = np.bincount(groups_P[selection.chosen_P & (groups_P >= 0)], minlength=size)
     share_G = chosen_G / total_G
-    figure, axis = new_figure(6.4, 0.9 + 0.34 * len(names))
-    places_G = np.arange(len(names))[::-1]
-    axis.barh(places_G, share_G, color=BLUE, height=0.7)
-    for place, share, chosen, total in zip(places_G, share_G, chosen_G, total_G, strict=True):
-        axis.text(share, place, f" {chosen:,} of {total:,}", va="center", fontsize=8)
+    figure, axis = new_figure(6.4, 0.9 + 0.34 * size)
+    heights_G = np.arange(size)[::-1]
+    axis.barh(heights_G, share_G, color=BLUE, height=0.7)
+    for height, share, chosen, total in zip(heights_G, share_G, chosen_G, total_G, strict=True):
+        axis.text(share, height, f" {chosen:,} of {total:,}", va="center", fontsize=8)
     axis.axvline(selection.chosen_P.mean(), color=ORANGE, linewidth=1.2, label="all prompts")
-    axis.set_yticks(places_G, names, fontsize=8)
+    axis.set_yticks(heights_G, group.values, fontsize=8)
     axis.set_xlim(0, max(share_G.max(), selection.chosen_P.mean()) * 1.25 + 1e-6)
     axis.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    axis.set_title(f"share chosen by {key}", fontsize=9, loc="left")
+    axis.set_title(f"share chosen by {group.key}", fontsize=9, loc="left")
     axis.legend(frameon=False, fontsize=8, loc="lower right")
     return figure
-
-
-def _natural(value: str) -> tuple[int, float, str]:
-    digits = re.search(r"\d+", value)
-    return (0, float(digits[0]), value) if digits else (1, 0.0, value)
 
 
 def _average(axis: Axes, selection: Selection) -> None:

@@ -12,7 +12,6 @@ import hashlib
 import html
 import json
 import math
-import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -22,13 +21,12 @@ from typing import Any
 import numpy as np
 
 from lim.report.formulas import split_prompts
+from lim.report.groups import groups_of, numbered
 from lim.selection import Selection
 from lim.utils.files import write_text
 
 ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = ("text.js", "charts.js", "table.js", "app.js")
-GROUPS = {"level": "Level", "subject": "Subject", "type": "Type", "source": "Source"}
-MOST_GROUP_VALUES = 40
 DECIMALS = 4  # of a reward on the page
 
 
@@ -41,29 +39,6 @@ def pack(value: Any) -> str:
 def _or_none(values: Iterable[float], decimals: int | None = None) -> list[float | None]:
     rounded = ((v if decimals is None else round(v, decimals)) for v in values)
     return [v if math.isfinite(v) else None for v in rounded]
-
-
-def _index(values: Sequence[str | None]) -> dict[str, Any]:
-    """Distinct values in natural order (numbers by size), and each row's place among them (−1: none)."""
-
-    def order(value: str) -> tuple[int, float, str]:
-        digits = "".join(re.findall("[0-9]", value))
-        return (0, float(digits), value) if digits else (1, 0.0, value)
-
-    distinct = sorted({v for v in values if v is not None}, key=order)
-    place = {value: n for n, value in enumerate(distinct)}
-    return {"values": distinct, "index": [-1 if v is None else place[v] for v in values]}
-
-
-def groups_of(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What prompts can be grouped by: level, subject, type, source, where present with 1 to 40 values."""
-    groups = []
-    for key, name in GROUPS.items():
-        values = [None if record.get(key) is None else str(record[key]) for record in records]
-        group = _index(values)
-        if 1 <= len(group["values"]) <= MOST_GROUP_VALUES:
-            groups.append({"key": key, "name": name, **group})
-    return groups
 
 
 def _tile(name: str, value: str, note: str = "") -> str:
@@ -105,8 +80,8 @@ def _numbers(selection: Selection) -> dict[str, Any]:
         "epochs": list(range(1, matrix.epochs + 1)) if matrix is not None and with_log else [],
         "matrix": [_or_none(row, DECIMALS) for row in matrix.rewards_P_K.tolist()] if matrix and with_log else None,
         "average": _or_none(average_K.tolist(), DECIMALS) if average_K is not None and with_log else [],
-        "groups": groups_of(selection.records),
-        "reasons": _index(selection.reasons),
+        "groups": [vars(group) for group in groups_of(selection.records)],
+        "reasons": dict(zip(("values", "index"), numbered(selection.reasons), strict=True)),
         "threshold": settings.similarity_threshold,
         "strategy": settings.strategy,
         "byThreshold": "similarity_threshold" in settings.row.flags,

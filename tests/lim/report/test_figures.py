@@ -11,6 +11,7 @@ from PIL import Image
 
 from lim.pipeline import select
 from lim.report.figures import chosen_share, score_histogram, trajectories_by_score, write_report
+from lim.report.groups import groups_of
 from lim.strategies import Settings
 
 IDS = [f"p{n}" for n in range(24)]
@@ -41,8 +42,7 @@ def test_figures_are_written_and_repeatable(selection, tmp_path):
 
 
 def test_levels_are_in_natural_order(selection):
-    figure = chosen_share(selection, "level")
-    assert figure is not None
+    figure = chosen_share(selection, groups_of(selection.records)[0])
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert labels == [f"Level {n}" for n in range(1, 13)]
 

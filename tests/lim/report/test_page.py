@@ -16,7 +16,7 @@ from page_samples import NASTY, random_draw, small_selection, unpack, without_lo
 import lim_selection
 from lim.prompts import read_prompts
 from lim.report.formulas import split_prompts
-from lim.report.page import ASSETS, groups_of, pack, page_html, write_page
+from lim.report.page import ASSETS, pack, page_html, write_page
 from lim.utils.files import write_json
 
 
@@ -96,15 +96,6 @@ def test_selection_without_a_log_and_without_scores():
     assert "Chosen by strategy random (drawn with seed 42), without a reward log." in page
     numbers = unpack(page, "numbers")
     assert set(numbers["scores"]) == {None} and numbers["threshold"] is None and sum(numbers["chosen"]) == 10
-
-
-def test_groups_are_ordered_by_number_and_kept_where_useful():
-    records = [{"level": n, "subject": None, "source": str(n)} for n in (10, 9, 2, 9)]
-    groups = groups_of(records)
-    assert groups[0] == {"key": "level", "name": "Level", "values": ["2", "9", "10"], "index": [2, 1, 0, 1]}
-    assert [group["key"] for group in groups] == ["level", "source"]
-    assert groups_of([{"level": n} for n in range(41)]) == []
-    assert groups_of([{"level": "Level 10"}, {"level": "Level 9"}, {}])[0]["values"] == ["Level 9", "Level 10"]
 
 
 @pytest.mark.parametrize(
