@@ -15,10 +15,10 @@ from lim.stability.sweeps import Bootstrap, Reference
 def write_figures(
     result: dict[str, Any], reference: Reference, replicates: Bootstrap | None, folder: Path
 ) -> list[Path]:
-    """Write a PNG a sweep; `result` is what stability.json holds. Returns the paths."""
-    figures = {"thresholds": thresholds(result), "first_epochs": first_epochs(result)}
+    """Write one PNG per sweep; `result` is what stability.json holds. Returns the paths."""
+    figures = {"thresholds": thresholds(result), "first_epochs": agreement(result, "first_epochs", "epochs")}
     if "fewer_samples" in result:
-        figures["fewer_samples"] = fewer_samples(result)
+        figures["fewer_samples"] = agreement(result, "fewer_samples", "samples")
     if replicates is not None:
         figures["bootstrap"] = bootstrap_figure(reference, replicates)
     return [save_figure(figure, folder / f"{name}.png") for name, figure in figures.items()]
@@ -39,63 +39,38 @@ def thresholds(result: dict[str, Any]) -> Figure:
     return figure
 
 
-def first_epochs(result: dict[str, Any]) -> Figure:
-    """Left: agreement of the first k epochs' choice with the whole log's. Right: how many a threshold keeps."""
-    rows = result["first_epochs"]
-    later = [row for row in rows if row["epochs"] >= 2]
-    epochs = [row["epochs"] for row in later]
-    by_threshold = "jaccard_by_threshold" in later[0]
-    figure, axes = new_figure(9.2 if by_threshold else 5.6, 3.6, 1, 2 if by_threshold else 1)
-    left, *right = np.ravel(axes)
-    left.plot(epochs, [row["jaccard_by_rank"] for row in later], color=BLUE, label="same number, by rank")
-    if by_threshold:
-        left.plot(epochs, [row["jaccard_by_threshold"] for row in later], color=ORANGE, label="same threshold")
-        right[0].plot(epochs, [row["chosen_by_threshold"] for row in later], color=ORANGE)
-        right[0].axhline(result["chosen"], color=GREY, linestyle="--", label="from all epochs")
-        right[0].set_xlabel("first k epochs", fontsize=9)
-        right[0].set_ylabel("chosen by the same threshold", fontsize=9)
-        right[0].set_ylim(bottom=0)
-        right[0].legend(frameon=False, fontsize=8)
-    left.plot(
-        [row["epochs"] for row in rows],
-        [row["jaccard_of_uncertainty"] for row in rows],
-        color=GREEN,
-        label="p(1 − p) in its place, by rank",
-    )
-    left.axhline(result["jaccard_by_chance"], color=GREY, linestyle="--", label="by chance")
-    left.set_xlabel("first k epochs", fontsize=9)
-    left.set_ylabel("Jaccard with the choice from all epochs", fontsize=9)
-    left.set_ylim(0, 1.02)
-    left.legend(frameon=False, fontsize=8, loc="lower right")
-    return figure
+def agreement(result: dict[str, Any], sweep: str, of: str) -> Figure:
+    """Left: Jaccard of a smaller log's choice with the complete log's. Right: how many the same threshold keeps.
 
-
-def fewer_samples(result: dict[str, Any]) -> Figure:
-    """Agreement, and what a threshold keeps, against the samples a prompt and epoch."""
-    rows = result["fewer_samples"]
-    samples = [row["samples"] for row in rows]
-    by_threshold = "jaccard_by_threshold" in rows[0]
+    `of` is what the sweep has fewer of: "epochs" or "samples".
+    """
+    x_label = {"epochs": "first k epochs", "samples": "samples per prompt and epoch"}[of]
+    by_threshold = "jaccard_by_threshold" in result[sweep][-1]
     figure, axes = new_figure(9.2 if by_threshold else 5.6, 3.6, 1, 2 if by_threshold else 1)
     left, *right = np.ravel(axes)
 
     def line(axis: Any, key: str, color: str, label: str) -> None:
+        rows = [row for row in result[sweep] if key in row]
         spread = [row.get(f"{key}_sd") or 0.0 for row in rows]
-        axis.errorbar(samples, [row[key] for row in rows], spread, color=color, marker=".", capsize=2, label=label)
+        bars = {"marker": ".", "capsize": 2} if any(spread) else {}
+        axis.errorbar([row[of] for row in rows], [row[key] for row in rows], spread, color=color, label=label, **bars)
 
     line(left, "jaccard_by_rank", BLUE, "same number, by rank")
     if by_threshold:
         line(left, "jaccard_by_threshold", ORANGE, "same threshold")
-        line(right[0], "chosen_by_threshold", ORANGE, "chosen (± sd over draws)")
-        right[0].axhline(result["chosen"], color=GREY, linestyle="--", label="from all samples")
-        right[0].set_xlabel("samples a prompt and epoch", fontsize=9)
+        line(right[0], "chosen_by_threshold", ORANGE, "chosen" + " (± sd over draws)" * (of == "samples"))
+        right[0].axhline(result["chosen"], color=GREY, linestyle="--", label=f"from all {of}")
         right[0].set_ylabel("chosen by the same threshold", fontsize=9)
         right[0].set_ylim(bottom=0)
         right[0].legend(frameon=False, fontsize=8)
+    if of == "epochs":
+        line(left, "jaccard_of_uncertainty", GREEN, "p(1 − p) in its place, by rank")
     left.axhline(result["jaccard_by_chance"], color=GREY, linestyle="--", label="by chance")
-    left.set_xlabel("samples a prompt and epoch", fontsize=9)
-    left.set_ylabel("Jaccard with the choice from all samples", fontsize=9)
+    left.set_ylabel(f"Jaccard with the choice from all {of}", fontsize=9)
     left.set_ylim(0, 1.02)
     left.legend(frameon=False, fontsize=8, loc="lower right")
+    for axis in (left, *right):
+        axis.set_xlabel(x_label, fontsize=9)
     return figure
 
 

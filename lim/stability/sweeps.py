@@ -1,6 +1,6 @@
-"""Sweeps that ask how far a selection would have been another: fewer epochs, fewer samples, other samples.
+"""How much the selection changes with another threshold, fewer epochs, fewer samples or other samples.
 
-Everything is compared with the choice from the whole log (the reference). Suffixes: _P prompts, _K epochs,
+Everything is compared with the choice from the complete log (the reference). Suffixes: _P prompts, _K epochs,
 _S samples, _B bootstrap replicates.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
+from scipy.stats import spearmanr
 
 from lim.choose import Floats, Mask, choose_above, choose_top
 from lim.logs.trajectories import RewardMatrix, mean_of_samples
@@ -24,7 +24,7 @@ from lim.utils.errors import InputError
 
 @dataclass(frozen=True)
 class Reference:
-    """The choice from the whole log, which the others are compared with."""
+    """The choice from the complete log, which the others are compared with."""
 
     matrix: RewardMatrix
     settings: Settings
@@ -40,7 +40,7 @@ class Reference:
         scores_P = score_matrix(matrix, settings)[0]
         chosen_P = settings.choose(scores_P)[0]
         if not chosen_P.any():
-            raise InputError("the whole log chooses no prompt: there is nothing to compare with; lower the threshold")
+            raise InputError("the complete log chooses no prompt: nothing to compare with; lower the threshold")
         return cls(matrix, settings, scores_P, chosen_P)
 
     def agreement(self, scores_P: Floats) -> dict[str, Any]:
@@ -53,7 +53,7 @@ class Reference:
             row["chosen_by_threshold"] = int(chosen_P.sum())
             row["jaccard_by_threshold"] = jaccard(chosen_P, self.chosen_P)
         row["jaccard_by_rank"] = jaccard(choose_top(scores_P, min(count, row["scored"])), self.chosen_P)
-        row["spearman"] = spearman(scores_P[both_P], self.scores_P[both_P])
+        row["spearman"] = rank_correlation(scores_P[both_P], self.scores_P[both_P])
         return row
 
 
@@ -69,11 +69,22 @@ def jaccard_by_chance(count: int, total: int) -> float:
     return overlap / (2 * count - overlap)
 
 
-def spearman(one: Floats, two: Floats) -> float | None:
-    """Rank correlation; None where it is not defined (fewer than two prompts, or all scores equal)."""
+def rank_correlation(one: Floats, two: Floats) -> float | None:
+    """Spearman's; None where it is not defined (fewer than two prompts, or all scores equal)."""
     if len(one) < 2 or np.ptp(one) == 0 or np.ptp(two) == 0:
         return None
-    return float(np.corrcoef(rankdata(one), rankdata(two))[0, 1])
+    return float(np.asarray(spearmanr(one, two))[0])
+
+
+def over_draws(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Mean of each key over draws, and its standard deviation in `…_sd` where there is more than one."""
+    merged: dict[str, Any] = {}
+    for key in rows[0]:
+        numbers = [row[key] for row in rows if row[key] is not None]
+        merged[key] = float(np.mean(numbers)) if numbers else None
+        if len(rows) > 1:
+            merged[f"{key}_sd"] = float(np.std(numbers, ddof=1)) if len(numbers) > 1 else None
+    return merged
 
 
 def threshold_sweep(reference: Reference, thresholds: Sequence[float] | None = None) -> list[dict[str, Any]]:
@@ -90,7 +101,7 @@ def threshold_sweep(reference: Reference, thresholds: Sequence[float] | None = N
 
 
 def epoch_sweep(reference: Reference, epochs: Sequence[int] | None = None) -> list[dict[str, Any]]:
-    """The choice from the first k epochs against the whole log's, for k = 2 … K.
+    """The choice from the first k epochs against the complete log's, for k = 2 … K.
 
     Beside it the cheapest rule there is, the pass rates' p(1 − p) over the first k epochs (from k = 1, which
     is the base model's before training has moved far), at the same number of prompts.
@@ -111,13 +122,13 @@ def epoch_sweep(reference: Reference, epochs: Sequence[int] | None = None) -> li
     return rows
 
 
-def _values_P_K_S(reference: Reference) -> NDArray[np.float32]:
-    """Every sample's value under the metric; InputError where a resampling would mean nothing."""
+def _sample_values(reference: Reference) -> NDArray[np.float32]:
+    """Every sample's value under the metric; InputError where resampling would mean nothing."""
     matrix = reference.matrix
     if matrix.samples_P_K_S is None:
         raise InputError("the matrix was read without its samples (ReadOptions(keep_samples=True))")
     if matrix.samples_P_K_S.shape[2] < 2:
-        raise InputError("the log has one sample a prompt and epoch: there is nothing to resample")
+        raise InputError("the log has one sample per prompt and epoch: there is nothing to resample")
     return matrix.passes_P_K_S() if reference.settings.metric == "accuracy" else matrix.samples_P_K_S
 
 
@@ -130,11 +141,11 @@ def _scores(reference: Reference, rewards_P_K: Floats) -> Floats:
 def sample_sweep(
     reference: Reference, samples: Sequence[int] | None = None, *, repeats: int = 10, seed: int = 0
 ) -> list[dict[str, Any]]:
-    """The choice from m samples a prompt and epoch, drawn from those there are, against the choice from all.
+    """The choice from m samples per prompt and epoch, drawn from those there are, against the choice from all.
 
     Figures are means over `repeats` draws, with their standard deviation in `…_sd`.
     """
-    values_P_K_S = _values_P_K_S(reference)
+    values_P_K_S = _sample_values(reference)
     most = values_P_K_S.shape[2]
     rng = np.random.default_rng(seed)
     rows = []
@@ -146,19 +157,13 @@ def sample_sweep(
             picked = np.argsort(keys, axis=2)[:, :, :m]
             scores_P = _scores(reference, mean_of_samples(np.take_along_axis(values_P_K_S, picked, axis=2)))
             drawn.append({**reference.agreement(scores_P), "median_score": float(np.nanmedian(scores_P))})
-        row: dict[str, Any] = {"samples": m, "repeats": len(drawn)}
-        for key in drawn[0]:
-            numbers = [one[key] for one in drawn if one[key] is not None]
-            row[key] = float(np.mean(numbers)) if numbers else None
-            if len(drawn) > 1:
-                row[f"{key}_sd"] = float(np.std(numbers, ddof=1)) if len(numbers) > 1 else None
-        rows.append(row)
+        rows.append({"samples": m, "repeats": len(drawn), **over_draws(drawn)})
     return rows
 
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Replicates of the whole selection with each cell's samples drawn again with replacement."""
+    """Replicates of the complete selection with each cell's samples drawn again with replacement."""
 
     replicates: int
     standard_error_P: Floats  # of the score
@@ -174,42 +179,30 @@ def bootstrap(reference: Reference, *, replicates: int = 200, seed: int = 0) -> 
     A replicate is noisier than the log it is drawn from, and noise lowers LIM scores; the probabilities by
     rank do not suffer from that, those by threshold do (`mean_score_P` shows by how much).
     """
-    values_P_K_S = _values_P_K_S(reference)
+    values_P_K_S = _sample_values(reference)
     counts_P_K = (~np.isnan(values_P_K_S)).sum(axis=2)
     order = np.argsort(np.isnan(values_P_K_S), axis=2, kind="stable")  # samples first, padding last
     values_P_K_S = np.take_along_axis(values_P_K_S, order, axis=2)
     padding_P_K_S = np.isnan(values_P_K_S)
     rng = np.random.default_rng(seed)
     count, threshold = int(reference.chosen_P.sum()), reference.settings.similarity_threshold
-    prompts = len(reference.scores_P)
-    total_P, squares_P = np.zeros(prompts), np.zeros(prompts)
-    above_P, ranked_P = np.zeros(prompts), np.zeros(prompts)
-    agreements = []
+    changes, above, ranked, agreements = [], [], [], []
     for _ in range(replicates):
         picked = (rng.random(values_P_K_S.shape, dtype=np.float32) * counts_P_K[:, :, None]).astype(np.intp)
         picked = np.minimum(picked, np.maximum(counts_P_K - 1, 0)[:, :, None])
         drawn_P_K_S = np.take_along_axis(values_P_K_S, picked, axis=2)
         drawn_P_K_S[padding_P_K_S] = np.nan
         scores_P = _scores(reference, mean_of_samples(drawn_P_K_S))
-        apart_P = scores_P - reference.scores_P
-        total_P += apart_P
-        squares_P += apart_P**2
-        ranked_P += choose_top(scores_P, count)
+        changes.append(scores_P - reference.scores_P)
+        ranked.append(choose_top(scores_P, count))
         if threshold is not None:
-            above_P += choose_above(scores_P, threshold)
+            above.append(choose_above(scores_P, threshold))
         agreements.append(reference.agreement(scores_P))
-    mean_P = total_P / replicates
-    variance_P = np.maximum(squares_P / replicates - mean_P**2, 0) * replicates / max(replicates - 1, 1)
-    merged: dict[str, Any] = {}
-    for key in agreements[0]:
-        numbers = [one[key] for one in agreements if one[key] is not None]
-        merged[key] = float(np.mean(numbers)) if numbers else None
-        merged[f"{key}_sd"] = float(np.std(numbers, ddof=1)) if len(numbers) > 1 else None
     return Bootstrap(
         replicates,
-        np.sqrt(variance_P),
-        reference.scores_P + mean_P,
-        None if threshold is None else above_P / replicates,
-        ranked_P / replicates,
-        merged,
+        np.std(changes, axis=0, ddof=min(1, replicates - 1)),
+        reference.scores_P + np.mean(changes, axis=0),
+        None if threshold is None else np.mean(above, axis=0),
+        np.mean(ranked, axis=0),
+        over_draws(agreements),
     )

@@ -21,8 +21,8 @@ from lim.stability.sweeps import (
     epoch_sweep,
     jaccard,
     jaccard_by_chance,
+    rank_correlation,
     sample_sweep,
-    spearman,
     threshold_sweep,
 )
 from lim.strategies import Settings
@@ -52,10 +52,10 @@ def test_jaccard_and_rank_correlation_by_hand():
     assert jaccard(one, two) == 1 / 3
     assert jaccard(~one & one, ~one & one) == 1.0
     assert jaccard_by_chance(50, 100) == pytest.approx(1 / 3)  # overlap 25 of 75
-    assert spearman(np.array([1.0, 2, 3]), np.array([10.0, 20, 30])) == pytest.approx(1)
+    assert rank_correlation(np.array([1.0, 2, 3]), np.array([10.0, 20, 30])) == pytest.approx(1)
     # Ranks 1 2 3 against 1 3 2: 1 − 6·2 / (3·8).
-    assert spearman(np.array([1.0, 2, 3]), np.array([1.0, 9, 5])) == pytest.approx(0.5)
-    assert spearman(np.array([1.0, 1]), np.array([1.0, 2])) is None
+    assert rank_correlation(np.array([1.0, 2, 3]), np.array([1.0, 9, 5])) == pytest.approx(0.5)
+    assert rank_correlation(np.array([1.0, 1]), np.array([1.0, 2])) is None
 
 
 def test_threshold_sweep_by_hand():
@@ -86,7 +86,7 @@ def test_fewer_epochs_than_are_asked_for_are_still_scored():
     assert rows[1]["scored"] == 60
 
 
-def test_the_whole_log_agrees_with_itself():
+def test_the_complete_log_agrees_with_itself():
     reference = Reference.of(learning_run(), Settings())
     for row in (epoch_sweep(reference)[-1], sample_sweep(reference, repeats=2)[-1]):
         assert row["jaccard_by_threshold"] == row["jaccard_by_rank"] == 1.0
@@ -166,7 +166,7 @@ def test_command_line_writes_tables_json_and_figures(tmp_path, capsys):
     assert "the first k epochs against all" in capsys.readouterr().out
 
 
-def test_one_sample_leaves_resampling_out_and_says_so(tmp_path, capsys):
+def test_single_sample_logs_skip_resampling_with_a_note(tmp_path, capsys):
     log = write_log(tmp_path / "log", {"a": [[0], [0], [1]], "b": [[0], [1], [1]], "c": [[1], [0], [0]]})
     out = tmp_path / "out"
     stability.main(["--train_samples_path", str(log), "--output_path", str(out), "--top_k", "1"])
