@@ -22,6 +22,7 @@ from rich.console import Console
 
 from lim.utils.cli import Parser, between, whole
 from lim.utils.errors import InputError, run_cli
+from lim.utils.paths import shown
 
 from . import targets
 from .engine.generate import Engines, add_engine_flags, generate_missing
@@ -29,7 +30,7 @@ from .grader import Grader
 from .questions import read_questions
 from .results import external, saved, tables
 from .settings import DATA, SETTINGS, Benchmark, EvalSettings, load
-from .targets import Target
+from .targets import ModelRef
 
 OVERRIDES = ("n_samples", "temperature", "top_p", "max_new_tokens", "seed", "template", "fallbacks")
 SHOWN_IN_DETAIL = 4  # models; of more, the detail is in each results.md
@@ -95,12 +96,12 @@ def refuse_unheeded(parser: argparse.ArgumentParser, args: argparse.Namespace, h
         raise InputError(f"--score_only grades what is there{where}; leave {', '.join(unheeded)} away")
 
 
-def plan(args: argparse.Namespace, settings: EvalSettings) -> tuple[list[Target], dict[str, Benchmark]]:
+def plan(args: argparse.Namespace, settings: EvalSettings) -> tuple[list[ModelRef], dict[str, Benchmark]]:
     """The models and the benchmarks asked for."""
     found = [targets.of_model(model, args.output) for model in args.model]
     for path in args.run_path:
         found += targets.of_run(path, args.step, args.output)
-    folders = [target.folder for target in found]
+    folders = [ref.folder for ref in found]
     if len(set(folders)) < len(folders):
         twice = max(folders, key=folders.count)
         raise InputError(f"two of the models would write to {twice}; evaluate one of them by itself, with --output")
@@ -113,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_args(argv)
     console = Console()
     settings = load(args.settings)
-    found: list[Target] = []
+    found: list[ModelRef] = []
     with Grader() as grader, ExitStack() as stack:
         if args.score_only and args.response_key:
             return external.audit(args, grader, console)
@@ -127,13 +128,13 @@ def main(argv: Sequence[str] | None = None) -> int | None:
             questions = {b.file: read_questions(b.file, args.data_dir) for b in benchmarks.values()}
             engines = Engines(args, found, stack)
             results = []
-            for target in found:
+            for ref in found:
                 try:
-                    generate_missing(target, benchmarks, questions, engines, args, console)
+                    generate_missing(ref, benchmarks, questions, engines, args, console)
                 except KeyboardInterrupt:
                     raise KeyboardInterrupt("what is done is kept: run the same command again to go on") from None
                 results.append(
-                    saved.score_folder(target.folder, [*benchmarks], settings, args.data_dir, grader, console)
+                    saved.score_folder(ref.folder, [*benchmarks], settings, args.data_dir, grader, console)
                 )
     console.print(tables.accuracy_table(results, settings, console.width))
     if len(results) <= SHOWN_IN_DETAIL:
@@ -141,12 +142,12 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     if args.run_path and args.step == "all":
         from .results import curves
 
-        for folder, run in {target.folder.parent: target.run for target in found if target.run}.items():
+        for folder, run in {ref.folder.parent: ref.run for ref in found if ref.run}.items():
             if not curves.evaluations(folder):
                 console.print(f"curves: none, as no step of {run.name} is known", soft_wrap=True)
                 continue
             curves.draw({run.name: curves.collect(folder, run)}, folder / "curves.png")
-            console.print(f"curves: {targets.relative(folder / 'curves.png')}", soft_wrap=True)
+            console.print(f"curves: {shown(folder / 'curves.png')}", soft_wrap=True)
     return None
 
 

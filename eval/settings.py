@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import yaml
 from msgspec import Meta
 
-from lim.utils.errors import InputError
+from lim.utils.errors import InputError, one_line
 from lim.utils.paths import INSTALLED, ROOT
 from lim.utils.typed import convert
 
@@ -107,7 +107,7 @@ def load(path: str | Path = SETTINGS) -> EvalSettings:
     except FileNotFoundError:
         raise InputError(f"{path}: no such settings file; the project's is {SETTINGS}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+        raise InputError(f"{path}: not YAML: {one_line(error)}") from None
     try:
         settings = convert({**raw, "path": str(path)} if isinstance(raw, dict) else raw, EvalSettings)
         for name, body in settings.templates.items():

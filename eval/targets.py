@@ -1,4 +1,4 @@
-"""What is evaluated: a step of a run of ours, or any model; where it lies and where its results go."""
+"""The models to evaluate: a step of a run, or any other model; where each lies and where its results go."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lim.logs.reward_log import step_files
 from lim.utils.errors import InputError
 from lim.utils.files import read_json
-
-from .settings import ROOT
+from lim.utils.paths import ROOT, shown
 
 OUTPUT = ROOT / "data" / "output"
 CHECKPOINT = re.compile(r"global_step(\d+)_hf")
@@ -20,7 +20,7 @@ BLOCK = 1 << 16
 
 
 @dataclass(frozen=True)
-class Target:
+class ModelRef:
     """One model to evaluate. `label` names it in tables; results go to `folder`."""
 
     label: str
@@ -28,6 +28,11 @@ class Target:
     folder: Path
     run: Path | None = None
     step: int | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """As it stands in meta files and results; paths from the project's folder where they lie in it."""
+        model = shown(self.model) if Path(self.model).is_dir() else self.model
+        return {"label": self.label, "model": model, "step": self.step, "run": self.run and shown(self.run)}
 
 
 def find(path: str) -> Path:
@@ -42,7 +47,7 @@ def find(path: str) -> Path:
 
 
 def checkpoints(run: Path) -> dict[int, Path]:
-    """step → checkpoint folder, in order of step; folders without a config.json were cut off and are left out."""
+    """step → checkpoint folder, in order of step; folders without a config.json are incomplete and skipped."""
     folder = run / "ckpt"
     found = ((CHECKPOINT.fullmatch(path.name), path) for path in folder.iterdir()) if folder.is_dir() else ()
     return dict(sorted((int(m[1]), path) for m, path in found if m and (path / "config.json").is_file()))
@@ -61,77 +66,53 @@ def base_model(run: Path) -> str | None:
     return str(ROOT / name) if (ROOT / name).is_dir() else name
 
 
-def of_run(path: str, step: str, output: Path | None = None) -> list[Target]:
-    """Targets of a run: `step` is a number, final, best, or all (with the base model as step 0 where it is known).
+def of_run(path: str, step: str, output: Path | None = None) -> list[ModelRef]:
+    """Models of a run: `step` is a number, final, best, or all (with the base model as step 0 where it is known).
 
     Raises InputError, listing the steps there are.
     """
     run = find(path)
-    steps = checkpoints(run)
-    final = run / "final"
-    has_final = (final / "config.json").is_file()
-    if not steps and not has_final:
+    steps, base, final = checkpoints(run), base_model(run), run / "final"
+    known: dict[str, tuple[str | Path, int | None]] = {"0": (base, 0)} if base and 0 not in steps else {}
+    known |= {str(number): (folder, number) for number, folder in steps.items()}
+    last = max((number for number, _ in step_files(run)), default=None)
+    if (final / "config.json").is_file():
+        known["final"] = final, last
+    elif not steps:
         raise InputError(
             f"{run}: no checkpoint here (looked for ckpt/global_step<N>_hf and final); is it a run's folder?"
         )
-    folder = output or run / "eval"
-    base = base_model(run)
-
-    def target(name: str, model: str | Path, number: int | None) -> Target:
-        return Target(f"{run.name}:{name}", str(model), folder / name, run, number)
-
-    if step == "all":
-        at_start = [target("0", base, 0)] if base and 0 not in steps else []
-        last = _last_step(run)
-        at_end = [target("final", final, last)] if has_final and last is not None and last not in steps else []
-        found = [*at_start, *(target(str(number), steps[number], number) for number in steps), *at_end]
-        return found or [target("final", final, last)]
-    if step == "final" and has_final:
-        return [target("final", final, _last_step(run))]
+    names = ["0 (the base model)" if name == "0" and 0 not in steps else name for name in known]
+    there = f"there are {', '.join([*names, 'all'])}"
     if step == "best":
         best = read_json(run / "best.json")
         if not isinstance(best, dict) or best.get("step") not in steps:
-            raise InputError(f"{run / 'best.json'}: its step has no checkpoint; {there(steps, has_final, base)}")
-        return [target("best", steps[best["step"]], best["step"])]
-    if step == "0" and base and 0 not in steps:
-        return [target("0", base, 0)]
-    if re.fullmatch("[0-9]+", step) and int(step) in steps:
-        return [target(str(int(step)), steps[int(step)], int(step))]
-    raise InputError(f"{run}: no step '{step}'; {there(steps, has_final, base)}")
+            raise InputError(f"{run / 'best.json'}: its step has no checkpoint; {there}")
+        known["best"] = steps[best["step"]], best["step"]
+    names = [str(int(step)) if re.fullmatch("[0-9]+", step) else step]
+    if step == "all":
+        names = [name for name in known if name != "final" or (last is not None and last not in steps)] or ["final"]
+    if names[0] not in known:
+        raise InputError(f"{run}: no step '{step}'; {there}")
+    folder = output or run / "eval"
+    return [ModelRef(f"{run.name}:{name}", str(known[name][0]), folder / name, run, known[name][1]) for name in names]
 
 
-def there(steps: dict[int, Path], has_final: bool, base: str | None) -> str:
-    names = [*(["0 (the base model)"] if base and 0 not in steps else []), *map(str, steps)]
-    return "there are " + ", ".join([*names, *(["final"] if has_final else []), "all"])
-
-
-def _last_step(run: Path) -> int | None:
-    """The last step in the run's reward log."""
-    steps = [int(m[1]) for path in run.iterdir() if (m := re.fullmatch(r"step_(\d+)\.parquet", path.name))]
-    return max(steps, default=None)
-
-
-def of_model(model: str, output: Path | None = None) -> Target:
+def of_model(model: str, output: Path | None = None) -> ModelRef:
     """Any Hugging Face folder or hub id. Results go to data/output/<name>/eval/model unless told otherwise."""
     given = next((p for p in (Path(model).expanduser(), ROOT / model) if p.is_dir()), None)
     if given is not None:
         if not (given / "config.json").is_file():
-            raise InputError(f"{given}: no config.json, so no model; for a run of ours use --run_path")
+            raise InputError(f"{given}: no config.json, so no model; for a run's folder use --run_path")
         given = given.resolve()
         # A checkpoint's own name says nothing without its run's.
-        run = (
-            given.parent
-            if given.name == "final"
-            else given.parent.parent
-            if CHECKPOINT.fullmatch(given.name)
-            else None
-        )
-        name, path = f"{run.name}-{given.name}" if run else given.name, str(given)
+        up = 0 if given.name == "final" else 1 if CHECKPOINT.fullmatch(given.name) else None
+        name, path = given.name if up is None else f"{given.parents[up].name}-{given.name}", str(given)
     elif re.fullmatch(r"[\w.-]+(/[\w.-]+)?", model) and not model.startswith("."):
         name, path = model.replace("/", "--"), model
     else:
         raise InputError(f"{model}: no such folder, and not a hub id (owner/name)")
-    return Target(name, path, output or OUTPUT / name / "eval" / "model")
+    return ModelRef(name, path, output or OUTPUT / name / "eval" / "model")
 
 
 def fingerprint(model: str) -> str | None:
@@ -151,18 +132,3 @@ def fingerprint(model: str) -> str | None:
                 file.seek(i * max(0, size - BLOCK) // 15)
                 digest.update(file.read(BLOCK))
     return digest.hexdigest()
-
-
-def relative(path: Path | str) -> str:
-    """A path under the project, written from its root; others as they are."""
-    path = Path(path)
-    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
-
-
-def describe(target: Target) -> dict[str, Any]:
-    return {
-        "label": target.label,
-        "model": relative(target.model) if Path(target.model).is_dir() else target.model,
-        "step": target.step,
-        "run": relative(target.run) if target.run else None,
-    }

@@ -28,7 +28,7 @@ from eval.engine.generate import Engines, add_engine_flags, generate_missing
 from eval.grader import equal
 from eval.questions import Questions
 from eval.settings import CHAT, Benchmark, Template
-from eval.targets import Target
+from eval.targets import ModelRef
 from lim.logs import reward_log
 from lim.utils.cli import Parser, whole
 from lim.utils.errors import InputError, run_cli
@@ -62,11 +62,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     resolved = resolve(chosen)
     resolved.need_models()
     rows = {row["id"]: row for row in dataset.load(chosen.run, equal).train}
-    target = Target(Path(resolved.actor).name, resolved.actor, folder)
+    ref = ModelRef(Path(resolved.actor).name, resolved.actor, folder)
     benchmark, questions = as_benchmark(chosen, args.n_samples), as_questions(chosen, rows)
     with ExitStack() as stack:
-        engines = Engines(args, [target], stack)
-        generate_missing(target, {SAMPLES: benchmark}, {benchmark.file: questions}, engines, args, console)
+        engines = Engines(args, [ref], stack)
+        generate_missing(ref, {SAMPLES: benchmark}, {benchmark.file: questions}, engines, args, console)
     wanted = [s for s in samples.read(samples.path_of(folder, SAMPLES)) if s.sample < args.n_samples and s.id in rows]
     columns = to_columns(wanted, rows)
     reward_log.write_step(folder, 1, columns)

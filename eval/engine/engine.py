@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lim.utils.cli import between, whole
 from lim.utils.errors import InputError
 
 from .prompts import Prompt
@@ -21,17 +22,22 @@ TINY = 20 << 20  # bytes of weights
 MEMORY = ("out of memory", "no available memory", "less than desired gpu memory", "kv cache", "cannot allocate")
 
 
+def flag(default: Any, **options: Any) -> Any:
+    """A field that is also a flag; `options` are those of `add_argument`."""
+    return field(default=default, metadata=options)
+
+
 @dataclass(frozen=True)
 class EngineOptions:
     """What does not change the results, up to rounding: how many engines, how large."""
 
-    engines: int | None = None
-    tensor_parallel_size: int = 1
-    dtype: str = "auto"
-    gpu_memory_utilization: float = 0.9
-    max_num_seqs: int = 256
-    enforce_eager: bool = False
-    trust_remote_code: bool = False
+    engines: int | None = flag(None, type=whole(1), help="engines side by side (default: one per GPU or GPU group)")
+    tensor_parallel_size: int = flag(1, type=whole(1), help="GPUs per engine")
+    dtype: str = flag("auto", choices=("auto", "bfloat16", "float16", "float32"))
+    max_num_seqs: int = flag(256, type=whole(1), help="samples generated at once")
+    gpu_memory_utilization: float = flag(0.9, type=between(0, 1, above=True), help="share of a GPU's memory to use")
+    enforce_eager: bool = flag(False, action="store_true", help="start sooner, generate slower (always on CPU)")
+    trust_remote_code: bool = flag(False, action="store_true", help="run code that comes with the model")
 
 
 class Finished(NamedTuple):
@@ -164,7 +170,7 @@ class Engine:
 
 
 def explain(error: Exception, model: str) -> Exception:
-    """An InputError in place of an exception whose cause a user can mend; else the exception itself."""
+    """An InputError in place of an exception whose cause a user can fix; else the exception itself."""
     if isinstance(error, InputError):
         return error
     line = " ".join(str(error).split())

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lim.utils.address import knock
-from lim.utils.errors import InputError, Terminated
+from lim.utils.errors import InputError, Terminated, one_line
 
 from ..settings import ROOT
 from .engine import Engine, EngineOptions, Finished, cpu_environment, explain, quiet
@@ -92,7 +92,7 @@ def join(address: str) -> Place:
 
         found = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     except Exception as error:
-        line = " ".join(str(error).split())[:200]
+        line = one_line(error)
         raise InputError(
             f"RAY_ADDRESS={address}: the Ray cluster cannot be joined ({line}); unset it to use this machine"
         ) from error
@@ -217,7 +217,7 @@ class Fleet:
                 raise explain(error.cause if isinstance(error.cause, Exception) else error, model) from error
             except RayActorError as error:
                 raise InputError(
-                    f"{model}: an engine's process died ({' '.join(str(error).split())[:160]}); if memory ran out, "
+                    f"{model}: an engine's process died ({one_line(error)}); if memory ran out, "
                     "lower --engines or --max_num_seqs. What was generated is kept: run the same command again"
                 ) from error
 

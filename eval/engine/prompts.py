@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lim.utils.errors import InputError
+from lim.utils.errors import InputError, one_line
 
 from ..settings import Benchmark
 
@@ -72,7 +72,7 @@ def load_tokenizer(model: str, trust_remote_code: bool) -> tuple[Any, int | None
     except (
         Exception
     ) as error:  # transformers raises OSError, ValueError, KeyError and others for a folder it cannot use
-        line = " ".join(str(error).split())[:300]
+        line = one_line(error)
         hint = "; --trust_remote_code lets its own code run" if "trust_remote_code" in line else ""
         raise InputError(f"{model}: the model cannot be loaded: {type(error).__name__}: {line}{hint}") from error
     config = config.get_text_config() if hasattr(config, "get_text_config") else config
@@ -93,7 +93,7 @@ def render(benchmark: Benchmark, question: str, tokenizer: Any, model: str) -> s
     try:
         return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     except Exception as error:  # jinja errors, and what a template raises itself (some refuse a system message)
-        line = " ".join(str(error).split())[:200]
+        line = one_line(error)
         raise InputError(
             f"{model}: its chat template fails on this prompt ({line}); give --template plain"
         ) from error

@@ -23,7 +23,7 @@ def make_run(root: Path, steps: tuple[int, ...] = (10, 20), final: bool = True, 
     return run
 
 
-def names(found: list[targets.Target]) -> list[tuple[str, int | None]]:
+def names(found: list[targets.ModelRef]) -> list[tuple[str, int | None]]:
     return [(target.folder.name, target.step) for target in found]
 
 

@@ -20,6 +20,7 @@ from rich.console import Console
 from lim.utils.cli import Parser, whole
 from lim.utils.errors import InputError, run_cli
 from lim.utils.files import write_json, write_text
+from lim.utils.paths import shown
 from train.compare import spec
 from train.compare.pipeline import Pipeline, clock, command_line
 from train.compare.spec import Comparison
@@ -67,9 +68,9 @@ def report(chosen: Comparison, console: Console) -> None:
     console.rule(style="dim")
     console.print(tables.terminal_table(found))
     console.print(tables.spread_in_words(found), style="dim")
-    shown = [chosen.folder / "results.md", *paths, *sorted((chosen.folder / "reports").glob("*/report.html"))]
-    for path in shown:
-        console.print(f"wrote {spec.shown(path)}", highlight=False, soft_wrap=True)
+    written = [chosen.folder / "results.md", *paths, *sorted((chosen.folder / "reports").glob("*/report.html"))]
+    for path in written:
+        console.print(f"wrote {shown(path)}", highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

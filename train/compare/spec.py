@@ -21,6 +21,7 @@ from lim.strategies import STRATEGIES, Settings
 from lim.utils.cli import did_you_mean
 from lim.utils.errors import InputError
 from lim.utils.files import read_json
+from lim.utils.paths import shown
 from lim.utils.typed import convert
 from train.compare.pipeline import Stage
 from train.recipe.recipe import ROOT
@@ -294,8 +295,3 @@ def evaluate(comparison: Comparison, seed: int) -> Stage:
 def with_python(command: Sequence[str]) -> list[Any]:
     """A command whose leading `python` is this interpreter."""
     return [shown(Path(sys.executable)) if command[0] == "python" else command[0], *command[1:]]
-
-
-def shown(path: Path) -> str:
-    """A path as a person in the project's folder would type it."""
-    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

@@ -24,9 +24,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lim.utils.cli import did_you_mean
 from lim.utils.errors import InputError
+from lim.utils.paths import ROOT, shown
 from lim.utils.typed import convert
 
-ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs" / "train"
 HINT = "settings are written key=value; --help lists the flags"  # after an unknown flag
 # Flags that `train.launch` sets itself, and the key of the `run:` block that decides each.
@@ -151,7 +151,7 @@ def load(recipe: str, overlays: Sequence[str] = (), overrides: Sequence[str] = (
     if parser is not None:
         check_flags(parser, flags)
     merged_values = {"run": {item.name: getattr(run, item.name) for item in fields(RunConfig)}, **values}
-    return Recipe(run, flags, merged_values, parser is not None, [_shown(path) for path in paths])
+    return Recipe(run, flags, merged_values, parser is not None, [shown(path.resolve()) for path in paths])
 
 
 def split(changes: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -290,11 +290,6 @@ def check_flags(parser: argparse.ArgumentParser, flags: dict[str, Any]) -> argpa
         if isinstance(value, float) and not math.isfinite(value):
             raise InputError(f"{name}={value}: is not a finite number")
     return parsed
-
-
-def _shown(path: Path) -> str:
-    path = path.resolve()
-    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 
 def _meant(name: str, value: Any, known: dict[str, argparse.Action], flags: dict[str, Any]) -> str:
