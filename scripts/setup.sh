@@ -54,7 +54,7 @@ step() {
         if [ "$(df -Pk "$venv" | awk 'NR == 2 { print $4 }')" -lt 1048576 ]; then
             die "'$text' failed with under 1 GB of disk free; make room (the full set takes about 5 GB) and run this again"
         fi
-        die "'$text' failed; the whole output is in $log${advice:+; $advice}"
+        die "'$text' failed; the complete output is in $log${advice:+; $advice}"
     fi
     say "  done in $((SECONDS - start)) s"
 }

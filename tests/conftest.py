@@ -1,4 +1,4 @@
-"""Leave out the tests that this machine cannot run: shared data, a browser, a GPU."""
+"""Skip the tests that this machine cannot run: shared data, a browser, a GPU."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         lacking.add("browser")
     if not (os.path.exists("/dev/nvidia0") or os.path.exists("/dev/nvidiactl")):
         lacking.add("gpu")
-    left_out = [item for item in items if any(item.get_closest_marker(name) for name in lacking)]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+    skipped = [item for item in items if any(item.get_closest_marker(name) for name in lacking)]
+    if skipped:
+        config.hook.pytest_deselected(items=skipped)
+        items[:] = [item for item in items if item not in skipped]
 
 
 @pytest.fixture(scope="session")

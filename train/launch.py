@@ -7,7 +7,7 @@ or a name under configs/train/model or configs/train/placement and is laid over 
 `--dry_run` prints the plan and the exact command, and needs neither the data nor a GPU nor OpenRLHF.
 
 A run's folder, <run.output_dir>/<run.name>, holds run.json and step_<n>.parquet (the reward log), ckpt/, final/,
-tensorboard/ and openrlhf/ (the prompts as OpenRLHF reads them). An interrupted run goes on with run.resume=true.
+tensorboard/ and openrlhf/ (the prompts as OpenRLHF reads them). An interrupted run resumes with run.resume=true.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def dry_run(resolved: Resolved, console: Console) -> int:
         count, validation = run.expect_prompts or 0, run.val_file is not None
         notes["prompts"] = f" (a count known beforehand; not here: {', '.join(dict.fromkeys(absent))})"
         if run.val_file:
-            notes["validation"] = f"{run.val_size or 'all'} prompts of {run.val_file}, left out of training"
+            notes["validation"] = f"{run.val_size or 'all'} prompts of {run.val_file}, held out of training"
     else:
         from eval.grader import equal
 
@@ -175,12 +175,12 @@ def one_flag_a_line(command: Sequence[str]) -> str:
 
 def describe(data: dataset.Dataset, run: recipe.RunConfig) -> dict[str, str]:
     """What to say about the prompts and the validation split."""
-    left_out = []
+    notes_on_rows = []
     if data.dropped:
-        left_out.append(f"{len(data.dropped)} with a bad label left out: {', '.join(data.dropped[:3])}")
+        notes_on_rows.append(f"{len(data.dropped)} with a bad label dropped: {', '.join(data.dropped[:3])}")
     if data.held_out:
-        left_out.append(f"{len(data.held_out)} held out for validation")
-    notes = {"prompts": f" ({'; '.join([f'{data.rows:,} rows', *left_out])})" if left_out else ""}
+        notes_on_rows.append(f"{len(data.held_out)} held out for validation")
+    notes = {"prompts": f" ({'; '.join([f'{data.rows:,} rows', *notes_on_rows])})" if notes_on_rows else ""}
     if data.validation:
         notes["validation"] = f"{len(data.validation)} prompts of {run.val_file}"
     return notes

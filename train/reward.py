@@ -6,7 +6,7 @@ r"""The rule-based reward of the paper (section 3.1), as OpenRLHF's `--reward.re
 
 OpenRLHF 0.11.2 calls `reward_func` for one sample at a time, from several threads of several processes. A query is
 the decoded prompt and response with special tokens kept; a label is JSON `{"id", "answer"}`. OpenRLHF logs an
-exception raised here and goes on with a reward of None, which `train/ppo/samples.py: check_rewards` turns into the
+exception raised here and continues with a reward of None, which `train/ppo/samples.py: check_rewards` turns into the
 end of the run. So that the reason is not lost among the logs of another node, the first error of a run is also
 written, with its traceback, to the file that LIM_REWARD_ERROR_FILE names (optional; a trainer may poll for it).
 

@@ -94,7 +94,7 @@ def test_the_gpu_set_is_not_laid_over_the_cpu_set(venv, stamp, what):
 def test_an_install_that_is_cut_off_says_whose_the_folder_is(venv):
     done, _ = setup(venv, "gpu", fail=r"requirements-gpu\.txt")
     assert done.returncode == 2
-    assert "error: 'installing requirements-gpu.txt' failed; the whole output is in" in done.stderr
+    assert "error: 'installing requirements-gpu.txt' failed; the complete output is in" in done.stderr
     assert setup(venv, "all")[0].returncode == 2
     # What failed before the sets part leaves the choice open.
     (venv / ".setup-gpu").unlink()

@@ -107,7 +107,7 @@ def test_a_worker_waits_for_the_port_alone(monkeypatch, port, tmp_path: Path):
 
 def test_a_machine_outside_the_cluster_is_told_so(monkeypatch, port):
     address = f"127.0.0.1:{port}"
-    line = rf"{address}: this machine is not part of that Ray cluster; .*ray_cluster\.sh worker {address}\)"
+    line = rf"{address}: this machine has not joined that Ray cluster; .*ray_cluster\.sh worker {address}"
     # No node of any cluster here: Ray is not asked, which would take it a minute.
     monkeypatch.setattr("ray.init", raising(AssertionError("asked")))
     monkeypatch.setattr(gpus, "_node_runs_here", lambda: False)

@@ -1,6 +1,6 @@
 """The launcher: golden dry runs, what a start writes, what it refuses, going on with a run.
 
-The golden files hold the whole output of `--dry_run` for every recipe and overlay. After a change that is meant:
+The golden files hold the complete output of `--dry_run` for every recipe and overlay. After a change that is meant:
     UPDATE_GOLDEN=1 .venv/bin/python -m pytest tests/train/test_launch.py
 and read the difference before committing it.
 """
@@ -211,7 +211,7 @@ def log_a_step(elsewhere: Path, step: int = 1) -> None:
 def test_an_existing_run_needs_resume(pool, started, elsewhere):
     launch.main(pool)
     log_a_step(elsewhere)
-    with pytest.raises(InputError, match=r"out/tiny: holds a run already \(1 steps logged\).* run.resume=true"):
+    with pytest.raises(InputError, match=r"out/tiny: already contains a run \(1 steps logged\).* run.resume=true"):
         launch.main(pool)
     before = reward_log.read_run("out/tiny")
     assert launch.main([*pool, "run.resume=true", "run.epochs=3", "ckpt.save_steps=5"]) == 7
@@ -239,7 +239,7 @@ def test_a_run_without_its_log_is_still_a_run(pool, started, elsewhere, left):
     path = elsewhere / "out" / "tiny" / left
     path.parent.mkdir()
     path.write_text("{}")
-    with pytest.raises(InputError, match=r"out/tiny: holds a run already \(0 steps logged\)"):
+    with pytest.raises(InputError, match=r"out/tiny: already contains a run \(0 steps logged\)"):
         launch.main(pool)
     (elsewhere / "out" / "tiny" / "run.json").unlink()
     with pytest.raises(InputError, match=r"out/tiny: holds a model but no run\.json"):

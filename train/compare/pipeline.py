@@ -1,4 +1,4 @@
-"""A pipeline of commands: each runs once for the same inputs, and an interrupted one goes on where it stopped.
+"""A pipeline of commands: each runs once for the same inputs, and an interrupted one resumes where it stopped.
 
 A stage is a command line that a person could type. Its fingerprint covers the command and the content of its
 inputs; the state file remembers which fingerprint was started and which was finished, so a second run skips
@@ -29,7 +29,7 @@ from rich.console import Console
 from lim.utils.errors import InputError
 from lim.utils.files import locked, read_json, sha256_of, write_json
 
-GO_ON = "what is finished is kept: run the same command again to go on"
+RESUME = "what is finished is kept: run the same command again to resume"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Stage:
 
 
 def content_hash(paths: Sequence[Path]) -> str:
-    """Hex sha256 over names and content of files (folders: all files below, hidden ones left out).
+    """Hex sha256 over names and content of files (folders: all files below, without hidden ones).
 
     A path's last part may hold wildcards (`step_*.parquet`). InputError names a path that is not there.
     """
@@ -161,7 +161,7 @@ class Pipeline:
                     except InputError as error:
                         failure = failure or error
                 if received:
-                    failure = KeyboardInterrupt(GO_ON)
+                    failure = KeyboardInterrupt(RESUME)
         if failure is not None:
             raise failure
 
@@ -183,11 +183,11 @@ class Pipeline:
             where = "its own message is above" if log is None else f"its output is in {log}"
             raise InputError(
                 f"stage {self.stages.index(stage) + 1} of {len(self.stages)} ({stage.name}) failed with exit code "
-                f"{code}; {where}. {GO_ON[0].upper()}{GO_ON[1:]}"
+                f"{code}; {where}. {RESUME[0].upper()}{RESUME[1:]}"
             )
         missing = [str(path) for path in stage.outputs if not path.exists()]
         if missing:
-            raise InputError(f"stage {stage.name} ended well but did not write {', '.join(missing)}")
+            raise InputError(f"stage {stage.name} succeeded but did not write {', '.join(missing)}")
         seconds = time.monotonic() - start
         self.remember(stage, finished=fingerprint, seconds=round(seconds, 1))
         return seconds
@@ -210,7 +210,7 @@ class Pipeline:
         with forwarding(self.processes) as received:
             code = self.start(stage).wait()
         if received:
-            raise KeyboardInterrupt(GO_ON)
+            raise KeyboardInterrupt(RESUME)
         return code
 
     def run_logged(self, stage: Stage, log: Path) -> int:

@@ -81,7 +81,7 @@ def titles(names: Sequence[str]) -> dict[str, str]:
 
 
 def load_arm(comparison: Comparison, arm: str, benchmark: str) -> np.ndarray:
-    """correct_R_Q: share of correct samples by run (one a seed; one in all for the base model) and question."""
+    """correct_R_Q: share of correct samples by run (one per seed; a single one for the base model) and question."""
     folders = (
         [comparison.base_results]
         if arm == BASE

@@ -28,9 +28,9 @@ from train.recipe.recipe import ROOT
 
 FULL = "full"
 BASE = "base"
-OURS = ("size", "seeds", "log", "label")  # keys of a selection that are no flags of lim_selection.py
-OPTIONS = (*OURS, *(item.name for item in fields(Settings)), "num_samples", "workers", "allow_empty")
-# The scripts a person would use for these selections, where the family of recipes has theirs; else FULL's.
+OWN_KEYS = ("size", "seeds", "log", "label")  # keys of a selection that are no flags of lim_selection.py
+OPTIONS = (*OWN_KEYS, *(item.name for item in fields(Settings)), "num_samples", "workers", "allow_empty")
+# The scripts a person would use for these selections, where the family of recipes has one; else FULL's.
 SCRIPTS = {"limr": "train_limr", "rand": "train_rand", "linear": "train_linear"}
 
 
@@ -109,12 +109,13 @@ class Comparison:
 
 
 def listed() -> str:
-    """The project's comparison files, one a line, each with the first line of its comment."""
-    first = {name: (ROOT / name).read_text(encoding="utf-8").partition("\n")[0].lstrip("# ") for name in ours()}
+    """The project's comparison files, one per line, each with the first line of its comment."""
+    texts = {name: (ROOT / name).read_text(encoding="utf-8") for name in known_files()}
+    first = {name: text.partition("\n")[0].lstrip("# ") for name, text in texts.items()}
     return "\n".join(f"  {name:{max(map(len, first))}}  {line}" for name, line in first.items())
 
 
-def ours() -> list[str]:
+def known_files() -> list[str]:
     """The paths of the comparison files of the project."""
     return [str(path.relative_to(ROOT)) for path in sorted((ROOT / "configs" / "compare").glob("*.yaml"))]
 
@@ -122,7 +123,7 @@ def ours() -> list[str]:
 def load(path: str, overrides: Sequence[str] = ()) -> Comparison:
     """Read a comparison file and lay `key=value` over it. InputError for unknown keys, wrong or missing values."""
     if not Path(path).is_file():
-        raise InputError(f"{path}: no such comparison file; there are {', '.join(ours())}")
+        raise InputError(f"{path}: no such comparison file; there are {', '.join(known_files())}")
     try:
         parts = OmegaConf.load(path), OmegaConf.from_dotlist(list(overrides))
         for part in parts:
@@ -213,7 +214,7 @@ def choose(comparison: Comparison, arm: str, options: dict[str, Any], seed: int)
     flags: list[str | Path | Callable[[], str]] = []
     inputs = [ROOT / comparison.prompts, log / "step_*.parquet"]
     for key, value in options.items():
-        if key not in OURS:
+        if key not in OWN_KEYS:
             flags += [f"--{key}", *map(str, value if isinstance(value, list) else [value])]
     if options.get("size") is not None:
         other = comparison.prompt_file(options["size"], seed)

@@ -118,7 +118,7 @@ def check_symbols() -> None:
                     version = _version(package)
                     raise InputError(
                         f"{folder / file}: {package} {version} has no '{name}', which train/cpu/patches.py replaces "
-                        "where there is no GPU; install the pinned version (bash scripts/setup.sh) or mend the patch"
+                        "where there is no GPU; install the pinned version (bash scripts/setup.sh) or fix the patch"
                     )
 
 

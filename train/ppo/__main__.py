@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     run_dir = Path(environment.read().run_dir)
     try:
         if "--train.async_enable" in arguments:
-            raise InputError("train.async_enable: OpenRLHF's asynchronous trainer knows no epochs; leave it out")
+            raise InputError("train.async_enable: OpenRLHF's asynchronous trainer has no epochs; remove it")
         resume(run_dir)
         progress.emit(run_dir, "stage", text="starting Ray")
         start_ray()

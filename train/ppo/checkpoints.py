@@ -1,4 +1,4 @@
-"""Checkpoints that are whole: marked when complete, chosen for a resume only when marked, pruned, the best kept.
+"""Complete checkpoints: marked when all is written, chosen for a resume only when marked, pruned, the best kept.
 
     <run>/ckpt/_actor/global_step<N>/   DeepSpeed's state of the actor (and _critic), written by OpenRLHF
     <run>/ckpt/global_step<N>_hf/       the weights as transformers and vLLM load them
@@ -41,12 +41,12 @@ def complete_steps(ckpt_dir: Path) -> list[int]:
     return sorted(int(match[1]) for path in ckpt_dir.iterdir() if (match := MARK.fullmatch(path.name)))
 
 
-def is_whole(ckpt_dir: Path, step: int) -> bool:
-    """Whether a run can go on from this step: its states are marked, each file with the size it has now."""
+def is_complete(ckpt_dir: Path, step: int) -> bool:
+    """Whether a run can resume from this step: its states are marked, each file with the size it has now."""
     return _marked_files_are_there(ckpt_dir, step, tuple(f"{role}/" for role in ROLES))
 
 
-def weights_are_whole(ckpt_dir: Path, step: int) -> bool:
+def weights_are_complete(ckpt_dir: Path, step: int) -> bool:
     """The same for the step's _hf folder."""
     return _marked_files_are_there(ckpt_dir, step, (f"global_step{step}_hf/",))
 
@@ -66,12 +66,12 @@ def has_final(run_dir: Path) -> bool:
 
 
 def refuse_to_lose(run_dir: Path) -> None:
-    """Raise InputError where a run has a model and no checkpoint to go on from: a start at step 1 would delete it."""
+    """Raise InputError where a run has a model but no checkpoint to resume from, as step 1 would delete it."""
     ckpt_dir = run_dir / "ckpt"
     steps = complete_steps(ckpt_dir)
-    if any(is_whole(ckpt_dir, step) for step in steps):
+    if any(is_complete(ckpt_dir, step) for step in steps):
         return
-    models = [f"ckpt/global_step{step}_hf" for step in steps if weights_are_whole(ckpt_dir, step)]
+    models = [f"ckpt/global_step{step}_hf" for step in steps if weights_are_complete(ckpt_dir, step)]
     models += ["final"] if has_final(run_dir) else []
     if models:
         raise InputError(
@@ -81,12 +81,12 @@ def refuse_to_lose(run_dir: Path) -> None:
 
 
 def prepare(ckpt_dir: Path, *, resume: bool) -> int | None:
-    """Leave only whole checkpoints and point OpenRLHF at the newest of them.
+    """Keep only complete checkpoints and point OpenRLHF at the newest of them.
 
     Returns its step, or None where there is none to resume from (training then starts at step 1). Without
     `resume` nothing of an earlier run is kept.
     """
-    steps = [step for step in complete_steps(ckpt_dir) if resume and is_whole(ckpt_dir, step)]
+    steps = [step for step in complete_steps(ckpt_dir) if resume and is_complete(ckpt_dir, step)]
     if not steps:
         for path in list(ckpt_dir.iterdir()) if ckpt_dir.is_dir() else []:
             if path.name in ROLES or STEP_FOLDER.fullmatch(path.name) or MARK.fullmatch(path.name):
@@ -104,9 +104,9 @@ def prepare(ckpt_dir: Path, *, resume: bool) -> int | None:
     return newest
 
 
-def _kept_steps(ckpt_dir: Path, whole: list[int]) -> set[int]:
+def _kept_steps(ckpt_dir: Path, complete: list[int]) -> set[int]:
     # A pruned or rotated step keeps its _hf folder (the best does) without the files to resume from.
-    return {*whole, *(step for step in complete_steps(ckpt_dir) if weights_are_whole(ckpt_dir, step))}
+    return {*complete, *(step for step in complete_steps(ckpt_dir) if weights_are_complete(ckpt_dir, step))}
 
 
 def prune(run_dir: Path, keep: int) -> list[int]:

@@ -20,7 +20,7 @@ from lim.utils.errors import InputError
 
 
 class EpochOrder:
-    """The prompts, one at a time, in an order drawn from (seed, epoch); each `iter` goes through one epoch.
+    """The prompts, in an order drawn from (seed, epoch); each `iter` goes through one epoch.
 
     Stands in for OpenRLHF's dataloader, whose shuffle is unseeded, and whose state after the last batch of an epoch
     would repeat that epoch on resume.
@@ -55,12 +55,12 @@ class EpochOrder:
         self.epoch, self.position = state["epoch"], state["position"]
 
 
-def whole_batches(samples: Sequence[Any], multiple: int, group: int, seed: str) -> list[Any]:
-    """As many samples as make a multiple of `multiple`, in whole groups of `group` (a prompt's samples).
+def complete_batches(samples: Sequence[Any], multiple: int, group: int, seed: str) -> list[Any]:
+    """As many samples as make a multiple of `multiple`, in complete groups of `group` (a prompt's samples).
 
     A partial train batch makes no optimiser step and leaves DeepSpeed's accumulation counter out of phase. Which
-    prompts are left out is drawn from `seed`: samples come in the order they finished, so cutting the tail would
-    leave out the long responses.
+    prompts are skipped is drawn from `seed`: samples come in the order they finished, so cutting the tail would
+    skip the long responses.
     """
     step = math.lcm(multiple, group)
     count = len(samples) // step * step

@@ -4,7 +4,7 @@ The subclass here changes no computation:
 
 - every epoch's order of prompts is drawn from (seed, epoch), and a resume continues within it;
 - all samples of a step are written to the reward log, with the true epoch, off the critical path;
-- whole train batches go to optimisation (train/ppo/samples.py says why);
+- complete train batches go to optimisation (train/ppo/samples.py says why);
 - a checkpoint is marked when it is complete, _hf folders are pruned, the best by validation is kept.
 """
 
@@ -90,7 +90,7 @@ def completed(arguments: list[str], run_dir: Path) -> list[str]:
 
 
 def swap_trainer(module: Any) -> None:
-    """Put our trainer in the place of OpenRLHF's, as a Ray actor on this node, where the run's folder is."""
+    """Replace OpenRLHF's trainer by `trainer_class`, as a Ray actor on this node, where the run's folder is."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -145,7 +145,7 @@ class LoggedPPO:
         # Every rank of the actor needs the same number of micro-batches.
         share = ranks if args.train.dynamic_batch_enable else ranks * args.rollout.micro_batch_size
         self.rollouts = rollout_samples
-        chosen = samples.whole_batches(
+        chosen = samples.complete_batches(
             rollout_samples,
             math.lcm(args.train.batch_size, share),
             args.rollout.n_samples_per_prompt,
@@ -167,7 +167,7 @@ class LoggedPPO:
         facts = samples.summary(done)
         logs = {**(logs_dict or {}), **{name: v for name, v in facts.items() if name.startswith("verdict/")}}
         saves = global_step % self.args.ckpt.save_steps == 0
-        # OpenRLHF would run a finished epoch's number again; ours says where the next step starts.
+        # OpenRLHF would run a finished epoch's number again; here it says where the next step starts.
         client_states["episode"] = client_states["data_loader_state_dict"]["epoch"]
         if saves:
             self.writer.wait()
@@ -216,11 +216,11 @@ class LoggedPPO:
         if not better:
             return
         ckpt_dir = self.run_dir / "ckpt"
-        if not checkpoints.is_whole(ckpt_dir, global_step) and self.args.ckpt.save_hf:
+        if not checkpoints.is_complete(ckpt_dir, global_step) and self.args.ckpt.save_hf:
             self.writer.wait()
             self.save_now(global_step, client_states)
             checkpoints.mark_complete(ckpt_dir, global_step)
-        if checkpoints.weights_are_whole(ckpt_dir, global_step):
+        if checkpoints.weights_are_complete(ckpt_dir, global_step):
             checkpoints.write_best(self.run_dir, global_step, accuracy)
             self.settle_checkpoint(global_step)
 

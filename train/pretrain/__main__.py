@@ -1,4 +1,4 @@
-r"""Make the tiny base model of the embedded default: a 1M-parameter Llama that knows more than it shows.
+r"""Make the tiny base model of the embedded default: a 1M-parameter Llama .
 
     python -m train.pretrain [--out data/models/arithmetic-base] [--seed 0] [--batch 128] [--force]
 
@@ -10,7 +10,7 @@ temperature 1 on the training pool must lie in `PretrainSettings.band`: below it
 
 The folder is an ordinary Hugging Face one (weights in bf16, tokenizer with chat template, generation config).
 `pretrain.json` in it records the settings, their hash and the pass rates; where the hash is what these settings give,
-the command says so and does nothing. The folder is moved into place whole, at the end.
+the command says so and does nothing. The folder is moved into place when it is complete.
 """
 
 from __future__ import annotations

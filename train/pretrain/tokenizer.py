@@ -17,7 +17,7 @@ SPECIAL = (PAD, BEGIN, ANSWER, END, UNKNOWN)
 PHRASES = ("What is $", "$?", " + ", " - ", r" \times ", " = ", ", ", r"\boxed{", "}")
 SYMBOLS = (*SPECIAL, *PHRASES, *"0123456789")
 PATTERN = "|".join([*map(re.escape, PHRASES), "[0-9]", "."])
-# A model of this size reads arithmetic only: what a recipe says in a system message is left out.
+# A model of this size reads arithmetic only: a recipe's system message is skipped.
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}"
     "{% if message['role'] == 'user' %}{{ message['content'] }}"

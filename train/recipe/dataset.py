@@ -18,7 +18,7 @@ from train.recipe.recipe import RunConfig
 
 @dataclass(frozen=True)
 class Dataset:
-    """Prompts to train on and to validate with; `dropped` and `held_out` are ids of the prompt file left out."""
+    """Prompts to train on and to validate with; `dropped` and `held_out` are ids of the prompt file that are in neither."""
 
     train: list[dict[str, Any]]
     validation: list[dict[str, Any]]
@@ -74,7 +74,7 @@ def drop_bad(
             what = "cannot be graded (it is not equal to itself)" if answer.strip() else "is empty"
             raise InputError(
                 f"{path}: row {number} (id {row['id']}): answer {answer!r} {what}; "
-                "mend it, or leave such rows out with run.bad_labels=drop"
+                "fix it, or drop such rows with run.bad_labels=drop"
             )
         bad.append(row["id"])
     return kept, bad

@@ -10,7 +10,7 @@ from train.recipe.recipe import Recipe
 from train.recipe.resolve import Resolved
 
 GB = 1e9
-# Bytes a parameter: bf16 weights; with DeepSpeed's fp32 master copy and two moments beside them.
+# Bytes per parameter: bf16 weights; with DeepSpeed's fp32 master copy and two moments beside them.
 HF_BYTES, DEEPSPEED_BYTES = 2, 14
 
 
@@ -27,12 +27,12 @@ class Plan:
 
     @property
     def steps(self) -> int:
-        """Trainer steps of the whole run."""
+        """Trainer steps of the run."""
         return self.steps_per_epoch * self.epochs
 
     @property
     def optimizer_steps(self) -> int:
-        """Optimiser steps of the whole run."""
+        """Optimiser steps of the run."""
         return self.optimizer_steps_per_epoch * self.epochs
 
 
@@ -113,15 +113,15 @@ def rows(resolved: Resolved, plan: Plan, notes: dict[str, str]) -> list[tuple[st
         ("prompts", f"{plan.prompts:,} from {recipe.run.prompt_file}{notes.get('prompts', '')}"),
         ("validation", notes.get("validation", "none")),
         ("epochs", epochs),
-        ("steps", f"{plan.steps_per_epoch} an epoch, {plan.steps:,} in all"),
+        ("steps", f"{plan.steps_per_epoch} per epoch, {plan.steps:,} in all"),
         (
             "samples",
             f"{min(get('rollout.batch_size'), plan.prompts):,} prompts x "
-            f"{get('rollout.n_samples_per_prompt')} a step",
+            f"{get('rollout.n_samples_per_prompt')} per step",
         ),
         (
             "optimiser steps",
-            f"{plan.optimizer_steps_per_epoch} an epoch, {plan.optimizer_steps:,} in all, "
+            f"{plan.optimizer_steps_per_epoch} per epoch, {plan.optimizer_steps:,} in all, "
             f"{recipe.run.warmup_steps} of them warm-up",
         ),
         (kind, f"{resolved.gpus}: {by_role}" + (f" ({shared})" if shared else "")),

@@ -1,7 +1,7 @@
 """A recipe: YAML files and `key=value` merged, checked, and turned into OpenRLHF's flags.
 
 Nested keys are OpenRLHF's own flags (`actor: {adam: {lr: 5.0e-7}}` is `--actor.adam.lr 5e-07`); the `run:` block
-(`RunConfig`) is ours. A file may say `extends: other.yaml` (or a list); it is laid over what it extends.
+(`RunConfig`) is this project's. A file may say `extends: other.yaml` (or a list); it is laid over what it extends.
 """
 
 from __future__ import annotations
@@ -77,10 +77,10 @@ DEFAULTS = {
     "ckpt.max_num": 3,
     "eval.steps": -1,
 }
-# Flags that cannot be right in a recipe of ours, and why: buffers outside the state dict stay unset there.
+# Flags that cannot be right in a recipe of this project, and why: buffers outside the state dict stay unset there.
 REFUSED = {
     "reward.normalize_enable": "does nothing for a rule-based reward, and under transformers 5 OpenRLHF's critic "
-    "divides its values by memory that was never set; leave it out",
+    "divides its values by memory that was never set; remove it",
 }
 
 
@@ -90,7 +90,7 @@ NotNegative = Annotated[int, msgspec.Meta(ge=0)]
 
 @dataclass(frozen=True)
 class RunConfig:
-    """The `run:` block: what is ours."""
+    """The `run:` block: this project's own settings."""
 
     name: str  # the run's folder under output_dir
     prompt_file: str
@@ -113,7 +113,7 @@ class RunConfig:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A checked recipe. `flags` maps OpenRLHF's flag names to values, those set by `train.launch` left out."""
+    """A checked recipe. `flags` maps OpenRLHF's flag names to values, without those that `train.launch` sets."""
 
     run: RunConfig
     flags: dict[str, Any]
@@ -230,7 +230,7 @@ def flatten(values: dict[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def to_arguments(flags: dict[str, Any]) -> list[str]:
-    """Flags as a command line: null and false are left out, true is the flag alone, a list its values."""
+    """Flags as a command line: null and false are skipped, true is the flag alone, a list its values."""
     arguments: list[str] = []
     for name, value in flags.items():
         if value is None or value is False:

@@ -1,4 +1,4 @@
-"""run.json: what was run, from what, with what; and whether a run may go on from it."""
+"""run.json: what was run, from what, with what; and whether a run may resume from it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from train.recipe.dataset import Dataset
 from train.recipe.plan import Plan
 from train.recipe.recipe import Recipe
 
-# What may change when a run goes on. All else would mix two experiments in one log.
+# What may change when a run resumes. All else would mix two experiments in one log.
 CHANGEABLE = {
     "run": ("resume", "epochs", "epoch_prompts", "keep_checkpoints", "expect_prompts", "parameters", "log_responses"),
     "blocks": ("ckpt", "eval", "logger", "vllm"),
-    # Against want of memory (docs/cluster.md): which samples share a pass, and where the optimiser's states are.
+    # Against running out of memory (docs/cluster.md): which samples share a pass, and where the optimiser's states are.
     "flags": (
         "train.micro_batch_size",
         "train.max_tokens_per_gpu",
@@ -32,7 +32,7 @@ CHANGEABLE = {
 
 
 def check_existing(chosen: Recipe, run_dir: Path) -> dict[str, Any] | None:
-    """The run.json to go on from, or None for a new run, or one that ended before its first step.
+    """The run.json to resume from, or None for a new run, or one that ended before its first step.
 
     Raises InputError where two runs would be mixed, or a model of the run deleted.
     """
@@ -48,7 +48,7 @@ def check_existing(chosen: Recipe, run_dir: Path) -> dict[str, Any] | None:
         )
     if not chosen.run.resume:
         raise InputError(
-            f"{shown}: holds a run already ({steps} steps logged); go on with it: run.resume=true, or choose another "
+            f"{shown}: already contains a run ({steps} steps logged); resume it with run.resume=true, or choose another "
             "run.name, or delete the folder"
         )
     previous = reward_log.read_run(run_dir)
@@ -56,7 +56,7 @@ def check_existing(chosen: Recipe, run_dir: Path) -> dict[str, Any] | None:
     for key in sorted({*before, *now}):
         if before.get(key) != now.get(key):
             raise InputError(
-                f"{shown}: was started with {key}={before.get(key)}, not {now.get(key)}; going on would mix two runs "
+                f"{shown}: was started with {key}={before.get(key)}, not {now.get(key)}; resuming would mix two runs "
                 "in one log: set it back or choose another run.name"
             )
     # What is validated on is held out of training.
@@ -69,7 +69,7 @@ def check_existing(chosen: Recipe, run_dir: Path) -> dict[str, Any] | None:
 
 
 def _fixed(merged: Mapping[str, Any]) -> dict[str, Any]:
-    """Flat settings of a recipe that may not change when a run goes on."""
+    """Flat settings of a recipe that may not change when a run resumes."""
     blocks = {key: value for key, value in merged.items() if key not in CHANGEABLE["blocks"]}
     blocks["run"] = {key: value for key, value in blocks["run"].items() if key not in CHANGEABLE["run"]}
     fixed = {name: value for name, value in recipe.flatten(blocks) if name not in CHANGEABLE["flags"]}

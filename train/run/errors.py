@@ -41,7 +41,7 @@ def describe(error: BaseException) -> str:
         lines = [line for line in lines if EXCEPTION.match(line)][-1:] or lines
     actor = re.search(r"class_name: (\w+)", str(error))
     if name in MESSENGERS and actor:
-        lines = [f"{actor[1]} ended without a message: killed, perhaps for want of memory"]
+        lines = [f"{actor[1]} exited without a message; it was probably killed because memory ran out"]
     text = next((line for line in lines if line), "")
     if EXCEPTION.match(text) or name == "InputError":
         return text.removeprefix("lim.utils.errors.").removeprefix("InputError: ")

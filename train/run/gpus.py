@@ -72,13 +72,13 @@ def cluster_gpus(address: str, wanted: int) -> tuple[float, float]:
     Waits up to `RELEASE` seconds for `wanted` of them to be free: a run that has just ended gives its own back one by
     one. InputError where no cluster is, or this machine is not part of it.
     """
-    mend = "unset RAY_ADDRESS to use this machine"
+    instead = "unset RAY_ADDRESS to use this machine"
     if not listens(address):
-        raise InputError(f"RAY_ADDRESS={address}: no Ray cluster there (nothing listens); {mend}")
+        raise InputError(f"RAY_ADDRESS={address}: no Ray cluster there (nothing listens); {instead}")
     try:
         ray = connect(address, 5)
     except InputError as error:
-        raise InputError(f"RAY_ADDRESS={error}; or {mend}") from None
+        raise InputError(f"RAY_ADDRESS={error}; or {instead}") from None
     end = time.monotonic() + RELEASE
     try:
         have = ray.cluster_resources().get("GPU", 0)
@@ -115,8 +115,8 @@ def connect(address: str, seconds: float) -> Any:
 
 def _not_a_member(address: str) -> InputError:
     return InputError(
-        f"{address}: this machine is not part of that Ray cluster; give the command on a machine that is, or let "
-        f"this one join (bash scripts/ray_cluster.sh worker {address})"
+        f"{address}: this machine has not joined that Ray cluster; run the command on one that has, or join it "
+        f"first: bash scripts/ray_cluster.sh worker {address}"
     )
 
 

@@ -54,7 +54,7 @@ def run(
     ray_folder = ray_folder_of_this_process()
     others = {process.pid for process in psutil.Process().children()}
     prctl = ctypes.CDLL(None, use_errno=True).prctl
-    # Orphans of the run become our children, so that none is out of reach.
+    # Orphans of the run become this process's children, so that none is out of reach.
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     received: list[int] = []
     try:
@@ -84,7 +84,7 @@ def run(
     finally:
         shutil.rmtree(ray_folder, ignore_errors=True)
     if received:
-        console.print(f"stopped; go on with run.resume=true (output: {log})", markup=False)
+        console.print(f"stopped; resume with run.resume=true (output: {log})", markup=False)
         return 128 + received[0]
     if not failed:
         return 0
@@ -97,7 +97,7 @@ def run(
         reason = f"the reward function failed: {reward_error.read_text(encoding='utf-8').strip().splitlines()[-1]}"
     # On a full disk the run could hardly write down why it ended.
     if shutil.disk_usage(run_dir).free < FULL:
-        reason = f"{run_dir}: its disk is full; make room and go on with run.resume=true ({reason})"
+        reason = f"{run_dir}: its disk is full; make room and resume with run.resume=true ({reason})"
     console.print(f"error: {reason}", markup=False)
     console.print(f"complete output: {where}", markup=False)
     if (run_dir / RAY_LOGS).is_dir():
@@ -204,7 +204,7 @@ def stop(driver: subprocess.Popen[bytes], others: set[int], received: list[int])
 
 
 def left(driver: subprocess.Popen[bytes], others: set[int]) -> list[psutil.Process]:
-    """Processes of the run that still live; the dead among our adopted children are reaped."""
+    """Processes of the run that still live; dead ones among the adopted children are reaped."""
     alive = []
     driver.poll()
     for child in psutil.Process().children():

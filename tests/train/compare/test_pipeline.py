@@ -106,7 +106,7 @@ def test_content_hash_sees_names_and_content_but_not_hidden_files(tmp_path):
     assert content_hash([folder]) != first
 
 
-def test_sigterm_reaches_the_stage_and_the_next_run_goes_on(tmp_path):
+def test_sigterm_reaches_the_stage_and_the_next_run_resumes(tmp_path):
     child = "import signal, sys, time, pathlib; p = pathlib.Path(sys.argv[1]);\n"
     child += "signal.signal(signal.SIGTERM, lambda *_: (p.write_text('ended'), sys.exit(1)));\n"
     child += "pathlib.Path(sys.argv[2]).touch(); time.sleep(60)"
@@ -128,7 +128,7 @@ sys.exit(run_cli(lambda: Pipeline([stage], Path({str(tmp_path / "s.json")!r}), C
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
     said = process.communicate(timeout=20)[1].decode()
-    assert said == "interrupted; what is finished is kept: run the same command again to go on\n"
+    assert said == "interrupted; what is finished is kept: run the same command again to resume\n"
     assert process.returncode == 130
     assert marker.read_text() == "ended"
     assert json.loads((tmp_path / "s.json").read_text())["wait"]["finished"] is None

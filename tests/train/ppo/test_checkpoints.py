@@ -84,8 +84,8 @@ def test_weights_kept_after_their_states_were_rotated_survive_a_resume(tmp_path)
         (tmp_path / role / "global_step2").rmdir()
     assert checkpoints.prepare(tmp_path, resume=True) == 6
     assert (tmp_path / "global_step2_hf" / "model.safetensors").exists()
-    assert checkpoints.weights_are_whole(tmp_path, 2)
-    assert not checkpoints.is_whole(tmp_path, 2)
+    assert checkpoints.weights_are_complete(tmp_path, 2)
+    assert not checkpoints.is_complete(tmp_path, 2)
 
 
 def test_prune_keeps_the_newest_and_the_best(tmp_path):
@@ -162,7 +162,7 @@ def final(run_dir: Path) -> Path:
 
 
 @pytest.fixture
-def going_on(monkeypatch):
+def resuming(monkeypatch):
     monkeypatch.setenv("LIM_RESUME", "1")
 
 
@@ -174,7 +174,7 @@ def everything(folder: Path) -> set[Path]:
     return set(folder.rglob("*"))
 
 
-def test_a_run_interrupted_before_its_first_checkpoint_starts_anew(going_on, tmp_path):
+def test_a_run_interrupted_before_its_first_checkpoint_starts_anew(resuming, tmp_path):
     write(tmp_path / "ckpt", 2, mark=False, critic=False)
     (tmp_path / "final").mkdir()
     checkpoints.write_best(tmp_path, 2, 0.9)
@@ -184,7 +184,7 @@ def test_a_run_interrupted_before_its_first_checkpoint_starts_anew(going_on, tmp
 
 
 @pytest.mark.parametrize("left", ["final", "weights", "both"])
-def test_a_model_without_a_checkpoint_to_go_on_from_is_not_deleted(going_on, tmp_path, left):
+def test_a_model_without_a_checkpoint_to_resume_from_is_not_deleted(resuming, tmp_path, left):
     if left != "final":
         write(tmp_path / "ckpt", 4)
         for role in ("_actor", "_critic"):
@@ -199,8 +199,8 @@ def test_a_model_without_a_checkpoint_to_go_on_from_is_not_deleted(going_on, tmp
     assert everything(tmp_path) == before
 
 
-def test_a_finished_run_goes_on_from_its_checkpoint_and_keeps_its_model_until_a_step_is_made(
-    going_on, tmp_path, trainer
+def test_a_finished_run_resumes_from_its_checkpoint_and_keeps_its_model_until_a_step_is_made(
+    resuming, tmp_path, trainer
 ):
     write(tmp_path / "ckpt", 4)
     checkpoints.write_best(tmp_path, 4, 0.9)

@@ -65,16 +65,17 @@ def test_a_finished_epoch_counts_as_the_start_of_the_next():
 @pytest.mark.parametrize(
     ("count", "multiple", "group", "kept"), [(512, 128, 4, 512), (176, 128, 4, 128), (100, 128, 4, 0), (36, 6, 4, 36)]
 )
-def test_whole_batches_keeps_whole_groups(count, multiple, group, kept):
+def test_complete_batches_keeps_complete_groups(count, multiple, group, kept):
     rollout = list(range(count))
-    chosen = samples.whole_batches(rollout, multiple, group, "seed")
+    chosen = samples.complete_batches(rollout, multiple, group, "seed")
     assert len(chosen) == kept
     assert all(chosen[place] // group == chosen[place - place % group] // group for place in range(kept))
     assert chosen == sorted(set(chosen))
 
 
-def test_whole_batches_does_not_favour_the_prompts_that_finish_first():
-    seen = {sample // 4 for seed in range(40) for sample in samples.whole_batches(list(range(40)), 20, 4, str(seed))}
+def test_complete_batches_does_not_favour_the_prompts_that_finish_first():
+    rollouts = [samples.complete_batches(list(range(40)), 20, 4, str(seed)) for seed in range(40)]
+    seen = {sample // 4 for rollout in rollouts for sample in rollout}
     assert seen == set(range(10))
 
 

@@ -32,7 +32,8 @@ class ActorDiedError(Exception):
         (RuntimeError("first line\nsecond line"), "RuntimeError: first line"),
         (
             ActorDiedError("The actor died.\n\tclass_name: PolicyModelActor\n\tactor_id: 1\n\tpid: 2\n"),
-            "ActorDiedError: PolicyModelActor ended without a message: killed, perhaps for want of memory",
+            "ActorDiedError: PolicyModelActor exited without a message; it was probably killed because memory "
+            "ran out",
         ),
     ],
 )

@@ -203,7 +203,7 @@ def test_a_full_disk_is_named_whatever_the_run_could_say(tmp_path, monkeypatch):
     code, text = run(tmp_path, "raise RuntimeError('file write failed')")
     assert code == 1
     assert (
-        f"error: {tmp_path}: its disk is full; make room and go on with run.resume=true (RuntimeError: file" in text
+        f"error: {tmp_path}: its disk is full; make room and resume with run.resume=true (RuntimeError: file" in text
     )
 
 
