@@ -18,7 +18,7 @@ from train.recipe.recipe import RunConfig
 
 @dataclass(frozen=True)
 class Dataset:
-    """Prompts to train on and to validate with; `dropped` and `held_out` are ids of the prompt file that are in neither."""
+    """Prompts to train on and to validate with; ids of the other prompts are in `dropped` and `held_out`."""
 
     train: list[dict[str, Any]]
     validation: list[dict[str, Any]]

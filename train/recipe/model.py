@@ -38,7 +38,7 @@ def count_parameters(model: str | Path) -> int | None:
             with open(path, "rb") as file:
                 header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
         except (struct.error, ValueError):
-            raise InputError(f"{path}: incomplete (no safetensors header); make or download the model again") from None
+            raise InputError(f"{path}: cut off (no safetensors header); make or download the model again") from None
         total += sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
     return total or None
 

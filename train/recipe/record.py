@@ -20,7 +20,7 @@ from train.recipe.recipe import Recipe
 CHANGEABLE = {
     "run": ("resume", "epochs", "epoch_prompts", "keep_checkpoints", "expect_prompts", "parameters", "log_responses"),
     "blocks": ("ckpt", "eval", "logger", "vllm"),
-    # Against running out of memory (docs/cluster.md): which samples share a pass, and where the optimiser's states are.
+    # Against running out of memory (docs/cluster.md): which samples share a pass, where the optimiser's states are.
     "flags": (
         "train.micro_batch_size",
         "train.max_tokens_per_gpu",
@@ -48,8 +48,8 @@ def check_existing(chosen: Recipe, run_dir: Path) -> dict[str, Any] | None:
         )
     if not chosen.run.resume:
         raise InputError(
-            f"{shown}: already contains a run ({steps} steps logged); resume it with run.resume=true, or choose another "
-            "run.name, or delete the folder"
+            f"{shown}: already contains a run ({steps} steps logged); resume it with run.resume=true, or choose "
+            "another run.name, or delete the folder"
         )
     previous = reward_log.read_run(run_dir)
     before, now = _fixed(previous["recipe"]), _fixed(chosen.merged)

@@ -1,4 +1,4 @@
-"""What a run reports while it runs: one JSON object per line in <run>/progress.jsonl, shown by train/run/supervise.py.
+"""A run's progress: one JSON object per line of <run>/progress.jsonl, shown by train/run/supervise.py.
 
 {"event": "stage", "time", "text"}                    a phase of the start-up began
 {"event": "step", "time", "epoch", "epochs", "step", "steps", "reward", "response_tokens", "verdict/correct", …}
@@ -19,7 +19,7 @@ NAME = "progress.jsonl"
 
 
 def emit(run_dir: Path, event: str, **facts: Any) -> None:
-    """Append an event. One short write, so that lines of several processes do not mix. OSError where it is incomplete."""
+    """Append an event in one short write, so that processes' lines do not mix. OSError where it is incomplete."""
     line = json.dumps({"event": event, "time": round(time.time(), 3), **facts}, ensure_ascii=False) + "\n"
     data = line.encode()
     with open(run_dir / NAME, "ab", buffering=0) as file:

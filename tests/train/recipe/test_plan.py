@@ -164,5 +164,5 @@ def test_count_parameters(tmp_path):
 
 def test_count_parameters_names_a_file_that_was_cut_off(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"\x08\0\0")
-    with pytest.raises(InputError, match=r"model\.safetensors: incomplete"):
+    with pytest.raises(InputError, match=r"model\.safetensors: cut off"):
         model.count_parameters(tmp_path)
