@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    from lim.logs.find import FORMATS
+    from lim.doubts import KINDS
+    from lim.logs.formats import FORMATS
     from lim.missing import RULES
     from lim.strategies import STRATEGIES
     from lim.utils.cli import Parser, whole
@@ -42,11 +43,16 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--scores_path", help="start from a scores file ({id or prompt, score}) instead of a log")
     add("--original_prompts_path", required=True, help="the prompt file the run trained on")
     add("--format", default="auto", choices=["auto", *FORMATS], help="the log's format (default: told by its files)")
-    add("--reward_column", help="verl: field in place of 'score'; TRL: reward columns to sum, split by commas")
+    add("--reward_column", help="column of the reward; several are summed: accuracy,0.1*format")
+    add("--prompt_column", help="to read a log of an unknown trainer: column of the prompt (text or messages)")
+    add("--id_column", help="… of the prompt's id in the prompt file")
+    add("--step_column", help="… of the training step (default: the number in the file's name)")
+    add("--epoch_column", help="… of the epoch, where the log has one")
     add("--steps_per_epoch", type=int, help="for logs that do not know epochs; else a prompt's n-th visit is epoch n")
     add("--max_epochs", type=int, help="use the first so many epochs (default: all that are filled)")
     add("--max_samples", type=int, help="use the first so many samples of a prompt in each epoch (default: all)")
     add("--skip_bad_files", action="store_true", help="leave damaged log files out, and say how many")
+    add("--allow", action="append", default=[], choices=KINDS, help="take as it is what may be wrong (repeatable)")
     add("--workers", type=whole(1), help="reading processes (default: the machine's cores for large logs)")
 
     add = parser.add_argument_group("choice").add_argument
@@ -109,15 +115,16 @@ def show(selection: Selection, seconds: float) -> None:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     log = selection.log
+    for line in selection.allowed:
+        table.add_row("allowed", escape(line))
     if log is not None:
         files = f"{log.files:,} file{'s' * (log.files != 1)}"
         steps = f"steps {log.first_step}-{log.last_step}"
         table.add_row(
             "log", f"{escape(log.path)} ({log.format}: {files}, {steps}, {log.samples:,} samples)"
         )
-        table.add_row(
-            "epochs", f"{len(selection.average_K) if selection.average_K is not None else 0} ({log.epoch_rule})"
-        )
+        epochs = 0 if selection.average_K is None else len(selection.average_K)
+        table.add_row("epochs", f"{epochs} ({log.epochs_in_words()})")
     table.add_row("prompts", f"{len(selection.ids):,}")
     if selection.matched_by:
         table.add_row("matched by", ", ".join(f"{rule}: {count:,}" for rule, count in selection.matched_by.items()))

@@ -1,17 +1,25 @@
-"""Match a log's prompts to the prompt file: by id, by text, by text without the chat template around it."""
+"""Match a log's prompts to the prompt file: by id, by text, by text without the chat template around it.
+
+Several texts of a log may be one prompt: a system text that holds the date, an instruction that changes, `<think>`
+opened or not. All that unwrap to a prompt are that prompt, so matching comes before anything is counted.
+"""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+Item = TypeVar("Item")
+THINK = r"(?:<think>\s*(?:</think>\s*)?)?"
 # What chat templates put around a user's turn, as text with and without special tokens (verl and TRL log
-# prompts decoded without them). Each has one group: the user's turn.
+# prompts decoded without them). Each has one group: what the user said, with the turns between if there are several.
 TEMPLATES = tuple(
     re.compile(pattern, re.DOTALL)
     for pattern in (
@@ -28,9 +36,27 @@ TEMPLATES = tuple(
         # DeepSeek
         r"(?:<｜begin▁of▁sentence｜>)?.*?<｜User｜>(.*)<｜Assistant｜>.*",
         # any of the first two, decoded without special tokens
-        r"(?:system\n.*?\n?)?(?<![^\n.!?])user\n+(.*?)\n?assistant\n*(?:<think>\s*)?",
+        rf"(?:system\n.*?\n?)?(?<![^\n.!?])user\n+(.*?)\n?assistant\n*{THINK}",
     )
 )
+# What stands between one turn of the user and the next, in the same templates.
+BETWEEN = re.compile(
+    r"<\|im_end\|>\s*<\|im_start\|>assistant\n.*?<\|im_start\|>user\n"
+    r"|<\|eot_id\|>\s*<\|start_header_id\|>assistant<\|end_header_id\|>.*?<\|start_header_id\|>user<\|end_header_id\|>\n*"
+    r"|\[/INST\].*?\[INST\]"
+    r"|<end_of_turn>\s*<start_of_turn>model\n.*?<start_of_turn>user\n"
+    r"|<｜Assistant｜>.*?<｜User｜>"
+    r"|\n?assistant\n.*?(?<![^\n.!?])user\n+",
+    re.DOTALL,
+)
+SWITCH = re.compile(r"\s*/(?:no_)?think\s*$")  # Qwen's switch at the end of the user's turn
+MARKS = re.compile(r"<image>|<video>|<audio>|<\|(?:vision_start|image_pad|video_pad|vision_end|image)\|>")
+
+BY_TEMPLATE, BY_TURN = "text without template", "what the user said in several turns"
+BY_WRAPPER, BY_LETTERS = "text inside the run's own wrapper", "text but for white space and signs"
+SHORT = 12  # characters; a shorter prompt is found in too many texts to be told by what stands just before it
+TAIL = 4  # characters before a prompt that have to be alike in texts that begin differently
+MOST_WRAPPERS = 50  # shown
 
 
 def strip_template(text: str) -> str:
@@ -42,99 +68,239 @@ def strip_template(text: str) -> str:
     return text.strip()
 
 
+def user_turns(text: str) -> list[str]:
+    """What the user said, turn by turn, of a stripped prompt."""
+    return [turn.strip() for turn in BETWEEN.split(text)]
+
+
 def normalise(text: str) -> str:
     """Text with every run of whitespace as one space."""
     return " ".join(text.split())
 
 
+def letters(text: str) -> str:
+    """Text without what tokenizers and templates change: white space, compatibility forms, places of images."""
+    return "".join(unicodedata.normalize("NFKC", MARKS.sub("", text)).split())
+
+
+def _forms(key: str, longest: int) -> Iterator[tuple[str, Callable[[str], str], str]]:
+    """(rule, fold, text) of what a key may be, the closest first; `longest` is the longest prompt's length."""
+    inner = strip_template(key)
+    turns = user_turns(inner)
+    if len(inner) <= 2 * longest + 100:  # white space may be added, but not that much
+        yield BY_TEMPLATE, str, inner
+        yield BY_TEMPLATE, normalise, inner
+        yield BY_TEMPLATE, normalise, SWITCH.sub("", inner)
+        yield BY_LETTERS, letters, inner
+    if len(turns) > 1:
+        yield BY_TURN, normalise, "\n".join(turns)
+        yield BY_TURN, normalise, turns[-1]
+        yield BY_TURN, letters, turns[-1]
+
+
 @dataclass(frozen=True)
 class Matching:
-    rows_P: NDArray[np.int64]  # prompt → row of the log's matrix, −1 where the log does not have it
+    rows_P: NDArray[np.int64]  # prompt → key of the log that stands for it, −1 where the log does not have it
     unmatched: list[str]  # keys of the log that no prompt of the file has
     how: dict[str, int]  # rule → prompts matched by it
     wrappers: tuple[tuple[str, str], ...] = ()  # texts found around the log's prompts, where they had to be sought
+    rows_L: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))  # key → key that stands for it
+
+    @property
+    def joined(self) -> int:
+        """Keys of the log that are another text of a prompt that has one already."""
+        return int((self.rows_L != np.arange(len(self.rows_L))).sum())
+
+    @property
+    def shared(self) -> int:
+        """Prompts that share their key, and so one trajectory, with another."""
+        _, counts = np.unique(self.rows_P[self.rows_P >= 0], return_counts=True)
+        return int(counts[counts > 1].sum())
 
 
 def match_prompts(
-    ids: Sequence[str], prompts: Sequence[str], keys: Sequence[str], *, by_id: bool = False
+    ids: Sequence[str],
+    prompts: Sequence[str],
+    keys: Sequence[str],
+    *,
+    by_id: bool = False,
+    texts: Sequence[str] | None = None,
 ) -> Matching:
-    """Match prompts (their ids and texts) to a log's keys (ids or texts); each prompt takes the closest rule.
+    """Match prompts (their ids and texts) to a log's keys (ids or texts); each key takes the closest rule.
 
-    The rules, in order: same id; same text; same text after whitespace and known chat templates are taken
-    away; same text inside a wrapper (a template or instruction of the run's own), of which a log may have
-    several. `by_id` stops after the first rule. Two prompts of the same text share a row.
+    The rules, in order: same id; same text; same text after whitespace and known chat templates are taken away, of
+    several turns all or the last; same text inside a wrapper (a template or instruction of the run's own), of which
+    a log may have several; the same two with `letters` alone compared. `by_id` stops after the first rule. `texts`
+    are those of keys that are ids: where they match, they count, else the ids. Two prompts of the same text share a
+    key, and keys of the same prompt are joined.
     """
-    row_of = {key: row for row, key in enumerate(keys)}
-    rows_P = np.full(len(ids), -1, np.int64)
-    how: Counter[str] = Counter()
+    if texts is not None:
+        by_text = match_prompts(ids, prompts, texts)
+        if not by_id and (by_text.rows_P >= 0).any():
+            return by_text
+        by_id = True
+    search = _Search(ids, prompts, keys)
+    search.by_table("id", list(ids))
+    if not by_id and search.open():
+        search.by_table("text", list(prompts))
+        search.by_forms()
+        for rule, fold in ((BY_WRAPPER, normalise), (BY_LETTERS, letters)):
+            search.by_wrapper(rule, fold)
+    return search.result()
 
-    def try_rule(name: str, table: dict[str, int], texts: Sequence[str]) -> None:
+
+class _Search:
+    """Keys and prompts that are not matched yet, and what the rules so far have found."""
+
+    def __init__(self, ids: Sequence[str], prompts: Sequence[str], keys: Sequence[str]) -> None:
+        self.keys, self.prompts = keys, prompts
+        self.prompt_L = np.full(len(keys), -1, np.int64)  # key → prompt
+        self.rows_P = np.full(len(ids), -1, np.int64)
+        self.how: Counter[str] = Counter()
+        self.wrappers: list[tuple[str, str]] = []
+
+    def open(self) -> list[int]:
+        """Keys without a prompt."""
+        return np.flatnonzero(self.prompt_L < 0).tolist()
+
+    def by_table(self, rule: str, texts: list[str]) -> None:
+        """Match keys that are a prompt's text as they are."""
+        table = self.table(texts)
+        for row in self.open():
+            if (prompt := table.get(self.keys[row])) is not None:
+                self.take(rule, row, prompt)
+        self.share(rule, texts, table)
+
+    def by_forms(self) -> None:
+        """Match keys that are a prompt's text once templates, switches and white space are taken away."""
+        plain = [text.strip() for text in self.prompts]
+        folded = [normalise(text) for text in self.prompts]
+        by_letters = self.letters()
+        tables: dict[Any, dict[str, int]] = {
+            str: self.table(plain),
+            normalise: self.table(folded),
+            letters: self.table(by_letters),
+        }
+        longest = max(map(len, self.prompts), default=0)
+        for row in self.open():
+            for rule, fold, form in _forms(self.keys[row], longest):
+                if (prompt := tables[fold].get(fold(form))) is not None:
+                    self.take(rule, row, prompt)
+                    break
+        for rule, fold, texts in (
+            (BY_TEMPLATE, str, plain),
+            (BY_TEMPLATE, normalise, folded),
+            (BY_LETTERS, letters, by_letters),
+        ):
+            self.share(rule, texts, tables[fold])
+
+    def letters(self) -> list[str]:
+        """Letters of the prompts; of those that only these make equal, nothing a key could match."""
+        texts = [letters(text) for text in self.prompts]
+        plain: dict[str, set[str]] = defaultdict(set)
+        for text, prompt in zip(texts, self.prompts, strict=True):
+            plain[text].add(normalise(prompt))
+        return [text if len(plain[text]) == 1 else f"\n{at}" for at, text in enumerate(texts)]
+
+    def table(self, texts: list[str]) -> dict[str, int]:
+        """Text → prompt; of prompts with one text, one that has a key already stands for them."""
+        table: dict[str, int] = {}
         for at, text in enumerate(texts):
-            row = table.get(text) if rows_P[at] < 0 else None
-            if row is not None:
-                rows_P[at] = row
-                how[name] += 1
+            if text not in table or (self.rows_P[table[text]] < 0 <= self.rows_P[at]):
+                table[text] = at
+        return table
 
-    try_rule("id", row_of, ids)
-    wrappers: list[tuple[str, str]] = []
-    if not by_id and (rows_P < 0).any():
-        try_rule("text", row_of, prompts)
-        plain = [normalise(prompt) for prompt in prompts]
-        stripped = [strip_template(key) for key in keys]
-        try_rule("text without template", _first(stripped), [prompt.strip() for prompt in prompts])
-        try_rule("text without template", _first([normalise(text) for text in stripped]), plain)
-        inner = [normalise(text) for text in stripped]
-        while True:  # each turn takes the commonest wrapper among what is left, until one matches nothing
-            open_P = np.flatnonzero(rows_P < 0)
-            left = sorted(set(range(len(keys))) - set(rows_P.tolist()))
-            wrapper = _find_wrapper([inner[row] for row in left], [plain[at] for at in open_P.tolist()])
-            if wrapper is None:
-                break
-            table = _first([_unwrap(inner[row], *wrapper) for row in left])
-            try_rule("text inside the run's own wrapper", {text: left[at] for text, at in table.items()}, plain)
-            if int((rows_P < 0).sum()) == len(open_P):
-                break
-            wrappers.append(wrapper)
-    used = set(rows_P.tolist())
-    unmatched = [key for row, key in enumerate(keys) if row not in used]
-    return Matching(rows_P, unmatched, dict(how), tuple(wrappers))
+    def take(self, rule: str, row: int, prompt: int) -> None:
+        self.prompt_L[row] = prompt
+        if self.rows_P[prompt] < 0:
+            self.rows_P[prompt] = row
+            self.how[rule] += 1
+
+    def share(self, rule: str, texts: list[str], table: dict[str, int]) -> None:
+        """Give prompts without a key that of another with their text."""
+        for at in np.flatnonzero(self.rows_P < 0).tolist():
+            if self.rows_P[table[texts[at]]] >= 0:
+                self.rows_P[at] = self.rows_P[table[texts[at]]]
+                self.how[rule] += 1
+
+    def by_wrapper(self, rule: str, fold: Callable[[str], str]) -> None:
+        """Find what is written around prompts, in turns that each look at some of what is left, until nothing is."""
+        texts = self.letters() if fold is letters else [fold(prompt) for prompt in self.prompts]
+        table = self.table(texts)
+        found = 1
+        while found and (left := self.open()):
+            found = 0
+            missing = [text for text, at in table.items() if text and self.rows_P[at] < 0]
+            looked_at = left if missing else _spread(left, len(table))
+            inner = {row: fold(strip_template(self.keys[row])) for row in looked_at}
+            wrappers = _wrappers(list(inner.values()), missing, [text for text in table if text])
+            self.wrappers += [(before if whole else f"…{before}", after) for before, after, whole in wrappers]
+            for row in left if wrappers else ():
+                text = inner[row] if row in inner else fold(strip_template(self.keys[row]))
+                parts = (part for wrapper in wrappers for part in _inside(text, *wrapper))
+                prompt = next((table[part] for part in parts if part in table), None)
+                if prompt is not None:
+                    self.take(rule, row, prompt)
+                    found += 1
+        self.share(rule, texts, table)
+
+    def result(self) -> Matching:
+        rows_L = np.arange(len(self.keys))
+        matched = self.prompt_L >= 0
+        rows_L[matched] = self.rows_P[self.prompt_L[matched]]
+        unmatched = [self.keys[row] for row in self.open()]
+        return Matching(self.rows_P, unmatched, dict(self.how), tuple(self.wrappers[:MOST_WRAPPERS]), rows_L)
 
 
-def _first(texts: Sequence[str]) -> dict[str, int]:
-    table: dict[str, int] = {}
-    for row, text in enumerate(texts):
-        table.setdefault(text, row)
-    return table
+def _wrappers(texts: Sequence[str], missing: Sequence[str], prompts: Sequence[str]) -> list[tuple[str, str, bool]]:
+    """(text before, text after, whether the first is complete) of wrappers, the commonest first.
 
-
-def _find_wrapper(texts: Sequence[str], prompts: Sequence[str]) -> tuple[str, str] | None:
-    """(prefix, suffix) most often found around prompts, looking at up to 50 of the texts and 50 of the prompts.
-
-    From both sides, since either may be a small part of the other. One seen only once among many is taken for a
-    prompt that is in another's text by chance.
+    Looks at up to 50 of the texts and 50 of the missing prompts: from both sides, since either may be a small part
+    of the other. One seen around a single prompt is taken for a prompt that is in another's text by chance.
     """
-    some_texts, some_prompts = _spread(texts, len(prompts)), _spread(prompts, len(texts))
-    found: set[tuple[str, str]] = set()  # (text, prompt): a pair found from both sides is one
-    for text in some_texts:
-        inside = max((prompt for prompt in prompts if prompt and prompt in text), key=len, default="")
+    found: set[tuple[str, str]] = set()  # (text, prompt)
+    for text in _spread(texts, len(prompts)):
+        inside = max((prompt for prompt in prompts if prompt in text), key=len, default="")
         if inside:
             found.add((text, inside))
-    for prompt in some_prompts:
-        around = min((text for text in texts if prompt and prompt in text), key=len, default="")
+    for prompt in _spread(missing, len(texts)):
+        around = min((text for text in texts if prompt in text), key=len, default="")
         if around:
             found.add((around, prompt))
-    around_them = Counter((text.partition(prompt)[0], text.partition(prompt)[2]) for text, prompt in sorted(found))
-    wrapper, count = around_them.most_common(1)[0] if found else (("", ""), 0)
-    return wrapper if count >= (2 if min(len(texts), len(prompts)) > 20 else 1) else None
+    around_them: dict[tuple[str, str, bool], set[str]] = defaultdict(set)
+    for text, prompt in found:
+        at = text.rfind(prompt)
+        before, after = text[:at], text[at + len(prompt) :]
+        around_them[before, after, True].add(prompt)
+        if len(prompt) >= SHORT and len(before) > TAIL:
+            around_them[before[-TAIL:], after, False].add(prompt)
+    least = 2 if len(prompts) > 1 else 1
+    kept = [(len(seen), wrapper) for wrapper, seen in around_them.items() if len(seen) >= least]
+    # A complete wrapper says all that one cut to its end would.
+    complete = {(before[-TAIL:], after): count for count, (before, after, whole) in kept if whole}
+    kept = [
+        (count, wrapper) for count, wrapper in kept if wrapper[2] or complete.get((wrapper[0], wrapper[1]), 0) < count
+    ]
+    return [wrapper for _, wrapper in sorted(kept, key=lambda item: (-item[0], not item[1][2], item[1]))]
 
 
-def _spread(items: Sequence[str], others: int) -> Sequence[str]:
-    """Up to 50 of the items (fewer where there are many others to compare them with), spread over the whole."""
+def _inside(text: str, before: str, after: str, whole: bool) -> Iterator[str]:
+    """What of a text stands between `before` and its end `after`: at its start, or wherever `before` is."""
+    if not text.endswith(after):
+        return
+    inner = text[: len(text) - len(after)]
+    if whole:
+        if inner.startswith(before):
+            yield inner[len(before) :]
+        return
+    at = inner.find(before)
+    while at >= 0:
+        if len(inner) - at - len(before) >= SHORT:
+            yield inner[at + len(before) :]
+        at = inner.find(before, at + 1)
+
+
+def _spread(items: Sequence[Item], others: int) -> Sequence[Item]:
+    """Up to 50 of the items (fewer where there are many others to compare them with), spread over all of them."""
     count = max(5, min(50, 5_000_000 // max(1, others)))
     return items if len(items) <= count else [items[at * len(items) // count] for at in range(count)]
-
-
-def _unwrap(text: str, prefix: str, suffix: str) -> str:
-    if text.startswith(prefix) and text.endswith(suffix) and len(text) >= len(prefix) + len(suffix):
-        return text[len(prefix) : len(text) - len(suffix)]
-    return text

@@ -91,7 +91,7 @@ def score_rows(selection: Selection) -> Iterator[dict[str, Any]]:
 def summary(selection: Selection) -> dict[str, Any]:
     """What was chosen, from what, and how; no times, so that it is the same for the same input."""
     scored = selection.scores_P[~np.isnan(selection.scores_P)]
-    return {
+    return ({"allowed": selection.allowed} if selection.allowed else {}) | {
         "prompts": len(selection.ids),
         "scored": len(scored),
         "unscored": selection.reason_counts(),
@@ -102,7 +102,7 @@ def summary(selection: Selection) -> dict[str, Any]:
         "matched_by": selection.matched_by,
         "unmatched_in_log": len(selection.unmatched),
         "unmatched_examples": selection.unmatched[:20],
-        "log": None if selection.log is None else asdict(selection.log),
+        "log": None if selection.log is None else selection.log.as_dict(),
         "notes": selection.notes,
     }
 

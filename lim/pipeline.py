@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from lim.choose import Floats
+from lim.doubts import settle
 from lim.logs.find import find_log
-from lim.logs.read import ReadOptions
-from lim.logs.trajectories import LogSummary, RewardMatrix, read_trajectories
+from lim.logs.formats import Columns, ReadOptions
+from lim.logs.trajectories import LogSummary, Prompts, RewardMatrix, read_trajectories
 from lim.matching import Matching, match_prompts
 from lim.missing import treat_missing
 from lim.output import companion
@@ -53,11 +55,14 @@ def select(
 
     matrix = average_K = summary = eligible_P = None
     notes: list[str] = []
+    allowed: list[str] = []
     if log_path:
-        matrix, summary = _read_log(log_path, settings, workers, progress)
-        absent = "not in the log"
-        matching = _match(ids, texts, matrix.ids, log_path, by_id=summary.format in ("lim", "one-shot"))
-        scores_L, average_K, reasons_L = score_matrix(matrix, settings)
+        others = [json.dumps(record | {"id": None}, sort_keys=True, default=str) for record in records]
+        matrix, summary = _read_log(log_path, Prompts(ids, texts, others), settings, workers, progress)
+        absent, matching = "not in the log", summary.matching
+        assert matching is not None
+        allowed = settle(summary.doubts | _doubts(summary, settings), settings.allow)
+        scores_L, average_K, reasons_L = score_matrix(matrix, settings, [summary.visits, *summary.notes])
         notes += [*summary.notes, *_match_notes(matching, "log"), *_notes(matrix, summary, settings, scores_L)]
     elif scores_path:
         keys, scores_L, reasons_L = read_scores(scores_path)
@@ -98,13 +103,19 @@ def select(
         unmatched=matching.unmatched,
         matched_by=matching.how,
         notes=notes,
+        allowed=allowed,
     )
 
 
 def _read_log(
-    path: str | Path, settings: Settings, workers: int | None, progress: Callable[[int, int], None] | None
+    path: str | Path,
+    prompts: Prompts,
+    settings: Settings,
+    workers: int | None,
+    progress: Callable[[int, int], None] | None,
 ) -> tuple[RewardMatrix, LogSummary]:
-    log = find_log(path, settings.format)
+    columns = Columns(settings.prompt_column, settings.id_column, settings.step_column, settings.epoch_column)
+    log = find_log(path, settings.format, columns)
     done = 0
 
     def step(size: int) -> None:
@@ -116,12 +127,15 @@ def _read_log(
     step(0)
     matrix, summary = read_trajectories(
         log,
+        prompts=prompts,
         steps_per_epoch=settings.steps_per_epoch,
         max_epochs=settings.max_epochs,
         options=ReadOptions(
             settings.reward_column,
             keep_samples=settings.max_samples is not None,
             skip_bad_files=settings.skip_bad_files,
+            columns=columns,
+            allow=settings.allow,
         ),
         workers=workers,
         progress=step,
@@ -151,13 +165,18 @@ def _passes_mean_something(matrix: RewardMatrix, summary: LogSummary) -> bool:
     return summary.judged or bool(share >= 0.01)
 
 
-def score_matrix(matrix: RewardMatrix, settings: Settings) -> tuple[Floats, Floats, list[str | None]]:
-    """(scores, average curve, reasons for no score) of a log's matrix under resolved settings."""
+def score_matrix(
+    matrix: RewardMatrix, settings: Settings, said: Sequence[str] = ()
+) -> tuple[Floats, Floats, list[str | None]]:
+    """(scores, average curve, reasons for no score) of a log's matrix under resolved settings.
+
+    Raises InputError where it has one epoch and the strategy compares epochs; `said` of the log may tell why.
+    """
     if matrix.epochs < 2 and settings.row.needs == "epochs":
         any_log = " and ".join(name for name, row in STRATEGIES.items() if row.needs == "log")
         raise InputError(
             f"the log has one epoch: --strategy {settings.strategy} compares epochs and needs at least two "
-            f"({any_log} work from one)"
+            f"({any_log} work from one){''.join(f'; {text}' for text in said if text)}"
         )
     accuracy, min_epochs = settings.metric == "accuracy", settings.min_epochs or 1
     if min_epochs > matrix.epochs:
@@ -217,9 +236,22 @@ def _notes(matrix: RewardMatrix, summary: LogSummary, settings: Settings, scores
             f"one sample per prompt and epoch: trajectories jump between right and wrong, so {low:.0%} "
             "of the LIM scores are below 0; sample more often, or choose by --top_k"
         )
-    if settings.metric == "reward" and summary.max_reward > settings.max_reward + 1e-6:
-        notes.append(
-            f"the log's largest reward is {summary.max_reward:g}, LIM's formula takes {settings.max_reward:g} "
-            f"as perfect: give --max_reward {summary.max_reward:g}, or --metric accuracy"
-        )
     return notes
+
+
+# A largest reward below the perfect one that so many samples have is taken for the perfect one.
+OFTEN = 0.05
+
+
+def _doubts(summary: LogSummary, settings: Settings) -> dict[str, str]:
+    """A largest reward that contradicts what LIM's formula takes as perfect."""
+    if not settings.row.against_average or settings.metric == "accuracy":
+        return {}
+    top, perfect, share = summary.max_reward, settings.max_reward, summary.top_share
+    if top <= perfect + 1e-6 and (top >= perfect - 1e-6 or share < OFTEN or share == 1):
+        return {}
+    often = "" if top > perfect else f", which {share:.0%} of the samples have"
+    return {
+        "max_reward": f"the log's largest reward is {top:g}{often}, and LIM's formula takes {perfect:g} as perfect: "
+        f"give --max_reward {top:g}, or --metric accuracy"
+    }

@@ -27,6 +27,7 @@ class Selection:
     unmatched: list[str] = field(default_factory=list)  # prompts of the log that the file does not have
     matched_by: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    allowed: list[str] = field(default_factory=list)  # what may be wrong, and --allow let pass
 
     def reason_counts(self) -> dict[str, int]:
         """Prompts without a score by reason, most frequent first."""

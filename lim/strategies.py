@@ -99,7 +99,12 @@ class Settings:
     max_samples: int | None = None
     format: str = "auto"
     reward_column: str | None = None
+    prompt_column: str | None = None
+    id_column: str | None = None
+    step_column: str | None = None
+    epoch_column: str | None = None
     skip_bad_files: bool = False
+    allow: tuple[str, ...] = ()  # kinds of `lim.doubts`
 
     @property
     def row(self) -> Strategy:

@@ -1,35 +1,35 @@
-"""Find a training run's log and tell whose format it is, in a local folder or on any filesystem Arrow opens."""
+"""Find a training run's log and tell whose format it is, by the names of its files and the columns of their rows."""
 
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lim.utils.cli import listed, near
-from lim.utils.errors import InputError, one_line
-from lim.utils.makers import how_to_make
+from lim.logs.files import DEEPEST, Entry, LogFile, list_files, open_filesystem, read_bytes
+from lim.logs.formats import FORMATS, Columns, Format
+from lim.utils.cli import listed
+from lim.utils.errors import InputError
 
-# Format → (what it is, sub-folders looked in, file name with the step in it).
-FORMATS: dict[str, tuple[str, tuple[str, ...], re.Pattern[str]]] = {
-    "lim": ("this project's reward log", ("",), re.compile(r"step_(\d+)\.parquet")),
-    "release": ("the released LIMR code's JSON", ("", "train"), re.compile(r"step_(\d+)\.json")),
-    "verl": ("verl's rollout_data_dir", ("",), re.compile(r"(\d+)\.jsonl")),
-    "trl": ("TRL's completions", ("", "completions"), re.compile(r"completions_(\d+)\.parquet")),
-    "one-shot": ("One-Shot-RLVR's accuracy file", (), re.compile(r".*\.json")),
+TABLES = (".jsonl", ".json", ".parquet", ".csv", ".ndjson")
+NUMBER = re.compile(r"(?:step|iter|iteration)[_-]?(\d+)|(?<![A-Za-z0-9])(\d+)(?![A-Za-z0-9])")
+UNNAMED = ("one-shot", "columns")  # formats whose files may have any name
+MOST_TABLES = 20  # of a folder, that are looked into
+HEAD = 1 << 20  # bytes read to see a file's first row
+# Names that a column of each kind has in some trainer, the likeliest first.
+LIKELY = {
+    "id": ("prompt_id", "problem_id", "example_id", "id", "uid"),
+    "prompt": ("prompt", "input", "question", "problem", "query", "messages", "prompts", "text"),
+    "reward": ("reward", "score", "rewards", "scores", "accuracy", "acc", "total_reward", "is_correct", "correct"),
+    "step": ("step", "global_step", "training_step", "iteration", "steps"),
+    "epoch": ("epoch",),
 }
-PACKED = re.compile(r"\.(gz|zst|bz2|xz|zip)$")
-SUBFOLDERS = 50  # looked into for a log one level down
-
-
-@dataclass(frozen=True)
-class LogFile:
-    path: str
-    step: int
-    size: int
+KNOWN = frozenset(itertools.chain.from_iterable(LIKELY.values())) | {"columns", "data"}
 
 
 @dataclass(frozen=True)
@@ -45,214 +45,226 @@ class Log:
     def size(self) -> int:
         return sum(file.size for file in self.files)
 
+    @property
+    def kind(self) -> Format:
+        return FORMATS[self.format]
 
-def find_log(path: str | os.PathLike[str], format: str = "auto") -> Log:
+
+def find_log(path: str | os.PathLike[str], format: str = "auto", columns: Columns | None = None) -> Log:
     """The log at `path`: a folder, one file, or a URI (`s3://`, `gs://`, `hf://`, anything fsspec knows).
 
-    `format` is a key of `FORMATS`, or "auto" to tell it by the file names. Raises InputError where the path
-    does not exist, holds no known log, or holds two.
+    `format` is a key of `FORMATS`, or "auto" to tell it by the files; where `columns` names some, the files are
+    tables of these columns. Folders below are looked into where the one given holds no log. Raises InputError where
+    the path does not exist, holds no known log, or holds two.
     """
     root = str(path)
-    filesystem, base = (None, root) if "://" not in root else _open_filesystem(root)
-    log = _log_at(root, base, filesystem, format)
-    below = "" if log else _below(root, base, filesystem, format)
-    if log is None and not below and format in ("auto", "one-shot"):
-        names = _names(base, filesystem, folders=False)
-        lone = [name for name in names if name.endswith(".json") and name != "run.json"]
-        if len(lone) == 1:
-            log = _log_at(root, f"{base.rstrip('/')}/{lone[0]}", filesystem, "one-shot")
-    if log is None:
-        hint = below or _unusable(root, base, filesystem) or f"looked for {_looked_for(format)}"
-        raise InputError(f"{root}: no training log here; {hint}")
-    return log
-
-
-def _log_at(root: str, base: str, filesystem: Any, format: str) -> Log | None:
-    listing = _list_local(base) if filesystem is None else _list_remote(filesystem, base, root)
-    if isinstance(listing, LogFile):
+    filesystem, base = open_filesystem(root)
+    if columns is not None and columns != Columns():
+        if format not in ("auto", "columns"):
+            raise InputError(f"--format {format} knows its columns; leave --format out to name them yourself")
+        format = "columns"
+    listing = list_files(base, filesystem, root, depth=1)
+    if isinstance(listing, Entry):
         return _single_file(root, listing, format, filesystem)
-
-    found: dict[str, list[LogFile]] = {}
-    for name, (_, folders, pattern) in FORMATS.items():
-        for folder in folders:
-            files = [
-                LogFile(path, int(match[1]), size)
-                for sub, file_name, path, size in listing
-                if sub == folder and (match := pattern.fullmatch(file_name))
-            ]
-            if files:
-                found.setdefault(f"{name} {folder}".strip(), []).extend(files)
-    if format != "auto":
-        found = {key: files for key, files in found.items() if key.split()[0] == format}
+    formats = [FORMATS[format]] if format != "auto" else list(FORMATS.values())
+    top = [entry for entry in listing if "/" not in entry.name]
+    found = _tables(top) if format == "columns" else _known(listing, formats)
     if not found:
-        return None
-    if len(found) > 1:
-        kinds = "; ".join(f"{len(files)} of {key.replace(' ', ' in ')}" for key, files in found.items())
-        raise InputError(f"{root}: holds more than one log ({kinds}); name one by --format or point at its folder")
-    key, files = next(iter(found.items()))
-    files.sort(key=lambda file: (file.step, file.path))
-    for one, two in itertools.pairwise(files):
-        if one.step == two.step:
-            raise InputError(f"{two.path}: the same step as {one.path}; keep one of them")
-    return Log(key.split()[0], root, tuple(files), filesystem)
+        deep = list_files(base, filesystem, root, depth=DEEPEST)
+        assert not isinstance(deep, Entry)
+        found = _tables(deep) if format == "columns" else _known(deep, formats)
+        if not found and (below := _known(deep, formats, below=True)):
+            logs = [
+                f"{root.rstrip('/')}/{folder} ({len(files)} file{'s' * (len(files) > 1)} of {name})"
+                for (name, folder), files in below.items()
+            ]
+            raise InputError(f"{root}: no training log here; did you mean {listed(logs[:3])}?")
+    if found:
+        return _checked(root, found, filesystem)
+    tables = [entry for entry in top if _plain(entry.name).endswith(TABLES)][:MOST_TABLES]
+    fitting = [entry for entry in tables if first_row(entry.path, filesystem) and _fitting(entry, format, filesystem)]
+    if len(fitting) == 1:
+        return _single_file(root, fitting[0], format, filesystem)
+    there = _what_is_there(top, filesystem)
+    raise InputError(f"{root}: no training log here; looked for {_looked_for(format)}{there}")
 
 
-def _single_file(root: str, file: LogFile, format: str, filesystem: Any) -> Log:
-    name = os.path.basename(file.path)
-    if format == "auto":
-        by_name = [key for key in ("lim", "release", "verl", "trl") if FORMATS[key][2].fullmatch(name)]
-        if name.endswith(".json"):
-            with open_bytes(file.path, filesystem) as stream:
-                start = stream.read(64).lstrip()[:1]
-            by_name = ["one-shot" if start == b"{" else "release"]
-        elif name.endswith(".jsonl"):
-            by_name = ["verl"]
-        if not by_name:
-            hint = _packed([name]) or f"looked for {_looked_for(format)}"
-            raise InputError(f"{root}: not a log file known by its name; {hint}")
-        format = by_name[0]
-    match = FORMATS[format][2].fullmatch(name)
-    step = int(match[1]) if match and match.groups() else 1
-    return Log(format, root, (LogFile(file.path, step, file.size),), filesystem)
+Found = dict[tuple[str, str], list[tuple[Entry, int]]]  # (format, folder) → files and their steps
 
 
-def _below(root: str, base: str, filesystem: Any, format: str) -> str:
-    """`did you mean …?` with the logs in the folders of a folder that is none itself."""
-    found = []
-    for name in _names(base, filesystem, folders=True)[:SUBFOLDERS]:
-        try:
-            log = _log_at(f"{root.rstrip('/')}/{name}", f"{base.rstrip('/')}/{name}", filesystem, format)
-        except InputError:  # two logs, or one that may not be read
+def _known(listing: Sequence[Entry], formats: Sequence[Format], *, below: bool = False) -> Found:
+    """Logs by format and folder, their files named from the folder given or, with `below`, from one in it."""
+    found: Found = {}
+    for format in formats:
+        if format.name in UNNAMED:
             continue
-        if log is not None:
-            found.append(f"{log.root} ({len(log.files)} file{'s' * (len(log.files) > 1)} of {log.format})")
-    return f"did you mean {listed(found[:3])}?" if found else ""
+        for entry in listing:
+            folder, name = "", entry.name
+            match = format.pattern.fullmatch(name)
+            while match is None and below and "/" in name:
+                head, _, name = name.partition("/")
+                folder += f"{head}/"
+                match = format.pattern.fullmatch(name)
+            if match:
+                groups = match.groupdict()
+                place = folder + ("" if below else groups.get("sub") or "")
+                found.setdefault((format.name, place.rstrip("/")), []).append((entry, int(groups.get("step") or 1)))
+    return found
 
 
-def _unusable(root: str, base: str, filesystem: Any) -> str:
-    """What to do about files that look like a log's and cannot be taken as they are."""
-    names = _names(base, filesystem, folders=False)
-    lines = [name for name in names if name.endswith(".jsonl") and name != "progress.jsonl"]
-    if lines and not _packed(names):
-        return f"give the file itself, {root.rstrip('/')}/{lines[0]}, or name a file per step: 1.jsonl, 2.jsonl, …"
-    return _packed(names)
+def _tables(listing: Sequence[Entry]) -> Found:
+    """The most numerous files of one kind of name ("step_3.csv" and "step_4.csv" are one) that may be tables."""
+    kinds: dict[str, list[Entry]] = {}
+    for entry in listing:
+        if _plain(entry.name).endswith(TABLES) and os.path.basename(entry.name) != "run.json":
+            kinds.setdefault(re.sub(r"\d+", "#", entry.name), []).append(entry)
+    if not kinds:
+        return {}
+    most = max(map(len, kinds.values()))
+    first, *more = [entries for entries in kinds.values() if len(entries) == most]
+    if more:
+        names = ", ".join(entries[0].name for entries in [first, *more][:4])
+        raise InputError(f"{first[0].path}: one of several files that may be the log ({names}); point at one of them")
+    return {("columns", ""): [(entry, number_of(entry.name)) for entry in first]}
 
 
-def _packed(names: Sequence[str]) -> str:
-    """The hint about compressed files of a log."""
-    packed = [name for name in names if (stem := PACKED.sub("", name)) != name and _is_step(stem)]
-    return f"unpack its files first ({len(packed)} like {packed[0]})" if packed else ""
+def number_of(name: str) -> int:
+    """The step in a file's path: its last number, or one behind `step`; 0 where there is none."""
+    folder, _, file = name.rpartition("/")
+    for part in (file.partition(".")[0] if not NUMBER.search(file) else file, folder):
+        numbers = list(NUMBER.finditer(part.replace("_", "-")))
+        if numbers:
+            by_word = [match for match in numbers if match[1]]
+            last = (by_word or numbers)[-1]
+            return int(last[1] or last[2])
+    return 0
 
 
-def _is_step(name: str) -> bool:
-    return any(pattern.fullmatch(name) for _, _, pattern in FORMATS.values()) or name.endswith(".jsonl")
+def _checked(root: str, found: Found, filesystem: Any) -> Log:
+    """The one log found, its rows being of its format. Raises InputError where there are several."""
+    if len(found) > 1:
+        found = {
+            key: files for key, files in found.items() if _fits(FORMATS[key[0]], files[0][0], filesystem)
+        } or found
+    if len(found) > 1:
+        kinds = "; ".join(f"{len(files)} of {name}{f' in {at}' if at else ''}" for (name, at), files in found.items())
+        raise InputError(f"{root}: holds more than one log ({kinds}); name one by --format or point at its folder")
+    (name, place), entries = next(iter(found.items()))
+    if not _fits(FORMATS[name], entries[0][0], filesystem):
+        raise _unknown(entries[0][0].path, filesystem, len(entries))
+    files = sorted((LogFile(entry.path, step, entry.size) for entry, step in entries), key=lambda f: (f.step, f.path))
+    if FORMATS[name].pattern.groups and name != "columns":
+        for one, two in itertools.pairwise(files):
+            if one.step == two.step and not FORMATS[name].many_files:
+                raise InputError(f"{two.path}: the same step as {one.path}; keep one of them")
+    return Log(name, root, tuple(files), filesystem)
 
 
-def _names(base: str, filesystem: Any, *, folders: bool) -> list[str]:
-    """Names in a folder, sorted: of its folders, or of its files."""
-    if filesystem is None:
-        with os.scandir(base) as entries:
-            return sorted(entry.name for entry in entries if entry.is_dir() == folders)
-    from pyarrow import fs
+def _single_file(root: str, entry: Entry, format: str, filesystem: Any) -> Log:
+    name = os.path.basename(entry.name)
+    fitting = _fitting(entry, format, filesystem)
+    if not fitting and not _plain(name).endswith(TABLES):
+        raise InputError(f"{root}: not a log file known by its name; looked for {_looked_for(format)}")
+    if not fitting:
+        raise _unknown(entry.path, filesystem, 1)
+    format = fitting[0]
+    match = FORMATS[format].pattern.search(name)
+    step = match.groupdict().get("step") if match else None
+    number = int(step) if step else (number_of(name) if format == "columns" else 1)
+    return Log(format, root, (LogFile(entry.path, number, entry.size),), filesystem)
 
-    kind = fs.FileType.Directory if folders else fs.FileType.File
-    infos = filesystem.get_file_info(fs.FileSelector(base.rstrip("/")))
-    return sorted(info.base_name for info in infos if info.type == kind)
+
+def _fitting(entry: Entry, format: str, filesystem: Any) -> list[str]:
+    """Formats that a single file may be of, the likeliest first."""
+    if format != "auto":
+        return [format]
+    name = _plain(os.path.basename(entry.name))
+    by_name = [kind for kind in FORMATS.values() if kind.pattern.search(name) and kind.name not in UNNAMED]
+    if _is_json(name):
+        by_name += [FORMATS["release"], FORMATS["one-shot"]]
+    elif name.endswith(".jsonl"):
+        by_name += [kind for kind in FORMATS.values() if kind.keys and "jsonl" in kind.pattern.pattern]
+    return [kind.name for kind in by_name if _fits(kind, entry, filesystem)]
+
+
+def _fits(format: Format, entry: Entry, filesystem: Any) -> bool:
+    """Whether a file's first row is of a format; True where that cannot be seen, for its reader to say why."""
+    if format.name == "columns" or _plain(entry.name).endswith(".parquet"):
+        return True
+    first = first_row(entry.path, filesystem)
+    if first is None:  # damaged: a list is the released code's, an object One-Shot's
+        return _starts_object(entry.path, filesystem) == (format.name == "one-shot") if _is_json(entry.name) else True
+    if format.name == "one-shot":
+        return _starts_object(entry.path, filesystem) and all(
+            isinstance(value, list) and (name not in KNOWN) for name, value in first.items()
+        )
+    return format.keys <= first.keys()
+
+
+def _starts_object(path: str, filesystem: Any) -> bool:
+    return read_bytes(path, filesystem, 64).lstrip().startswith(b"{")
+
+
+def first_row(path: str, filesystem: Any) -> dict[str, Any] | None:
+    """The first row of a JSON, CSV or Parquet file (of one object: itself); None where it cannot be seen."""
+    try:
+        if _plain(path).endswith(".parquet"):
+            from lim.logs.parquet import column_names
+
+            return dict(column_names(path, filesystem))
+        for size in (HEAD, None):
+            text = read_bytes(path, filesystem, size).decode("utf-8", "replace").lstrip().removeprefix("[")
+            if _plain(path).endswith(".csv"):
+                return dict.fromkeys(text.partition("\n")[0].strip().split(","))
+            try:
+                row, _ = json.JSONDecoder().raw_decode(text.lstrip())
+                return row if isinstance(row, dict) else None
+            except ValueError:
+                continue
+    except InputError:
+        pass
+    return None
+
+
+def _unknown(path: str, filesystem: Any, count: int) -> InputError:
+    """The line for files of an unknown trainer: their columns, and the flags that would read them."""
+    first = first_row(path, filesystem) or {}
+    if not first:
+        return InputError(f"{path}: not a log of a known format; looked for {_looked_for('auto')}")
+    if set(first) == {"columns", "data"}:
+        first = dict.fromkeys(map(str, first["columns"]))
+    names = {kind: next((name for name in likely if name in first), None) for kind, likely in LIKELY.items()}
+    if names["prompt"]:
+        names["id"] = None
+    flags = " ".join(f"--{kind}_column {name}" for kind, name in names.items() if name)
+    files = f" ({count} such files)" if count > 1 else ""
+    advice = f"perhaps {flags}" if flags else "--prompt_column, --reward_column, --step_column"
+    return InputError(
+        f"{path}{files}: rows with the columns {', '.join(first)}, which no known format has; name those that hold "
+        f"the prompt and the reward: {advice} (docs/logs.md)"
+    )
+
+
+def _what_is_there(listing: Sequence[Entry], filesystem: Any) -> str:
+    """`; it holds …`: the kinds of files in the folder, and the columns of those that are tables."""
+    if not listing:
+        return ""
+    kinds = Counter(re.sub(r"\d+", "<n>", entry.name) for entry in listing)
+    shown = ", ".join(f"{count} × {name}" for name, count in kinds.most_common(4))
+    more = f" and {len(kinds) - 4} other kinds" if len(kinds) > 4 else ""
+    tables = [entry for entry in listing if _plain(entry.name).endswith(TABLES)]
+    first = next((entry.path for entry in tables if first_row(entry.path, filesystem)), None)
+    return f"; it holds {shown}{more}" + (f"; {_unknown(first, filesystem, 1)}" if first else "")
+
+
+def _plain(name: str) -> str:
+    return name.removesuffix(".gz").removesuffix(".zst")
+
+
+def _is_json(name: str) -> bool:
+    return _plain(name).endswith(".json")
 
 
 def _looked_for(format: str) -> str:
-    shown = {"lim": "step_<n>.parquet", "release": "step_<n>.json or train/step_<n>.json", "verl": "<n>.jsonl"}
-    shown |= {
-        "trl": "completions_<n>.parquet or completions/…",
-        "one-shot": "a .json file named itself, or alone in the folder",
-    }
     names = FORMATS if format == "auto" else (format,)
-    return ", ".join(f"{shown[name]} ({FORMATS[name][0]})" for name in names)
-
-
-Listing = list[tuple[str, str, str, int]]  # sub-folder, file name, path, bytes
-
-
-def _list_local(base: str) -> Listing | LogFile:
-    if os.path.isfile(base):
-        return LogFile(base, 0, os.path.getsize(base))
-    if not os.path.isdir(base):
-        folder, name = os.path.split(base.rstrip("/"))
-        beside = near(name, os.listdir(folder or ".")) if os.path.isdir(folder or ".") else []
-        hint = "; give a run's log folder as --train_samples_path"
-        if beside:
-            hint = f"; did you mean {listed([os.path.join(folder, found) for found in beside])}?"
-        raise InputError(f"{base}: no such file or folder{how_to_make(base) or hint}")
-    listing: Listing = []
-    for sub in ("", "train", "completions"):
-        folder = os.path.join(base, sub) if sub else base
-        if os.path.isdir(folder):
-            try:
-                with os.scandir(folder) as entries:
-                    listing += [(sub, e.name, e.path, e.stat().st_size) for e in entries if e.is_file()]
-            except OSError as error:
-                raise InputError(f"{folder}: cannot be listed: {error.strerror or error}") from None
-    return listing
-
-
-def _open_filesystem(uri: str) -> tuple[Any, str]:
-    """(filesystem, path inside it) of a URI: Arrow's own filesystems first, fsspec's for the rest."""
-    import pyarrow as pa
-    from pyarrow import fs
-
-    if uri.startswith(("gs://", "gcs://")) and "retry_limit_seconds" not in uri:
-        uri += f"{'&' if '?' in uri else '?'}retry_limit_seconds=60"  # Arrow's own is a quarter of an hour
-    try:
-        return fs.FileSystem.from_uri(uri)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as arrow_error:
-        try:
-            import fsspec
-
-            filesystem, base = fsspec.core.url_to_fs(uri)
-        except (ImportError, ValueError) as error:
-            raise InputError(
-                f"{uri}: no filesystem opens this address ({one_line(arrow_error)}; {one_line(error)})"
-            ) from None
-        except Exception as error:  # each of fsspec's filesystems has its own
-            raise InputError(f"{uri}: cannot be reached: {one_line(error)}") from None
-        return fs.PyFileSystem(fs.FSSpecHandler(filesystem)), base
-    except OSError as error:
-        raise InputError(f"{uri}: cannot be reached: {one_line(error)}") from None
-
-
-def _list_remote(filesystem: Any, base: str, root: str) -> Listing | LogFile:
-    from pyarrow import fs
-
-    base = base.rstrip("/")
-    try:
-        info = filesystem.get_file_info(base)
-        if info.type == fs.FileType.File:
-            return LogFile(base, 0, info.size or 0)
-        if info.type == fs.FileType.NotFound:
-            raise InputError(f"{root}: no such file or folder")
-        listing: Listing = []
-        for sub in ("", "train", "completions"):
-            folder = f"{base}/{sub}" if sub else base
-            selector = fs.FileSelector(folder, allow_not_found=True)
-            for entry in filesystem.get_file_info(selector):
-                if entry.type == fs.FileType.File:
-                    listing.append((sub, entry.base_name, entry.path, entry.size or 0))
-    except InputError:
-        raise
-    except Exception as error:  # each of fsspec's filesystems has its own
-        raise InputError(f"{root}: cannot be listed: {one_line(error)}") from None
-    return listing
-
-
-def open_bytes(path: str, filesystem: Any) -> Any:
-    """A readable binary stream of a log file."""
-    return open(path, "rb") if filesystem is None else filesystem.open_input_file(path)
-
-
-def read_bytes(path: str, filesystem: Any) -> bytes:
-    """A log file's bytes. Raises InputError where it cannot be read."""
-    try:
-        with open_bytes(path, filesystem) as stream:
-            return stream.read()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    return ", ".join(f"{FORMATS[name].shown} ({FORMATS[name].what})" for name in names if name != "columns")

@@ -8,19 +8,20 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from lim.logs.find import LogFile, read_bytes
+from lim.logs.files import LogFile, read_bytes
+from lim.logs.formats import ReadOptions
 from lim.logs.rows import tidy
 from lim.logs.step import StepRewards
 from lim.utils.errors import InputError
 
 
-def read_one_shot(file: LogFile, filesystem: Any = None, *, keep_samples: bool = False) -> list[StepRewards]:
-    """One-Shot-RLVR's accuracy file: one JSON object, prompt index → its accuracies, one a visit.
+def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewards]:
+    """One-Shot-RLVR's accuracy file: one JSON object, prompt index → its accuracies, one per visit.
 
     Lists may be of unequal length. The number n of samples behind an accuracy is worked out (`_samples_behind`).
     Visit k of every prompt becomes step k and epoch k.
     """
-    data = read_bytes(file.path, filesystem)
+    data, keep_samples = read_bytes(file.path, filesystem), options.keep_samples
     try:
         lists = msgspec.json.decode(data, type=dict[str, list[float]])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -47,8 +48,11 @@ def read_one_shot(file: LogFile, filesystem: Any = None, *, keep_samples: bool =
                 counts_U=np.full(len(seen), samples, np.int32),
                 tops_U=correct_U,
                 correct_U=correct_U if samples > 1 else None,
+                lows_U=(rates_U >= 1).astype(np.float32),
+                highs_U=(rates_U > 0).astype(np.float32),
                 top=1.0,
-                bytes_read=len(data) if visit == 0 else 0,
+                values=2,
+                bytes_read=file.size if visit == 0 else 0,
                 groups_R=np.repeat(np.arange(len(seen), dtype=np.int32), samples) if keep_samples else None,
                 rewards_R=(correct_U[:, None] > np.arange(samples)).astype(np.float32).ravel()
                 if keep_samples and samples > 1

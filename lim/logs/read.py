@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import multiprocessing
 import os
 import signal
@@ -13,7 +12,10 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
 
-from lim.logs.find import Log, LogFile
+from lim.doubts import Doubt
+from lim.logs.files import LogFile
+from lim.logs.find import Log
+from lim.logs.formats import FORMATS, ReadOptions
 from lim.logs.step import StepRewards
 from lim.utils.errors import InputError, one_line
 
@@ -21,25 +23,11 @@ from lim.utils.errors import InputError, one_line
 PARALLEL_FROM_BYTES = 512 << 20
 PARALLEL_FROM_FILES = 1000
 TASK_BYTES = 8 << 20  # small files go to a worker several at a time, up to this or a hundredth of the log
-READERS = {
-    "lim": ("lim.logs.reward_log", "read_step"),
-    "release": ("lim.logs.release", "read_release"),
-    "verl": ("lim.logs.verl", "read_verl"),
-    "trl": ("lim.logs.trl", "read_trl"),
-    "one-shot": ("lim.logs.one_shot", "read_one_shot"),
-}
-
-
-@dataclass(frozen=True)
-class ReadOptions:
-    reward_column: str | None = None
-    keep_samples: bool = False
-    skip_bad_files: bool = False
 
 
 @dataclass(frozen=True)
 class FileResult:
-    """What came of one file: its steps (one-shot files hold several), or what is wrong with it."""
+    """What came of one file: its steps (some files hold several), or what is wrong with it."""
 
     file: LogFile
     steps: tuple[StepRewards, ...]
@@ -59,8 +47,9 @@ def read_files(
     InputError at the first bad file, unless `skip_bad_files`.
     """
     options = options or ReadOptions()
-    if options.reward_column and log.format in ("lim", "release", "one-shot"):
-        raise InputError(f"--reward_column is for verl and TRL logs; {log.root} is of format {log.format}")
+    if options.reward_column and log.kind.reward is None:
+        takes = ", ".join(format.name for format in FORMATS.values() if format.reward is not None)
+        raise InputError(f"--reward_column is for {takes} logs; {log.root} is of format {log.format}")
     if workers is None:
         worth = len(log.files) >= PARALLEL_FROM_FILES if log.format == "lim" else log.size >= PARALLEL_FROM_BYTES
         workers = _cores() if worth else 0
@@ -75,14 +64,11 @@ def read_files(
 
 
 def read_one(file: LogFile, format: str, filesystem: Any, options: ReadOptions) -> FileResult:
-    """Read one file with its format's reader; readers are imported when used, so that a worker stays small."""
-    module, name = READERS[format]
-    reader: Callable[..., Any] = getattr(importlib.import_module(module), name)
-    more: dict[str, Any] = {"keep_samples": options.keep_samples}
-    if format in ("verl", "trl"):
-        more["reward_column"] = options.reward_column
+    """Read one file with its format's reader. A `Doubt` is about the log and not the file: it is raised."""
     try:
-        steps = reader(file, filesystem, **more)
+        steps = FORMATS[format].reader(file, filesystem, options)
+    except Doubt:
+        raise
     except InputError as error:
         return FileResult(file, (), str(error))
     except Exception as error:  # each of fsspec's filesystems has its own
@@ -104,7 +90,7 @@ def _read_task(files: list[LogFile], format: str, filesystem: Any, options: Read
 def _read_parallel(log: Log, options: ReadOptions, workers: int) -> Iterator[FileResult]:
     # A fork of this process could inherit Arrow's and rich's threads in any state; a fork server has none.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, READERS[log.format][0]])
+    context.set_forkserver_preload([__name__, log.kind.reader.__module__])
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts_to_the_parent)
     pending: deque[Future[list[FileResult]]] = deque()
     try:

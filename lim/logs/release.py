@@ -4,27 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
-from lim.logs.find import LogFile, read_bytes
-from lim.logs.rows import first_bad_row, group, list_items
+from lim.logs.files import LogFile
+from lim.logs.formats import ReadOptions
+from lim.logs.rows import decode_rows, group
 from lim.logs.step import StepRewards
 
 
-class ReleaseRow(msgspec.Struct, gc=False):
-    prompt: str
-    reward: float
-
-
-def read_release(file: LogFile, filesystem: Any = None, *, keep_samples: bool = False) -> StepRewards:
+def read(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewards:
     """The released OpenRLHF fork's step file: a JSON list of `{prompt, response, reward, response_length}`.
 
-    Raises InputError naming the row that is cut, malformed, or lacks a finite reward.
+    Raises InputError naming the row that is cut, malformed, or has a reward that is no number.
     """
-    data = read_bytes(file.path, filesystem)
-    try:
-        rows = msgspec.json.decode(data, type=list[ReleaseRow])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise first_bad_row(file.path, list_items(data), "prompt", "reward", error) from None
-    prompts, rewards = [row.prompt for row in rows], [row.reward for row in rows]
-    return group(file, prompts, rewards, len(data), keep_samples)
+    rows = decode_rows(file, filesystem, {"prompt": str, "reward": float | bool | None}, lines=False)
+    prompts, rewards = [row.f0 for row in rows], [row.f1 for row in rows]
+    return group(file, prompts, rewards, bytes_read=file.size, keep_samples=options.keep_samples)

@@ -18,7 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lim.logs.find import LogFile
+from lim.logs.files import LogFile
+from lim.logs.formats import ReadOptions
 from lim.logs.parquet import numbers, read_columns
 from lim.logs.step import StepRewards, check_finite, group_rewards
 from lim.utils.errors import InputError
@@ -101,7 +102,7 @@ def read_run(log_dir: str | Path) -> dict[str, Any]:
     return run
 
 
-def read_step(file: LogFile, filesystem: Any = None, *, keep_samples: bool = False) -> StepRewards:
+def read_step(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewards:
     """Read the columns selection needs of one step file, local or remote.
 
     Raises InputError where the file is cut, lacks a column, or has a null, NaN or mistyped value (row named).
@@ -115,15 +116,22 @@ def read_step(file: LogFile, filesystem: Any = None, *, keep_samples: bool = Fal
     )
     if not table.num_rows:
         raise InputError(f"{file.path}: holds no rows; remove the file, or pass --skip_bad_files")
-    for name in ("prompt_id", "epoch", "reward"):
+    for name in ("prompt_id", "epoch"):
         if table[name].null_count:
             row = table[name].to_pylist().index(None) + 1
-            raise InputError(f"{file.path}: row {row}: '{name}' is null; mend the file, or pass --skip_bad_files")
+            raise InputError(f"{file.path}: row {row}: '{name}' is null; fix the file, or pass --skip_bad_files")
     epoch_type, reward_type = table["epoch"].type, table["reward"].type
     if not pa.types.is_integer(epoch_type) or not (
         pa.types.is_floating(reward_type) or pa.types.is_integer(reward_type)
     ):
         raise InputError(f"{file.path}: 'epoch' is {epoch_type} and 'reward' {reward_type}, not int and float")
+    rows = table.num_rows
+    if table["reward"].null_count:
+        table = table.filter(table["reward"].is_valid())
+    if (lost_R := np.isnan(numbers(table["reward"]))).any():
+        table = table.filter(pa.array(~lost_R))
+    if not table.num_rows:
+        raise InputError(f"{file.path}: no row has a reward; remove the file, or pass --skip_bad_files")
     epochs_R, rewards_R = numbers(table["epoch"]), numbers(table["reward"])
     if epochs_R.min() < 1:
         raise InputError(f"{file.path}: row {epochs_R.argmin() + 1}: epoch is {epochs_R.min()}; epochs count from 1")
@@ -144,8 +152,9 @@ def read_step(file: LogFile, filesystem: Any = None, *, keep_samples: bool = Fal
         rewards_R,
         epochs_R=epochs_R,
         correct_R=correct_R,
+        skipped=rows - table.num_rows,
         bytes_read=read,
-        keep_samples=keep_samples,
+        keep_samples=options.keep_samples,
     )
 
 

@@ -1,41 +1,178 @@
-"""What the readers of third-party logs share: each turns one file's rows into `StepRewards`. Formats: docs/logs.md.
+"""What the readers of third-party logs share: decoding rows, prompts as text, rewards as numbers.
 
-JSON is decoded with typed structs, so that only the prompt and the reward are kept of rows whose bulk is the
-response: memory is one file's bytes, not the parsed tree.
+JSON is decoded with typed structs, so that only the fields needed are kept of rows whose bulk is the response:
+memory is one file's bytes, not the parsed tree. Where the strict decoder refuses a file (NaN, halves of surrogate
+pairs), Python's own reads it row by row, and a fault is only what a needed field has.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from lim.logs.find import LogFile
+from lim.logs.files import LogFile, read_bytes
 from lim.logs.step import StepRewards, group_rewards
 from lim.utils.errors import InputError
+
+FIX = "fix or remove the file, or pass --skip_bad_files"
+
+
+def decode_rows(file: LogFile, filesystem: Any, needed: Mapping[str, Any], *, lines: bool) -> list[Any]:
+    """The rows of a JSON file as objects with the fields `needed` (name → type): a line each, or items of a list.
+
+    A field whose type allows None may be missing. Raises InputError naming the row that is cut, malformed, or has
+    a wrong type in a needed field.
+    """
+    fields = [(f"f{at}", kind) for at, kind in enumerate(needed.values())]
+    fields = [(name, kind, None) if _optional(kind) else (name, kind) for name, kind in fields]
+    renamed = {f"f{at}": name for at, name in enumerate(needed)}
+    row_type: Any = msgspec.defstruct("Row", sorted(fields, key=len), rename=renamed, gc=False)
+    data = read_bytes(file.path, filesystem)
+    try:
+        if lines:
+            return msgspec.json.Decoder(type=row_type).decode_lines(data)
+        return msgspec.json.decode(data, type=list[row_type])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        pass
+    kinds = {name: _accepts(kind) for name, kind in needed.items()}
+    found: list[Any] = []
+    for number, row in enumerate_rows(file.path, json_lines(data) if lines else list_items(data)):
+        if not isinstance(row, dict):
+            raise InputError(f"{file.path}: row {number} is a {type(row).__name__}, not an object; {FIX}")
+        values = []
+        for name, kind in needed.items():
+            if name not in row and not _optional(kind):
+                raise InputError(f"{file.path}: row {number} has no '{name}' (its keys: {', '.join(row)}); {FIX}")
+            value = row.get(name)
+            if not kinds[name](value):
+                what = {str: "a string", list: "a list", dict: "an object"}
+                wanted = "text" if str in _members(kind) else "a number"
+                given = what.get(type(value), "")
+                shown = f"{value!r:.60}{f', {given}' if given else ''}"
+                raise InputError(f"{file.path}: row {number}: '{name}' is {shown}, not {wanted}; {FIX}")
+            values.append(_no_surrogates(value))
+        found.append(row_type(**{f"f{at}": value for at, value in enumerate(values)}))
+    return found
+
+
+def _members(kind: Any) -> tuple[Any, ...]:
+    return getattr(kind, "__args__", (kind,))
+
+
+def _optional(kind: Any) -> bool:
+    return kind is Any or type(None) in _members(kind)
+
+
+def _accepts(kind: Any) -> Callable[[Any], bool]:
+    if kind is Any:
+        return lambda value: True
+    members = tuple(getattr(member, "__origin__", member) for member in _members(kind))
+    number = float in members
+    return lambda value: (
+        isinstance(value, (*members, int) if number else members) and (not isinstance(value, bool) or bool in members)
+    )
+
+
+def enumerate_rows(path: str, rows: Iterator[Any]) -> Iterator[tuple[int, Any]]:
+    """Rows with their numbers from 1; InputError at the first that is not complete JSON."""
+    number = 0
+    try:
+        for number, row in enumerate(rows, 1):
+            yield number, row
+    except json.JSONDecodeError as broken:
+        what = "cut short" if broken.pos >= len(broken.doc.rstrip()) or "Unterminated" in broken.msg else broken.msg
+        raise InputError(f"{path}: row {number + 1}: not complete JSON ({what}); {FIX}") from None
+    except RecursionError:
+        raise InputError(f"{path}: row {number + 1}: too deeply nested; {FIX}") from None
+
+
+def json_lines(data: bytes) -> Iterator[Any]:
+    """The values of JSON lines, NaN and Infinity included; blank lines are skipped."""
+    return (json.loads(line) for line in data.decode("utf-8-sig", "replace").split("\n") if line.strip())
+
+
+def list_items(data: bytes) -> Iterator[Any]:
+    """Items of a JSON list one by one; json.JSONDecodeError at the first that is not complete."""
+    text = data.decode("utf-8-sig", "replace")
+    decoder, at = json.JSONDecoder(), _blank(text, 0)
+    if text[at : at + 1] != "[":
+        raise json.JSONDecodeError("not a list", text, at)
+    at = _blank(text, at + 1)
+    while text[at : at + 1] != "]":
+        item, at = decoder.raw_decode(text, at)
+        yield item
+        at = _blank(text, at)
+        if text[at : at + 1] == ",":
+            at = _blank(text, at + 1)
+        elif text[at : at + 1] != "]":
+            raise json.JSONDecodeError("cut short", text, at)
+
+
+def _blank(text: str, at: int) -> int:
+    """The place of the next character that is no white space."""
+    return next((i for i in range(at, len(text)) if not text[i].isspace()), len(text))
+
+
+def _no_surrogates(value: Any) -> Any:
+    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value
 
 
 def group(
     file: LogFile,
     prompts: Sequence[str],
-    rewards: Sequence[float] | NDArray[np.float64],
-    bytes_read: int,
-    keep_samples: bool,
+    rewards: Sequence[float | None] | NDArray[np.float64],
+    *,
+    step: int | None = None,
+    ids: Sequence[str] | None = None,
+    epochs: Sequence[int] | None = None,
     fingerprint: bytes | None = None,
+    bytes_read: int = 0,
+    keep_samples: bool = False,
+    reward: str = "reward",
 ) -> StepRewards:
+    """One step's rows, grouped by prompt (by id where `ids` are given). Rows whose reward is None or NaN are skipped.
+
+    Raises InputError where no row is left, and at an infinite reward.
+    """
     if not len(prompts):
         raise InputError(f"{file.path}: holds no rows; remove the file, or pass --skip_bad_files")
+    rewards_R = np.array(rewards, np.float64)
+    lost_R = np.isnan(rewards_R)
+    if lost_R.all():
+        raise InputError(
+            f"{file.path}: none of its {len(rewards_R)} rows has a reward ('{reward}'); name another column by "
+            "--reward_column, or pass --skip_bad_files"
+        )
+    if np.isinf(rewards_R).any():
+        row = int(np.isinf(rewards_R).argmax())
+        raise InputError(f"{file.path}: row {row + 1}: {reward} is {rewards_R[row]}; {FIX}")
+    keys: Sequence[str] = prompts if ids is None else ids
+    if lost_R.any():
+        kept = (~lost_R).tolist()
+        keys, prompts = list(itertools.compress(keys, kept)), list(itertools.compress(prompts, kept))
+        epochs = None if epochs is None else list(itertools.compress(epochs, kept))
+        rewards_R = rewards_R[~lost_R]
     codes: dict[str, int] = {}
-    codes_R = np.fromiter((codes.setdefault(prompt, len(codes)) for prompt in prompts), np.int64, len(prompts))
+    codes_R = np.fromiter((codes.setdefault(key, len(codes)) for key in keys), np.int64, len(keys))
+    texts = None
+    if ids is not None and any(prompts):
+        by_code = dict(zip(codes_R.tolist(), prompts, strict=True))
+        texts = [by_code[code] for code in range(len(codes))]
     return group_rewards(
-        file.step,
+        file.step if step is None else step,
         list(codes),
         codes_R,
-        np.asarray(rewards, np.float64),
+        rewards_R,
+        epochs_R=None if epochs is None else np.array(epochs, np.int64),
+        texts=texts,
+        skipped=int(lost_R.sum()),
         bytes_read=bytes_read,
         fingerprint=fingerprint,
         keep_samples=keep_samples,
@@ -55,50 +192,68 @@ def tidy(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def list_items(data: bytes) -> Iterator[Any]:
-    """Items of a JSON list one by one; json.JSONDecodeError at the first that is not whole."""
-    text = data.decode("utf-8", "replace")
-    decoder, at = json.JSONDecoder(), len(text) - len(text.lstrip())
-    if text[at : at + 1] != "[":
-        raise json.JSONDecodeError("not a list", text, at)
-    at += 1
-    blank: Callable[[int], int] = lambda at: next(  # noqa: E731
-        (i for i in range(at, len(text)) if not text[i].isspace()), len(text)
+# Prompts.
+
+
+def prompt_text(value: Any) -> str | None:
+    """A prompt as text: itself; a conversation as ChatML, which matching takes apart; None for anything else."""
+    if isinstance(value, str):
+        return value
+    if is_conversation(value):
+        turns = "".join(f"<|im_start|>{turn['role']}\n{content_text(turn['content'])}<|im_end|>\n" for turn in value)
+        return turns + "<|im_start|>assistant\n"
+    return None
+
+
+def is_conversation(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(turn, dict) and {"role", "content"} <= turn.keys() for turn in value)
     )
-    at = blank(at)
-    while text[at : at + 1] != "]":
-        item, at = decoder.raw_decode(text, at)
-        yield item
-        at = blank(at)
-        if text[at : at + 1] == ",":
-            at = blank(at + 1)
-        elif text[at : at + 1] != "]":
-            raise json.JSONDecodeError("cut short", text, at)
 
 
-def first_bad_row(
-    path: str, rows: Iterator[Any], prompt: str, reward: str, error: Exception, *, bools: bool = False
-) -> InputError:
-    """Say which row made the fast decoder refuse the file, and why; read slowly, since only once."""
-    mend = "mend or remove the file, or pass --skip_bad_files"
-    number = 0
+def content_text(content: Any) -> str:
+    """A turn's text; of a list of parts their texts, `<image>` and the like standing for the others."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    if isinstance(content, list):
+        parts = [part if isinstance(part, dict) else {"text": str(part)} for part in content]
+        return "".join(str(part.get("text") or f"<{part.get('type', 'part')}>") for part in parts)
+    return str(content)
+
+
+# Rewards.
+
+
+def reward_terms(text: str) -> list[tuple[float, str]]:
+    """`accuracy,0.1*format` as weights and names. Raises InputError for a weight that is no number."""
+    terms = []
+    for term in text.split(","):
+        one, star, two = (part.strip() for part in term.partition("*"))
+        weight, name = (one, two) if star else ("1", one)
+        try:
+            if star and not _is_number(one):
+                weight, name = two, one
+            terms.append((float(weight), name))
+        except ValueError:
+            raise InputError(f"--reward_column {term}: a weight is a number, as in 0.1*format") from None
+        if not name or not math.isfinite(terms[-1][0]):
+            raise InputError(f"--reward_column {text}: needs names split by commas, each with a weight or none")
+    return terms
+
+
+def _is_number(text: str) -> bool:
     try:
-        for number, row in enumerate(rows, 1):
-            if not isinstance(row, dict):
-                return InputError(f"{path}: row {number} is a {type(row).__name__}, not an object; {mend}")
-            for key, kinds in ((prompt, str), (reward, (int, float))):
-                if key not in row:
-                    return InputError(f"{path}: row {number} has no '{key}' (its keys: {', '.join(row)}); {mend}")
-                value = row[key]
-                if not isinstance(value, kinds) or (isinstance(value, bool) and not (bools and key == reward)):
-                    return InputError(f"{path}: row {number}: '{key}' is {value!r:.60}, not a {_kind(kinds)}; {mend}")
-                if isinstance(value, float) and not math.isfinite(value):
-                    return InputError(f"{path}: row {number}: {key} is {value}; {mend}")
-    except json.JSONDecodeError as broken:
-        what = "cut short" if broken.pos >= len(broken.doc.rstrip()) or "Unterminated" in broken.msg else broken.msg
-        return InputError(f"{path}: row {number + 1}: not whole JSON ({what}); {mend}")
-    return InputError(f"{path}: not readable ({tidy(error)}); {mend}")
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
-def _kind(kinds: Any) -> str:
-    return "string" if kinds is str else "number"
+def weighted_sum(terms: Sequence[tuple[float, str]], values: Sequence[Any]) -> NDArray[np.float64]:
+    """Rewards by row, `values` being a column for each term: NaN counts as not given, and is left where all are."""
+    values_C_R = np.array([np.asarray(column, np.float64) for column in values])
+    weights_C = np.array([weight for weight, _ in terms])
+    sums_R = np.nansum(values_C_R * weights_C[:, None], axis=0)
+    return np.where(np.isnan(values_C_R).all(axis=0), np.nan, sums_R)

@@ -1,6 +1,6 @@
-"""One log file's rewards, grouped by prompt: what a reader returns, whatever the format it read.
+"""One step's rewards, grouped by prompt: what a reader returns, whatever the format it read.
 
-Suffixes: _R rows (samples) of the file, _U its distinct (prompt, epoch) pairs.
+Suffixes: _R rows (samples) of the step, _U its distinct (prompt, epoch) pairs.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lim.utils.errors import InputError
+
+FIRST_ROWS = 1000  # so many rewards tell whether a log's rewards take few values
 
 
 @dataclass(frozen=True)
@@ -24,9 +26,14 @@ class StepRewards:
     counts_U: NDArray[np.int32]
     tops_U: NDArray[np.int32]  # samples whose reward equals `top`
     correct_U: NDArray[np.int32] | None  # samples judged correct; None where the format has no verdict
-    top: float  # largest reward in the file
+    lows_U: NDArray[np.float32]  # smallest and largest reward of a group
+    highs_U: NDArray[np.float32]
+    top: float  # largest reward of the step
+    values: int = 0  # distinct rewards among the first `FIRST_ROWS`
+    skipped: int = 0  # rows without a reward
     bytes_read: int = 0
     fingerprint: bytes | None = None  # equal in two files that hold the same samples
+    texts: list[str] | None = None  # the prompt's text by key, where keys are ids that the prompt file may not have
     groups_R: NDArray[np.int32] | None = None  # index into U, kept on request
     rewards_R: NDArray[np.float32] | None = None
 
@@ -39,22 +46,29 @@ def group_rewards(
     *,
     epochs_R: NDArray[np.integer] | None = None,
     correct_R: NDArray[np.bool_] | None = None,
+    texts: list[str] | None = None,
+    skipped: int = 0,
     bytes_read: int = 0,
     fingerprint: bytes | None = None,
     keep_samples: bool = False,
 ) -> StepRewards:
-    """Group a file's samples: row r is a sample of prompt `keys[codes_R[r]]` with reward `rewards_R[r]`."""
+    """Group a step's samples: row r is a sample of prompt `keys[codes_R[r]]` with reward `rewards_R[r]`."""
     if epochs_R is not None and len(epochs_R) and (epochs_R != epochs_R[0]).any():
         pairs_R = codes_R.astype(np.int64) * (int(epochs_R.max()) + 1) + epochs_R
         pairs_U, groups_R = np.unique(pairs_R, return_inverse=True)
         codes_U, epochs_U = np.divmod(pairs_U, int(epochs_R.max()) + 1)
         keys = [keys[code] for code in codes_U.tolist()]
+        texts = None if texts is None else [texts[code] for code in codes_U.tolist()]
         epochs_U = epochs_U.astype(np.int32)
     else:
         groups_R = codes_R
         first = epochs_R[0] if epochs_R is not None and len(epochs_R) else 0
         epochs_U = None if epochs_R is None else np.full(len(keys), first, np.int32)
     top = float(rewards_R.max()) if len(rewards_R) else -np.inf
+    rewards32_R = rewards_R.astype(np.float32, copy=False)
+    lows_U, highs_U = np.full(len(keys), np.inf, np.float32), np.full(len(keys), -np.inf, np.float32)
+    np.minimum.at(lows_U, groups_R, rewards32_R)
+    np.maximum.at(highs_U, groups_R, rewards32_R)
 
     def count(mask_R: NDArray[np.bool_] | None) -> NDArray[np.int32]:
         picked_R = groups_R if mask_R is None else groups_R[mask_R]
@@ -68,11 +82,16 @@ def group_rewards(
         counts_U=count(None),
         tops_U=count(rewards_R == top),
         correct_U=None if correct_R is None else count(correct_R),
+        lows_U=lows_U,
+        highs_U=highs_U,
         top=top,
+        values=len(np.unique(rewards32_R[:FIRST_ROWS])),
+        skipped=skipped,
         bytes_read=bytes_read,
         fingerprint=fingerprint,
+        texts=texts,
         groups_R=groups_R.astype(np.int32) if keep_samples else None,
-        rewards_R=rewards_R.astype(np.float32) if keep_samples else None,
+        rewards_R=rewards32_R if keep_samples else None,
     )
 
 
@@ -82,5 +101,5 @@ def check_finite(path: str, rewards_R: NDArray[np.floating], what: str = "reward
     if len(bad):
         raise InputError(
             f"{path}: row {bad[0] + 1}: {what} is {rewards_R[bad[0]]} ({len(bad)} such rows); "
-            "mend or remove the file, or pass --skip_bad_files"
+            "fix or remove the file, or pass --skip_bad_files"
         )

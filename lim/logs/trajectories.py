@@ -1,111 +1,30 @@
-"""From a log to the reward matrix: prompt × epoch, with missing epochs left visible.
+"""From a log to the reward matrix: which texts are one prompt, which epoch a step belongs to, what may be wrong.
 
-Suffixes: _P prompts, _K epochs, _S samples, _U a file's distinct prompts.
+Suffixes: _P prompts of the file, _K epochs, _L keys of the log, _U a step's (prompt, epoch) pairs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lim.logs.checks import Prompts, doubt_filtered, doubt_matching
+from lim.logs.epochs import Rule, epochs_to_keep, with_epochs
 from lim.logs.find import Log
-from lim.logs.read import ReadOptions, read_files
-from lim.logs.step import StepRewards
+from lim.logs.formats import ReadOptions
+from lim.logs.matrix import RewardMatrix, build_matrix, mean_of_samples
+from lim.logs.parts import Part, RawLog, parts_of, read_log
+from lim.matching import Matching, match_prompts, normalise, strip_template
 from lim.utils.errors import InputError
 
-Floats = NDArray[np.float64]
+__all__ = ["LogSummary", "Prompts", "RewardMatrix", "mean_of_samples", "read_trajectories"]
 
 
 @dataclass(frozen=True)
-class RewardMatrix:
-    """Mean reward by prompt and epoch; NaN, and a count of 0, where a prompt was not seen in an epoch."""
-
-    ids: list[str]  # P: prompt ids, or prompt texts where the log has no ids
-    rewards_P_K: Floats
-    pass_rates_P_K: Floats  # share of samples judged correct, or at the log's largest reward
-    counts_P_K: NDArray[np.int32]
-    samples_P_K_S: NDArray[np.float32] | None = None  # every sample's reward, NaN-padded; kept on request
-    top: float | None = None  # the log's largest reward; None: that of the samples kept
-
-    @property
-    def epochs(self) -> int:
-        return self.rewards_P_K.shape[1]
-
-    def take(self, rows_Q: NDArray[np.integer], ids: list[str]) -> RewardMatrix:
-        """The matrix of rows `rows_Q` under new ids; row −1 gives an empty row."""
-        lost_Q = rows_Q < 0
-
-        def pick(array: Any, blank: float) -> Any:
-            if not len(self.ids):
-                return np.full((len(rows_Q), *array.shape[1:]), blank, array.dtype)
-            picked = array[np.maximum(rows_Q, 0)]
-            picked[lost_Q] = blank
-            return picked
-
-        return RewardMatrix(
-            ids,
-            pick(self.rewards_P_K, np.nan),
-            pick(self.pass_rates_P_K, np.nan),
-            pick(self.counts_P_K, 0),
-            None if self.samples_P_K_S is None else pick(self.samples_P_K_S, np.nan),
-            self.top,
-        )
-
-    def first_epochs(self, epochs: int) -> RewardMatrix:
-        """The matrix cut to its first epochs."""
-        samples = self.samples_P_K_S
-        return RewardMatrix(
-            self.ids,
-            self.rewards_P_K[:, :epochs],
-            self.pass_rates_P_K[:, :epochs],
-            self.counts_P_K[:, :epochs],
-            None if samples is None else samples[:, :epochs],
-            self.top,
-        )
-
-    def passes_P_K_S(self) -> NDArray[np.float32]:
-        """Whether each sample passed, as 0 and 1: its reward is the log's largest. NaN where there is no sample.
-
-        Raises InputError where the samples were not kept, or the log's verdicts are not its largest reward.
-        """
-        if self.samples_P_K_S is None:
-            raise InputError("the matrix was read without its samples (ReadOptions(keep_samples=True))")
-        top = np.nanmax(self.samples_P_K_S) if self.top is None else np.float32(self.top)
-        values_P_K_S = np.where(np.isnan(self.samples_P_K_S), np.nan, self.samples_P_K_S == top).astype(np.float32)
-        if not np.allclose(mean_of_samples(values_P_K_S), self.pass_rates_P_K, equal_nan=True):
-            raise InputError("the log's verdicts are not its largest reward: single samples' are not known")
-        return values_P_K_S
-
-    def first_samples(self, count: int) -> RewardMatrix:
-        """The matrix of each cell's first `count` samples, in the log's order; cells with fewer keep what they have.
-
-        Raises InputError as `passes_P_K_S` does.
-        """
-        passes_P_K_S = self.passes_P_K_S()[:, :, :count]
-        assert self.samples_P_K_S is not None
-        samples_P_K_S = self.samples_P_K_S[:, :, :count]
-        return RewardMatrix(
-            self.ids,
-            mean_of_samples(samples_P_K_S),
-            mean_of_samples(passes_P_K_S),
-            np.minimum(self.counts_P_K, count),
-            samples_P_K_S,
-            self.top,
-        )
-
-
-def mean_of_samples(values_P_K_S: NDArray[np.float32]) -> Floats:
-    """Mean by prompt and epoch over the samples there are; NaN where there is none."""
-    seen_P_K_S = ~np.isnan(values_P_K_S)
-    with np.errstate(invalid="ignore"):
-        return np.where(seen_P_K_S, values_P_K_S, 0).sum(axis=2, dtype=np.float64) / seen_P_K_S.sum(axis=2)
-
-
-@dataclass
 class LogSummary:
     """What was read, for the terminal table, the JSON summary and warnings."""
 
@@ -117,19 +36,43 @@ class LogSummary:
     samples: int = 0
     first_step: int = 0
     last_step: int = 0
-    epoch_rule: str = ""
+    epoch_rule: Rule = "log"
+    steps_per_epoch: float | None = None
     epochs_in_log: int = 0
     max_reward: float = 0.0
-    pass_rule: str = ""
+    top_share: float = 0.0  # of the samples, that have it
     judged: bool = False  # the log says which samples are correct
-    bad_files: list[str] = field(default_factory=list)
+    visits: str = ""  # how often prompts were visited, in words
+    skipped_rows: int = 0  # without a reward
+    bad_files: tuple[str, ...] = ()
     repeated_files: int = 0
-    notes: list[str] = field(default_factory=list)
+    lost_steps: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+    doubts: dict[str, str] = field(default_factory=dict)  # kind of `lim.doubts` → what may be wrong
+    matching: Matching | None = None  # its `rows_P` are rows of the matrix
+
+    @property
+    def pass_rule(self) -> str:
+        """What a passed sample is, in words."""
+        return "verdict is correct" if self.judged else f"reward is the log's largest, {self.max_reward:g}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields for a JSON summary."""
+        found = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "matching"}
+        return found | {"pass_rule": self.pass_rule, "epochs": self.epochs_in_words()}
+
+    def epochs_in_words(self) -> str:
+        """How epochs were found, in words."""
+        if self.epoch_rule == "steps":
+            number = self.steps_per_epoch or 0
+            return f"{number:g} steps per epoch"
+        return "the log's own epochs" if self.epoch_rule == "log" else "a prompt's n-th visit is epoch n"
 
 
 def read_trajectories(
     log: Log,
     *,
+    prompts: Prompts | None = None,
     steps_per_epoch: int | None = None,
     max_epochs: int | None = None,
     options: ReadOptions | None = None,
@@ -138,188 +81,139 @@ def read_trajectories(
 ) -> tuple[RewardMatrix, LogSummary]:
     """Read a log into a matrix whose rows are sorted by id (or text), so that the order of the log does not matter.
 
-    Epochs: the log's own where it has them. Else `steps_per_epoch` where given, unless more than 1 % of
-    (prompt, epoch) pairs then fall on several steps, since epochs did not end at a step boundary. Else a
-    prompt's n-th visit is epoch n. `max_epochs` keeps the first so many; InputError where the log holds fewer.
+    Texts of the log that are one prompt of the file are one row; without a prompt file, texts that only a chat
+    template tells apart are. `LogSummary.matching` says which row a prompt has. Epochs: the log's own where it has
+    them, else `steps_per_epoch` where given, else the rule that fits (`lim.logs.epochs`), counted over the prompt
+    file's prompts. `max_epochs` keeps the first so many; InputError where the log holds fewer, and where none of
+    its prompts is in the file.
     """
-    summary = LogSummary(str(log.root), log.format, len(log.files), log.size)
-    rows: dict[str, int] = {}
-    parts: list[_Part] = []
-    last_print = None
-    for result in read_files(log, options, workers=workers, progress=progress):
-        if result.error:
-            summary.bad_files.append(result.error)
-        for step in result.steps:
-            summary.bytes_read += step.bytes_read
-            if step.fingerprint is not None and step.fingerprint == last_print:
-                summary.repeated_files += 1
-                continue
-            last_print = step.fingerprint
-            parts.append(_Part.of(step, rows))
-    if not parts:
-        raise InputError(f"{log.root}: no readable log file left of {len(log.files)}")
-    summary.samples = sum(int(part.counts_U.sum()) for part in parts)
-    summary.first_step, summary.last_step = parts[0].step, parts[-1].step
-    _note_gaps(log, parts, summary)
-    _assign_epochs(parts, len(rows), steps_per_epoch, summary)
-    epochs = _epochs_to_keep(parts, len(rows), max_epochs, summary)
-    return _matrix(parts, rows, epochs, summary), summary
+    raw = read_log(log, options, workers=workers, progress=progress)
+    matching, stands_L, ours_L = None, _alike(raw), np.ones(len(raw.keys), bool)
+    if prompts is not None:
+        matching = match_prompts(prompts.ids, prompts.texts, raw.keys, by_id=raw.has_ids, texts=raw.texts)
+        if (matching.rows_P < 0).all():
+            raise InputError(_none_matches(raw, prompts))
+        stands_L, ours_L = matching.rows_L, np.zeros(len(raw.keys), bool)
+        ours_L[matching.rows_P[matching.rows_P >= 0]] = True
+    notes, doubts = list[str](), dict[str, str]()
+    parts = _without_evaluation(log, parts_of(raw, stands_L), ours_L, notes)
+    if matching is not None and prompts is not None:
+        _note_matching(matching, notes)
+        doubt_matching(raw, parts, matching, ours_L, prompts, doubts)
+    doubt_filtered(parts, doubts)
+    parts, epochs, visits = with_epochs(parts, ours_L, _repeats(matching), steps_per_epoch, notes, doubts)
+    lost = _note_gaps(raw, notes)
+    kept = epochs_to_keep(log, parts, ours_L, epochs.rule, max_epochs, notes)
+    matrix, top_share = build_matrix(parts, raw.keys, kept, None if matching is None else ours_L)
+    skipped = sum(step.skipped for step in raw.steps)
+    if skipped:
+        notes.append(f"{skipped:,} row{'s' if skipped > 1 else ''} without a reward skipped")
+    if matching is not None:
+        place = {key: row for row, key in enumerate(matrix.ids)}
+        rows_P = [place.get(raw.keys[row], -1) if row >= 0 else -1 for row in matching.rows_P.tolist()]
+        matching = replace(matching, rows_P=np.array(rows_P, np.int64))
+    summary = LogSummary(
+        path=str(log.root),
+        format=log.format,
+        files=len(log.files),
+        size=log.size,
+        bytes_read=sum(step.bytes_read for step in raw.steps),
+        samples=sum(int(part.step.counts_U.sum()) for part in parts),
+        first_step=parts[0].step.step,
+        last_step=parts[-1].step.step,
+        epoch_rule=epochs.rule,
+        steps_per_epoch=epochs.steps_per_epoch,
+        epochs_in_log=max(int(part.epochs_U.max()) for part in parts),
+        max_reward=matrix.top or 0.0,
+        top_share=top_share,
+        judged=all(part.step.correct_U is not None for part in parts),
+        visits=visits.in_words() if visits is not None else "",
+        skipped_rows=skipped,
+        bad_files=raw.bad_files,
+        repeated_files=raw.repeated_files,
+        lost_steps=lost,
+        notes=tuple(notes),
+        doubts=doubts,
+        matching=matching,
+    )
+    return matrix, summary
 
 
-@dataclass
-class _Part:
-    """One step's rewards with prompts as row numbers."""
+def _none_matches(raw: RawLog, prompts: Prompts) -> str:
+    shown = (raw.texts or raw.keys)[0]
+    return (
+        f"{raw.log.root}: none of its {len(raw.keys)} prompts is in the prompt file; the log has {shown!r:.80}, "
+        f"the file id {prompts.ids[0]!r:.40} with prompt {prompts.texts[0]!r:.80}"
+    )
 
-    step: int
-    rows_U: NDArray[np.int32]
-    epochs_U: NDArray[np.int32] | None
-    sums_U: Floats
-    counts_U: NDArray[np.int32]
-    tops_U: NDArray[np.int32]
-    correct_U: NDArray[np.int32] | None
-    top: float
-    groups_R: NDArray[np.int32] | None
-    rewards_R: NDArray[np.float32] | None
 
-    @classmethod
-    def of(cls, step: StepRewards, rows: dict[str, int]) -> _Part:
-        """Number the prompts, adding unseen ones to `rows`."""
-        numbers = np.fromiter((rows.setdefault(key, len(rows)) for key in step.keys), np.int32, len(step.keys))
-        return cls(
-            step.step,
-            numbers,
-            step.epochs_U,
-            step.sums_U,
-            step.counts_U,
-            step.tops_U,
-            step.correct_U,
-            step.top,
-            step.groups_R,
-            step.rewards_R,
+def _note_matching(matching: Matching, notes: list[str]) -> None:
+    if matching.joined:
+        notes.append(f"{matching.joined:,} texts of the log are another text of a prompt that it has already: joined")
+    if matching.shared:
+        notes.append(
+            f"{matching.shared:,} prompts of the file have the same text as another and share its trajectory"
         )
 
 
-def _note_gaps(log: Log, parts: list[_Part], summary: LogSummary) -> None:
-    steps = [part.step for part in parts]
-    missing = sorted(set(range(1 if log.format in ("lim", "release") else steps[0], steps[-1])) - set(steps))
-    if missing and not (log.format == "trl" and summary.repeated_files):
-        shown = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
-        summary.notes.append(f"{len(missing)} steps have no file: {shown}")
-    if summary.repeated_files:
-        summary.notes.append(
-            f"{summary.repeated_files} files repeat the one before (same generations) and count once"
+def _alike(raw: RawLog) -> NDArray[np.int64]:
+    """Key → the first key with its text, of logs of texts."""
+    if raw.has_ids:
+        return np.arange(len(raw.keys))
+    first: dict[str, int] = {}
+    inner = [normalise(strip_template(text)) for text in raw.texts or raw.keys]
+    return np.array([first.setdefault(text, at) for at, text in enumerate(inner)])
+
+
+def _repeats(matching: Matching | None) -> NDArray[np.int64]:
+    """Keys that several prompts of the file share: they are in an epoch several times."""
+    if matching is None:
+        return np.zeros(0, np.int64)
+    keys, counts = np.unique(matching.rows_P[matching.rows_P >= 0], return_counts=True)
+    return keys[counts > 1]
+
+
+def _without_evaluation(log: Log, parts: list[Part], ours_L: NDArray[np.bool_], notes: list[str]) -> list[Part]:
+    """The parts of training: where evaluation may take its place, those with any of the file's prompts."""
+    training = [part for part in parts if ours_L[part.rows_U].any()]
+    others = [part.step.step for part in parts if not ours_L[part.rows_U].any()]
+    if not log.kind.evaluates or len(training) < len(others):
+        return parts
+    before = [step for step in others if step < 1]
+    if before:
+        notes.append(
+            f"step {before[0]} holds none of the prompt file's prompts (validation before training): skipped"
         )
-    if summary.bad_files:
-        summary.notes.append(f"{len(summary.bad_files)} bad files were left out; the first: {summary.bad_files[0]}")
-
-
-def _assign_epochs(parts: list[_Part], prompts: int, steps_per_epoch: int | None, summary: LogSummary) -> None:
-    if parts[0].epochs_U is not None:
-        summary.epoch_rule = "the log's own epochs"
-        return
-    if steps_per_epoch is not None:
-        pairs, seen = 0, []
-        first = min(1, parts[0].step)
-        if first < 1:
-            summary.notes.append(f"the log's steps start at {first}, and so does epoch 1")
-        for part in parts:
-            pairs += len(part.rows_U)
-            epoch = (part.step - first) // steps_per_epoch + 1
-            seen.append(part.rows_U.astype(np.int64) * (parts[-1].step + 1) + epoch)
-            part.epochs_U = np.full(len(part.rows_U), epoch, np.int32)
-        again = pairs - len(np.unique(np.concatenate(seen)))
-        if again <= 0.01 * pairs:
-            summary.epoch_rule = f"{steps_per_epoch} steps an epoch (--steps_per_epoch)"
-            return
-        summary.notes.append(
-            f"--steps_per_epoch {steps_per_epoch} puts {again} of {pairs} prompt visits into an epoch that has the "
-            "prompt already; visits are counted instead"
+    elif training[0].step.step < 1:
+        notes.append(f"the log's steps start at {training[0].step.step}, and so does epoch 1")
+    if lost := [step for step in others if step >= 1]:
+        steps = f"step{'s' if len(lost) > 1 else ''} {_listed(lost)}"
+        notes.append(
+            f"{steps}: the file{'s hold' if len(lost) > 1 else ' holds'} none of the prompt file's prompts "
+            "(evaluation in place of training): skipped, their training rewards are lost"
         )
-    visits_P = np.zeros(prompts, np.int32)
-    for part in parts:
-        visits_P[part.rows_U] += 1
-        part.epochs_U = visits_P[part.rows_U]
-    summary.epoch_rule = "a prompt's n-th visit is epoch n"
+    return training
 
 
-def _epochs_to_keep(parts: list[_Part], prompts: int, max_epochs: int | None, summary: LogSummary) -> int:
-    """How many epochs the matrix has: `max_epochs`, or as many as the log fills."""
-    last = max(int(part.epochs_U.max()) for part in parts if part.epochs_U is not None)
-    seen_K = np.zeros(last, np.int64)
-    for part in parts:
-        assert part.epochs_U is not None
-        seen_K += np.bincount(part.epochs_U - 1, minlength=last)
-    summary.epochs_in_log = last
-    if max_epochs is not None:
-        if max_epochs > last:
-            raise InputError(f"{summary.path}: holds {last} epochs, --max_epochs asks for {max_epochs}")
-        return max_epochs
-    if summary.epoch_rule == "a prompt's n-th visit is epoch n" or summary.format == "one-shot":
-        # Visit counts differ by prompt: keep as many as all have, or, where some have hardly any, as 95 % have.
-        full = int((seen_K == prompts).sum())
-        most = int((seen_K >= 0.95 * prompts).sum())
-        kept = full if full >= max(1, most // 2) else most
-        if kept < last:
-            share = "every prompt" if kept == full else "95 % of the prompts"
-            summary.notes.append(
-                f"prompts were visited up to {last} times; the first {kept}, which {share} has, count"
-            )
-        return kept
-    kept = last
-    while kept > 1 and seen_K[kept - 1] < 0.5 * np.median(seen_K):
-        kept -= 1
-    if kept < last:
-        summary.notes.append(
-            f"epochs {kept + 1}-{last} hold less than half of the prompts and are left out "
-            f"(--max_epochs {last} keeps them)"
-        )
-    return kept
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers[:5])) + (", …" if len(numbers) > 5 else "")
 
 
-def _matrix(parts: list[_Part], rows: dict[str, int], epochs: int, summary: LogSummary) -> RewardMatrix:
-    ids = sorted(rows)
-    order_P = np.fromiter((rows[id] for id in ids), np.int32, len(ids))
-    place_P = np.empty(len(ids), np.int32)  # row number as first seen → row in the sorted matrix
-    place_P[order_P] = np.arange(len(ids), dtype=np.int32)
-
-    summary.max_reward = max(part.top for part in parts)
-    judged = all(part.correct_U is not None for part in parts)
-    summary.judged = judged
-    summary.pass_rule = "verdict is correct" if judged else f"reward is the log's largest, {summary.max_reward:g}"
-    sums_P_K = np.zeros((len(ids), epochs))
-    counts_P_K = np.zeros((len(ids), epochs), np.int32)
-    passed_P_K = np.zeros((len(ids), epochs), np.int32)
-    kept: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
-    for part in parts:
-        assert part.epochs_U is not None
-        inside_U = part.epochs_U <= epochs
-        # A (prompt, epoch) is once in a part, so plain indexed addition adds all.
-        cells_U = place_P[part.rows_U[inside_U]].astype(np.int64) * epochs + part.epochs_U[inside_U] - 1
-        sums_P_K.reshape(-1)[cells_U] += part.sums_U[inside_U]
-        counts_P_K.reshape(-1)[cells_U] += part.counts_U[inside_U]
-        passed_U = part.correct_U if judged else part.tops_U if part.top == summary.max_reward else None
-        if passed_U is not None:
-            passed_P_K.reshape(-1)[cells_U] += passed_U[inside_U]
-        if part.groups_R is not None and part.rewards_R is not None:
-            inside_R = inside_U[part.groups_R]
-            groups_R = part.groups_R[inside_R]
-            cells_R = place_P[part.rows_U[groups_R]].astype(np.int64) * epochs + part.epochs_U[groups_R] - 1
-            kept.append((cells_R, part.rewards_R[inside_R]))
-    with np.errstate(invalid="ignore"):
-        rewards_P_K = np.divide(sums_P_K, counts_P_K, out=sums_P_K)
-        pass_rates_P_K = passed_P_K / counts_P_K
-    samples_P_K_S = _samples(kept, counts_P_K) if kept else None
-    return RewardMatrix(ids, rewards_P_K, pass_rates_P_K, counts_P_K, samples_P_K_S, summary.max_reward)
-
-
-def _samples(kept: list[Any], counts_P_K: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Every sample's reward as (P, K, S), NaN-padded, S the largest count."""
-    cells_R = np.concatenate([cells for cells, _ in kept])
-    rewards_R = np.concatenate([rewards for _, rewards in kept])
-    order_R = np.argsort(cells_R, kind="stable")
-    cells_R, rewards_R = cells_R[order_R], rewards_R[order_R]
-    starts_C = np.concatenate([[0], np.cumsum(counts_P_K.ravel())])
-    slots_R = np.arange(len(cells_R)) - starts_C[cells_R]
-    samples_C_S = np.full((counts_P_K.size, int(counts_P_K.max())), np.nan, np.float32)
-    samples_C_S[cells_R, slots_R] = rewards_R
-    return samples_C_S.reshape(*counts_P_K.shape, -1)
+def _note_gaps(raw: RawLog, notes: list[str]) -> tuple[int, ...]:
+    """Steps without a file, with what else is said of the log's files."""
+    steps = np.unique([step.step for step in raw.steps])
+    first = raw.log.kind.first_step or int(steps[0])
+    apart = np.diff(steps)
+    spacing = int(np.bincount(apart).argmax()) if len(apart) else 1
+    lost = np.setdiff1d(np.arange(first if spacing == 1 else steps[0], steps[-1], spacing), steps)
+    if not raw.repeated_files:
+        if spacing > 1:
+            notes.append(f"steps are {spacing} apart; what was generated between them is not in the log")
+        if len(lost):
+            notes.append(f"{len(lost)} step{'s have' if len(lost) > 1 else ' has'} no file: {_listed(lost.tolist())}")
+    else:
+        notes.append(f"{raw.repeated_files} files repeat the one before (same generations) and count once")
+    if raw.bad_files:
+        count = len(raw.bad_files)
+        notes.append(f"{count} bad file{'s were' if count > 1 else ' was'} skipped: {raw.bad_files[0]}")
+    return tuple(lost.tolist())

@@ -7,54 +7,76 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from lim.logs.find import LogFile
+from lim.doubts import Doubt
+from lim.logs.files import LogFile
+from lim.logs.formats import ReadOptions
 from lim.logs.parquet import column_names, numbers, read_columns
-from lim.logs.rows import digest, group
-from lim.logs.step import StepRewards, check_finite
+from lim.logs.rows import FIX, digest, group, prompt_text, reward_terms, weighted_sum
+from lim.logs.step import StepRewards
 from lim.utils.errors import InputError
 
-TRL_OTHER = ("step", "advantage", "advantages", "mode", "image", "images")  # numeric or not, never a reward
+# Numeric or not, never a reward.
+OTHER = frozenset(
+    ("step", "advantage", "advantages", "entropy", "mode", "image", "images", "epoch", "prompt", "completion")
+)
 
 
-def read_trl(
-    file: LogFile, filesystem: Any = None, *, keep_samples: bool = False, reward_column: str | None = None
-) -> StepRewards:
-    """TRL's `completions_<step>.parquet`: `step, prompt, completion, <a column a reward function>, advantage`.
+def read(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewards:
+    """TRL's `completions_<step>.parquet`: `step, prompt, completion, <a column per reward function>, advantage`.
 
-    The reward is the column `reward` where there is one, else the sum of the reward functions' columns, each
-    null or NaN counted as not given (TRL's own sum at unit weights); `reward_column` (names split by commas)
-    picks otherwise. The fingerprint covers prompts and completions: TRL writes the same generation batch again
-    at every logged step that reuses it.
+    The reward is the one numeric column that is not in `OTHER`; where there are several, `reward_terms_of` asks.
+    The fingerprint covers prompts and completions: TRL writes the same generation batch again at every logged step
+    that reuses it.
     """
     names = column_names(file.path, filesystem)
     for needed in ("prompt", "completion"):
         if needed not in names:
             raise InputError(f"{file.path}: has no column '{needed}' (its columns: {', '.join(names)})")
-    numeric = [name for name, kind in names.items() if kind in ("int", "float") and name not in TRL_OTHER]
-    wanted = reward_column.split(",") if reward_column else (["reward"] if "reward" in numeric else numeric)
-    strange = [name for name in wanted if name not in numeric and names.get(name) != "bool"]
-    if strange or not wanted:
+    numeric = [name for name, kind in names.items() if kind in ("int", "float") and name not in OTHER]
+    terms = reward_terms_of(file.path, numeric, options)
+    strange = [name for _, name in terms if names.get(name) not in ("int", "float", "bool", "null")]
+    if strange:
         raise InputError(
             f"{file.path}: no numeric reward column {', '.join(strange)} "
             f"(numeric columns: {', '.join(numeric) or 'none'})"
         )
+    wanted = list(dict.fromkeys(name for _, name in terms))
     table, read = read_columns(file.path, filesystem, ["prompt", "completion", *wanted])
-    values_C_R = np.array([numbers(table[name].cast("float64").fill_null(np.nan)) for name in wanted])
-    rewards_R = np.where(np.isnan(values_C_R).all(axis=0), np.nan, np.nansum(values_C_R, axis=0))
-    check_finite(file.path, rewards_R)
-    prompts = [_trl_prompt(file.path, row, value) for row, value in enumerate(table["prompt"].to_pylist(), 1)]
+    columns = {name: numbers(table[name].cast("float64").fill_null(np.nan)) for name in wanted}
+    rewards_R = weighted_sum(terms, [columns[name] for _, name in terms])
+    prompts = [prompt_text(value) for value in table["prompt"].to_pylist()]
+    if None in prompts:
+        raise InputError(f"{file.path}: row {prompts.index(None) + 1}: 'prompt' is neither text nor messages; {FIX}")
+    texts: list[Any] = prompts
     fingerprint = digest(str(prompts), str(table["completion"].to_pylist()))
     del table
     pa.default_memory_pool().release_unused()
-    return group(file, prompts, rewards_R, read, keep_samples, fingerprint)
+    reward = ", ".join(wanted)
+    return group(
+        file,
+        texts,
+        rewards_R,
+        bytes_read=read,
+        keep_samples=options.keep_samples,
+        fingerprint=fingerprint,
+        reward=reward,
+    )
 
 
-def _trl_prompt(path: str, row: int, value: Any) -> str:
-    """The prompt's text; of a conversation, what the user said."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list) and all(isinstance(turn, dict) for turn in value):
-        said = [turn.get("content") for turn in value if turn.get("role") == "user"]
-        if said and all(isinstance(text, str) for text in said):
-            return "\n".join(str(text) for text in said)
-    raise InputError(f"{path}: row {row}: 'prompt' is neither text nor a conversation with a user's turn")
+def reward_terms_of(path: str, numeric: list[str], options: ReadOptions) -> list[tuple[float, str]]:
+    """The reward as weights and columns: as `--reward_column` says, or the only numeric column.
+
+    Raises Doubt where several columns may be rewards: TRL writes what reward functions log, and functions of other
+    weights, in columns that look the same.
+    """
+    if options.reward_column:
+        return reward_terms(options.reward_column)
+    if not numeric:
+        raise InputError(f"{path}: no numeric reward column; name one by --reward_column")
+    if len(numeric) > 1 and "reward_columns" not in options.allow:
+        raise Doubt(
+            "reward_columns",
+            f"{path}: {len(numeric)} numeric columns may be rewards ({', '.join(numeric)}); name the rewards, "
+            f"with the trainer's weights where it had some: --reward_column {numeric[0]},0.1*{numeric[1]}",
+        )
+    return [(1.0, name) for name in numeric]

@@ -2,57 +2,56 @@
 
 from __future__ import annotations
 
-import itertools
-import json
 import os
-from dataclasses import replace
+import re
+from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
-from lim.logs.find import LogFile, read_bytes
-from lim.logs.rows import first_bad_row, group
+from lim.logs.files import LogFile
+from lim.logs.formats import ReadOptions
+from lim.logs.rows import FIX, decode_rows, group, prompt_text, reward_terms, weighted_sum
 from lim.logs.step import StepRewards
+from lim.utils.errors import InputError
+
+LATER_OUTPUT = re.compile(r".+_\d+_0*[1-9]\d*")  # uid of an agent loop's output that is not its first
 
 
-class Step(msgspec.Struct, kw_only=True, gc=False):
-    step: Any = None
+def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewards]:
+    """verl's `<global_step>.jsonl`: rows `{input, output, score, step, …}`, with `gts`, `uid` or without.
 
-
-class VerlRow(Step, kw_only=True, gc=False):
-    input: str
-    score: float
-
-
-def read_verl(
-    file: LogFile, filesystem: Any = None, *, keep_samples: bool = False, reward_column: str | None = None
-) -> StepRewards | list[StepRewards]:
-    """verl's `<global_step>.jsonl`: rows `{input, output, score, step, …}` (`gts` present or not).
-
-    A file of another name may hold several steps, which its rows tell apart.
-    `reward_column` names another field than `score`: numbers, or true and false (verl's `acc`).
+    `options.reward_column` names other fields than `score`: numbers, or true and false (verl's `acc`). With agent
+    loops a rollout has several rows of one reward, `uid` = `<prompt>_<session>_<index>`; index 0 has the prompt as
+    it was asked, and the others are skipped. A file of another name may hold several steps, which its rows tell.
     """
-    reward = reward_column or "score"
-    row_type: Any = VerlRow
-    if reward != "score":
-        row_type = msgspec.defstruct("Row", [("input", str), (reward, float | bool)], bases=(Step,), kw_only=True)
-    data = read_bytes(file.path, filesystem)
-    decoder = msgspec.json.Decoder(type=row_type)
-    try:
-        rows = decoder.decode_lines(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        lines = (json.loads(line) for line in data.decode("utf-8", "replace").split("\n") if line.strip())
-        raise first_bad_row(file.path, lines, "input", reward, error, bools=row_type is not VerlRow) from None
-    prompts, rewards = [row.input for row in rows], [float(getattr(row, reward)) for row in rows]
-    steps = [row.step for row in rows]
-    name = os.path.basename(file.path).partition(".")[0]
-    if name.isdigit() or not all(type(step) is int for step in steps) or len(set(steps)) < 2:
-        return group(file, prompts, rewards, len(data), keep_samples)
-    order = sorted(range(len(steps)), key=steps.__getitem__)
-    found = []
-    for step, at in itertools.groupby(order, key=steps.__getitem__):
-        part = list(at)
-        read = 0 if found else len(data)
-        one = replace(file, step=step)
-        found.append(group(one, [prompts[i] for i in part], [rewards[i] for i in part], read, keep_samples))
-    return found
+    terms = reward_terms(options.reward_column or "score")
+    needed: dict[str, Any] = {"input": str | list[Any], "uid": Any, "step": Any}
+    needed |= {name: float | bool | None for _, name in terms}
+    rows = decode_rows(file, filesystem, needed, lines=True)
+    prompts = [prompt_text(row.f0) for row in rows]
+    if None in prompts:
+        row = prompts.index(None)
+        raise InputError(f"{file.path}: row {row + 1}: 'input' is {rows[row].f0!r:.60}, not text; {FIX}")
+    if len(terms) == 1 and terms[0][0] == 1:
+        rewards: Sequence[Any] = [row.f3 for row in rows]
+    else:
+        columns = [[getattr(row, f"f{at + 3}") for row in rows] for at in range(len(terms))]
+        rewards = weighted_sum(terms, columns).tolist()
+    steps = [row.f2 for row in rows]
+    if os.path.basename(file.path).partition(".")[0].isdigit() or not all(type(step) is int for step in steps):
+        steps = [file.step] * len(rows)
+    at_step: dict[int, list[int]] = {}
+    for at, (row, step) in enumerate(zip(rows, steps, strict=True)):
+        if not (isinstance(row.f1, str) and LATER_OUTPUT.fullmatch(row.f1)):
+            at_step.setdefault(step, []).append(at)
+    return [
+        group(
+            file,
+            [prompts[at] or "" for at in part],
+            [rewards[at] for at in part],
+            step=step,
+            bytes_read=0 if number else file.size,
+            keep_samples=options.keep_samples,
+            reward=options.reward_column or "score",
+        )
+        for number, (step, part) in enumerate(at_step.items() or [(file.step, [])])
+    ]

@@ -130,7 +130,7 @@ def _facts(selection: Selection) -> str:
             ("log format", log.format),
             ("log files", f"{log.files:,}, steps {log.first_step:,}–{log.last_step:,}"),
             ("samples", f"{log.samples:,}"),
-            ("epochs", f"{log.epochs_in_log} in the log; {log.epoch_rule}"),
+            ("epochs", f"{log.epochs_in_log} in the log; {log.epochs_in_words()}"),
             ("largest reward", f"{log.max_reward:g}"),
             ("pass", log.pass_rule),
         ]
@@ -148,6 +148,7 @@ def page_html(selection: Selection) -> str:
         title=html.escape(f"{headline} · LIM report"),
         headline=html.escape(headline),
         lede=html.escape(_lede(selection)),
+        allowed="".join(f'<p class="problem">{html.escape(line)}</p>' for line in selection.allowed),
         tiles=_tiles(selection),
         count=f"<b>{chosen:,}</b> of {total:,}",
         facts=_facts(selection),

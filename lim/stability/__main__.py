@@ -21,8 +21,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from lim.logs.find import FORMATS, find_log
-from lim.logs.read import ReadOptions
+from lim.logs.find import find_log
+from lim.logs.formats import FORMATS, ReadOptions
 from lim.logs.trajectories import read_trajectories
 from lim.missing import RULES
 from lim.stability.figures import write_figures
@@ -92,13 +92,11 @@ def main(argv: list[str] | None = None) -> int | None:
     console = Console(highlight=False)
     reference = Reference.of(matrix, settings)
     chosen, prompts = int(reference.chosen_P.sum()), len(matrix.ids)
-    console.print(
-        f"{prompts:,} prompts, {matrix.epochs} epochs ({log.epoch_rule}); all of the log chooses {chosen:,}",
-        soft_wrap=True,
-    )
+    epochs = f"{matrix.epochs} epochs ({log.epochs_in_words()})"
+    console.print(f"{prompts:,} prompts, {epochs}; all of the log chooses {chosen:,}", soft_wrap=True)
     notes = list(log.notes)
     result: dict[str, Any] = {
-        "log": asdict(log),
+        "log": log.as_dict(),
         "settings": asdict(settings),
         "prompts": prompts,
         "epochs": matrix.epochs,

@@ -179,7 +179,7 @@ def test_unscored_prompts_have_a_reason(tmp_path, capsys):
         ),
         (["--pass_rates", "0", "1"], "--pass_rates is for --strategy difficulty"),
         (["--scores_path", "x.json"], "not both"),
-        (["--reward_column", "acc"], "--reward_column is for verl and TRL"),
+        (["--reward_column", "acc"], "--reward_column is for verl, trl"),
     ],
 )
 def test_settings_that_cannot_be(tmp_path, arguments, message):
@@ -213,10 +213,22 @@ def test_prompts_never_solved_but_chosen_are_said(tmp_path, capsys):
     assert "1 of the chosen were never solved" in capsys.readouterr().out
 
 
-def test_rewards_above_one_are_said(tmp_path, capsys):
+def test_a_largest_reward_that_is_not_the_perfect_one_is_refused(tmp_path, capsys):
     rewards = {"a": [[0, 2], [2, 2]], "b": [[0, 0], [2, 0]]}
-    run(tmp_path, "--top_k", "1", rewards=rewards, ids=("a", "b"))
-    assert "--max_reward 2" in capsys.readouterr().out
+    with pytest.raises(InputError, match=r"largest reward is 2, .* give --max_reward 2, .*--allow max_reward"):
+        run(tmp_path, "--top_k", "1", rewards=rewards, ids=("a", "b"))
+    # 10 would be perfect, and a third of the samples have the largest, 2.
+    with pytest.raises(InputError, match=r"largest reward is 2, which 50% of the samples have"):
+        run(tmp_path, "--top_k", "1", "--max_reward", "10", ids=("a", "b"))
+    assert not (tmp_path / "out").exists()
+    output = run(tmp_path, "--top_k", "1", "--allow", "max_reward", ids=("a", "b"))
+    assert "allowed" in capsys.readouterr().out
+    summary = companion(output, "summary").read_text()
+    assert next(iter(json.loads(summary))) == "allowed"
+    assert "largest reward is 2" in json.loads(summary)["allowed"][0]
+    # Average 0.5, 1.5; perfect 2: distances 2.25 + 0.25; a is 1, 2 and b 0, 1, both 0.5 off in each epoch.
+    run(tmp_path, "--top_k", "1", "--max_reward", "2", ids=("a", "b"))
+    assert [row["score"] for row in scores(output).values()] == pytest.approx([0.8, 0.8])
 
 
 def test_scores_file_in_place_of_a_log(tmp_path):

@@ -25,23 +25,19 @@ def without(key):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (json.dumps([ROW, ROW])[:-20], "row 2: not whole JSON"),
-        (json.dumps([ROW, ROW])[:-1], "row 3: not whole JSON"),
-        ("", "row 1: not whole JSON"),
-        ('{"prompt": "q"}', r"row 1: not whole JSON \(not a list\)"),
-        (
-            json.dumps([ROW, without("reward")]),
-            r"row 2 has no 'reward' \(its keys: prompt, response, response_length\)",
-        ),
+        (json.dumps([ROW, ROW])[:-20], "row 2: not complete JSON"),
+        (json.dumps([ROW, ROW])[:-1], "row 3: not complete JSON"),
+        ("", "row 1: not complete JSON"),
+        ('{"prompt": "q"}', r"row 1: not complete JSON \(not a list\)"),
+        (json.dumps([without("reward")]), r"none of its 1 rows has a reward \('reward'\)"),
         (json.dumps([without("prompt")]), "row 1 has no 'prompt'"),
-        (json.dumps([ROW, {**ROW, "reward": float("nan")}]), "row 2: reward is nan"),
-        (json.dumps([ROW, {**ROW, "reward": "1"}]), "row 2: 'reward' is '1', not a number"),
-        (json.dumps([ROW, {**ROW, "reward": None}]), "row 2: 'reward' is None, not a number"),
-        (json.dumps([ROW, {**ROW, "reward": True}]), "row 2: 'reward' is True, not a number"),
-        (json.dumps([{**ROW, "prompt": 3}]), "row 1: 'prompt' is 3, not a string"),
+        (json.dumps([ROW, {**ROW, "reward": float("inf")}]), "row 2: reward is inf"),
+        (json.dumps([ROW, {**ROW, "reward": "1"}]), "row 2: 'reward' is '1', a string, not a number"),
+        (json.dumps([ROW, {**ROW, "reward": [1]}]), r"row 2: 'reward' is \[1\], a list, not a number"),
+        (json.dumps([{**ROW, "prompt": 3}]), "row 1: 'prompt' is 3, not text"),
         (json.dumps([ROW, 7]), "row 2 is a int, not an object"),
         ("[]", "holds no rows"),
-        ('[{"prompt": "q" "reward": 1}]', "row 1: not whole JSON"),
+        ('[{"prompt": "q" "reward": 1}]', "row 1: not complete JSON"),
     ],
 )
 def test_release_files(tmp_path, text, message):
@@ -56,9 +52,10 @@ def test_release_files(tmp_path, text, message):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('{"input": "q", "score": 1', "row 2: not whole JSON"),
-        ('{"input": "q"}', "row 2 has no 'score'"),
-        ('{"input": "q", "score": NaN}', "row 2: score is nan"),
+        ('{"input": "q", "score": 1', "row 2: not complete JSON"),
+        ('{"score": 1}', r"row 2 has no 'input' \(its keys: score\)"),
+        ('{"input": "q", "score": -Infinity}', "row 2: score is -inf"),
+        ('{"input": "q", "score": {"acc": 1}}', "row 2: 'score' is {'acc': 1}, an object, not a number"),
         ('{"input": ["q"], "score": 1}', "row 2: 'input' is"),
     ],
 )
@@ -80,8 +77,8 @@ GOOD = {"prompt_id": ["a", "a"], "epoch": [1, 1], "reward": [1.0, 0.0]}
     [
         ({"epoch": [1], "reward": [1.0]}, "has no column 'prompt_id'"),
         ({"prompt_id": ["a"], "epoch": [1]}, "has no column 'reward'"),
-        ({**GOOD, "reward": [1.0, None]}, "row 2: 'reward' is null"),
-        ({**GOOD, "reward": [1.0, float("nan")]}, "row 2: reward is nan"),
+        ({**GOOD, "reward": [float("nan"), None]}, "no row has a reward"),
+        ({**GOOD, "reward": [1.0, float("inf")]}, "row 2: reward is inf"),
         ({**GOOD, "reward": ["1", "0"]}, "not int and float"),
         ({**GOOD, "epoch": [1, 0]}, "row 2: epoch is 0; epochs count from 1"),
         ({**GOOD, "prompt_id": [1, 2]}, "'prompt_id' holds int"),
@@ -101,7 +98,7 @@ def test_own_files(tmp_path, columns, message):
     [
         ({"step": [1], "prompt": ["q"], "reward": [1.0]}, "has no column 'completion'"),
         ({"step": [1], "prompt": ["q"], "completion": ["c"], "advantage": [1.0]}, "no numeric reward column"),
-        ({"prompt": ["q", "q"], "completion": ["c", "d"], "reward": [1.0, None]}, "row 2: reward is nan"),
+        ({"prompt": ["q"], "completion": ["c"], "reward": pa.array([None], pa.float64())}, "none of its 1 rows has a"),
         ({"prompt": [1], "completion": ["c"], "reward": [1.0]}, "row 1: 'prompt' is neither"),
     ],
 )
@@ -146,7 +143,7 @@ def test_a_parquet_file_cut_short_is_named_or_skipped_and_counted(tmp_path, keep
         tmp_path / "o.json",
     ]
     lim_selection.main([*map(str, arguments), "--skip_bad_files", "--top_k", "1"])
-    assert "1 bad files were left out; the first:" in capsys.readouterr().out
+    assert "1 bad file was skipped:" in capsys.readouterr().out
 
 
 def test_a_file_that_cannot_be_read_is_not_called_damaged(tmp_path):
@@ -211,7 +208,7 @@ def test_a_last_epoch_that_broke_off_is_left_out(tmp_path):
     rewards = {f"{n}": [[0], [1], [1] if n == 0 else None] for n in range(8)}
     matrix, summary = read_trajectories(find_log(write_log(tmp_path, rewards)))
     assert matrix.epochs == 2
-    assert "epochs 3-3 hold less than half" in summary.notes[0]
+    assert "epoch 3 holds less than half of the prompts" in summary.notes[0]
     assert read_trajectories(find_log(tmp_path), max_epochs=3)[0].epochs == 3
 
 

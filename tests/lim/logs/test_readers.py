@@ -105,12 +105,13 @@ LOGS = {
     "release, instruction": (lambda f: release(f, wrap="Solve:  {} Put it in a box."), []),
     "verl": (verl, []),
     "verl 0.5": (lambda f: verl(f, gts=False), ["--steps_per_epoch", "1"]),
-    "trl": (trl, []),
+    "trl": (trl, ["--reward_column", "correct,format"]),
+    "trl, one reward function": (lambda f: trl(f, rewards=("correct",)), []),
     "trl, old": (lambda f: trl(f, rewards=("reward",), step=str), ["--steps_per_epoch", "1"]),
-    "trl, sum kept": (lambda f: trl(f, rewards=("reward", "correct", "format")), []),
-    "trl, in the folder itself": (lambda f: trl(f, sub="."), []),
-    "trl, conversations": (lambda f: trl(f, prompt=conversation), []),
-    "trl, a batch logged three times": (lambda f: trl(f, repeat=3), []),
+    "trl, sum kept": (lambda f: trl(f, rewards=("reward", "correct", "format")), ["--reward_column", "reward"]),
+    "trl, in the folder itself": (lambda f: trl(f, sub=".", rewards=("correct",)), []),
+    "trl, conversations": (lambda f: trl(f, rewards=("correct",), prompt=conversation), []),
+    "trl, a batch logged three times": (lambda f: trl(f, rewards=("correct",), repeat=3), []),
 }
 
 
@@ -134,7 +135,13 @@ def one_shot(folder):
 
 @pytest.mark.parametrize(
     ("make", "expected"),
-    [(lambda f: write_log(f, REWARDS), 2), (release, 2), (verl, 2), (trl, 2), (one_shot, 3)],
+    [
+        (lambda f: write_log(f, REWARDS), 2),
+        (release, 2),
+        (verl, 2),
+        (lambda f: trl(f, rewards=("correct",)), 2),
+        (one_shot, 3),
+    ],
 )
 def test_the_verbatim_command_with_a_trailing_slash(tmp_path, monkeypatch, make, expected):
     make(tmp_path / "data/output/math.8k")
@@ -174,16 +181,17 @@ def test_one_shot_samples_are_spelled_out(tmp_path):
     assert np.sort(matrix.samples_P_K_S).tolist() == [[[0, 0, 0, 1], [1, 1, 1, 1]]]
 
 
-def test_epochs_that_do_not_end_at_a_step_fall_back_to_visits(tmp_path):
+def test_epochs_that_do_not_end_at_a_step_are_visits(tmp_path):
     # Batches of two of three prompts: a b | c b | a c. Prompt b is in steps 1 and 2, which would be epoch 1.
     for number, ids in enumerate(("ab", "cb", "ac"), 1):
         rows = [{"prompt": id, "response": "", "reward": 0.5, "response_length": 1} for id in ids]
         (tmp_path / f"step_{number}.json").write_text(json.dumps(rows))
-    matrix, summary = read_trajectories(find_log(tmp_path), steps_per_epoch=2)
-    assert summary.epoch_rule == "a prompt's n-th visit is epoch n"
-    assert "visits are counted instead" in summary.notes[0]
+    matrix, summary = read_trajectories(find_log(tmp_path))
+    assert summary.epoch_rule == "visits"
     assert matrix.rewards_P_K.shape == (3, 2)
     assert not np.isnan(matrix.rewards_P_K).any()
+    _, summary = read_trajectories(find_log(tmp_path), steps_per_epoch=2)
+    assert "1 in an epoch twice of 3 prompts; leave it out, and a prompt's n-th visit is" in summary.doubts["epochs"]
 
 
 def test_reward_columns_can_be_named(tmp_path):

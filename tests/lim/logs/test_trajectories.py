@@ -61,7 +61,7 @@ def test_means_by_hand_with_gaps(tmp_path):
     assert matrix.ids == ["a", "b"]
     np.testing.assert_array_equal(matrix.rewards_P_K, [[0, 0.75, np.nan], [0.25, np.nan, 1]])
     np.testing.assert_array_equal(matrix.counts_P_K, [[1, 2, 0], [2, 0, 2]])
-    assert summary.epoch_rule == "the log's own epochs"
+    assert (summary.epoch_rule, summary.epochs_in_words()) == ("log", "the log's own epochs")
     taken = matrix.take(np.array([1, -1]), ["x", "y"])
     np.testing.assert_array_equal(taken.rewards_P_K, [[0.25, np.nan, 1], [np.nan] * 3])
     assert taken.counts_P_K.tolist() == [[2, 0, 2], [0, 0, 0]]

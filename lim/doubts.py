@@ -1,0 +1,37 @@
+"""What may make a selection wrong without a sign of it: refused, unless `--allow` says that it is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from lim.utils.errors import InputError
+
+# Kind, as in `--allow KIND` → what is then taken as it is.
+KINDS = {
+    "max_reward": "a largest reward other than what LIM's formula takes as perfect",
+    "reward_columns": "several numeric columns that may be rewards: all are summed",
+    "unmatched": "more than half of the prompt file, or of the log's rows, without a counterpart",
+    "filtered": "a log without groups of equal rewards, as filtering leaves it",
+    "same_text": "prompts that share one text, and so one trajectory",
+    "epochs": "epochs in which prompts are seen twice or not at all",
+}
+
+
+class Doubt(InputError):
+    """One doubt of a kind, where it stops the reading; `--allow` lets it pass."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(f"{message} (or --allow {kind}: {KINDS[kind]})")
+        self.kind, self.message = kind, message
+
+    def __reduce__(self) -> tuple[type[Doubt], tuple[str, str]]:
+        return Doubt, (self.kind, self.message)
+
+
+def settle(doubts: Mapping[str, str], allow: Collection[str]) -> list[str]:
+    """The doubts (kind → message) that `allow` lets pass, as lines; InputError, in one line, for the others."""
+    refused = {kind: message for kind, message in doubts.items() if kind not in allow}
+    if refused:
+        flags = " ".join(f"--allow {kind}" for kind in refused)
+        raise InputError(f"{'; also: '.join(refused.values())} ({flags} goes ahead all the same)")
+    return [f"--allow {kind}: {message}" for kind, message in doubts.items()]

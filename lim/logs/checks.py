@@ -1,0 +1,90 @@
+"""What may be wrong with a log without a sign of it: doubts, for `lim.doubts` to refuse or let pass."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lim.logs.parts import Part, RawLog
+from lim.matching import Matching, normalise, strip_template
+
+# A log of so many groups of so many samples, none of them of equal rewards, has been filtered by its rewards; where
+# rewards take more values than so many, equal ones are not expected.
+FILTER_GROUPS, FILTER_SAMPLES, FEW_VALUES = 20, 4, 8
+UNMATCHED = 0.5  # share of the file's prompts, or of the log's rows, that has to match
+SHARED = 0.05  # share of the file's prompts whose trajectory may be another's as well
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """The prompt file, as far as a log is matched to it: ids and texts, and what else a row holds, to tell copies."""
+
+    ids: Sequence[str]
+    texts: Sequence[str]
+    others: Sequence[str] | None = None
+
+
+def doubt_matching(
+    raw: RawLog,
+    parts: Sequence[Part],
+    matching: Matching,
+    ours_L: NDArray[np.bool_],
+    prompts: Prompts,
+    doubts: dict[str, str],
+) -> None:
+    """Doubts about which prompts the log's are: most of them unmatched, one text for many prompts."""
+    here, total = int((matching.rows_P >= 0).sum()), len(prompts.ids)
+    rows = sum(int(part.step.counts_U.sum()) for part in parts)
+    ours = sum(int(part.step.counts_U[ours_L[part.rows_U]].sum()) for part in parts)
+    nearest = _nearest(raw, matching, prompts)
+    if here < UNMATCHED * total:
+        doubts["unmatched"] = f"only {here:,} of the prompt file's {total:,} prompts are in the log{nearest}"
+    elif ours < UNMATCHED * rows:
+        doubts["unmatched"] = (
+            f"only {ours:,} of the log's {rows:,} rows are of prompts of the file ({rows - ours:,} are not){nearest}"
+        )
+    # Rows of the file that are copies of each other may well share a trajectory.
+    distinct: dict[int, set[str]] = {}
+    for at, row in enumerate(matching.rows_P.tolist()):
+        if row >= 0:
+            distinct.setdefault(row, set()).add(prompts.others[at] if prompts.others is not None else str(at))
+    mixed = sum(len(others) for others in distinct.values() if len(others) > 1)
+    if mixed > SHARED * total:
+        example = next(
+            prompts.texts[at] for at, row in enumerate(matching.rows_P.tolist()) if len(distinct.get(row, ())) > 1
+        )
+        doubts["same_text"] = (
+            f"{mixed:,} of the {total:,} prompts share their text with another ({example!r:.60}) but differ; "
+            "the log tells prompts apart by their text alone, so their rewards are mixed"
+        )
+
+
+def _nearest(raw: RawLog, matching: Matching, prompts: Prompts) -> str:
+    """`; the nearest texts …`: a pair of unmatched ones that are alike, to see why they differ."""
+    missing = [text for text, row in zip(prompts.texts, matching.rows_P.tolist(), strict=True) if row < 0]
+    if not missing or not matching.unmatched or raw.has_ids:
+        return ""
+    inner = {normalise(strip_template(key)): key for key in matching.unmatched[:200]}
+    for text in missing[:5]:
+        if found := difflib.get_close_matches(normalise(text)[:300], [key[:300] for key in inner], n=1, cutoff=0.7):
+            return f"; the nearest texts: {text!r:.80} in the file, {found[0]!r:.80} in the log"
+    return f"; the log has {matching.unmatched[0]!r:.80}, the file {missing[0]!r:.80}"
+
+
+def doubt_filtered(parts: list[Part], doubts: dict[str, str]) -> None:
+    """Groups of equal rewards are what filtering drops; rewards of many values are hardly ever equal."""
+    groups = equal = 0
+    for part in parts:
+        large_U = part.step.counts_U >= FILTER_SAMPLES
+        groups += int(large_U.sum())
+        equal += int((part.step.lows_U == part.step.highs_U)[large_U].sum())
+    if groups >= FILTER_GROUPS and not equal and max(part.step.values for part in parts) <= FEW_VALUES:
+        doubts["filtered"] = (
+            f"in none of the {groups} groups of {FILTER_SAMPLES} samples or more are all rewards equal: the log "
+            "looks filtered (dynamic sampling drops groups that are all right or all wrong), and LIM needs the rewards "
+            "of all prompts in all epochs; log the unfiltered rollouts"
+        )

@@ -1,0 +1,239 @@
+"""Which epoch a step's prompts belong to, where the log does not say.
+
+Counted over prompts that are expected once per epoch. Suffixes: _S steps, _V visits (a prompt in a step).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lim.logs.find import Log
+from lim.logs.parts import Part
+from lim.utils.errors import InputError
+
+Rule = Literal["log", "steps", "visits"]
+TOLERATED = 0.05  # share of the prompts that an epoch may hold twice, or not at all
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """Epoch of each visit, from 1, and how it was found."""
+
+    rule: Rule
+    epochs_V: NDArray[np.int64]
+    steps_per_epoch: float | None = None  # steps: a number; with a fraction where epochs end within a step
+    twice: int = 0  # the most prompts of an epoch that are in it twice, and not at all
+    never: int = 0
+    exact: bool = False
+
+    def fits(self, prompts: int, slack: float = 0) -> bool:
+        return self.twice <= TOLERATED * prompts and self.never <= max(TOLERATED * prompts, slack)
+
+
+class Visits:
+    """The visits of a log's prompts in order of step. `steps_S` ascend; `rows` has the prompts of each step."""
+
+    def __init__(self, steps_S: NDArray[np.int64], rows: list[NDArray[np.int64]], first: int) -> None:
+        self.steps_S, self.first = steps_S, first
+        self.step_V = np.repeat(np.arange(len(steps_S)), [len(part) for part in rows])
+        seen, self.row_V = np.unique(np.concatenate(rows), return_inverse=True)
+        self.prompts = len(seen)
+        self.counts_P = np.bincount(self.row_V, minlength=self.prompts)
+        apart = np.diff(steps_S)
+        self.spacing = int(Counter(apart.tolist()).most_common(1)[0][0]) if len(apart) else 1
+        self.batch = len(self.row_V) / len(steps_S)  # prompts per step
+
+    def lost_steps(self) -> NDArray[np.int64]:
+        """Steps between the first and the last, at the usual spacing, that are not there."""
+        usual = np.arange(self.steps_S[0], self.steps_S[-1], self.spacing)
+        return np.setdiff1d(usual, self.steps_S)
+
+    def by_steps(self, length: float) -> Epochs:
+        """Epochs of `length` steps, from the first step on. One of a fraction ends within a step: there a prompt
+        belongs to the epoch that has it not yet.
+        """
+        begins_S = (self.steps_S - self.first) / length
+        low_S = np.floor(begins_S + 1e-9).astype(np.int64)
+        high_S = np.ceil(begins_S + self.spacing / length - 1e-9).astype(np.int64) - 1
+        epochs_V = low_S[self.step_V]
+        if length % 1:
+            last_P = np.full(self.prompts, -1)
+            ends = np.concatenate([[0], np.cumsum(np.bincount(self.step_V, minlength=len(self.steps_S)))])
+            for step, (start, end) in enumerate(itertools.pairwise(ends)):
+                rows = self.row_V[start:end]
+                epochs_V[start:end] = np.where(last_P[rows] < low_S[step], low_S[step], high_S[step])
+                last_P[rows] = epochs_V[start:end]
+        return self._judged("steps", epochs_V + 1, length)
+
+    def by_visits(self) -> Epochs:
+        """A prompt's n-th visit is epoch n."""
+        order_V = np.argsort(self.row_V, kind="stable")
+        starts_P = np.concatenate([[0], np.cumsum(self.counts_P)[:-1]])
+        epochs_V = np.empty(len(self.row_V), np.int64)
+        epochs_V[order_V] = np.arange(len(self.row_V)) - starts_P[self.row_V[order_V]] + 1
+        return Epochs("visits", epochs_V, exact=self.regular(1.0))
+
+    def regular(self, share: float = 1 - TOLERATED) -> bool:
+        """Whether that share of the prompts was visited equally often, or once more."""
+        often = Counter(self.counts_P.tolist())
+        return max(often[count] + often[count + 1] for count in often) >= share * self.prompts
+
+    def _judged(self, rule: Rule, epochs_V: NDArray[np.int64], length: float) -> Epochs:
+        """Count the prompts that epochs hold twice or never; of the first and last epoch, as far as they reach."""
+        lowest, last = int(epochs_V.min()), int(epochs_V.max())
+        pairs = np.unique((epochs_V - lowest) * self.prompts + self.row_V)
+        size = last - lowest + 1
+        seen_K = np.bincount(pairs // self.prompts, minlength=size)
+        twice_K = np.bincount(epochs_V - lowest, minlength=size) - seen_K
+        # Prompts that steps without a file may have held, and those of a last batch that was not full.
+        lost_K = np.bincount(
+            np.clip(((self.lost_steps() - self.first) // length).astype(np.int64) + 1 - lowest, 0, last - lowest),
+            minlength=size,
+        )
+        never_K = np.maximum(0, self.prompts - seen_K - np.ceil(lost_K * self.batch).astype(np.int64))
+        begins = (lowest - 1) * length + self.first
+        reached = self.steps_S[-1] + self.spacing >= last * length + self.first
+        never_K[0] = 0 if self.steps_S[0] - begins >= self.spacing else never_K[0]
+        never_K[-1] = never_K[-1] if reached else 0
+        exact = not twice_K.any() and bool((never_K < max(1.0, self.batch)).all())
+        return Epochs(rule, epochs_V, length, int(twice_K.max()), int(never_K.max()), exact)
+
+    def infer(self) -> Epochs | None:
+        """The rule that fits: epochs that end with a step, else visits where all prompts have as many, else epochs
+        that end within a step. None where none does.
+        """
+        if len(self.steps_S) == 1:
+            return self.by_visits()
+        length = self.spacing * self.prompts / self.batch
+        spans_P = self._spans()
+        guesses = [length, *([float(np.median(spans_P))] if len(spans_P) else [])]
+        near = {int(guess) + more for guess in guesses for more in (-1, 0, 1, 2)}
+        whole = [self.by_steps(guess) for guess in sorted(near) if guess >= 1]
+        best = min(whole, key=lambda found: (not found.exact, found.twice + found.never))
+        # An epoch of one step holds no prompt twice, whatever the truth is.
+        if best.exact and (not best.never or (best.steps_per_epoch or 0) > self.spacing):
+            return best
+        if not len(self.lost_steps()) and self.regular():
+            return self.by_visits()
+        if best.fits(self.prompts):
+            return best
+        broken = self.by_steps(length)
+        return broken if broken.fits(self.prompts, self.batch) else None
+
+    def _spans(self) -> NDArray[np.float64]:
+        """Mean steps from one visit of a prompt to the next, of prompts visited more than once."""
+        step_V = self.steps_S[self.step_V]
+        first_P, last_P = np.full(self.prompts, np.iinfo(np.int64).max), np.zeros(self.prompts, np.int64)
+        np.minimum.at(first_P, self.row_V, step_V)
+        np.maximum.at(last_P, self.row_V, step_V)
+        more_P = self.counts_P > 1
+        return (last_P - first_P)[more_P] / (self.counts_P[more_P] - 1)
+
+    def in_words(self) -> str:
+        """How often prompts were visited: "40 prompts were visited 4 times, 48 once"."""
+        often = Counter(self.counts_P.tolist())
+        times = {1: "once", 2: "twice"}
+        if len(often) > 4:
+            return f"prompts were visited between {min(often)} and {max(often)} times"
+        shown = [f"{often[count]} {times.get(count, f'{count} times')}" for count in sorted(often, reverse=True)]
+        first, *more = shown
+        number, _, rest = first.partition(" ")
+        return ", ".join([f"{number} prompts were visited {rest}", *more])
+
+
+def _visits(parts: list[Part], ours_L: NDArray[np.bool_], repeats: NDArray[np.int64] | None = None) -> Visits:
+    """Visits of the file's prompts, without those that are in an epoch several times (unless all are)."""
+    counted_L = ours_L.copy()
+    if repeats is not None and len(repeats) < ours_L.sum():
+        counted_L[repeats] = False
+    rows = [part.rows_U[counted_L[part.rows_U]] for part in parts]
+    steps = [part.step.step for part in parts]
+    kept = [at for at, part in enumerate(rows) if len(part)]
+    return Visits(np.array([steps[at] for at in kept]), [rows[at] for at in kept], min(1, steps[0]))
+
+
+def with_epochs(
+    parts: list[Part],
+    ours_L: NDArray[np.bool_],
+    repeats: NDArray[np.int64],
+    steps_per_epoch: int | None,
+    notes: list[str],
+    doubts: dict[str, str],
+) -> tuple[list[Part], Epochs, Visits | None]:
+    """The parts with an epoch for each prompt, the rule that gave it, and the visits it was counted over."""
+    if parts[0].step.epochs_U is not None:
+        return parts, Epochs("log", np.zeros(0, np.int64)), None
+    visits = _visits(parts, ours_L, repeats)
+    fitting = visits.infer()
+    if steps_per_epoch is not None:
+        found = visits.by_steps(steps_per_epoch)
+        if not found.exact and not found.fits(visits.prompts):
+            doubts["epochs"] = _misfit(found, visits, fitting)
+    elif fitting is None:
+        found = visits.by_visits()
+        doubts["epochs"] = (
+            f"{visits.in_words()}, and no number of steps makes epochs of that; LIM compares a prompt's rewards over "
+            "passes through the data: give --steps_per_epoch, or --epoch_column where a column says it"
+        )
+    else:
+        found = fitting
+    # All prompts of a step get epochs by the rule that the file's prompts have shown.
+    every = Visits(np.array([part.step.step for part in parts]), [part.rows_U for part in parts], visits.first)
+    by_rule = every.by_visits() if found.rule == "visits" else every.by_steps(found.steps_per_epoch or 1)
+    epochs_V = by_rule.epochs_V - by_rule.epochs_V.min() + 1
+    ends = np.cumsum([len(part.rows_U) for part in parts])
+    split = np.split(epochs_V, ends[:-1])
+    return [replace(part, epochs_U=epochs_U) for part, epochs_U in zip(parts, split, strict=True)], found, visits
+
+
+def _misfit(found: Epochs, visits: Visits, fitting: Epochs | None) -> str:
+    """Why the number given does not fit, and what does."""
+    counts = ((found.twice, "twice"), (found.never, "never"))
+    seen = " and ".join(f"up to {number} in an epoch {how}" for number, how in counts if number)
+    if fitting is None:
+        advice = f"no number fits: {visits.in_words()}"
+    elif fitting.rule == "visits":
+        advice = "leave it out, and a prompt's n-th visit is epoch n"
+    elif (fitting.steps_per_epoch or 0) % 1:
+        advice = f"leave it out: epochs end within a step, after about {fitting.steps_per_epoch:.2f} steps"
+    else:
+        advice = f"--steps_per_epoch {fitting.steps_per_epoch:g} fits"
+    number = f"{found.steps_per_epoch:g}"
+    return f"--steps_per_epoch {number} would put {seen} of {visits.prompts} prompts; {advice}"
+
+
+def epochs_to_keep(
+    log: Log, parts: list[Part], ours_L: NDArray[np.bool_], rule: Rule, max_epochs: int | None, notes: list[str]
+) -> int:
+    """How many epochs the matrix has: `max_epochs`, or as many as the log fills."""
+    last = max(int(part.epochs_U.max()) for part in parts)
+    seen_K = np.zeros(last, np.int64)
+    for part in parts:
+        seen_K += np.bincount(part.epochs_U[ours_L[part.rows_U]] - 1, minlength=last)
+    prompts = len(np.unique(np.concatenate([part.rows_U[ours_L[part.rows_U]] for part in parts])))
+    if max_epochs is not None:
+        if max_epochs > last:
+            raise InputError(f"{log.root}: holds {last} epochs, --max_epochs asks for {max_epochs}")
+        return max_epochs
+    if rule == "visits" or log.format == "one-shot":
+        # Visit counts differ by prompt: keep as many as all have, or, where some have hardly any, as 95 % have.
+        full = int((seen_K == prompts).sum())
+        most = int((seen_K >= 0.95 * prompts).sum())
+        kept = max(1, full if full >= max(1, most // 2) else most)
+        if kept < last:
+            share = "every prompt" if kept == full else "95 % of the prompts"
+            notes.append(f"prompts were visited up to {last} times; the first {kept}, which {share} has, count")
+        return kept
+    kept = last
+    while kept > 1 and seen_K[kept - 1] < 0.5 * np.median(seen_K):
+        kept -= 1
+    if kept < last:
+        which = f"epoch {last} holds" if kept + 1 == last else f"epochs {kept + 1}-{last} hold"
+        notes.append(f"{which} less than half of the prompts: skipped (--max_epochs {last} keeps it)")
+    return kept

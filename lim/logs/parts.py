@@ -1,0 +1,137 @@
+"""A log as read, and its steps once it is known which of its texts are one prompt.
+
+Suffixes: _L keys of the log, _U a step's (prompt, epoch) pairs.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lim.logs.find import Log
+from lim.logs.formats import ReadOptions
+from lim.logs.read import read_files
+from lim.logs.step import StepRewards
+from lim.utils.errors import InputError
+
+
+@dataclass(frozen=True)
+class RawLog:
+    """A log as read: its steps in order, and its prompts (`keys`, with `texts` where keys are ids)."""
+
+    log: Log
+    steps: tuple[StepRewards, ...]
+    rows: tuple[NDArray[np.int64], ...]  # of `keys`, for each step
+    keys: list[str]
+    texts: list[str] | None
+    bad_files: tuple[str, ...]
+    repeated_files: int
+
+    @property
+    def has_ids(self) -> bool:
+        return self.log.kind.has_ids and self.texts is None
+
+
+@dataclass(frozen=True)
+class Part:
+    """One step, with its prompts as row numbers; a prompt is in it once per epoch."""
+
+    step: StepRewards
+    rows_U: NDArray[np.int64]
+    epochs_U: NDArray[np.int64]  # 0 where they are not known yet
+
+
+def read_log(
+    log: Log,
+    options: ReadOptions | None = None,
+    *,
+    workers: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> RawLog:
+    """Read a log's files. Raises InputError for the first bad one, unless they are to be skipped, or none is left."""
+    numbers: dict[str, int] = {}
+    texts: dict[str, str] = {}
+    steps: list[StepRewards] = []
+    bad_files: list[str] = []
+    repeated, last_print = 0, None
+    for result in read_files(log, options, workers=workers, progress=progress):
+        if result.error:
+            bad_files.append(result.error)
+        for step in result.steps:
+            if step.fingerprint is not None and step.fingerprint == last_print:
+                repeated += 1
+                continue
+            last_print = step.fingerprint
+            steps.append(step)
+            for key in step.keys:
+                numbers.setdefault(key, len(numbers))
+            if step.texts is not None:
+                texts.update(zip(step.keys, step.texts, strict=True))
+    if not steps:
+        raise InputError(f"{log.root}: no readable log file left of {len(log.files)}")
+    steps.sort(key=lambda step: step.step)
+    rows = tuple(np.fromiter((numbers[key] for key in step.keys), np.int64, len(step.keys)) for step in steps)
+    keys = list(numbers)
+    known = [texts.get(key, "") for key in keys] if texts else None
+    return RawLog(log, tuple(steps), rows, keys, known, tuple(bad_files), repeated)
+
+
+def parts_of(raw: RawLog, stands_L: NDArray[np.int64]) -> list[Part]:
+    """The log's steps, those of one number as one, with one row per prompt and epoch."""
+    parts = []
+    for number, group in itertools.groupby(range(len(raw.steps)), key=lambda at: raw.steps[at].step):
+        steps, rows = zip(*((raw.steps[at], stands_L[raw.rows[at]]) for at in group), strict=True)
+        parts.append(_combined(number, steps, rows))
+    known = [part for part in parts if part.step.epochs_U is not None]
+    if known and min(int(part.epochs_U.min()) for part in known) == 0:
+        parts = [replace(part, epochs_U=part.epochs_U + 1) for part in parts]
+    return parts
+
+
+def _combined(number: int, steps: tuple[StepRewards, ...], rows: tuple[NDArray[np.int64], ...]) -> Part:
+    """Steps of one number as one part; texts of one prompt are added up."""
+    first, rows_U = steps[0], np.concatenate(rows)
+    known = all(step.epochs_U is not None for step in steps)
+    epochs_U = np.concatenate([step.epochs_U if known else np.zeros(len(step.keys), int) for step in steps])  # pyright: ignore
+    epochs_U = epochs_U.astype(np.int64)
+    pairs_U = rows_U * (int(epochs_U.max(initial=0)) + 1) + epochs_U
+    pairs_V, at_V, of_U = np.unique(pairs_U, return_index=True, return_inverse=True)
+    if len(steps) == 1 and len(pairs_V) == len(pairs_U):
+        return Part(first, rows_U, epochs_U)
+
+    def joined(name: str, add: Any, start: float) -> Any:
+        values = [getattr(step, name) for step in steps]
+        if any(value is None for value in values):
+            return None
+        total = np.full(len(pairs_V), start, values[0].dtype)
+        add.at(total, of_U, np.concatenate(values))
+        return total
+
+    top = max(step.top for step in steps)
+    tops_U = np.concatenate([step.tops_U if step.top == top else np.zeros_like(step.tops_U) for step in steps])
+    offsets = np.cumsum([0, *(len(step.keys) for step in steps)])
+    kept = all(step.groups_R is not None for step in steps)
+    merged = replace(
+        first,
+        step=number,
+        keys=[],
+        epochs_U=epochs_U[at_V].astype(np.int32) if known else None,
+        sums_U=joined("sums_U", np.add, 0),
+        counts_U=joined("counts_U", np.add, 0),
+        tops_U=np.bincount(of_U, tops_U, len(pairs_V)).astype(np.int32),
+        correct_U=joined("correct_U", np.add, 0),
+        lows_U=joined("lows_U", np.minimum, np.inf),
+        highs_U=joined("highs_U", np.maximum, -np.inf),
+        top=top,
+        values=max(step.values for step in steps),
+        groups_R=np.concatenate([of_U[step.groups_R + at] for step, at in zip(steps, offsets, strict=False)])  # pyright: ignore
+        if kept
+        else None,
+        rewards_R=np.concatenate([step.rewards_R for step in steps]) if kept else None,  # pyright: ignore
+    )
+    return Part(merged, rows_U[at_V], epochs_U[at_V])
