@@ -85,6 +85,6 @@ def doubt_filtered(parts: list[Part], doubts: dict[str, str]) -> None:
     if groups >= FILTER_GROUPS and not equal and max(part.step.values for part in parts) <= FEW_VALUES:
         doubts["filtered"] = (
             f"in none of the {groups} groups of {FILTER_SAMPLES} samples or more are all rewards equal: the log "
-            "looks filtered (dynamic sampling drops groups that are all right or all wrong), and LIM needs the rewards "
-            "of all prompts in all epochs; log the unfiltered rollouts"
+            "looks filtered (dynamic sampling drops groups that are all right or all wrong), and LIM needs the "
+            "rewards of all prompts in all epochs; log the unfiltered rollouts"
         )

@@ -149,7 +149,7 @@ def _checked(root: str, found: Found, filesystem: Any) -> Log:
     if len(found) > 1:
         kinds = "; ".join(f"{len(files)} of {name}{f' in {at}' if at else ''}" for (name, at), files in found.items())
         raise InputError(f"{root}: holds more than one log ({kinds}); name one by --format or point at its folder")
-    (name, place), entries = next(iter(found.items()))
+    (name, _), entries = next(iter(found.items()))
     if not _fits(FORMATS[name], entries[0][0], filesystem):
         raise _unknown(entries[0][0].path, filesystem, len(entries))
     files = sorted((LogFile(entry.path, step, entry.size) for entry, step in entries), key=lambda f: (f.step, f.path))

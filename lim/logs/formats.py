@@ -108,5 +108,15 @@ FORMATS = {
             "one_shot:read",
             has_ids=True,
         ),
+        _format(
+            "columns",
+            "a table whose columns are named by --prompt_column and the like",
+            "any .jsonl, .json, .csv or .parquet",
+            r".*(?:(?P<step>\d+)\D*)?\.(?:jsonl|ndjson|json|csv|parquet)(?:\.gz|\.zst)?",
+            "columns:read",
+            reward="reward",
+            evaluates=True,
+            many_files=True,
+        ),
     )
 }

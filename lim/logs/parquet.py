@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ def _open(path: str, filesystem: Any, read_dictionary: list[str] | None = None) 
     except KeyError:  # a column to be read as a dictionary is not there; the caller says so
         return _open(path, filesystem)
     except (pa.ArrowInvalid, OSError) as error:
-        raise _unreadable(path, filesystem, error, "not a whole Parquet file") from None
+        raise _unreadable(path, filesystem, error, "not a complete Parquet file") from None
 
 
 def _unreadable(path: str, filesystem: Any, error: Exception, damage: str) -> InputError:
@@ -75,3 +76,13 @@ def read_columns(
             if meta.row_group(group).column(column).path_in_schema.split(".")[0] in wanted
         )
     return table, read
+
+
+def read_rows(path: str, filesystem: Any) -> Iterator[dict[str, Any]]:
+    """The rows of a Parquet file as dictionaries, a row group at a time."""
+    with _open(path, filesystem) as file:
+        try:
+            for batch in file.iter_batches(use_threads=False):
+                yield from batch.to_pylist()
+        except (pa.ArrowInvalid, OSError) as error:
+            raise _unreadable(path, filesystem, error, "damaged") from None

@@ -142,7 +142,7 @@ def read_trajectories(
 def _none_matches(raw: RawLog, prompts: Prompts) -> str:
     shown = (raw.texts or raw.keys)[0]
     return (
-        f"{raw.log.root}: none of its {len(raw.keys)} prompts is in the prompt file; the log has {shown!r:.80}, "
+        f"{raw.log.root}: none of its {len(raw.keys)} prompts is in the prompt file; it has {shown!r:.80}, "
         f"the file id {prompts.ids[0]!r:.40} with prompt {prompts.texts[0]!r:.80}"
     )
 

@@ -100,7 +100,7 @@ def test_a_log_with_dropped_batches_is_scored_as_the_released_code_does(tmp_path
     assert 0 < len(expected) < 50  # some are dropped
     file = tmp_path / "p.json"
     file.write_text(json.dumps([{"id": str(n), "prompt": text} for n, text in enumerate(prompts)]))
-    settings = Settings(metric="accuracy", similarity_threshold=0.6, steps_per_epoch=3, max_epochs=6, allow=("epochs",))
+    settings = Settings(metric="accuracy", steps_per_epoch=3, max_epochs=6, allow=("epochs",))
     selection = select(file, log_path=tmp_path, settings=settings)
     scores = {text: s for text, s in zip(prompts, selection.scores_P, strict=True) if not np.isnan(s)}
     assert scores == pytest.approx(expected)

@@ -98,7 +98,7 @@ def test_own_files(tmp_path, columns, message):
     [
         ({"step": [1], "prompt": ["q"], "reward": [1.0]}, "has no column 'completion'"),
         ({"step": [1], "prompt": ["q"], "completion": ["c"], "advantage": [1.0]}, "no numeric reward column"),
-        ({"prompt": ["q"], "completion": ["c"], "reward": pa.array([None], pa.float64())}, "none of its 1 rows has a"),
+        ({"prompt": ["q"], "completion": ["c"], "reward": pa.nulls(1, pa.float64())}, "none of its 1 rows has a"),
         ({"prompt": [1], "completion": ["c"], "reward": [1.0]}, "row 1: 'prompt' is neither"),
     ],
 )
@@ -128,7 +128,7 @@ def test_a_parquet_file_cut_short_is_named_or_skipped_and_counted(tmp_path, keep
     log = write_log(tmp_path / "log", {"a": [[0], [0], [1]], "b": [[0], [1], [1]]})
     damaged = log / "step_2.parquet"
     damaged.write_bytes(damaged.read_bytes()[:keep])
-    with pytest.raises(InputError, match=r"step_2\.parquet: not a whole Parquet file"):
+    with pytest.raises(InputError, match=r"step_2\.parquet: not a complete Parquet file"):
         read_trajectories(find_log(log))
     matrix, summary = read_trajectories(find_log(log), options=ReadOptions(skip_bad_files=True))
     assert len(summary.bad_files) == 1
@@ -223,7 +223,5 @@ def test_a_log_of_other_prompts(tmp_path):
         "--output_path",
         tmp_path / "o.json",
     ]
-    with pytest.raises(
-        InputError, match=r"none of its 1 prompts is in the prompt file; it has 'a', the file id 'b'"
-    ):
+    with pytest.raises(InputError, match=r"none of its 1 prompts is in the prompt file; it has 'a', the file id 'b'"):
         lim_selection.main(list(map(str, arguments)))

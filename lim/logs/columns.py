@@ -1,0 +1,205 @@
+"""Logs that are tables: rows or columns in JSON, JSON lines, CSV or Parquet, read by the names of their columns."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from lim.logs.files import LogFile, read_bytes
+from lim.logs.formats import Columns, ReadOptions
+from lim.logs.rows import (
+    FIX,
+    digest,
+    enumerate_rows,
+    group,
+    is_conversation,
+    json_lines,
+    list_items,
+    prompt_text,
+    reward_terms,
+    weighted_sum,
+)
+from lim.logs.step import StepRewards
+from lim.utils.errors import InputError
+
+Row = dict[str, Any]
+
+
+def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewards]:
+    """A table by `options.columns` and `options.reward_column`: rows, or columns as lists, a step's or all.
+
+    Names may be paths (`task.prompt`). The step is its column's, else the file's; the prompt is text, messages, or
+    messages as JSON in a string. Raises InputError for a missing column or a value of another kind, with its row.
+    """
+    terms = reward_terms(options.reward_column or "reward")
+    return read_table(file, filesystem, options, options.columns, terms)
+
+
+@dataclass
+class _Step:
+    prompts: list[str] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    epochs: list[int] = field(default_factory=list)
+    values: list[list[Any]] = field(default_factory=list)  # a row's value for each term of the reward
+    outputs: list[str] = field(default_factory=list)
+
+
+def read_table(
+    file: LogFile,
+    filesystem: Any,
+    options: ReadOptions,
+    columns: Columns,
+    terms: Sequence[tuple[float, str]],
+    *,
+    output: str | None = None,
+) -> list[StepRewards]:
+    """The steps of a table. `output` names a column whose values tell a step that repeats the one before."""
+    if not columns.prompt and not columns.id:
+        raise InputError(f"{file.path}: name the column of the prompt: --prompt_column, or --id_column for its id")
+    names = [columns.prompt, columns.id, columns.step, columns.epoch, output]
+    steps: dict[int, _Step] = {}
+    for number, row in enumerate_rows(file.path, records(file, filesystem)):
+        if not isinstance(row, dict):
+            raise InputError(f"{file.path}: row {number} is a {type(row).__name__}, not an object; {FIX}")
+        given = [*(None if name is None else pick(file.path, number, row, name) for name in names)]
+        rewards = [pick(file.path, number, row, name, needed=False) for _, name in terms]
+        for prompt, id, step, epoch, out, *values in spread([*given, *rewards], len(names)):
+            where = f"{file.path}: row {number}"
+            into = steps.setdefault(_whole(where, columns.step, step, file.step), _Step())
+            text = prompt_text(_parsed(prompt)) if columns.prompt else ""
+            if text is None:
+                raise InputError(f"{where}: '{columns.prompt}' is {prompt!r:.60}, neither text nor messages; {FIX}")
+            into.prompts.append(text)
+            into.ids.append(str(id))
+            into.outputs.append(str(out))
+            into.values.append([_number(where, name, value) for (_, name), value in zip(terms, values, strict=True)])
+            if columns.epoch:
+                into.epochs.append(_whole(where, columns.epoch, epoch, 0))
+    if not steps:
+        raise InputError(f"{file.path}: holds no rows; remove the file, or pass --skip_bad_files")
+    reward = options.reward_column or ",".join(name for _, name in terms)
+    found: list[StepRewards] = []
+    lost = 0
+    for number, step in steps.items():
+        rewards_R = weighted_sum(terms, list(zip(*step.values, strict=True)))
+        if np.isnan(rewards_R).all() and len(steps) > 1:
+            lost += len(rewards_R)
+            continue
+        one = group(
+            file,
+            step.prompts,
+            rewards_R,
+            step=number,
+            ids=step.ids if columns.id else None,
+            epochs=step.epochs if columns.epoch else None,
+            fingerprint=digest(str(step.prompts), str(step.outputs)) if output else None,
+            bytes_read=0 if found else file.size,
+            keep_samples=options.keep_samples,
+            reward=reward,
+        )
+        found.append(one)
+    if not found:
+        raise InputError(f"{file.path}: no row has a reward ('{reward}'); name another column by --reward_column")
+    found[0] = replace(found[0], skipped=found[0].skipped + lost)
+    return found
+
+
+def records(file: LogFile, filesystem: Any) -> Iterator[Any]:
+    """The records of a file: rows, or the one object of a JSON file; of a W&B table its rows."""
+    name = file.path.removesuffix(".gz").removesuffix(".zst")
+    if name.endswith(".parquet"):
+        from lim.logs.parquet import read_rows
+
+        return read_rows(file.path, filesystem)
+    data = read_bytes(file.path, filesystem)
+    if name.endswith(".csv"):
+        csv.field_size_limit(1 << 30)
+        return iter(csv.DictReader(io.StringIO(data.decode("utf-8", "replace"), newline="")))
+    if name.endswith((".jsonl", ".ndjson")):
+        return json_lines(data)
+    if data.lstrip().startswith(b"["):
+        return list_items(data)
+    return _objects(data)
+
+
+def _objects(data: bytes) -> Iterator[Any]:
+    value = json.loads(data.decode("utf-8", "replace"))
+    if isinstance(value, dict) and set(value) >= {"columns", "data"}:
+        yield from (dict(zip(map(str, value["columns"]), row, strict=False)) for row in value["data"])
+    else:
+        yield value
+
+
+def pick(path: str, number: int, row: Row, name: str, *, needed: bool = True) -> Any:
+    """A field of a row: by its name, or by names joined with dots. InputError where it is missing and `needed`."""
+    if name in row:
+        return row[name]
+    value: Any = row
+    for part in name.split("."):
+        if not isinstance(value, dict) or part not in value:
+            if needed:
+                raise InputError(
+                    f"{path}: row {number} has no '{name}' (its columns: {', '.join(map(str, row))}); {FIX}"
+                )
+            return None
+        value = value[part]
+    return value
+
+
+def spread(values: list[Any], rewards_from: int) -> Iterator[list[Any]]:
+    """A record's rows: one for each reward where rewards are lists, the other values by place or the same for all."""
+    lists = [value for value in values[rewards_from:] if isinstance(value, list)]
+    if not lists:
+        yield values
+        return
+    size = max(map(len, lists))
+    columns = [
+        value if isinstance(value, list) and len(value) == size and not is_conversation(value) else [value] * size
+        for value in values
+    ]
+    for row in zip(*columns, strict=True):
+        yield list(row)
+
+
+def _parsed(prompt: Any) -> Any:
+    """Messages that are JSON in a string, taken apart; anything else as it is."""
+    if isinstance(prompt, str) and prompt.startswith("[{"):
+        try:
+            value = json.loads(prompt)
+        except ValueError:
+            return prompt
+        return value if is_conversation(value) else prompt
+    return prompt
+
+
+def _number(where: str, name: str, value: Any) -> float:
+    """A reward as a number, NaN where there is none; a text that is a number (as in CSV) counts as that."""
+    if value is None or value == "":
+        return math.nan
+    if isinstance(value, bool | int | float):
+        return float(value)
+    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+        return float(value.strip().lower() == "true")
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InputError(f"{where}: '{name}' is {value!r:.60}, not a number; {FIX}") from None
+
+
+def _whole(where: str, name: str | None, value: Any, default: int) -> int:
+    if name is None:
+        return default
+    try:
+        number = float(value)
+        if number == int(number):
+            return int(number)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise InputError(f"{where}: '{name}' is {value!r:.40}, not a whole number; {FIX}")
