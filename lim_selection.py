@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    from lim.doubts import KINDS
+    from lim.logs.doubts import KINDS
     from lim.logs.formats import FORMATS
     from lim.missing import RULES
     from lim.strategies import STRATEGIES

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lim.choose import Floats
-from lim.doubts import settle
+from lim.logs.doubts import settle
 from lim.logs.find import find_log
 from lim.logs.formats import Columns, ReadOptions
 from lim.logs.trajectories import LogSummary, Prompts, RewardMatrix, read_trajectories

@@ -104,7 +104,7 @@ class Settings:
     step_column: str | None = None
     epoch_column: str | None = None
     skip_bad_files: bool = False
-    allow: tuple[str, ...] = ()  # kinds of `lim.doubts`
+    allow: tuple[str, ...] = ()  # kinds of `lim.logs.doubts`
 
     @property
     def row(self) -> Strategy:

@@ -1,4 +1,4 @@
-"""What may be wrong with a log without a sign of it: doubts, for `lim.doubts` to refuse or let pass."""
+"""What may be wrong with a log without a sign of it: doubts, for `lim.logs.doubts` to refuse or let pass."""
 
 from __future__ import annotations
 

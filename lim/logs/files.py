@@ -139,3 +139,7 @@ def read_bytes(path: str, filesystem: Any, size: int | None = None) -> bytes:
             why = " ".join(str(error).split())[:120]
             raise InputError(f"{path}: cannot be unpacked ({why}); remove it, or pass --skip_bad_files") from None
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except Exception as error:  # each of fsspec's filesystems has its own
+        if filesystem is None:
+            raise
+        raise InputError(f"{path}: cannot be read: {one_line(error)}") from None

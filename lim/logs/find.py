@@ -168,10 +168,17 @@ def _single_file(root: str, entry: Entry, format: str, filesystem: Any) -> Log:
     if not fitting:
         raise _unknown(entry.path, filesystem, 1)
     format = fitting[0]
-    match = FORMATS[format].pattern.search(name)
+    match = _named(FORMATS[format], entry)
     step = match.groupdict().get("step") if match else None
     number = int(step) if step else (number_of(name) if format == "columns" else 1)
     return Log(format, root, (LogFile(entry.path, number, entry.size),), filesystem)
+
+
+def _named(format: Format, entry: Entry) -> re.Match[str] | None:
+    """The match of a single file's name, with as many of its folders as the format names."""
+    parts = entry.path.split("/")
+    tails = ("/".join(parts[-count:]) for count in range(1, min(len(parts), DEEPEST) + 1))
+    return next((match for tail in tails if (match := format.pattern.fullmatch(tail))), None)
 
 
 def _fitting(entry: Entry, format: str, filesystem: Any) -> list[str]:
@@ -179,7 +186,7 @@ def _fitting(entry: Entry, format: str, filesystem: Any) -> list[str]:
     if format != "auto":
         return [format]
     name = _plain(os.path.basename(entry.name))
-    by_name = [kind for kind in FORMATS.values() if kind.pattern.search(name) and kind.name not in UNNAMED]
+    by_name = [kind for kind in FORMATS.values() if kind.name not in UNNAMED and _named(kind, entry)]
     if _is_json(name):
         by_name += [FORMATS["release"], FORMATS["one-shot"]]
     elif name.endswith(".jsonl"):

@@ -25,7 +25,7 @@ class ReadOptions:
     keep_samples: bool = False
     skip_bad_files: bool = False
     columns: Columns = Columns()
-    allow: tuple[str, ...] = ()  # kinds of `lim.doubts`
+    allow: tuple[str, ...] = ()  # kinds of `lim.logs.doubts`
     tokenizer: str | None = None  # for logs that hold token ids in place of text
 
 

@@ -12,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
 
-from lim.doubts import Doubt
+from lim.logs.doubts import Doubt
 from lim.logs.files import LogFile
 from lim.logs.find import Log
 from lim.logs.formats import FORMATS, ReadOptions

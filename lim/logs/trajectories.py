@@ -48,7 +48,7 @@ class LogSummary:
     repeated_files: int = 0
     lost_steps: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
-    doubts: dict[str, str] = field(default_factory=dict)  # kind of `lim.doubts` → what may be wrong
+    doubts: dict[str, str] = field(default_factory=dict)  # kind of `lim.logs.doubts` → what may be wrong
     matching: Matching | None = None  # its `rows_P` are rows of the matrix
 
     @property

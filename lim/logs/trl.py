@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from lim.doubts import Doubt
+from lim.logs.doubts import Doubt
 from lim.logs.files import LogFile
 from lim.logs.formats import ReadOptions
 from lim.logs.parquet import column_names, numbers, read_columns

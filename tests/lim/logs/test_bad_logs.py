@@ -174,7 +174,7 @@ def test_a_folder_without_a_log_says_what_was_looked_for(tmp_path):
     (tmp_path / "notes.txt").write_text("")
     with pytest.raises(InputError, match=r"looked for step_<n>\.parquet .* <n>\.jsonl .*completions_"):
         find_log(tmp_path)
-    with pytest.raises(InputError, match=r"looked for <n>\.jsonl \(verl's rollout_data_dir\)$"):
+    with pytest.raises(InputError, match=r"looked for <n>\.jsonl \(verl's rollout_data_dir\); it holds 1 × notes"):
         find_log(tmp_path, "verl")
 
 

@@ -34,8 +34,8 @@ def make(folder: Path) -> Path:
         "run/config.json": "{}",
         "two/a/1.jsonl": rows(1),
         "two/b/completions_1.parquet": "",
-        "packed/1.jsonl.gz": "",
-        "packed/2.jsonl.gz": "",
+        "packed/1.jsonl.xz": "",
+        "packed/2.jsonl.xz": "",
         "merged/all.jsonl": rows(2, 1),
         "merged/progress.jsonl": "",
         "empty/progress.jsonl": "",
@@ -52,9 +52,9 @@ def make(folder: Path) -> Path:
         ("run/", "verl", "run/: no training log here; did you mean run/rollouts (2 files of verl)?"),
         ("run", "trl", "run: no training log here; looked for completions_<n>.parquet"),
         ("two", "auto", "did you mean two/a (1 file of verl) or two/b (1 file of trl)?"),
-        ("packed", "auto", "packed: no training log here; unpack its files first (2 like 1.jsonl.gz)"),
-        ("packed/2.jsonl.gz", "auto", "not a log file known by its name; unpack its files first (1 like 2.jsonl.gz)"),
-        ("merged", "auto", "give the file itself, merged/all.jsonl, or name a file per step: 1.jsonl, 2.jsonl, …"),
+        ("packed", "auto", "packed: no training log here; looked for step_<n>.parquet"),
+        ("packed", "auto", "; it holds 2 × <n>.jsonl.xz"),
+        ("packed/2.jsonl.xz", "auto", "not a log file known by its name; looked for"),
         ("empty", "auto", "empty: no training log here; looked for step_<n>.parquet"),
         ("run/rollout", "auto", "run/rollout: no such file or folder; did you mean run/rollouts?"),
         ("rnu", "auto", "rnu: no such file or folder; give a run's log folder as --train_samples_path"),
@@ -73,6 +73,7 @@ def test_a_path_that_is_no_log_says_what_may_be_meant(
 def test_one_file_of_several_steps_is_the_log_that_a_file_per_step_is(tmp_path: Path) -> None:
     make(tmp_path)
     merged = find_log(tmp_path / "merged" / "all.jsonl")
+    assert find_log(tmp_path / "merged").files == merged.files  # the only one there with rows of a log
     matrix, summary = read_trajectories(merged, options=ReadOptions(keep_samples=True))
     other, _ = read_trajectories(find_log(tmp_path / "run" / "rollouts"), options=ReadOptions(keep_samples=True))
     assert (summary.first_step, summary.last_step, summary.samples) == (1, 2, 4)
