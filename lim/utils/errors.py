@@ -53,7 +53,7 @@ def unwritable(error: OSError, path: object = None) -> InputError | None:
     return InputError(f"{name if name is not None else 'a file'}: {what} ({os.strerror(error.errno or 0)}); {mend}")
 
 
-def one_line(error: BaseException) -> str:
+def one_line(error: object) -> str:
     """What an exception of a library says, in one line of at most 300 characters; its kind where it says nothing."""
     return " ".join(str(error).split())[:300] or type(error).__name__
 
