@@ -23,12 +23,12 @@ from rich.table import Table
 
 from data.overlap import N, Overlap, compare
 from data.sets import hub
-from data.sets.columns import squash
 from eval.grader import Grader
 from lim.utils.cli import Parser, whole
 from lim.utils.errors import InputError, run_cli
 from lim.utils.files import check_output, write_json
 from lim.utils.makers import how_to_make
+from lim.utils.text import squash
 
 # The paper's prompts are cut at 1,024 tokens; three characters a token is what dense LaTeX comes to.
 LONG = 3_072

@@ -18,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from data.sets.columns import squash
+from lim.utils.text import squash
 
 N = 13
 TOKEN = re.compile(r"\d+(?:\.\d+)?|\w+")

@@ -26,13 +26,14 @@ from typing import Any
 from rich.console import Console
 
 from data.sets import hub, sources
-from data.sets.columns import Rows, pick, squash
+from data.sets.columns import Rows, pick
 from data.sets.fetch import fetch
 from data.sets.sources import SETS, HubSet, ReleaseFile, Source
 from lim.prompts import read_prompts
 from lim.utils.cli import Parser, did_you_mean
 from lim.utils.errors import InputError, run_cli
 from lim.utils.files import check_output, sha256_of, write_json, write_text
+from lim.utils.text import squash
 
 console = Console(soft_wrap=True, highlight=False)
 

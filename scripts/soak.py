@@ -22,8 +22,9 @@ from lim.utils.errors import InputError, run_cli
 from lim.utils.files import locked, write_text
 from lim.utils.paths import ROOT
 from lim.utils.provenance import commit
+from lim.utils.text import duration
 from train.compare import spec
-from train.compare.pipeline import Pipeline, clock
+from train.compare.pipeline import Pipeline
 
 QUICK = "configs/compare/demo-quick.yaml"
 DEMO = "soak-demo"
@@ -106,7 +107,7 @@ def soak(kind: str, wanted: int, folder: Path, version: str) -> None:
             log.unlink()
         kept = "" if code == 0 else f"; its output: {log}, {run_dir}"
         beside = f" beside {load} busy cores" if load else ""
-        console.print(f"{kind} {number} of {wanted}{beside}: exit code {code} after {clock(seconds)}{kept}")
+        console.print(f"{kind} {number} of {wanted}{beside}: exit code {code} after {duration(seconds)}{kept}")
 
 
 def table(rows: list[dict[str, Any]]) -> int:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from lim.utils.address import host_and_port
 from lim.utils.cli import Parser
 from lim.utils.errors import InputError, run_cli
-from train.recipe.recipe import ROOT
+from lim.utils.paths import ROOT
 from train.run.environment import write
 from train.run.gpus import connect, listens
 

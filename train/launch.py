@@ -26,8 +26,8 @@ from lim.logs import reward_log
 from lim.utils.cli import Parser
 from lim.utils.errors import InputError, run_cli
 from lim.utils.files import locked
+from lim.utils.paths import ROOT
 from train.recipe import dataset, model, plan, recipe, record
-from train.recipe.recipe import ROOT
 from train.recipe.resolve import Resolved, resolve
 from train.run import environment, gpus
 

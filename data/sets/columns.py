@@ -10,11 +10,6 @@ from lim.utils.errors import InputError
 Rows = list[dict[str, Any]]
 
 
-def squash(text: str) -> str:
-    """The text with every run of whitespace as one space: how texts of different copies are matched."""
-    return " ".join(text.split())
-
-
 def pick(rows: Rows, columns: dict[str, str], where: str, clean_answer: Callable[[str], str] = str.strip) -> Rows:
     """Rows with our keys in place of the set's columns. Raises InputError for a column or a text that is missing."""
     picked = []

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lim.utils.cli import between, whole
-from lim.utils.errors import InputError
+from lim.utils.errors import InputError, one_line
 
 from .prompts import Prompt
 
@@ -173,7 +173,7 @@ def explain(error: Exception, model: str) -> Exception:
     """An InputError in place of an exception whose cause a user can fix; else the exception itself."""
     if isinstance(error, InputError):
         return error
-    line = " ".join(str(error).split())
+    line = one_line(error)
     if any(sign in line.lower() for sign in MEMORY) or type(error).__name__ == "OutOfMemoryError":
         return InputError(
             f"{model}: not enough memory for the engine ({line[:160]}); lower --max_num_seqs or --max_new_tokens, "

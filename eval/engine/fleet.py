@@ -20,8 +20,8 @@ from typing import Any
 
 from lim.utils.address import knock
 from lim.utils.errors import InputError, Terminated, one_line
+from lim.utils.paths import ROOT
 
-from ..settings import ROOT
 from .engine import Engine, EngineOptions, Finished, cpu_environment, explain, quiet
 from .prompts import Prompt
 

@@ -17,8 +17,7 @@ from lim.logs.reward_log import step_files
 from lim.report.style import COLOURS, new_figure, save_figure
 from lim.utils.errors import InputError
 from lim.utils.files import read_json
-
-from ..settings import ROOT
+from lim.utils.paths import ROOT
 
 MARKS = ("o", "s", "^", "D", "v", "P", "X")
 

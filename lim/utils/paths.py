@@ -8,6 +8,11 @@ ROOT = Path.cwd() if INSTALLED else CODE  # where data/ and configs/ are looked 
 
 
 def shown(path: str | Path) -> str:
-    """A path as a person in the project's folder would type it."""
+    """A path as a person in the project's folder would type it: from the project's root where it is below it."""
     path = Path(path)
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def is_hub_id(name: str, folder: Path = Path()) -> bool:
+    """Whether a model is named as on the Hugging Face hub (owner/name) and is no folder, seen from `folder`."""
+    return name.count("/") == 1 and not name.startswith((".", "/", "~")) and not (folder / name).is_dir()

@@ -16,9 +16,9 @@ import psutil
 import pytest
 
 from lim.utils.errors import InputError
+from lim.utils.paths import ROOT
 from train import cluster
 from train.recipe import recipe
-from train.recipe.recipe import ROOT
 from train.run import gpus
 
 

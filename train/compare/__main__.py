@@ -21,8 +21,9 @@ from lim.utils.cli import Parser, whole
 from lim.utils.errors import InputError, run_cli
 from lim.utils.files import write_json, write_text
 from lim.utils.paths import shown
+from lim.utils.text import duration
 from train.compare import spec
-from train.compare.pipeline import Pipeline, clock, command_line
+from train.compare.pipeline import Pipeline, command_line
 from train.compare.spec import Comparison
 from train.recipe.recipe import HINT
 
@@ -45,15 +46,15 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     pipeline = Pipeline(spec.stages(chosen), chosen.folder / "stages.json", console)
     if args.plan:
         for number, stage in enumerate(pipeline.stages, 1):
-            console.print(f"{number:3} {stage.title} (about {clock(pipeline.guess(stage))})", highlight=False)
+            console.print(f"{number:3} {stage.title} (about {duration(pipeline.guess(stage))})", highlight=False)
             console.print(f"    $ {command_line(stage)}", soft_wrap=True, highlight=False, style="dim", markup=False)
-        console.print(f"all: about {clock(sum(map(pipeline.guess, pipeline.stages)))} one after the other")
+        console.print(f"all: about {duration(sum(map(pipeline.guess, pipeline.stages)))} one after the other")
         return None
     start = time.monotonic()
     if not args.report_only:
         pipeline.run(args.jobs)
     report(chosen, console)
-    console.print(f"[green]✓[/green] {len(pipeline.stages)} stages in {clock(time.monotonic() - start)}")
+    console.print(f"[green]✓[/green] {len(pipeline.stages)} stages in {duration(time.monotonic() - start)}")
     return None
 
 

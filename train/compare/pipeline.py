@@ -28,6 +28,7 @@ from rich.console import Console
 
 from lim.utils.errors import InputError
 from lim.utils.files import locked, read_json, sha256_of, write_json
+from lim.utils.text import duration
 
 RESUME = "what is finished is kept: run the same command again to resume"
 
@@ -71,16 +72,6 @@ def content_hash(paths: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
-def clock(seconds: float) -> str:
-    """Seconds as people read them: `45 s`, `3 min 20 s`, `1 h 05 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-
-
 class Pipeline:
     """Runs stages in order and remembers them in `state_path`.
 
@@ -122,14 +113,14 @@ class Pipeline:
             fingerprint = self.fingerprint(stage)
             head = f"[bold]\\[{number}/{len(self.stages)}] {stage.title}[/bold]"
             if self.is_done(stage, fingerprint):
-                self.console.print(f"{head} [dim]· done before ({clock(self.guess(stage))}), skipped[/dim]")
+                self.console.print(f"{head} [dim]· done before ({duration(self.guess(stage))}), skipped[/dim]")
                 continue
             left = sum(self.guess(later) for later in self.stages[number - 1 :])
             self.console.rule(style="dim")
-            self.console.print(f"{head} · about {clock(self.guess(stage))}, all: about {clock(left)} left")
+            self.console.print(f"{head} · about {duration(self.guess(stage))}, all: about {duration(left)} left")
             self.console.print(f"[dim]$ {command_line(stage)}[/dim]", soft_wrap=True, highlight=False)
             seconds = self.run_stage(stage, fingerprint, None)
-            self.console.print(f"[green]✓[/green] {stage.title}: {clock(seconds)}")
+            self.console.print(f"[green]✓[/green] {stage.title}: {duration(seconds)}")
 
     def run_side_by_side(self, jobs: int) -> None:
         """Start every stage whose inputs are made, up to `jobs` at once; the first failure starts no more."""
@@ -146,7 +137,7 @@ class Pipeline:
                     elif len(running) < jobs:
                         log = self.state_path.parent / "logs" / f"{stage.name}.log"
                         self.console.print(
-                            f"{stage.title} · about {clock(self.guess(stage))} · {log}", soft_wrap=True
+                            f"{stage.title} · about {duration(self.guess(stage))} · {log}", soft_wrap=True
                         )
                         running[pool.submit(self.run_stage, stage, fingerprint, log)] = stage
                     else:
@@ -156,7 +147,7 @@ class Pipeline:
                 for future in finished:
                     stage = running.pop(future)
                     try:
-                        self.console.print(f"[green]✓[/green] {stage.title}: {clock(future.result())}")
+                        self.console.print(f"[green]✓[/green] {stage.title}: {duration(future.result())}")
                         ended.add(stage.name)
                     except InputError as error:
                         failure = failure or error

@@ -21,10 +21,9 @@ from lim.strategies import STRATEGIES, Settings
 from lim.utils.cli import did_you_mean
 from lim.utils.errors import InputError
 from lim.utils.files import read_json
-from lim.utils.paths import shown
+from lim.utils.paths import ROOT, is_hub_id, shown
 from lim.utils.typed import convert
 from train.compare.pipeline import Stage
-from train.recipe.recipe import ROOT
 
 FULL = "full"
 BASE = "base"
@@ -78,9 +77,7 @@ class Comparison:
     @property
     def base_folder(self) -> Path | None:
         """The base model's folder; None for a model of the hub (owner/name), which no stage makes."""
-        local = ROOT / Path(self.base_model).expanduser()
-        is_path = local.is_dir() or self.base_model.startswith((".", "/", "~")) or self.base_model.count("/") != 1
-        return local if is_path else None
+        return None if is_hub_id(self.base_model, ROOT) else ROOT / Path(self.base_model).expanduser()
 
     @property
     def base_results(self) -> Path:
@@ -117,7 +114,7 @@ def listed() -> str:
 
 def known_files() -> list[str]:
     """The paths of the comparison files of the project."""
-    return [str(path.relative_to(ROOT)) for path in sorted((ROOT / "configs" / "compare").glob("*.yaml"))]
+    return [shown(path) for path in sorted((ROOT / "configs" / "compare").glob("*.yaml"))]
 
 
 def load(path: str, overrides: Sequence[str] = ()) -> Comparison:

@@ -23,9 +23,9 @@ from functools import cache
 from pathlib import Path
 
 from lim.utils.errors import InputError
+from lim.utils.paths import ROOT
 from train.run.environment import write
 
-ROOT = Path(__file__).resolve().parents[2]
 SITE = Path(__file__).resolve().parent / "site"
 
 # What train/cpu/patches.py replaces, by distribution: file in the package → names (Class.method is a method).

@@ -13,6 +13,7 @@ from lim.prompts import read_prompts
 from lim.utils.errors import InputError
 from lim.utils.files import atomic_path
 from lim.utils.makers import how_to_make
+from lim.utils.text import squash
 from train.recipe.recipe import RunConfig
 
 
@@ -40,8 +41,8 @@ def load(run: RunConfig, equal: Callable[[str, str], bool]) -> Dataset:
         candidates, _ = drop_bad(run.val_file, read_prompts(need(run.val_file)), equal, drop=run.bad_labels == "drop")
         validation = choose(candidates, run.val_size)
     ids = {row["id"] for row in validation}
-    texts = {_plain(row["prompt"]) for row in validation}
-    held_out = [row["id"] for row in kept if row["id"] in ids or _plain(row["prompt"]) in texts]
+    texts = {squash(row["prompt"]) for row in validation}
+    held_out = [row["id"] for row in kept if row["id"] in ids or squash(row["prompt"]) in texts]
     train = [row for row in kept if row["id"] not in set(held_out)]
     if not train:
         raise InputError(f"{run.prompt_file}: no prompt is left to train on ({len(held_out)} are held out)")
@@ -101,7 +102,3 @@ def write(path: Path, rows: Sequence[dict[str, Any]], system_prompt: str | None)
     with atomic_path(path) as partial, open(partial, "w", encoding="utf-8") as file:
         for row in rows:
             file.write(json.dumps(to_row(row, system_prompt), ensure_ascii=False) + "\n")
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split())

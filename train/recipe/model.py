@@ -12,13 +12,13 @@ from omegaconf import OmegaConf
 from lim.utils.errors import InputError
 from lim.utils.files import read_json
 from lim.utils.makers import how_to_make
+from lim.utils.paths import is_hub_id
 from train.recipe.recipe import CONFIGS, Recipe
 
 
 def absolute(name: str) -> str:
     """A hub id (owner/name) as it is, anything else as an absolute path."""
-    is_path = Path(name).is_dir() or name.startswith((".", "/", "~")) or name.count("/") != 1
-    return str(Path(name).expanduser().resolve()) if is_path else name
+    return name if is_hub_id(name) else str(Path(name).expanduser().resolve())
 
 
 def need(model: str, name: str) -> None:

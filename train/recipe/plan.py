@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from rich.filesize import decimal
+
 from lim.utils.errors import InputError
 from train.recipe.recipe import Recipe
 from train.recipe.resolve import Resolved
@@ -105,7 +107,7 @@ def rows(resolved: Resolved, plan: Plan, notes: dict[str, str]) -> list[tuple[st
     epochs = f"{plan.epochs}"
     if plan.epochs != recipe.run.epochs:
         epochs += f" (as many optimiser steps as {recipe.run.epochs} epochs of {recipe.run.epoch_prompts:,} prompts)"
-    disk = "size unknown" if plan.disk_bytes is None else f"up to {size(plan.disk_bytes)} on disk"
+    disk = "size unknown" if plan.disk_bytes is None else f"up to {decimal(round(plan.disk_bytes))} on disk"
     if plan.disk_bytes is None and recipe.run.parameters is not None:
         disk += " (run.parameters is of another model; give this one's)"
     return [
@@ -128,8 +130,3 @@ def rows(resolved: Resolved, plan: Plan, notes: dict[str, str]) -> list[tuple[st
         ("checkpoints", disk),
         ("folder", str(resolved.run_dir)),
     ]
-
-
-def size(count: float) -> str:
-    """Bytes as people read them: `3.1 GB`, `12 MB`."""
-    return f"{count / GB:,.1f} GB" if count >= GB else f"{count / 1e6:,.0f} MB"

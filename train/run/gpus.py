@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 
 from lim.utils.address import host_and_port, knock
-from lim.utils.errors import InputError
+from lim.utils.errors import InputError, one_line
 from train.recipe import recipe
 from train.recipe.recipe import CONFIGS, Recipe
 from train.recipe.resolve import gpu_roles
@@ -108,8 +108,8 @@ def connect(address: str, seconds: float) -> Any:
     except Exception as error:
         if "No node info found" in f"{error} {error.__cause__}":  # the node here is another cluster's
             raise _not_a_member(address) from None
-        text = " ".join(str(error).split())[:200] or type(error).__name__
-        raise InputError(f"{address}: no Ray cluster to be used there ({text}); look at the head's output") from None
+        what = f"{address}: no Ray cluster to be used there ({one_line(error)})"
+        raise InputError(f"{what}; look at the head's output") from None
     return ray
 
 

@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from lim.utils.text import duration
+
 NAME = "progress.jsonl"
 
 
@@ -51,10 +53,3 @@ def line_of(event: dict[str, Any]) -> str | None:
             mark = ", the best so far" if event["best"] else ""
             return f"validation after step {event['step']}: {event['accuracy']:.1%} correct{mark}"
     return None
-
-
-def duration(seconds: float) -> str:
-    """Seconds as h:mm:ss, or m:ss below an hour."""
-    whole = round(seconds)
-    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

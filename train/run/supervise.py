@@ -24,6 +24,7 @@ from typing import Any
 import psutil
 from rich.console import Console
 
+from lim.utils.text import duration
 from train.run import environment, errors, progress
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
@@ -164,7 +165,7 @@ def watch(driver: subprocess.Popen[bytes], events: Events, console: Console, rec
                 show(console, event)
                 stage = event["text"] if event["event"] == "stage" else "training"
             if status is not None:
-                status.update(f"{stage} ({progress.duration(time.monotonic() - started)})")
+                status.update(f"{stage} ({duration(time.monotonic() - started)})")
             with contextlib.suppress(subprocess.TimeoutExpired):
                 driver.wait(timeout=0.2)
 

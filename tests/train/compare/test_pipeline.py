@@ -12,7 +12,7 @@ from rich.console import Console
 
 from lim.utils.errors import InputError
 from lim.utils.files import lock, locked
-from train.compare.pipeline import Pipeline, Stage, clock, content_hash
+from train.compare.pipeline import Pipeline, Stage, content_hash
 
 COUNT = "import sys, pathlib; p = pathlib.Path(sys.argv[1]); p.write_text(p.read_text() + 'x' if p.exists() else 'x')"
 
@@ -150,11 +150,6 @@ def test_what_another_process_finished_in_between_is_not_run_again(tmp_path):
     run(tmp_path, stage(tmp_path))
     late.run()
     assert (tmp_path / "count.out").read_text() == "x"
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(4.4, "4 s"), (200, "3 min 20 s"), (3900, "1 h 05 min")])
-def test_clock(seconds, text):
-    assert clock(seconds) == text
 
 
 def test_side_by_side_stages_wait_for_their_inputs(tmp_path):
