@@ -168,7 +168,7 @@ def write(
     seen: set[str] = set()
     for row in rows:
         if row["id"] in seen:
-            raise InputError(f"{name}: the id {row['id']!r} is there twice; leave --id_key away to have ids made")
+            raise InputError(f"{name}: the id {row['id']!r} is duplicated; omit --id_key to number the rows")
         seen.add(row["id"])
     if kind == "prompts":
         path = data_dir / "prompts" / f"{name}.json"

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lim.utils.cli import between, whole
-from lim.utils.errors import InputError, one_line
+from lim.utils.errors import InputError
+from lim.utils.text import squash
 
 from .prompts import Prompt
 
@@ -173,7 +174,7 @@ def explain(error: Exception, model: str) -> Exception:
     """An InputError in place of an exception whose cause a user can fix; else the exception itself."""
     if isinstance(error, InputError):
         return error
-    line = one_line(error)
+    line = squash(str(error))
     if any(sign in line.lower() for sign in MEMORY) or type(error).__name__ == "OutOfMemoryError":
         return InputError(
             f"{model}: not enough memory for the engine ({line[:160]}); lower --max_num_seqs or --max_new_tokens, "
