@@ -23,7 +23,7 @@ from rich.text import Text
 
 from lim.utils.cli import Parser
 from lim.utils.errors import InputError, run_cli
-from lim.utils.files import read_json, write_json, write_text
+from lim.utils.files import check_output, read_json, write_json, write_text
 
 from . import targets
 from .results import statistics, tables
@@ -179,7 +179,7 @@ def show(console: Console, rows: Sequence[Row], runs: Sequence[Evaluated], basel
 
 
 def draw_curves(runs: Sequence[Evaluated], path: Path, console: Console) -> None:
-    """Draw those that were evaluated at steps, and name the others. Raises InputError where none was."""
+    """Draw the runs evaluated at steps, and name the others. Raises InputError where there is none."""
     from .results import curves
 
     drawn = {run.label: curves.collect(run.folder.parent) for run in runs if curves.evaluations(run.folder.parent)}
@@ -204,13 +204,16 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("runs", nargs="+", metavar="RUN")
     parser.add_argument("--labels", nargs="+", metavar="LABEL", help="names to show, one per RUN")
     parser.add_argument("--baseline", metavar="RUN", help="differences are to this one (default: the first)")
-    parser.add_argument("--reference", dest="baseline", help=argparse.SUPPRESS)
+    parser.alias("--reference", "--baseline")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables as Markdown")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
     parser.add_argument("--curves", type=Path, metavar="FILE.png", help="draw accuracy over steps of the runs")
     args = parser.parse_args(argv)
     if args.labels and len(args.labels) != len(args.runs):
         raise InputError(f"--labels: {count(args.labels, 'label')} for {count(args.runs, 'run')}")
+    for name in ("markdown", "json", "curves"):
+        if getattr(args, name):
+            check_output(f"--{name}", getattr(args, name))
     return args
 
 

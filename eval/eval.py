@@ -8,7 +8,7 @@ r"""Evaluate models on benchmarks, with the paper's settings (arXiv 2502.11886; 
     python -m eval.eval --score_only data/output/limr/eval/final        grade again, without a model
 
 Generation and scoring are two steps: samples are written to <run>/eval/<step>/<benchmark>.jsonl as they finish, an
-interrupted evaluation goes on where it stopped, and the figures (results.json, results.md) come from those files.
+interrupted evaluation resumes where it stopped, and the figures (results.json, results.md) come from those files.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from rich.console import Console
 
 from lim.utils.cli import Parser, between, whole
 from lim.utils.errors import InputError, run_cli
+from lim.utils.files import check_output
 from lim.utils.paths import shown
 
 from . import targets
@@ -34,10 +35,10 @@ from .targets import ModelRef
 
 OVERRIDES = ("n_samples", "temperature", "top_p", "max_new_tokens", "seed", "template", "fallbacks")
 SHOWN_IN_DETAIL = 4  # models; of more, the detail is in each results.md
-# Flags that scoring alone heeds: of generations of ours, and of others' files.
-OURS = ("score_only", "settings", "data_dir", "benchmarks", "fallbacks")
+# Flags that --score_only uses: with saved generations, and with third-party files.
+SAVED = ("score_only", "settings", "data_dir", "benchmarks", "fallbacks")
 KEYS = ("response_key", "gold_key", "question_key", "verdict_key")
-OTHERS = ("score_only", *KEYS, "fallbacks", "output")
+EXTERNAL = ("score_only", *KEYS, "fallbacks", "output_path")
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -59,52 +60,55 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     how.add_argument("--max_new_tokens", type=whole(1))
     how.add_argument("--seed", type=whole())
     how.add_argument("--template", help="chat (the model's own), or a text of the settings file: plain, bare")
-    how.add_argument("--fallbacks", action="store_const", const=True, help="take answers that are not boxed, too")
+    how.add_argument("--fallbacks", action="store_const", const=True, help="also accept unboxed answers")
     add_engine_flags(parser)
     files = parser.add_argument_group("files")
-    files.add_argument("--output", type=Path, help="folder for the results (default: <run>/eval)")
+    files.add_argument("--output_path", type=Path, help="folder for the results (default: <run>/eval)")
     files.add_argument("--overwrite", action="store_true", help="drop generations made with other settings")
     files.add_argument("--data_dir", type=Path, default=DATA, help="the benchmark files (default: data/benchmarks)")
     again = parser.add_argument_group("scoring alone")
-    again.add_argument("--score_only", type=Path, metavar="DIR", help="grade saved generations, or others' files")
-    again.add_argument("--response_key", help="others' files: where the response is")
-    again.add_argument("--gold_key", help="others' files: where the gold answer is")
-    again.add_argument("--question_key", help="others' files: what tells questions apart (default: every row is one)")
-    again.add_argument("--verdict_key", help="others' files: their own score, to list where the verdicts differ")
+    again.add_argument("--score_only", type=Path, metavar="DIR", help="grade saved generations, or third-party files")
+    again.add_argument("--response_key", help="third-party files: key of the response")
+    again.add_argument("--gold_key", help="third-party files: key of the gold answer")
+    again.add_argument("--question_key", help="third-party files: key of the question (default: each row is one)")
+    again.add_argument("--verdict_key", help="third-party files: key of their own score; lists verdicts that differ")
+    parser.alias("--output", "--output_path")
     args = parser.parse_args(argv)
     if args.score_only is None and not args.run_path and not args.model:
         raise InputError("give --run_path RUN, --model MODEL or --score_only DIR")
     if args.score_only is not None and (args.run_path or args.model):
-        raise InputError("--score_only takes a folder of saved generations; leave --run_path and --model away")
-    if args.output and len(args.run_path) + len(args.model) > 1:
-        raise InputError("--output is one folder: give one --run_path or one --model with it")
+        raise InputError("--score_only grades a folder of saved generations; remove --run_path and --model")
+    if args.output_path and len(args.run_path) + len(args.model) > 1:
+        raise InputError("--output_path is one folder: give one --run_path or one --model with it")
     keys = [f"--{key}" for key in KEYS if getattr(args, key)]
     if keys and not (args.response_key and args.gold_key):
-        raise InputError("others' files need both --response_key and --gold_key")
+        raise InputError("third-party files need both --response_key and --gold_key")
     if keys and args.score_only is None:
-        raise InputError(f"{', '.join(keys)}: of others' files; name them with --score_only")
+        raise InputError(f"{', '.join(keys)}: for third-party files only; name them with --score_only")
+    if args.output_path:
+        check_output("--output_path", args.output_path, folder=True)
     if args.score_only is not None:
-        refuse_unheeded(parser, args, OTHERS if keys else OURS)
+        refuse_unused(parser, args, EXTERNAL if keys else SAVED)
     return args
 
 
-def refuse_unheeded(parser: argparse.ArgumentParser, args: argparse.Namespace, heeded: Sequence[str]) -> None:
-    """Raise InputError where a flag was given that scoring alone does not heed."""
+def refuse_unused(parser: argparse.ArgumentParser, args: argparse.Namespace, used: Sequence[str]) -> None:
+    """Raise InputError for a flag that --score_only does not use."""
     given = [key for key, value in vars(args).items() if value != parser.get_default(key)]
-    if unheeded := [f"--{key}" for key in given if key not in heeded]:
-        where = "" if "output" in heeded else ", and writes the results beside it"
-        raise InputError(f"--score_only grades what is there{where}; leave {', '.join(unheeded)} away")
+    if unused := [f"--{key}" for key in given if key not in used]:
+        where = "" if "output_path" in used else " and writes results next to them"
+        raise InputError(f"--score_only grades saved generations{where}; remove {', '.join(unused)}")
 
 
 def plan(args: argparse.Namespace, settings: EvalSettings) -> tuple[list[ModelRef], dict[str, Benchmark]]:
     """The models and the benchmarks asked for."""
-    found = [targets.of_model(model, args.output) for model in args.model]
+    found = [targets.of_model(model, args.output_path) for model in args.model]
     for path in args.run_path:
-        found += targets.of_run(path, args.step, args.output)
+        found += targets.of_run(path, args.step, args.output_path)
     folders = [ref.folder for ref in found]
     if len(set(folders)) < len(folders):
         twice = max(folders, key=folders.count)
-        raise InputError(f"two of the models would write to {twice}; evaluate one of them by itself, with --output")
+        raise InputError(f"two models would write to {twice}; evaluate one of them separately, with --output_path")
     overrides = {key: getattr(args, key) for key in OVERRIDES}
     names = settings.choose(args.benchmarks or settings.default)
     return found, {name: settings.benchmark(name, overrides) for name in names}
@@ -132,7 +136,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
                 try:
                     generate_missing(ref, benchmarks, questions, engines, args, console)
                 except KeyboardInterrupt:
-                    raise KeyboardInterrupt("what is done is kept: run the same command again to go on") from None
+                    raise KeyboardInterrupt("samples are kept: run the same command again to resume") from None
                 results.append(
                     saved.score_folder(ref.folder, [*benchmarks], settings, args.data_dir, grader, console)
                 )
@@ -144,7 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
 
         for folder, run in {ref.folder.parent: ref.run for ref in found if ref.run}.items():
             if not curves.evaluations(folder):
-                console.print(f"curves: none, as no step of {run.name} is known", soft_wrap=True)
+                console.print(f"curves: none, because no step of {run.name} is known", soft_wrap=True)
                 continue
             curves.draw({run.name: curves.collect(folder, run)}, folder / "curves.png")
             console.print(f"curves: {shown(folder / 'curves.png')}", soft_wrap=True)

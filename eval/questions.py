@@ -38,7 +38,7 @@ def read_questions(file: str, data_dir: Path = DATA) -> Questions:
             if not isinstance(row, dict) or not isinstance(row.get(key), str):
                 raise InputError(f"{path}: line {number}: no text under '{key}'")
         if row["id"] in rows:
-            raise InputError(f"{path}: line {number}: the id {row['id']!r} is there twice")
+            raise InputError(f"{path}: line {number}: the id {row['id']!r} is duplicated")
         rows[row["id"]] = row
     if not rows:
         raise InputError(f"{path}: holds no question")

@@ -54,7 +54,7 @@ def checkpoints(run: Path) -> dict[int, Path]:
 
 
 def base_model(run: Path) -> str | None:
-    """The model a run started from, as its run.json tells; None where it does not."""
+    """The model a run started from, as its run.json records it; None where it does not."""
     if not (run / "run.json").is_file():
         return None
     record = read_json(run / "run.json")
@@ -99,7 +99,7 @@ def of_run(path: str, step: str, output: Path | None = None) -> list[ModelRef]:
 
 
 def of_model(model: str, output: Path | None = None) -> ModelRef:
-    """Any Hugging Face folder or hub id. Results go to data/output/<name>/eval/model unless told otherwise."""
+    """Any Hugging Face folder or hub id. Results go to data/output/<name>/eval/model by default."""
     given = next((p for p in (Path(model).expanduser(), ROOT / model) if p.is_dir()), None)
     if given is not None:
         if not (given / "config.json").is_file():

@@ -2,10 +2,10 @@
 # The complete pipeline on the embedded set: set up, make the problems and the tiny base model, train FULL with
 # OpenRLHF's PPO on Ray, select with LIM, train LIMR and RAND for as many steps, evaluate, report.
 #
-#   bash scripts/demo.sh [--quick] [--plan] [key=value …]
+#   bash scripts/demo.sh [--quick] [--dry_run] [key=value …]
 #
 #   --quick     FULL, LIM, LIMR and evaluation only, on 192 of the 512 problems, three epochs instead of six
-#   --plan      set up, then list the stages without running them
+#   --dry_run   set up, then list the stages without running them
 #   key=value   overrides configs/compare/demo.yaml, e.g. 'seeds=[2]'
 #
 # Requires no GPU; downloads only Python packages. Run it again to resume after an interruption.
@@ -19,9 +19,9 @@ options=()
 for argument in "$@"; do
     case $argument in
         --quick) comparison=configs/compare/demo-quick.yaml ;;
-        --plan | [!-]*=*) options+=("$argument") ;;
+        --dry_run | --plan | [!-]*=*) options+=("$argument") ;;
         -*q* | q*) die "demo.sh has no $argument; did you mean --quick?" ;;
-        *) die "demo.sh has no $argument; it takes --quick, --plan and key=value (bash scripts/demo.sh --help)" ;;
+        *) die "demo.sh has no $argument; it takes --quick, --dry_run and key=value (bash scripts/demo.sh --help)" ;;
     esac
 done
 gpu=()

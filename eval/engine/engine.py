@@ -82,7 +82,7 @@ def cpu_environment() -> None:
 
 
 def cpu_cache_bytes(model: str, max_model_len: int, options: EngineOptions) -> int | None:
-    """A key-value cache for `max_num_seqs` whole sequences, 4 GiB at most; None where the user says how much.
+    """A key-value cache for `max_num_seqs` full sequences, 4 GiB at most; None where the user sets its size.
 
     vLLM's CPU build counts in whole GiB, which a tiny model does not need and which takes time to clear.
     """
@@ -178,7 +178,7 @@ def explain(error: Exception, model: str) -> Exception:
     if any(sign in line.lower() for sign in MEMORY) or type(error).__name__ == "OutOfMemoryError":
         return InputError(
             f"{model}: not enough memory for the engine ({line[:160]}); lower --max_num_seqs or --max_new_tokens, "
-            "raise --tensor_parallel_size, or free the device (--gpu_memory_utilization is the share that is taken)"
+            "raise --tensor_parallel_size, or free the device (--gpu_memory_utilization is the share it uses)"
         )
     if "engine core initialization failed" in line.lower() or "EngineDeadError" in type(error).__name__:
         return InputError(

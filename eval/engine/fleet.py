@@ -1,4 +1,4 @@
-"""The engines of an evaluation: one in this process, or one a GPU (or group of GPUs) in Ray's actors.
+"""The engines of an evaluation: one in this process, or one per GPU (or group of GPUs) in Ray actors.
 
 Without RAY_ADDRESS they are this machine's: a single engine runs in this process, several under a small Ray of their
 own. With RAY_ADDRESS every engine, a single one too, is an actor on that cluster, and the cluster's GPUs count, not
@@ -39,12 +39,12 @@ class Place:
     machines: Sequence[tuple[float, float]]
 
     def fitting(self, gpus: int) -> int:
-        """How many engines fit that take `gpus` GPUs of one machine and a CPU each."""
+        """How many engines fit, each using `gpus` GPUs of one machine and a CPU."""
         return sum(int(min(have, there // gpus) if gpus else have) for have, there in self.machines)
 
 
 def layout(options: EngineOptions, place: Place) -> tuple[int, int]:
-    """(GPUs an engine takes, engines): as asked for, else as many as fit, without GPUs one.
+    """(GPUs per engine, engines): as requested, else as many as fit; one without GPUs.
 
     Raises InputError where the place has too few.
     """
@@ -55,7 +55,7 @@ def layout(options: EngineOptions, place: Place) -> tuple[int, int]:
     largest = max((gpus for _, gpus in place.machines), default=0)
     if wanted > max(1, largest):
         raise InputError(
-            f"--tensor_parallel_size {wanted}: an engine takes the GPUs of one machine, and {place.name} has "
+            f"--tensor_parallel_size {wanted}: an engine uses the GPUs of one machine, and {place.name} has "
             f"{largest:g}{' on its largest' if len(place.machines) > 1 else ''}"
         )
     gpus = wanted if largest else 0
@@ -64,8 +64,8 @@ def layout(options: EngineOptions, place: Place) -> tuple[int, int]:
     if size > fitting:
         needs = f"{gpus} GPU{'s' * (gpus > 1)} of one machine and a CPU" if gpus else "a CPU"
         raise InputError(
-            f"--engines {size}: {place.name} has room for {fitting}, each takes {needs}; "
-            "give fewer, or set RAY_ADDRESS to a larger Ray cluster"
+            f"--engines {size}: {place.name} has room for {fitting}, each needs {needs}; "
+            "use fewer, or set RAY_ADDRESS to a larger Ray cluster"
         )
     return gpus, size
 
@@ -105,7 +105,7 @@ def start_ray(address: str, **settings: Any) -> None:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else Ray warns of its own future default
     import ray
 
-    # Ray puts the current folder first on its workers' paths: from within eval/, they would take eval.py for us.
+    # Ray puts the current folder first on its workers' paths: within eval/ they would import eval.py as the package.
     with contextlib.chdir(ROOT), sigterm_kept():
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **settings)
 
@@ -139,7 +139,7 @@ def sigterm_noted() -> Iterator[list[int]]:
 
 
 class Fleet:
-    """The engines, kept over the models. `remote` tells whether they are actors, `size` how many they are."""
+    """The engines, kept over the models. `remote`: whether they are Ray actors; `size`: how many."""
 
     def __init__(self, options: EngineOptions) -> None:
         self.options = options
@@ -156,7 +156,7 @@ class Fleet:
             self.gpus, self.size = layout(options, place)
             self.remote = bool(address) or self.size > 1
             if address:
-                say_what_is_taken(place, self.gpus * self.size)
+                warn_of_busy_gpus(place, self.gpus * self.size)
         except BaseException:
             self.close()
             raise
@@ -235,16 +235,13 @@ class Fleet:
         self.close()
 
 
-def say_what_is_taken(place: Place, needed: int) -> None:
-    """A line where others hold GPUs that the engines will wait for."""
+def warn_of_busy_gpus(place: Place, needed: int) -> None:
+    """Say in one line that the engines will wait for GPUs that other jobs use."""
     import ray
 
     free = ray.available_resources().get("GPU", 0)
     if free < needed:
-        sys.stderr.write(
-            f"{place.name}: {free:g} GPUs are free, the engines take {needed} and wait until others end; "
-            "--engines N takes fewer\n"
-        )
+        sys.stderr.write(f"{place.name}: {free:g} GPUs are free; waiting for {needed}. Use --engines to take fewer\n")
 
 
 class Remote:

@@ -1,4 +1,4 @@
-"""What an evaluation still lacks is generated, and written to its files as it comes."""
+"""Generate the samples an evaluation still needs, and write them to its files as they finish."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def generate_missing(
     args: argparse.Namespace,
     console: Console,
 ) -> None:
-    """Generate what the model's files lack; nothing is loaded where they are complete."""
+    """Generate the samples missing from the model's files; loads nothing where they are complete."""
     with ExitStack() as stack:
         stores = {}
         for name, benchmark in benchmarks.items():
@@ -69,10 +69,10 @@ def generate_missing(
         }
         total = sum(map(len, wanted.values()))
         if not total:
-            console.print(f"{ref.label}: all samples are there")
+            console.print(f"{ref.label}: all samples are already generated")
             return
         there = sum(len(store.samples) for store in stores.values())
-        kept = f", going on after {there:,}" if there else ""
+        kept = f", resuming after {there:,}" if there else ""
         console.print(f"{ref.label}: {total:,} samples to generate{kept} · {shown(ref.folder)}")
         start, logged, tokens, done_samples = None, time.monotonic(), 0, 0
         columns = (

@@ -62,16 +62,14 @@ def check_hub(model: str) -> None:
 
 
 def load_tokenizer(model: str, trust_remote_code: bool) -> tuple[Any, int | None]:
-    """The model's tokenizer and the length of its context. InputError says in a line why it cannot be loaded."""
+    """The model's tokenizer and the length of its context. InputError says in one line why it cannot be loaded."""
     check_hub(model)
     from transformers import AutoConfig, AutoTokenizer
 
     try:
         config = AutoConfig.from_pretrained(model, trust_remote_code=trust_remote_code)
         tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=trust_remote_code)
-    except (
-        Exception
-    ) as error:  # transformers raises OSError, ValueError, KeyError and others for a folder it cannot use
+    except Exception as error:  # transformers raises OSError, ValueError, KeyError and others
         line = one_line(error)
         hint = "; --trust_remote_code lets its own code run" if "trust_remote_code" in line else ""
         raise InputError(f"{model}: the model cannot be loaded: {type(error).__name__}: {line}{hint}") from error
@@ -122,7 +120,7 @@ def make(
             if len(ids[id]) >= context:
                 raise InputError(
                     f"{benchmark.name}: question {id!r} makes a prompt of {len(ids[id])} tokens, and the context of "
-                    f"{model} is {context}; take the question out, or use a model with a longer context"
+                    f"{model} is {context}; remove the question, or use a model with a longer context"
                 )
         prompts.append(
             Prompt(

@@ -1,8 +1,8 @@
-"""Saved generations: `<benchmark>.jsonl` (one line a sample, appended as it finishes) and `<benchmark>.meta.json`.
+"""Saved generations: `<benchmark>.jsonl` (one line per sample, appended as it finishes) and `<benchmark>.meta.json`.
 
 A line is `{"id", "sample", "response", "finish_reason", "tokens"}`; finish_reason is vLLM's: stop, or length where
-the response was cut off. The meta file says what made them (model, template, sampling, seed, data): samples that
-were made otherwise are never mixed in.
+the response was cut off. The meta file says what made them (model, template, sampling, seed, data): samples
+made with other settings are never mixed in.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from typing import Any, NamedTuple
 from lim.utils.errors import InputError
 from lim.utils.files import lock, read_json, write_json
 
-# What must be the same for samples to be put into one file. The number of samples may grow.
+# What must be equal for samples to share a file. The number of samples may grow.
 IDENTITY = (
     "benchmark", "model", "weights", "template", "system_prompt", "temperature", "top_p", "max_new_tokens", "seed",
     "data_sha256", "dtype",
 )  # fmt: skip
-GO_ON = "make room and run the same command again, it goes on from here"
+RESUME = "make room and run the same command again: it resumes here"
 MADE_BY = ("versions", "commit")
 Key = tuple[str, int]
 
 
 class Sample(NamedTuple):
-    """One response. `tokens` counts the generated ones, the end token included; None where it is not known."""
+    """One response. `tokens` counts the generated ones, the end token included; None where unknown."""
 
     id: str
     sample: int
@@ -66,16 +66,14 @@ def parse(path: Path, number: int, line: str) -> Sample:
 
 
 def read(path: Path) -> list[Sample]:
-    """The samples of a file, in its order; a last line without its line end was cut off and is left out."""
+    """The samples of a file, in its order; a last line without its newline was cut off and is skipped."""
     text = path.read_bytes()
-    whole = text[: text.rfind(b"\n") + 1]
+    complete = text[: text.rfind(b"\n") + 1]
     samples: dict[Key, Sample] = {}
-    for number, line in enumerate(whole.decode("utf-8", errors="strict").split("\n")[:-1], 1):
+    for number, line in enumerate(complete.decode("utf-8", errors="strict").split("\n")[:-1], 1):
         sample = parse(path, number, line)
         if sample.key in samples:
-            raise InputError(
-                f"{path}: line {number}: sample {sample.sample} of question {sample.id!r} is there twice"
-            )
+            raise InputError(f"{path}: line {number}: sample {sample.sample} of question {sample.id!r} is duplicated")
         samples[sample.key] = sample
     return list(samples.values())
 
@@ -84,15 +82,15 @@ class Store:
     """The generations of one benchmark of one model, open for appending by one process at a time."""
 
     def __init__(self, folder: Path, meta: dict[str, Any], *, overwrite: bool = False) -> None:
-        """Open or go on with the generations in `folder`; with `overwrite` those made otherwise are dropped.
+        """Open or resume the generations in `folder`; `overwrite` drops those made with other settings.
 
-        Raises InputError where those there were made otherwise (without `overwrite`), or another process writes them.
+        Raises InputError for other settings without `overwrite`, and where another process is writing them.
         """
         self.path = path_of(folder, meta["benchmark"])
         folder.mkdir(parents=True, exist_ok=True)
         self.file = open(self.path, "ab", buffering=0)  # noqa: SIM115
         try:
-            lock(self.file, f"{self.path}: another evaluation is writing it; wait for it, or end it")
+            lock(self.file, f"{self.path}: another evaluation is writing this file; wait for it, or stop it")
             if overwrite and self._made_otherwise(folder, meta):
                 self.file.truncate(0)
             self.samples = self._resume(folder, meta)
@@ -102,7 +100,7 @@ class Store:
         write_json(meta_path(folder, meta["benchmark"]), self.meta)
 
     def _made_otherwise(self, folder: Path, meta: dict[str, Any]) -> bool:
-        """Whether what is there was made with other settings, or nobody knows with which."""
+        """Whether the samples in the folder were made with other or unknown settings."""
         if not meta_path(folder, meta["benchmark"]).is_file():
             return True
         known = read_meta(folder, meta["benchmark"])
@@ -114,13 +112,13 @@ class Store:
         if size == 0:
             return {}
         known = read_json(meta_path(folder, meta["benchmark"]))
-        # What made the first samples stays on record; what goes on is added when it adds a sample.
+        # Versions of the first samples stay on record; those of a resumed run are added with its first sample.
         self.meta = {**meta, **{key: known[key] for key in (*MADE_BY, "resumed_with") if key in known}}
         for key in IDENTITY:
             if known.get(key) != meta.get(key):
                 raise InputError(
-                    f"{self.path}: holds samples made with {key} {short(known.get(key))}, and now it is "
-                    f"{short(meta.get(key))}; give --overwrite to drop them, or --output another folder"
+                    f"{self.path}: holds samples made with {key} {short(known.get(key))}, but this run uses "
+                    f"{short(meta.get(key))}; drop them with --overwrite, or choose another folder with --output_path"
                 )
         samples = read(self.path)
         self.file.truncate(self.path.read_bytes().rfind(b"\n") + 1)
@@ -139,9 +137,9 @@ class Store:
         try:
             written = self.file.write(data)
         except OSError as error:
-            raise InputError(f"{self.path}: cannot be written ({error.strerror}); {GO_ON}") from None
+            raise InputError(f"{self.path}: cannot be written ({error.strerror}); {RESUME}") from None
         if written != len(data):
-            raise InputError(f"{self.path}: only {written} of {len(data)} bytes fit on the disk; {GO_ON}")
+            raise InputError(f"{self.path}: only {written} of {len(data)} bytes fit on the disk; {RESUME}")
         self.samples.update((sample.key, sample) for sample in samples)
 
     def _note_version(self) -> None:

@@ -4,7 +4,7 @@ r"""The verdict on a response: one grader for the training reward and the benchm
     python -m eval.grader --file cases.jsonl                     grade a file of {gold, prediction, is_equal}
 
 `extract` finds the answer in a response and `equal` compares two answers. Neither raises on any string. `Grader`
-does both on batches; what needs Math-Verify goes to worker processes with a hard deadline an item.
+does both on batches; what needs Math-Verify goes to worker processes with a hard deadline per item.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Graded(NamedTuple):
 class Grader:
     """Grades batches; safe to use from any thread, in several processes at once and under asyncio.
 
-    `deadline` is in seconds an item. An item that overruns it, or the memory of a worker, is a `timeout`. No worker
+    `deadline` is in seconds per item. An item that overruns it, or the memory of a worker, is a `timeout`. No worker
     is started before an item needs one, and none outlives this process.
     """
 

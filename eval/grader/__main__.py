@@ -114,7 +114,7 @@ def read_cases(path: str) -> list[dict[str, Any]]:
 
 
 def sides_of(row: dict[str, Any]) -> tuple[str, str]:
-    """The two answers of a case; out of whole texts, where it says `text_extraction`."""
+    """The two answers of a case; extracted from complete texts where `text_extraction` is set."""
     sides = row["gold"], row["prediction"]
     if row.get("text_extraction"):
         return tuple(extract(side, fallbacks=True) or side for side in sides)  # type: ignore[return-value]

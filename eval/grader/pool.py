@@ -1,4 +1,4 @@
-"""Worker processes with a hard deadline an item: what overruns is killed and replaced.
+"""Worker processes with a hard deadline per item: a worker that overruns is killed and replaced.
 
 The workers are started as programs of their own (not forked and not through multiprocessing): the caller may be a
 thread of a Ray actor that holds CUDA, where a fork is unsafe and where spawning would import that actor's main

@@ -1,4 +1,4 @@
-"""A grading worker: reads one JSON pair a line, writes `true`, `false` or `null` (no verdict within its memory).
+"""A grading worker: reads one JSON pair per line, writes `true`, `false` or `null` (no verdict within its memory).
 
 Started by eval/grader/pool.py: python -m eval.grader.worker DEADLINE ADDRESS_SPACE
 """
@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def answer(equal, gold: str, prediction: str) -> bool | dict[str, str] | None:
-    """The verdict on one pair; an error of ours goes back to the caller, who raises it."""
+    """The verdict on one pair; any other error is returned to the caller, who raises it."""
     try:
         return equal(gold, prediction)
     except MemoryError:

@@ -45,7 +45,7 @@ class Curve:
 
 
 def evaluations(eval_folder: Path) -> list[tuple[int, Mapping[str, Any]]]:
-    """(step, results.json) of the evaluations in a folder's folders that know their step: one a step, in order."""
+    """(step, results.json) of the evaluations under a folder whose step is known: one per step, in order."""
     found: dict[int, Mapping[str, Any]] = {}
     for path in sorted(eval_folder.glob("*/results.json")):
         results = read_json(path)
@@ -57,9 +57,9 @@ def evaluations(eval_folder: Path) -> list[tuple[int, Mapping[str, Any]]]:
 
 
 def collect(eval_folder: Path, run: Path | None = None) -> Curve:
-    """The evaluations under `<run>/eval` (or another --output folder), and the reward log of `run`.
+    """The evaluations under `<run>/eval` (or another --output_path), and the reward log of `run`.
 
-    Without `run` it is the folder that holds `eval_folder`, or where no reward log is there, the run that the results
+    Without `run` it is the folder that holds `eval_folder`, or where it has no reward log, the run that the results
     name. Raises InputError where nothing was evaluated at a step.
     """
     found = evaluations(eval_folder)

@@ -1,4 +1,4 @@
-"""Third-party generations: rows with a response and a gold answer under keys of their own, graded by our grader."""
+"""Third-party generations: rows with a response and a gold answer under configurable keys, graded by this grader."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STEPS = 12  # rows of a table by step
 
 @dataclass(frozen=True)
 class External:
-    """A file's questions and samples in our form; `origins` has each sample's row (from 1) and reported verdict."""
+    """A file's questions and samples; `origins` has each sample's row (from 1) and reported verdict."""
 
     path: Path
     questions: dict[str, dict[str, Any]]
@@ -107,7 +107,7 @@ def judged(verdict: Any, path: Path, number: int) -> bool:
 
 
 def differences(file: External, graded: GradedSamples) -> list[dict[str, Any]]:
-    """Samples that we and the file's own verdict judge differently, each with its place and response."""
+    """Samples that this grader and the file's own verdict judge differently, each with its row and response."""
     return [
         {
             "file": file.path.name,
@@ -117,7 +117,7 @@ def differences(file: External, graded: GradedSamples) -> list[dict[str, Any]]:
             "gold": file.questions[sample.id]["answer"],
             "answer": found.answer,
             "verdict": found.verdict,
-            "theirs": "correct" if file.origins[sample.key][1] else "incorrect",
+            "reported": "correct" if file.origins[sample.key][1] else "incorrect",
             "response": sample.response,
         }
         for sample, found in zip(graded.samples, graded.verdicts, strict=True)
@@ -138,10 +138,10 @@ def files_of(root: Path) -> list[Path]:
 
 
 def audit(args: argparse.Namespace, grader: Grader, console: Console) -> None:
-    """Grade each file of `--score_only` and show its figures, beside its own verdicts where it has some.
+    """Grade each file of `--score_only` and show its figures, beside its own verdicts where it has any.
 
-    Files whose names are numbers are the steps of one run: one table by step, and with `--output` one file of each
-    kind and a picture.
+    Files whose names are numbers are the steps of one run: one table by step, and with `--output_path` one file of
+    each kind and a picture.
     """
     paths = files_of(args.score_only)
     by_step = len(paths) > 1 and all(path.stem.isdecimal() for path in paths)
@@ -153,12 +153,12 @@ def audit(args: argparse.Namespace, grader: Grader, console: Console) -> None:
         facts = summarise(graded) | ({"reported": sum(known) / len(known)} if known else {})
         found.append((path, facts, graded, differences(file, graded)))
     console.print(table(found, by_step, bool(args.verdict_key), console.width))
-    show_differences(console, [row for *_, differ in found for row in differ], args.output)
-    if not args.output:
+    show_differences(console, [row for *_, differ in found for row in differ], args.output_path)
+    if not args.output_path:
         return
     if by_step:
         stems = {"steps": found}
-        draw(found, args.output / "accuracy.png")
+        draw(found, args.output_path / "accuracy.png")
     else:
         stems = {path.stem: [(path, *rest)] for path, *rest in found}
     for stem, parts in stems.items():
@@ -168,9 +168,9 @@ def audit(args: argparse.Namespace, grader: Grader, console: Console) -> None:
         }
         for kind, rows in rows_of.items():
             lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-            write_text(args.output / f"{stem}.{kind}.jsonl", "".join(lines))
-    write_json(args.output / "results.json", {path.name: facts for path, facts, *_ in found})
-    console.print(f"wrote {args.output}", markup=False, highlight=False, soft_wrap=True)
+            write_text(args.output_path / f"{stem}.{kind}.jsonl", "".join(lines))
+    write_json(args.output_path / "results.json", {path.name: facts for path, facts, *_ in found})
+    console.print(f"wrote {args.output_path}", markup=False, highlight=False, soft_wrap=True)
 
 
 def table(found: Sequence[tuple], by_step: bool, with_verdicts: bool, width: int) -> Table:
@@ -211,7 +211,7 @@ def show_differences(console: Console, rows: Sequence[dict[str, Any]], output: P
     console.print("verdicts that differ", style="bold")
     for row in rows[:SHOWN]:
         console.print(
-            f"{row['file']} row {row['row']}: graded {row['verdict']}, reported {row['theirs']}",
+            f"{row['file']} row {row['row']}: graded {row['verdict']}, reported {row['reported']}",
             markup=False, highlight=False, soft_wrap=True,
         )  # fmt: skip
         response = " ".join(row["response"].split())
@@ -220,5 +220,5 @@ def show_differences(console: Console, rows: Sequence[dict[str, Any]], output: P
         for name, text in (("gold", row["gold"]), ("answer", str(row["answer"])), ("response", response)):
             lines.add_row("  ", name, Text(" ".join(text.split())))
         console.print(lines)
-    where = f"complete in {output}/*.differences.jsonl" if output else "--output DIR writes all, with their responses"
+    where = f"complete in {output}/*.differences.jsonl" if output else "--output_path DIR writes them all"
     console.print(f"{len(rows)} differ; {where}", markup=False, highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Saved generations of ours, scored: graded samples, results.json and results.md of a folder. No model, no torch."""
+"""Score saved generations: graded samples, results.json and results.md of a folder. No model, no torch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def score_saved(
 ) -> dict[str, Any]:
     """Grade one benchmark's saved generations; writes the graded samples and returns the figures.
 
-    `fallbacks` (take answers that are not boxed, too) replaces what the evaluation was asked for.
+    `fallbacks` (also accept unboxed answers) replaces the setting of the evaluation.
     """
     meta = samples.read_meta(folder, name)
     if fallbacks is not None:
@@ -37,9 +37,9 @@ def score_saved(
             "restore it, or generate again with --overwrite"
         )
     kept = [sample for sample in samples.read(path) if sample.sample < meta["n_samples"]]
-    lacking = len(questions.rows) * meta["n_samples"] - len(kept)
-    if lacking:
-        raise InputError(f"{path}: {lacking} samples are still to be generated; run the same evaluation again")
+    missing = len(questions.rows) * meta["n_samples"] - len(kept)
+    if missing:
+        raise InputError(f"{path}: {missing} samples are not generated yet; run the same evaluation again")
     graded = grade_samples(questions.rows, kept, grader, fallbacks=meta["fallbacks"])
     tables.write_graded(folder, name, graded)
     return {**summarise(graded), "generated_with": meta}
@@ -56,8 +56,8 @@ def score_folder(
 ) -> dict:
     """Grade the saved generations of a folder and write results.json and results.md.
 
-    `wanted` must be complete, and `fallbacks` is theirs (see `score_saved`); what else was saved there is taken in
-    where it is complete and of the same model.
+    `wanted` must be complete, and `fallbacks` is for them (see `score_saved`); other saved benchmarks are included
+    where they are complete and of the same model.
     """
     weights = samples.read_meta(folder, wanted[0])["weights"]
     for name in wanted:
@@ -73,12 +73,12 @@ def score_folder(
         try:
             found = score_saved(folder, name, data_dir, grader)
         except InputError as error:
-            console.print(f"left out of the results: {error}", soft_wrap=True)
+            console.print(f"skipped: {error}", soft_wrap=True)
             continue
         if found["generated_with"]["weights"] == weights:
             benchmarks[name] = found
         else:
-            console.print(f"left out of the results: {name} in {folder} is of other weights", soft_wrap=True)
+            console.print(f"skipped: {name} in {folder} was generated with other weights", soft_wrap=True)
     meta = benchmarks[wanted[0]]["generated_with"]
     head = {key: meta[key] for key in ("label", "model", "step", "run")}
     order = [*settings.benchmarks, *benchmarks]
@@ -108,8 +108,8 @@ def score_all(
 ) -> list[dict[str, Any]]:
     """Score a folder of saved generations, or each of the folders in it (a run, or its eval folder).
 
-    `chosen` are the benchmarks that must be there and complete: all that were saved, unless told otherwise. Folders
-    with none of them are left as they are; InputError where no folder has one.
+    `chosen` are the benchmarks that must be complete (default: all that were saved). Folders with none of them are
+    left unchanged; InputError where no folder has one.
     """
     folders = [root]
     if not saved_benchmarks(root):
@@ -119,12 +119,12 @@ def score_all(
         ]
     if not folders:
         raise InputError(
-            f"{root}: no saved generations here (no *.meta.json); others' files need --response_key and --gold_key"
+            f"{root}: no saved generations (*.meta.json) here; third-party files need --response_key and --gold_key"
         )
     there = {folder: saved_benchmarks(folder) for folder in folders}
     names = sorted({name for found in there.values() for name in found})
-    if lacking := [name for name in chosen or () if name not in names]:
-        raise InputError(f"{root}: no saved generations of {', '.join(lacking)}; there are {', '.join(names)}")
+    if missing := [name for name in chosen or () if name not in names]:
+        raise InputError(f"{root}: no saved generations of {', '.join(missing)}; there are {', '.join(names)}")
     wanted = {folder: [name for name in found if chosen is None or name in chosen] for folder, found in there.items()}
     return [
         score_folder(folder, found, settings, data_dir, grader, console, fallbacks)

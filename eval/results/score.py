@@ -52,7 +52,7 @@ def grade_samples(
 
 
 def vote_classes(samples: Sequence[Sample], graded: Sequence[Graded], grader: Grader) -> list[int | None]:
-    """Classes of equal answers by question: 0 is what equals the gold answer, the others compare with each other.
+    """Classes of equal answers by question: 0 equals the gold answer, the others are compared with each other.
 
     An answer joins the first class whose first answer it equals, by the grader's rules.
     """

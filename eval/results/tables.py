@@ -70,7 +70,7 @@ def tokens(facts: Mapping[str, Any]) -> str:
 
 
 def average(benchmarks: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> dict[str, Any] | None:
-    """The mean over the benchmarks `names`, where all of them are there."""
+    """The mean over the benchmarks `names`, where all of them are present."""
     if not names or not set(names) <= set(benchmarks):
         return None
     found = [statistics.Estimate(**benchmarks[name]["accuracy"]) for name in names]

@@ -35,6 +35,10 @@ class Parser(argparse.ArgumentParser):
         self._negative_number_matcher = re.compile(r"-(\.?\d|inf$|infinity$|nan$)", re.IGNORECASE)
         self.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
 
+    def alias(self, old: str, new: str) -> None:
+        """Take `old` for the flag `new`, without a line in --help."""
+        self._option_string_actions[old] = self._option_string_actions[new]
+
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
         return super().parse_known_args(self._spelled(args), namespace)
 

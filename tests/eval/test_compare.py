@@ -106,7 +106,7 @@ def test_curves_are_of_the_models_with_steps(
         compare.main([str(base), "--curves", str(path)])
 
 
-def test_settings_that_differ_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_different_settings_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a = write_run(tmp_path, "a", A)
     b = write_run(tmp_path, "b", B, temperature=0.4)
     compare.main([str(a), str(b)])
@@ -140,6 +140,7 @@ def test_steps_are_chosen_and_listed(tmp_path: Path) -> None:
         (["a", "b", "--labels", "x"], "1 label for 2 runs"),
         (["a", "b", "--baseline", "c"], "no such run here; there are a, b"),
         (["a", "nowhere"], "no such run"),
+        (["a", "b", "--markdown", "/dev/null/table.md"], "--markdown /dev/null/table.md: "),
     ],
 )
 def test_mistakes_are_reported(tmp_path: Path, arguments: list[str], message: str) -> None:

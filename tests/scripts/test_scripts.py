@@ -242,7 +242,7 @@ def test_help_says_how_to_see_a_programs_flags():
     [
         (["--quik"], r"demo.sh has no --quik; did you mean --quick\?"),
         (["seeds=[2]", "quick"], r"demo.sh has no quick; did you mean --quick\?"),
-        (["--fast"], r"demo.sh has no --fast; it takes --quick, --plan and key=value \(bash \S+ --help\)"),
+        (["--fast"], r"demo.sh has no --fast; it takes --quick, --dry_run and key=value \(bash \S+ --help\)"),
         (["--jobs=2"], "demo.sh has no --jobs=2; it takes .*"),
     ],
 )
@@ -253,10 +253,10 @@ def test_the_demo_refuses_what_it_does_not_know_before_it_sets_up(venv, argument
     assert calls == [] and done.stdout == ""
 
 
-def test_the_demo_hands_on_what_it_knows(venv):
-    done, calls = run(venv, "demo.sh", "seeds=[2]", "--quick", "--plan", CUDA_VISIBLE_DEVICES="")
+def test_the_demo_passes_known_arguments_on(venv):
+    done, calls = run(venv, "demo.sh", "seeds=[2]", "--quick", "--dry_run", CUDA_VISIBLE_DEVICES="")
     assert done.returncode == 0, done.stderr
-    assert calls[-1] == "-m train.compare configs/compare/demo-quick.yaml seeds=[2] --plan"
+    assert calls[-1] == "-m train.compare configs/compare/demo-quick.yaml seeds=[2] --dry_run"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Compare selections of training data: train on each, evaluate on a held-out test, report with error bars.
 
-    python -m train.compare configs/compare/arithmetic.yaml [key=value …] [--jobs N] [--plan]
+    python -m train.compare configs/compare/arithmetic.yaml [key=value …] [--jobs N] [--dry_run]
     bash scripts/compare.sh configs/compare/arithmetic.yaml 'seeds=[1,2,3]'
 
 For each seed: one FULL run; from its log each selection; each trained from the same base for the same number of
@@ -34,7 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="laid over the file")
     parser.add_argument("--jobs", type=whole(1), default=1, help="stages side by side (default: one after the other)")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these selections of the file (FULL runs always)")
-    parser.add_argument("--plan", "--dry_run", action="store_true", help="list stages and commands, run nothing")
+    parser.add_argument("--dry_run", action="store_true", help="list stages and commands, run nothing")
+    parser.alias("--plan", "--dry_run")
     parser.add_argument("--report_only", action="store_true", help="make tables and figures of what is there")
     args = parser.parse_intermixed_args(argv)
     if args.comparison is None:
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         chosen = spec.only(chosen, args.only)
     console = Console()
     pipeline = Pipeline(spec.stages(chosen), chosen.folder / "stages.json", console)
-    if args.plan:
+    if args.dry_run:
         for number, stage in enumerate(pipeline.stages, 1):
             console.print(f"{number:3} {stage.title} (about {duration(pipeline.guess(stage))})", highlight=False)
             console.print(f"    $ {command_line(stage)}", soft_wrap=True, highlight=False, style="dim", markup=False)

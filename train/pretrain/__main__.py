@@ -25,12 +25,14 @@ from lim.utils.files import check_output
 def main(argv: list[str] | None = None) -> None:
     parser = Parser(prog="python -m train.pretrain", description=__doc__.splitlines()[0])
     default = Path(__file__).parents[2] / "data" / "models" / "arithmetic-base"
-    parser.add_argument("--out", type=Path, default=default, help="default: data/models/arithmetic-base")
+    parser.add_argument("--output_path", type=Path, default=default, help="default: data/models/arithmetic-base")
     parser.add_argument("--seed", type=whole(0, 2**32 - 1), help="default: 0")
     parser.add_argument("--batch", type=int, help="problems a step (default: 128); fewer: quicker")
-    parser.add_argument("--force", action="store_true", help="make it again even where it is up to date")
+    parser.add_argument("--overwrite", action="store_true", help="make it again even where it is up to date")
+    parser.alias("--out", "--output_path")
+    parser.alias("--force", "--overwrite")
     args = parser.parse_args(argv)
-    check_output("--out", args.out, folder=True)
+    check_output("--output_path", args.output_path, folder=True)
 
     from train.pretrain.base import ensure
     from train.pretrain.model import REPLICAS, PretrainSettings
@@ -39,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
     settings = PretrainSettings(**given)
     if settings.batch < REPLICAS:
         raise InputError(f"--batch {settings.batch}: needs at least {REPLICAS}")
-    ensure(args.out, settings, force=args.force)
+    ensure(args.output_path, settings, force=args.overwrite)
 
 
 if __name__ == "__main__":

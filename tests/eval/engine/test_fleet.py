@@ -51,14 +51,14 @@ def test_gpus_and_engines(place: Place, options: dict[str, Any], expected: tuple
     [
         (HERE, {"tensor_parallel_size": 2}, "--tensor_parallel_size 2: .* this machine has 0$"),
         (CLUSTER, {"tensor_parallel_size": 9}, "one machine, and the Ray cluster at h:1 has 8 on its largest$"),
-        (FOUR, {"engines": 5}, "--engines 5: this machine has room for 4, each takes 1 GPU of one .*RAY_ADDRESS"),
-        (CLUSTER, {"engines": 6, "tensor_parallel_size": 2}, "cluster at h:1 has room for 5, each takes 2 GPUs of"),
-        (PLAIN, {"engines": 7}, "has room for 6, each takes a CPU"),
+        (FOUR, {"engines": 5}, "--engines 5: this machine has room for 4, each needs 1 GPU of one .*RAY_ADDRESS"),
+        (CLUSTER, {"engines": 6, "tensor_parallel_size": 2}, "cluster at h:1 has room for 5, each needs 2 GPUs of"),
+        (PLAIN, {"engines": 7}, "has room for 6, each needs a CPU"),
         (FOUR, {"engines": 0}, "--engines 0: give at least 1"),
         (FOUR, {"tensor_parallel_size": 0}, "--tensor_parallel_size 0: give at least 1"),
     ],
 )
-def test_more_than_there_is(place: Place, options: dict[str, Any], message: str) -> None:
+def test_more_gpus_than_the_place_has(place: Place, options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         layout(EngineOptions(**options), place)
 
@@ -142,16 +142,16 @@ def test_a_single_engine_is_on_the_cluster_too(ray: FakeRay, monkeypatch: pytest
     assert asked == [prompts]
 
 
-def test_gpus_that_others_hold_are_said(ray: FakeRay, capsys: pytest.CaptureFixture[str]) -> None:
+def test_busy_gpus_are_reported(ray: FakeRay, capsys: pytest.CaptureFixture[str]) -> None:
     ray.free = 0.0
     with Fleet(EngineOptions()):
         pass
     said = capsys.readouterr().err
-    assert said.startswith("the Ray cluster at h:1: 0 GPUs are free, the engines take 2 and wait")
+    assert said.startswith("the Ray cluster at h:1: 0 GPUs are free; waiting for 2")
     assert said.count("\n") == 1
 
 
-def test_a_cluster_that_is_too_small_is_left_again(ray: FakeRay) -> None:
+def test_a_cluster_that_is_too_small_is_disconnected(ray: FakeRay) -> None:
     with pytest.raises(InputError, match="the Ray cluster at h:1 has room for 2"):
         Fleet(EngineOptions(engines=3))
     assert [name for name, _ in ray.calls] == ["init", "shutdown"]

@@ -50,7 +50,7 @@ def arguments(tmp_path: Path) -> list[str]:
     (tmp_path / "data" / "aime24.jsonl").write_text(text, encoding="utf-8")
     write_json(tmp_path / "model" / "config.json", {})
     return [
-        *("--model", str(tmp_path / "model"), "--output", str(tmp_path / "out")),
+        *("--model", str(tmp_path / "model"), "--output_path", str(tmp_path / "out")),
         *("--benchmarks", "aime24", "--n_samples", str(SAMPLES), "--data_dir", str(tmp_path / "data")),
     ]
 
@@ -84,7 +84,7 @@ def goes_on(arguments: list[str], folder: Path) -> None:
     assert 0 < len(before) < QUESTIONS * SAMPLES
     code, out, err = finish(arguments)
     assert (code, err) == (0, "")
-    assert f"going on after {len(before)}" in out
+    assert f"resuming after {len(before)}" in out
     assert samples.read(folder / "aime24.jsonl")[: len(before)] == before
     assert kept(folder) == QUESTIONS * SAMPLES
     assert read_json(folder / "results.json")["benchmarks"]["aime24"]["accuracy"]["value"] == 1.0
@@ -111,7 +111,7 @@ def test_a_full_disk_while_generating(arguments: list[str], tmp_path: Path, limi
     path = tmp_path / "out" / "aime24.jsonl"
     assert code == 2
     assert err.startswith(f"error: {path}: ")
-    assert err.endswith("make room and run the same command again, it goes on from here\n")
+    assert err.endswith("make room and run the same command again: it resumes here\n")
     assert err.count("\n") == 1
     assert not (tmp_path / "out" / "results.json").exists()
     goes_on(arguments, tmp_path / "out")
@@ -123,7 +123,7 @@ def test_a_full_disk_while_grading(arguments: list[str], tmp_path: Path) -> None
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     code, out, err = finish(arguments, LIMIT="3000")
     assert code == 2
-    assert "all samples are there" in out
+    assert "all samples are already generated" in out
     assert err.startswith(f"error: {folder / 'aime24.graded.jsonl'}: cannot be written (File too large); ")
     assert err.count("\n") == 1
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

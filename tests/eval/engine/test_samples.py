@@ -1,4 +1,4 @@
-"""Saved generations: going on after a cut, never mixing settings, one writer at a time."""
+"""Saved generations: resuming after a cut, never mixing settings, one writer at a time."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_what_made_the_samples_stays_on_record(tmp_path: Path) -> None:
 
 
 def test_two_processes_do_not_write_one_file(tmp_path: Path) -> None:
-    with Store(tmp_path, meta()), pytest.raises(InputError, match="another evaluation is writing it"):
+    with Store(tmp_path, meta()), pytest.raises(InputError, match="another evaluation is writing this file"):
         Store(tmp_path, meta())
     with Store(tmp_path, meta()):
         pass
@@ -133,7 +133,7 @@ def test_two_processes_do_not_write_one_file(tmp_path: Path) -> None:
     [
         ("not json", "line 2: not a sample"),
         (json.dumps({"id": "q2"}), "line 2: not a sample"),
-        (json.dumps(sample("q1", 0)._asdict()), "line 2: sample 0 of question 'q1' is there twice"),
+        (json.dumps(sample("q1", 0)._asdict()), "line 2: sample 0 of question 'q1' is duplicated"),
     ],
 )
 def test_a_bad_line_is_named(tmp_path: Path, line: str, message: str) -> None:

@@ -104,7 +104,7 @@ def test_a_second_run_generates_nothing(world: Path, whole: Path) -> None:
 
 def test_killed_and_resumed_gives_the_same_samples(world: Path, whole: Path, tmp_path: Path) -> None:
     command = [*COMMAND, "--data_dir", str(world / "data"), "--run_path", str(world / "run"), "--step", "20"]
-    command += ["--output", str(tmp_path), "--max_num_seqs", "8"]  # small batches: slower, and composed otherwise
+    command += ["--output_path", str(tmp_path), "--max_num_seqs", "8"]  # small, different batches
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     first = samples.path_of(tmp_path / "20", NAMES[0])
     deadline = time.monotonic() + 120
@@ -117,9 +117,9 @@ def test_killed_and_resumed_gives_the_same_samples(world: Path, whole: Path, tmp
     assert 0 < kept < 600
     with open(first, "ab") as file:
         file.write(b'{"id": "q1", "sam')
-    done = run(world, "--run_path", str(world / "run"), "--step", "20", "--output", str(tmp_path))
+    done = run(world, "--run_path", str(world / "run"), "--step", "20", "--output_path", str(tmp_path))
     assert done.returncode == 0, done.stderr
-    assert f"going on after {kept}" in done.stdout
+    assert f"resuming after {kept}" in done.stdout
     assert generations(tmp_path / "20") == generations(whole / "20")
     again, unbroken = (read_json(folder / "20" / "results.json")["benchmarks"] for folder in (tmp_path, whole))
     assert {name: facts["accuracy"] for name, facts in again.items()} == {
@@ -128,7 +128,7 @@ def test_killed_and_resumed_gives_the_same_samples(world: Path, whole: Path, tmp
 
 
 def test_two_engines_under_ray_give_the_same_samples(world: Path, whole: Path, tmp_path: Path) -> None:
-    arguments = ["--run_path", str(world / "run"), "--step", "20", "--output", str(tmp_path), "--engines", "2"]
+    arguments = ["--run_path", str(world / "run"), "--step", "20", "--output_path", str(tmp_path), "--engines", "2"]
     done = run(world, *arguments, cwd=ROOT / "eval")
     assert done.returncode == 0, done.stderr
     assert generations(tmp_path / "20") == generations(whole / "20")
@@ -169,14 +169,14 @@ def cluster() -> Iterator[str]:
 def test_a_cluster_gives_the_same_samples(
     world: Path, whole: Path, tmp_path: Path, cluster: str, engines: list[str]
 ) -> None:
-    arguments = ["--run_path", str(world / "run"), "--step", "20", "--output", str(tmp_path), *engines]
+    arguments = ["--run_path", str(world / "run"), "--step", "20", "--output_path", str(tmp_path), *engines]
     done = run(world, *arguments, cwd=tmp_path, RAY_ADDRESS=cluster)
     assert done.returncode == 0, done.stderr
     assert generations(tmp_path / "20") == generations(whole / "20")
 
 
 def test_more_engines_than_the_cluster_has_room_for(world: Path, tmp_path: Path, cluster: str) -> None:
-    arguments = ["--run_path", str(world / "run"), "--step", "20", "--output", str(tmp_path), "--engines", "3"]
+    arguments = ["--run_path", str(world / "run"), "--step", "20", "--output_path", str(tmp_path), "--engines", "3"]
     done = run(world, *arguments, RAY_ADDRESS=cluster)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: --engines 3: the Ray cluster at {cluster} has room for 2")
@@ -190,7 +190,7 @@ def test_sigterm_is_one_line_and_leaves_whole_records(
     more = ["--engines", "2"] if where == "two engines" else []
     environment = {"RAY_ADDRESS": request.getfixturevalue("cluster")} if where == "cluster" else {}
     command = [*COMMAND, "--data_dir", str(world / "data"), "--run_path", str(world / "run"), "--step", "20"]
-    command += ["--output", str(tmp_path), "--max_num_seqs", "2", *more]
+    command += ["--output_path", str(tmp_path), "--max_num_seqs", "2", *more]
     process = subprocess.Popen(
         command, cwd=ROOT, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
@@ -207,7 +207,7 @@ def test_sigterm_is_one_line_and_leaves_whole_records(
 
 
 def test_errors_are_one_line(world: Path, tmp_path: Path) -> None:
-    done = run(world, "--model", str(world / "untemplated"), "--output", str(tmp_path))
+    done = run(world, "--model", str(world / "untemplated"), "--output_path", str(tmp_path))
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert "no chat template; give --template plain" in done.stderr

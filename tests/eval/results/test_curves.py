@@ -98,7 +98,7 @@ def test_every_step_draws_the_runs_own_log(
     for step in (10, 20):
         write_json(run / "ckpt" / f"global_step{step}_hf" / "config.json", {"step": step})
     arguments = ["--run_path", str(run), "--step", "all", "--benchmarks", "aime24", "--data_dir"]
-    arguments += [str(questions.parent), *(["--output", str(tmp_path / "out" / "r-eval")] if elsewhere else [])]
+    arguments += [str(questions.parent), *(["--output_path", str(tmp_path / "out" / "r-eval")] if elsewhere else [])]
     drawn: dict[str, curves.Curve] = {}
     monkeypatch.setattr(curves, "draw", lambda found, path: drawn.update({path: found}))
     monkeypatch.setattr(command.Engines, "generate", lambda *a: ([Finished(*one)] for one in answers(a[-1])))
@@ -124,7 +124,7 @@ def test_every_step_of_a_run_that_knows_none(
     monkeypatch.setattr(command.Engines, "generate", lambda *a: ([Finished(*one)] for one in answers(a[-1])))
     arguments = ["--run_path", str(tmp_path / "r"), "--step", "all", "--benchmarks", "aime24"]
     assert not command.main([*arguments, "--data_dir", str(tmp_path)])
-    assert "curves: none, as no step of r is known" in capsys.readouterr().out
+    assert "curves: none, because no step of r is known" in capsys.readouterr().out
     assert not (tmp_path / "r" / "eval" / "curves.png").exists()
 
 

@@ -157,7 +157,7 @@ def another(folder: Path, name: str, weights: str | None = None) -> None:
     write_json(folder / f"{name}.meta.json", {**meta, "benchmark": name, "weights": weights})
 
 
-def test_fallbacks_are_taken_where_they_are_asked_for_and_said(tmp_path: Path) -> None:
+def test_fallbacks_are_used_on_request_and_recorded(tmp_path: Path) -> None:
     folder = saved(tmp_path)
     another(folder, "amc23")
     path = folder / "aime24.jsonl"
@@ -186,7 +186,7 @@ def test_only_the_benchmarks_that_are_named_must_be_complete(tmp_path: Path) -> 
     for suffix in (".jsonl", ".meta.json"):
         shutil.copy(whole / f"amc23{suffix}", folder)
     arguments = ["--data_dir", str(tmp_path / "data"), "--score_only"]
-    with pytest.raises(InputError, match="2 samples are still to be generated"):
+    with pytest.raises(InputError, match="2 samples are not generated yet"):
         command.main([*arguments, str(folder)])
     command.main([*arguments, str(folder), "--benchmarks", "amc23"])
     assert list(read_json(folder / "results.json")["benchmarks"]) == ["amc23"]
@@ -201,9 +201,9 @@ def test_only_the_benchmarks_that_are_named_must_be_complete(tmp_path: Path) -> 
     assert not (root / "20" / "results.json").exists()
 
 
-def test_what_is_not_whole_is_not_scored(tmp_path: Path) -> None:
+def test_incomplete_generations_are_not_scored(tmp_path: Path) -> None:
     folder = saved(tmp_path, left_out=2)
-    with pytest.raises(InputError, match="2 samples are still to be generated"):
+    with pytest.raises(InputError, match="2 samples are not generated yet"):
         command.main(["--score_only", str(folder), "--data_dir", str(tmp_path / "data")])
 
 
@@ -241,23 +241,24 @@ def test_average_needs_all_its_benchmarks() -> None:
     ("arguments", "message"),
     [
         ([], "give --run_path RUN, --model MODEL or --score_only DIR"),
-        (["--score_only", "x", "--model", "y"], "leave --run_path and --model away"),
-        (["--model", "a", "b", "--output", "x"], "--output is one folder"),
+        (["--score_only", "x", "--model", "y"], "remove --run_path and --model"),
+        (["--model", "a", "b", "--output_path", "x"], "--output_path is one folder"),
+        (["--model", "a", "--output_path", __file__], "is not a folder; name another place"),
         (["--score_only", "x", "--response_key", "r"], "need both --response_key and --gold_key"),
         (["--score_only", "x", "--verdict_key", "r"], "need both --response_key and --gold_key"),
         (["--model", "gpt2", "--response_key", "r", "--gold_key", "g"], "name them with --score_only"),
-        (["--score_only", "x", "--output", "y"], "writes the results beside it; leave --output away"),
-        (["--score_only", "x", "--seed", "0", "--engines", "2"], "leave --seed, --engines away"),
-        (["--score_only", "x", "--temperature", "0", "--fallbacks"], "leave --temperature away"),
-        (["--score_only", "x", "--overwrite"], "leave --overwrite away"),
+        (["--score_only", "x", "--output_path", "y"], "writes results next to them; remove --output_path"),
+        (["--score_only", "x", "--seed", "0", "--engines", "2"], "remove --seed, --engines"),
+        (["--score_only", "x", "--temperature", "0", "--fallbacks"], "remove --temperature"),
+        (["--score_only", "x", "--overwrite"], "remove --overwrite"),
         (
             ["--score_only", "x", "--response_key", "r", "--gold_key", "g", "--benchmarks", "b", "--output", "y"],
-            "--score_only grades what is there; leave --benchmarks away",
+            "--score_only grades saved generations; remove --benchmarks",
         ),
         (["--score_only", "x", "--benchmarks", "nothing"], "no benchmark or group 'nothing'"),
         (["--score_only", "/nowhere"], "no such folder"),
         (["--score_only", "/nowhere", "--response_key", "r", "--gold_key", "g"], "no such file or folder"),
-        (["--model", "gpt2", "gpt2"], "two of the models would write to"),
+        (["--model", "gpt2", "gpt2"], "two models would write to"),
         (["--model", "gpt2", "--benchmarks", "nothing"], "no benchmark or group 'nothing'"),
         (["--model", "gpt2", "--data_dir", "/nowhere"], "python -m data.prepare aime24"),
     ],
@@ -309,7 +310,7 @@ def foreign_file(folder: Path, rows: list[dict[str, Any]], name: str = "theirs.j
 KEYS = ["--response_key", "output", "--gold_key", "meta.gold"]
 
 
-def test_others_files_are_graded(
+def test_third_party_files_are_graded(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "160")
@@ -321,13 +322,13 @@ def test_others_files_are_graded(
     folder = foreign_file(tmp_path / "in", rows)
     out = tmp_path / "out"
     keys = [*KEYS, "--question_key", "q", "--verdict_key", "ok"]
-    assert not command.main(["--score_only", str(folder), *keys, "--output", str(out)])
+    assert not command.main(["--score_only", str(folder), *keys, "--output_path", str(out)])
     facts = read_json(out / "results.json")["theirs.json"]
     assert facts["accuracy"] == {"value": 0.75, "stderr": pytest.approx(0.25), "n": 2}
     differ = [
         json.loads(line) for line in (out / "theirs.differences.jsonl").read_text(encoding="utf-8").splitlines()
     ]
-    assert [(row["id"], row["sample"], row["verdict"], row["theirs"]) for row in differ] == [
+    assert [(row["id"], row["sample"], row["verdict"], row["reported"]) for row in differ] == [
         ("a", 1, "incorrect", "correct"),
         ("b", 0, "correct", "incorrect"),
     ]
@@ -336,7 +337,7 @@ def test_others_files_are_graded(
 
 def test_others_files_with_lists_of_responses(tmp_path: Path) -> None:
     folder = foreign_file(tmp_path / "in", [{"output": [r"\boxed{2}", r"\boxed{3}"], "meta": {"gold": "2"}}])
-    command.main(["--score_only", str(folder / "theirs.json"), *KEYS, "--output", str(tmp_path / "out")])
+    command.main(["--score_only", str(folder / "theirs.json"), *KEYS, "--output_path", str(tmp_path / "out")])
     facts = read_json(tmp_path / "out" / "results.json")["theirs.json"]
     assert (facts["samples_a_question"], facts["accuracy"]["value"]) == (2, 0.5)
 
@@ -376,7 +377,7 @@ SAME_ANSWERS = {
 def test_real_generations(shared_data: Path, tmp_path: Path) -> None:
     """Qwen2.5-Math-7B's responses: AIME24 and AMC23 as reported; MATH500 apart from what it misjudged."""
     keys = ["--response_key", "response", "--gold_key", "ground_truth", "--verdict_key", "score"]
-    assert not command.main(["--score_only", str(shared_data / "outputs"), *keys, "--output", str(tmp_path)])
+    assert not command.main(["--score_only", str(shared_data / "outputs"), *keys, "--output_path", str(tmp_path)])
     results = read_json(tmp_path / "results.json")
     correct = {name: round(f["accuracy"]["value"] * f["n_questions"]) for name, f in results.items()}
     stems = {name.split("_")[-1].removesuffix(".json"): name for name in results}
@@ -386,4 +387,4 @@ def test_real_generations(shared_data: Path, tmp_path: Path) -> None:
     path = tmp_path / f"{stems['MATH500'].removesuffix('.json')}.differences.jsonl"
     differ = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert {row["gold"]: row["answer"] for row in differ} == SAME_ANSWERS
-    assert {row["theirs"] for row in differ} == {"incorrect"}
+    assert {row["reported"] for row in differ} == {"incorrect"}

@@ -136,12 +136,12 @@ def test_a_difference_shows_where_it_is_and_the_end_of_the_response(
     assert "b.jsonl row 1: graded incorrect, reported correct\n" in shown
     assert re.search(r"response ….*words so \\boxed\{1\}", " ".join(shown.split()))
     assert "first" not in shown
-    assert "2 differ; --output DIR writes all, with their responses" in shown
+    assert "2 differ; --output_path DIR writes them all" in shown
     out = tmp_path / "out"
-    command.main(["--score_only", str(tmp_path / "in"), *KEYS, "--output", str(out)])
+    command.main(["--score_only", str(tmp_path / "in"), *KEYS, "--output_path", str(out)])
     assert f"2 differ; complete in {out}/*.differences.jsonl" in capsys.readouterr().out
     (row,) = [json.loads(line) for line in (out / "a.differences.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert (row["file"], row["row"], row["theirs"]) == ("a.jsonl", 2, "incorrect")
+    assert (row["file"], row["row"], row["reported"]) == ("a.jsonl", 2, "incorrect")
     assert row["response"] == "first\n[bold] " + "words " * 100 + r" so \boxed{1}"
 
 
@@ -149,7 +149,7 @@ def test_numbered_files_are_the_steps_of_one_run(tmp_path: Path, capsys: pytest.
     for step in range(1, 41):
         generations(tmp_path / "in", f"{step}.jsonl", [i < step // 10 for i in range(4)], [True, False, False, False])
     out = tmp_path / "out"
-    command.main(["--score_only", str(tmp_path / "in"), *KEYS, "--output", str(out)])
+    command.main(["--score_only", str(tmp_path / "in"), *KEYS, "--output_path", str(out)])
     shown = first_column(capsys.readouterr().out)
     assert (shown[0], shown[-1], len(shown)) == ("1", "40", 12)
     assert sorted(map(int, shown)) == [int(step) for step in shown]
@@ -167,5 +167,5 @@ def test_numbered_files_are_the_steps_of_one_run(tmp_path: Path, capsys: pytest.
 
 def test_one_numbered_file_is_a_file(tmp_path: Path) -> None:
     generations(tmp_path / "in", "7.jsonl", [True], [True])
-    command.main(["--score_only", str(tmp_path / "in"), *KEYS, "--output", str(tmp_path / "out")])
+    command.main(["--score_only", str(tmp_path / "in"), *KEYS, "--output_path", str(tmp_path / "out")])
     assert (tmp_path / "out" / "7.graded.jsonl").is_file()

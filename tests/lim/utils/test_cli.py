@@ -28,6 +28,7 @@ def parser() -> Parser:
     made.add_argument("--strategy", choices=["lim", "linear", "random"])
     made.add_argument("--gold")
     made.add_argument("--dry-run", action="store_true")
+    made.alias("--plan", "--dry-run")
     return made
 
 
@@ -184,3 +185,9 @@ def test_the_range_of_a_number(kind: Callable[[str], float], text: str, expected
         assert str(error.value) == expected
     else:
         assert kind(text) == expected
+
+
+def test_an_old_name_is_taken_and_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert parser().parse_args(["--plan"]).dry_run and parser().parse_args(["--dry_run"]).dry_run
+    assert "--plan" not in parser().format_help()
+    assert refused(["--plan=1"], capsys) == "--dry-run: ignored explicit argument '1'"

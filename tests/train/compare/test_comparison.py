@@ -115,7 +115,7 @@ def test_without_a_file_the_files_are_listed_and_nothing_runs(arguments, monkeyp
 
 
 def test_the_plan_lists_stages_without_running_any(capsys):
-    assert main(["configs/compare/demo.yaml", "name=never-run", "--plan"]) is None
+    assert main(["configs/compare/demo.yaml", "name=never-run", "--dry_run"]) is None
     shown = capsys.readouterr().out
     assert "run.name=never-run-limr-s1" in shown and "<as in data/prompts/never-run-limr-s1.json>" in shown
 

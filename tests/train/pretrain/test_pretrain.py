@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from data import arithmetic
 from lim.utils.errors import InputError
 from lim.utils.files import read_json
+from train.pretrain import __main__ as command
 from train.pretrain import base as pretrain
 from train.pretrain.model import PretrainSettings
 
@@ -134,3 +135,10 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(InputError, match="not a base model made here"):
         pretrain.ensure(tmp_path, TINY)
+
+
+@pytest.mark.parametrize("flags", [["--output_path"], ["--force", "--out"]])  # the old names, too
+def test_a_folder_that_cannot_be_written_is_refused_before_training(flags, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"--output_path .*file: is not a folder"):
+        command.main([*flags, str(tmp_path / "file")])
