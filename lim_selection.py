@@ -6,7 +6,7 @@ A prompt is kept when its reward trajectory over a training run follows the run'
 
     python lim_selection.py --train_samples_path ./data/output/math.8k \
         --original_prompts_path ./data/prompts/math8k.json --output_path ./data/prompts/limr.json \
-        --steps_per_epoch 8 --max_epochs 21 --similarity_threshold 0.6
+        --similarity_threshold 0.6
 
 reads a run's log (this project's, or another trainer's: docs/logs.md) and writes the chosen records to
 limr.json, every prompt's score to limr.scores.json and a summary for programs to limr.summary.json.
@@ -30,11 +30,8 @@ if TYPE_CHECKING:
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    from lim.logs.doubts import KINDS
-    from lim.logs.formats import FORMATS
-    from lim.missing import RULES
-    from lim.strategies import STRATEGIES
-    from lim.utils.cli import Parser, whole
+    from lim.strategies import STRATEGIES, add_log_flags, add_score_flags
+    from lim.utils.cli import Parser
 
     description, _, _ = (__doc__ or "").partition("\n\n")
     parser = Parser(description=description, epilog="docs/method.md and docs/logs.md say more.")
@@ -42,30 +39,15 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--train_samples_path", help="a run's log: folder, file, or URI such as s3://bucket/run")
     add("--scores_path", help="start from a scores file ({id or prompt, score}) instead of a log")
     add("--original_prompts_path", required=True, help="the prompt file the run trained on")
-    add("--format", default="auto", choices=["auto", *FORMATS], help="the log's format (default: told by its files)")
-    add("--reward_column", help="column of the reward; several are summed: accuracy,0.1*format")
-    add("--prompt_column", help="to read a log of an unknown trainer: column of the prompt (text or messages)")
-    add("--id_column", help="… of the prompt's id in the prompt file")
-    add("--step_column", help="… of the training step (default: the number in the file's name)")
-    add("--epoch_column", help="… of the epoch, where the log has one")
-    add("--steps_per_epoch", type=int, help="for logs that do not know epochs; else a prompt's n-th visit is epoch n")
-    add("--max_epochs", type=int, help="use the first so many epochs (default: all that are filled)")
+    add_log_flags(add)
     add("--max_samples", type=int, help="use the first so many samples of a prompt in each epoch (default: all)")
-    add("--skip_bad_files", action="store_true", help="leave damaged log files out, and say how many")
-    add("--allow", action="append", default=[], choices=KINDS, help="take as it is what may be wrong (repeatable)")
-    add("--workers", type=whole(1), help="reading processes (default: the machine's cores for large logs)")
 
     add = parser.add_argument_group("choice").add_argument
     add("--strategy", default="lim", choices=STRATEGIES)
-    add("--similarity_threshold", type=float, help="keep scores of at least this (lim: 0.6, linear: 0.7)")
-    add("--top_k", type=int, help="keep so many of the highest scores instead")
+    add_score_flags(add)
     add("--num_prompts", "--num_samples", type=int, help="random: how many to draw")
     add("--seed", type=int, default=42, help="random: seed of the draw (default 42)")
     add("--pass_rates", type=float, nargs=2, metavar=("LOW", "HIGH"), help="difficulty: band kept (default 0.2 0.8)")
-    add("--metric", default="reward", choices=["reward", "accuracy"], help="trajectory of mean rewards or pass rates")
-    add("--max_reward", type=float, default=1.0, help="what a perfect reward is, the 1 in LIM's formula")
-    add("--missing", default="backfill", choices=RULES, help="a prompt not seen in an epoch: fill, or score without")
-    add("--min_epochs", type=int, help="epochs a prompt must have been seen in to be scored")
 
     add = parser.add_argument_group("output").add_argument
     add("--output_path", required=True, help="the chosen prompts; scores and summary go beside it")

@@ -24,10 +24,10 @@ from rich.table import Table
 from data.overlap import N, Overlap, compare
 from data.sets import hub
 from eval.grader import Grader
-from lim.utils.cli import Parser, whole
+from lim.utils.cli import Parser, did_you_mean, whole
 from lim.utils.errors import InputError, run_cli
 from lim.utils.files import check_output, write_json
-from lim.utils.makers import how_to_make
+from lim.utils.makers import MAKERS, how_to_make
 from lim.utils.text import squash
 
 # The paper's prompts are cut at 1,024 tokens; three characters a token is what dense LaTeX comes to.
@@ -145,7 +145,9 @@ def read_questions(name: str) -> list[str]:
     prepared = Path(__file__).parent / "benchmarks" / f"{name}.jsonl"
     if not path.is_file() and not path.suffix:
         if not prepared.is_file():
-            raise InputError(f"{name}: neither a file nor a prepared benchmark{how_to_make(prepared)}")
+            known = [Path(file).stem for file in MAKERS if file.endswith(".jsonl")]
+            hint = how_to_make(prepared) or did_you_mean(name, known)
+            raise InputError(f"{name}: neither a file nor a prepared benchmark{hint}")
         path = prepared
     questions = []
     for number, row in enumerate(hub.read_rows(path), 1):

@@ -146,6 +146,8 @@ def make_own(args: argparse.Namespace) -> tuple[Rows, dict[str, Any]]:
         if local is None:
             raise InputError(f"{args.folder}: holds no {args.dataset}; put its files there")
         rows, origin = local
+    elif path.suffix in hub.SUFFIXES or args.dataset.startswith((".", "/", "~")) or args.dataset.count("/") > 1:
+        raise InputError(f"{args.dataset}: no such file or folder; a set of the Hugging Face hub is named org/name")
     else:
         rows, origin = hub.from_hub(args.dataset, args.config, args.split, args.revision)
     if not rows:

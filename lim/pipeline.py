@@ -12,7 +12,6 @@ import numpy as np
 from lim.choose import Floats
 from lim.logs.doubts import settle
 from lim.logs.find import find_log
-from lim.logs.formats import Columns, ReadOptions
 from lim.logs.trajectories import LogSummary, Prompts, RewardMatrix, read_trajectories
 from lim.matching import Matching, match_prompts
 from lim.missing import treat_missing
@@ -114,8 +113,8 @@ def _read_log(
     workers: int | None,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[RewardMatrix, LogSummary]:
-    columns = Columns(settings.prompt_column, settings.id_column, settings.step_column, settings.epoch_column)
-    log = find_log(path, settings.format, columns)
+    options = settings.reading(keep_samples=settings.max_samples is not None)
+    log = find_log(path, settings.format, options.columns)
     done = 0
 
     def step(size: int) -> None:
@@ -130,13 +129,7 @@ def _read_log(
         prompts=prompts,
         steps_per_epoch=settings.steps_per_epoch,
         max_epochs=settings.max_epochs,
-        options=ReadOptions(
-            settings.reward_column,
-            keep_samples=settings.max_samples is not None,
-            skip_bad_files=settings.skip_bad_files,
-            columns=columns,
-            allow=settings.allow,
-        ),
+        options=options,
         workers=workers,
         progress=step,
     )

@@ -14,7 +14,10 @@ import numpy as np
 
 from lim import scores
 from lim.choose import Floats, Mask, choose_above, choose_band, choose_diverse, choose_random, choose_top
-from lim.missing import Missing
+from lim.logs.doubts import KINDS
+from lim.logs.formats import FORMATS, Columns, ReadOptions
+from lim.missing import RULES, Missing
+from lim.utils.cli import whole
 from lim.utils.errors import InputError
 
 
@@ -113,6 +116,11 @@ class Settings:
             raise InputError(f"--strategy {self.strategy}: not one of {', '.join(STRATEGIES)}")
         return STRATEGIES[self.strategy]
 
+    def reading(self, *, keep_samples: bool) -> ReadOptions:
+        """How the log is read."""
+        columns = Columns(self.prompt_column, self.id_column, self.step_column, self.epoch_column)
+        return ReadOptions(self.reward_column, keep_samples, self.skip_bad_files, columns, self.allow)
+
     def resolved(self) -> Settings:
         """These settings with the strategy's defaults filled in. InputError for ones that contradict."""
         row, name = self.row, self.strategy
@@ -162,3 +170,28 @@ class Settings:
         if self.pass_rates is not None:
             return "{:g} ≤ pass rate ≤ {:g}".format(*self.pass_rates)
         return f"top {self.top_k:,}" if self.top_k is not None else f"score ≥ {self.similarity_threshold:g}"
+
+
+def add_log_flags(add: Callable[..., Any]) -> None:
+    """The flags of `Settings` that say how a log is read; `add` is a parser's or a group's `add_argument`."""
+    add("--format", default="auto", choices=["auto", *FORMATS], help="the log's format (default: told by its files)")
+    add("--reward_column", help="column of the reward; several are summed: accuracy,0.1*format")
+    add("--prompt_column", help="to read a log of an unknown trainer: column of the prompt (text or messages)")
+    add("--id_column", help="… of the prompt's id in the prompt file")
+    add("--step_column", help="… of the training step (default: the number in the file's name)")
+    add("--epoch_column", help="… of the epoch, where the log has one")
+    add("--steps_per_epoch", type=int, help="for logs that do not know epochs; else a prompt's n-th visit is epoch n")
+    add("--max_epochs", type=int, help="use the first so many epochs (default: all that are filled)")
+    add("--skip_bad_files", action="store_true", help="skip damaged log files, and say how many")
+    add("--allow", action="append", default=[], choices=KINDS, help="take as it is what may be wrong (repeatable)")
+    add("--workers", type=whole(1), help="reading processes (default: the machine's cores for large logs)")
+
+
+def add_score_flags(add: Callable[..., Any]) -> None:
+    """The flags of `Settings` that say how prompts are scored, and where the scores are cut."""
+    add("--similarity_threshold", type=float, help="keep scores of at least this (lim: 0.6, linear: 0.7)")
+    add("--top_k", type=int, help="keep so many of the highest scores instead")
+    add("--metric", default="reward", choices=["reward", "accuracy"], help="trajectory of mean rewards or pass rates")
+    add("--max_reward", type=float, default=1.0, help="what a perfect reward is, the 1 in LIM's formula")
+    add("--missing", default="backfill", choices=RULES, help="a prompt not seen in an epoch: fill, or score without")
+    add("--min_epochs", type=int, help="epochs a prompt must have been seen in to be scored")

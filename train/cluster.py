@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 
 from lim.utils.address import host_and_port
-from lim.utils.cli import Parser
+from lim.utils.cli import Parser, between, whole
 from lim.utils.errors import InputError, run_cli
 from lim.utils.paths import ROOT
 from train.run.environment import write
@@ -69,8 +69,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     waiting = commands.add_parser("wait", help="until the machines have joined")
     waiting.add_argument("--address", required=True, help="HOST:PORT of the head")
-    waiting.add_argument("--nodes", type=int, required=True, help="machines, the head included; 0: the head's port")
-    waiting.add_argument("--seconds", type=float, default=300)
+    waiting.add_argument("--nodes", type=whole(0), required=True, help="machines with the head; 0: the head's port")
+    waiting.add_argument("--seconds", type=between(0, 86400), default=300)
     commands.add_parser("environment", help="export lines for a shell")
     arguments = parser.parse_args(argv)
     if arguments.command == "wait":

@@ -25,7 +25,7 @@ from rich.console import Console
 from lim.logs import reward_log
 from lim.utils.cli import Parser
 from lim.utils.errors import InputError, run_cli
-from lim.utils.files import locked
+from lim.utils.files import check_output, locked
 from lim.utils.paths import ROOT
 from train.recipe import dataset, model, plan, recipe, record
 from train.recipe.resolve import Resolved, resolve
@@ -59,6 +59,7 @@ def launch(resolved: Resolved, console: Console) -> int:
     gpus.check_gpus(chosen, resolved.gpus)
     if run.device == "gpu" and importlib.util.find_spec("flash_attn") is None:
         raise InputError(f"flash-attn is not installed here, and OpenRLHF needs it on a GPU: {FLASH_ATTN}")
+    check_output("run.output_dir", run_dir, folder=True)
     record.check_existing(chosen, run_dir)
     resolved.need_models()
     data = dataset.load(run, equal)

@@ -22,10 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lim.logs.find import find_log
-from lim.logs.formats import FORMATS, ReadOptions
 from lim.logs.trajectories import read_trajectories
-from lim.missing import RULES
-from lim.stability.figures import write_figures
 from lim.stability.sweeps import (
     Bootstrap,
     Reference,
@@ -35,7 +32,7 @@ from lim.stability.sweeps import (
     sample_sweep,
     threshold_sweep,
 )
-from lim.strategies import Settings, comparing_epochs
+from lim.strategies import Settings, add_log_flags, add_score_flags, comparing_epochs
 from lim.utils.cli import Parser, whole
 from lim.utils.errors import InputError, run_cli
 from lim.utils.files import check_output, write_json
@@ -59,19 +56,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--train_samples_path", required=True, help="a run's log: folder, file or URI")
     add("--output_path", required=True, help="folder for JSON and figures")
-    add("--format", default="auto", choices=["auto", *FORMATS])
-    add("--reward_column", help="as in lim_selection.py")
-    add("--steps_per_epoch", type=int)
-    add("--max_epochs", type=int)
-    add("--skip_bad_files", action="store_true")
-    add("--workers", type=whole(1))
+    add_log_flags(add)
     add("--strategy", default="lim", choices=comparing_epochs())
-    add("--similarity_threshold", type=float)
-    add("--top_k", type=int)
-    add("--metric", default="reward", choices=["reward", "accuracy"])
-    add("--max_reward", type=float, default=1.0)
-    add("--missing", default="backfill", choices=RULES)
-    add("--min_epochs", type=int)
+    add_score_flags(add)
     add("--bootstrap", type=whole(0), default=200, help="replicates (default 200; 0 leaves it out)")
     add("--repeats", type=whole(0), default=10, help="draws a row of the sample sweep (default 10; 0 leaves it out)")
     add("--seed", type=whole(0), default=0, help="seed of the resampling")
@@ -80,13 +67,16 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int | None:
     args = parse_args(argv)
+    from lim.stability.figures import write_figures  # matplotlib, which --help does not wait for
+
     check_output("--output_path", args.output_path, folder=True)
     settings = msgspec.convert(vars(args), Settings).resolved()
+    options = settings.reading(keep_samples=True)
     matrix, log = read_trajectories(
-        find_log(args.train_samples_path, args.format),
+        find_log(args.train_samples_path, args.format, options.columns),
         steps_per_epoch=args.steps_per_epoch,
         max_epochs=args.max_epochs,
-        options=ReadOptions(args.reward_column, keep_samples=True, skip_bad_files=args.skip_bad_files),
+        options=options,
         workers=args.workers,
     )
     console = Console(highlight=False)

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 from lim.choose import Floats, Mask, choose_above, choose_top
 from lim.logs.trajectories import RewardMatrix, mean_of_samples
@@ -73,6 +72,8 @@ def rank_correlation(one: Floats, two: Floats) -> float | None:
     """Spearman's; None where it is not defined (fewer than two prompts, or all scores equal)."""
     if len(one) < 2 or np.ptp(one) == 0 or np.ptp(two) == 0:
         return None
+    from scipy.stats import spearmanr  # some seconds, which --help does not wait for
+
     return float(np.asarray(spearmanr(one, two))[0])
 
 

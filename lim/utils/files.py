@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from typing import IO, Any
 
 from lim.utils.errors import InputError, unwritable
 from lim.utils.makers import how_to_make
+
+REMOTE = re.compile(r"\w{2,}:/")  # of an address, of which a Path keeps one slash
 
 
 @contextmanager
@@ -54,7 +57,7 @@ def check_output(flag: str, path: str | Path, *, folder: bool = False) -> None:
     For before the work. Folders that are missing are fine: `atomic_path` makes them.
     """
     name, path = f"{flag} {path}", Path(path)
-    if "://" in name:
+    if REMOTE.match(str(path)):
         raise InputError(f"{name}: is an address; results are written to local folders")
     try:
         if folder and path.exists() and not path.is_dir():
@@ -109,7 +112,7 @@ def read_json(path: str | Path, *, finite: bool = False) -> Any:
         with open(path, encoding="utf-8") as file:
             return json.load(file, parse_constant=refuse if finite else None)
     except FileNotFoundError:
-        remote = "; only local files are read here" if "://" in str(path) else how_to_make(path)
+        remote = "; only local files are read here" if REMOTE.match(str(path)) else how_to_make(path)
         raise InputError(f"{path}: no such file{remote}") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder, not a JSON file") from None

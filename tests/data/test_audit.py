@@ -194,6 +194,7 @@ def test_strict_clean_and_json(tmp_path, capsys):
         ([{"id": "a", "prompt": "x", "answer": 5}], [], "row 1: 'answer' is a int, not a text"),
         ([row("a", "x")], [{"text": "x"}], "row 1 has no 'question' (its keys: text)"),
         ([row("a", "x")], "nosuchset", "nosuchset: neither a file nor a prepared benchmark\n"),
+        ([row("a", "x")], "math50", "math50: neither a file nor a prepared benchmark; did you mean math500?\n"),
         ([row("a", "x")], "none/aime24.jsonl", "no such file; make it with: python -m data.prepare aime24"),
     ],
 )

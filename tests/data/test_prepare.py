@@ -297,6 +297,12 @@ def test_an_address_of_the_hub_is_its_data_set(capsys, tmp_path, address):
     assert read_prompts(tmp_path / "prompts" / "name.json")[0]["answer"] == "2"
 
 
+@pytest.mark.parametrize("path", ["none.json", "./org/name", "/org/name", "some/where/set.parquet"])
+def test_a_local_path_that_is_not_there_is_not_asked_of_the_hub(capsys, tmp_path, path):
+    error = failing(capsys, "--dataset", path, "--data_dir", tmp_path)
+    assert error == f"error: {path}: no such file or folder; a set of the Hugging Face hub is named org/name\n"
+
+
 def test_a_hub_that_cannot_be_reached_is_one_line(tmp_path):
     done = cli("--dataset", "hf://datasets/org/name", "--data_dir", tmp_path, HF_ENDPOINT="http://127.0.0.1:9")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)

@@ -35,6 +35,13 @@ def test_waiting_ends_with_one_line():
         cluster.wait_for_nodes("head", 1, 0)
 
 
+@pytest.mark.parametrize("flags", [["--nodes", "-1"], ["--nodes", "2", "--seconds", "-1"], ["--nodes", "x"]])
+def test_a_wait_out_of_range_names_its_flag(flags, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        cluster.main(["wait", "--address", "127.0.0.1:1", *flags])
+    assert capsys.readouterr().err.startswith(f"error: {flags[-2]}: ")
+
+
 def test_environment_of_a_machine_without_gpu(monkeypatch, capsys):
     monkeypatch.setattr("train.cpu.available_gpus", lambda: 0)
     cluster.main(["environment"])

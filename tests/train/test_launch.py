@@ -350,6 +350,7 @@ def test_nothing_is_left_behind_by_a_refusal(pool, started, elsewhere):
         "actor.model_name_or_path=./nowhere": r"\./nowhere: no model there \(no config.json\); check the path",
         "actor.model_name_or_path=data/models/arithmetic-base": "make it with: python -m train.pretrain",
         "actor.model_name_or_path=null": "actor.model_name_or_path: not set",
+        "run.output_dir=/proc/x": "run.output_dir /proc/x/tiny: cannot be written",
         "critic.model_name_or_path=./nowhere": r"critic\.model_name_or_path: \./nowhere: no model there",
     }
     for change, message in refusals.items():

@@ -53,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         return None
     start = time.monotonic()
     if not args.report_only:
+        spec.need_prompts(chosen)
         pipeline.run(args.jobs)
     report(chosen, console)
     console.print(f"[green]✓[/green] {len(pipeline.stages)} stages in {duration(time.monotonic() - start)}")

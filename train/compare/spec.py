@@ -21,6 +21,7 @@ from lim.strategies import STRATEGIES, Settings
 from lim.utils.cli import did_you_mean
 from lim.utils.errors import InputError
 from lim.utils.files import read_json
+from lim.utils.makers import how_to_make
 from lim.utils.paths import ROOT, is_hub_id, shown
 from lim.utils.typed import convert
 from train.compare.pipeline import Stage
@@ -133,6 +134,13 @@ def load(path: str, overrides: Sequence[str] = ()) -> Comparison:
     comparison = convert(values, Comparison, path, hint=hint)
     check(path, comparison)
     return comparison
+
+
+def need_prompts(comparison: Comparison) -> None:
+    """Raise InputError where the pool's file is not there and no stage makes it."""
+    made = [output for item in comparison.prepare for output in item["outputs"]]
+    if comparison.prompts not in made and not (ROOT / comparison.prompts).exists():
+        raise InputError(f"prompts={comparison.prompts}: no such file{how_to_make(comparison.prompts)}")
 
 
 def only(comparison: Comparison, arms: Sequence[str]) -> Comparison:

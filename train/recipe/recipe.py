@@ -84,8 +84,8 @@ REFUSED = {
 }
 
 
-Positive = Annotated[int, msgspec.Meta(ge=1)]
-NotNegative = Annotated[int, msgspec.Meta(ge=0)]
+Positive = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
+NotNegative = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]  # the largest seed that NumPy takes
 
 
 @dataclass(frozen=True)

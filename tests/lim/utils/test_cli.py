@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -191,3 +192,24 @@ def test_an_old_name_is_taken_and_not_shown(capsys: pytest.CaptureFixture[str]) 
     assert parser().parse_args(["--plan"]).dry_run and parser().parse_args(["--dry_run"]).dry_run
     assert "--plan" not in parser().format_help()
     assert refused(["--plan=1"], capsys) == "--dry-run: ignored explicit argument '1'"
+
+
+COMMANDS = ["lim_selection.py", *(f"-m {name}" for name in ("lim", "lim.stability", "data.prepare", "data.audit"))]
+COMMANDS += [f"-m {name}" for name in ("data.arithmetic", "eval.eval", "eval.grader", "eval.compare")]
+COMMANDS += [f"-m train.{name}" for name in ("launch", "compare", "pass_rates", "pretrain", "cluster", "cpu")]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_waits_for_no_large_package_and_starts_nothing(tmp_path: Path, command: str) -> None:
+    for package in ("torch", "ray", "vllm", "transformers", "datasets", "matplotlib", "scipy", "sklearn"):
+        (tmp_path / f"{package}.py").write_text(f"raise SystemExit('{package} was imported')")
+    ran = subprocess.run(
+        [sys.executable, *command.split(), "--help"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.startswith("usage: ") and "--version" in ran.stdout

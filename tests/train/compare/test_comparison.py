@@ -114,6 +114,13 @@ def test_without_a_file_the_files_are_listed_and_nothing_runs(arguments, monkeyp
         assert re.search(rf"^  {path.relative_to(ROOT)} +{re.escape(first)}$", str(error.value), re.M)
 
 
+def test_a_pool_that_no_stage_makes_is_refused_before_the_first_stage(tmp_path, monkeypatch):
+    monkeypatch.setattr("train.compare.pipeline.Pipeline.run", lambda *_: pytest.fail("a stage was started"))
+    with pytest.raises(InputError, match=r"^prompts=none/math8k\.json: no such file; make it with: python -m data"):
+        main([write(tmp_path, prompts="none/math8k.json")])
+    spec.need_prompts(spec.load("configs/compare/demo-quick.yaml"))
+
+
 def test_the_plan_lists_stages_without_running_any(capsys):
     assert main(["configs/compare/demo.yaml", "name=never-run", "--dry_run"]) is None
     shown = capsys.readouterr().out

@@ -135,6 +135,8 @@ def test_later_overlays_and_overrides_win():
         ("zzz=1", "zzz: unknown key, not a flag of OpenRLHF; --dry_run lists those in use"),
         ("actor.adam.lr=nan", "actor.adam.lr=nan: is not a finite number"),
         ("actor.adam.lr=1e999", "actor.adam.lr=inf: is not a finite number"),
+        ("run.seed=4294967296", "run.seed=4294967296: expected a whole number of at most 4294967295"),
+        ("run.epochs=99999999999999999999", "run.epochs=99999999999999999999: expected a whole number of at most"),
         ("run.seed=-1", "run.seed=-1: expected a whole number of at least 0"),
         ("run.epochs=many", "run.epochs=many: expected a whole number, not text"),
         ("run.epochs=0", "run.epochs=0: expected a whole number of at least 1"),
