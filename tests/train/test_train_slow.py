@@ -104,6 +104,9 @@ def answer_random_digits(model, tokenizer, draw: random.Random) -> None:
         optimizer.zero_grad()
 
 
+STARTED: list[subprocess.Popen[str]] = []
+
+
 def start(inputs: Path, output: Path, *changes: str, reward: str = "reward.py", **env: str) -> subprocess.Popen[str]:
     """Launch a run; its terminal output goes to <output>/terminal.txt."""
     output.mkdir(exist_ok=True)
@@ -120,14 +123,27 @@ def start(inputs: Path, output: Path, *changes: str, reward: str = "reward.py", 
         *changes,
     ]
     with open(output / "terminal.txt", "a") as terminal:
-        return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **env}, stdout=terminal, stderr=terminal)
+        run = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **env}, stdout=terminal, stderr=terminal)
+    STARTED.append(run)
+    return run
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_running():
+    """A failing test's run ends with it."""
+    yield
+    for run in STARTED:
+        if run.poll() is None:
+            run.terminate()
+            run.wait(60)
+    STARTED.clear()
 
 
 def terminal(output: Path) -> str:
     return (output / "terminal.txt").read_text()
 
 
-def wait(done, run: subprocess.Popen[str], output: Path, seconds: float = 240.0) -> None:
+def wait(done, run: subprocess.Popen[str], output: Path, seconds: float = 420.0) -> None:
     """Return when `done()`; fail when the run ends before or the time is up."""
     end = time.monotonic() + seconds
     while not done():
