@@ -176,7 +176,7 @@ def kill(run: subprocess.Popen[str], output: Path, which: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_two_epochs_over_two_kills(inputs, tmp_path):
     """Two vLLM engines; a Ray worker and then the driver are killed; the third try finishes the run."""
     folder, began = tmp_path / "run", time.time()
@@ -189,7 +189,7 @@ def test_two_epochs_over_two_kills(inputs, tmp_path):
     run = start(inputs, tmp_path, "vllm.num_engines=2", "run.resume=true")
     wait(lambda: logged(folder, 6), run, tmp_path)
     everything = family(run)
-    assert run.wait(timeout=240) == 0, terminal(tmp_path)[-3000:]
+    assert run.wait(timeout=420) == 0, terminal(tmp_path)[-3000:]
     assert all_gone(everything)
     assert "resuming after step 2" in terminal(tmp_path) and "resuming after step 4" in terminal(tmp_path)
 
@@ -272,7 +272,7 @@ def the_model_learned(folder: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(800)
 def test_two_nodes_and_a_reward_function_that_fails(inputs, tmp_path):
     """Head and worker on this machine; the first step runs over both, the second ends with the reward's message."""
     with socket.socket() as free:
@@ -292,7 +292,7 @@ def test_two_nodes_and_a_reward_function_that_fails(inputs, tmp_path):
         subprocess.run([*script, "wait", "2"], env=cluster, cwd=ROOT, check=True, timeout=120)
         # The two engines fill a node by more than half, and the actor, which comes next, goes to the other.
         run = start(inputs, tmp_path, "vllm.num_engines=2", reward="failing.py", RAY_ADDRESS=address)
-        assert run.wait(timeout=240) == 1, terminal(tmp_path)[-3000:]
+        assert run.wait(timeout=420) == 1, terminal(tmp_path)[-3000:]
         folder = tmp_path / "run"
         assert terminal(tmp_path).splitlines()[-2] == "error: the reward function failed: broken on purpose"
         assert len(list(folder.glob("step_*.parquet"))) == 1
