@@ -251,7 +251,7 @@ def main(argv: list[str] | None = None) -> int | None:
         if name == sources.EMBEDDED:
             from data import arithmetic
 
-            arithmetic.main(["--data_dir", str(args.data_dir)])
+            arithmetic.produce(0, args.data_dir, Console())
             continue
         source: Source = SETS[name]
         rows, origin, notes = make(name, args)

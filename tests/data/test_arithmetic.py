@@ -12,6 +12,7 @@ import pytest
 
 from data import arithmetic
 from data.arithmetic import Problem
+from data.arithmetic.__main__ import main
 from lim.prompts import read_prompts
 from lim.utils.errors import InputError
 from train.pretrain import corpus
@@ -115,7 +116,7 @@ def test_levels_are_spread_and_told_truly(rows: dict[str, list[dict]]) -> None:
 
 def test_same_seed_same_bytes_other_seed_other_bytes(tmp_path: Path) -> None:
     for name, seed in (("a", "0"), ("b", "0"), ("c", "1")):
-        arithmetic.main(["--seed", seed, "--data_dir", str(tmp_path / name)])
+        main(["--seed", seed, "--data_dir", str(tmp_path / name)])
     for file in ("prompts/arithmetic.json", "prompts/arithmetic_val.json", "benchmarks/arithmetic.jsonl"):
         a, b, c = ((tmp_path / name / file).read_bytes() for name in "abc")
         assert a == b != c

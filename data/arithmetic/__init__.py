@@ -28,9 +28,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from lim.utils.cli import Parser, whole
-from lim.utils.errors import InputError, run_cli
-from lim.utils.files import check_output, write_json, write_text
+from lim.utils.errors import InputError
+from lim.utils.files import write_json, write_text
 
 SUBJECTS = {"+": "addition", "-": "subtraction", "*": "multiplication"}
 LATEX = {"+": " + ", "-": " - ", "*": r" \times "}
@@ -213,24 +212,15 @@ def write(rows: dict[str, list[dict]], folder: Path) -> dict[str, Path]:
     return paths
 
 
-def main(argv: list[str] | None = None) -> None:
-    parser = Parser(prog="python -m data.arithmetic", description=__doc__.splitlines()[0])
-    parser.add_argument("--seed", type=whole(0), default=0)
-    parser.add_argument("--data_dir", type=Path, default=Path(__file__).parent, help="default: the project's data/")
-    args = parser.parse_args(argv)
-    check_output("--data_dir", args.data_dir, folder=True)
-    rows = make(args.seed)
-    paths = write(rows, args.data_dir)
+def produce(seed: int, folder: Path, console: Console) -> None:
+    """Make the three files under `folder`, and show what is in them."""
+    rows = make(seed)
+    paths = write(rows, folder)
     table = Table("split", "problems", *(f"level {level}" for level in KINDS), "wrong labels")
     for split in paths:
         levels = Counter(row["level"] for row in rows[split])
         wrong = sum(row.get("source") == "arithmetic-wrong-label" for row in rows[split])
         table.add_row(split, str(len(rows[split])), *(str(levels[level]) for level in KINDS), str(wrong))
-    console = Console()
     console.print(table)
     for path in paths.values():
         console.print(f"wrote {path}", soft_wrap=True, highlight=False)
-
-
-if __name__ == "__main__":
-    raise SystemExit(run_cli(main))
