@@ -14,10 +14,10 @@ import sys
 import time
 from collections.abc import Sequence
 
-from lim.utils.address import host_and_port
 from lim.utils.cli import Parser, between, whole
 from lim.utils.errors import InputError, run_cli
 from lim.utils.paths import ROOT
+from lim.utils.ray import host_and_port
 from train.run.environment import write
 from train.run.gpus import connect, listens
 

@@ -7,25 +7,21 @@ this machine's: a head without GPUs is as good as any. Nothing heavy is imported
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lim.utils.address import knock
-from lim.utils.errors import InputError, Terminated, one_line
-from lim.utils.paths import ROOT
+from lim.utils.errors import InputError, one_line
+from lim.utils.ray import carried, init, knock
+from lim.utils.signals import Terminated, noted
 
 from .engine import Engine, EngineOptions, Finished, cpu_environment, explain, quiet
 from .prompts import Prompt
 
-CARRIED = ("VLLM_", "HF_")  # what begins so in this process's environment is the actors', too
 NO_LIMIT = sys.maxsize
 KNOCK = 10.0  # seconds for a cluster's head to answer at all
 GLANCE = 1.0  # seconds between looks at whether SIGTERM came
@@ -84,10 +80,9 @@ def this_machine() -> Place:
 
 def join(address: str) -> Place:
     """Join the Ray cluster at `address` and count its machines. Raises InputError where it cannot be joined."""
-    carried = {name: value for name, value in os.environ.items() if name.startswith(CARRIED)}
     try:
         knock(address, KNOCK)
-        start_ray(address, runtime_env={"env_vars": carried})
+        init(address, runtime_env=carried("VLLM_", "HF_"))
         import ray
 
         found = [node["Resources"] for node in ray.nodes() if node["Alive"]]
@@ -98,44 +93,6 @@ def join(address: str) -> Place:
         ) from error
     machines = [(resources.get("CPU", 0), resources.get("GPU", 0)) for resources in found]
     return Place(f"the Ray cluster at {address}", machines)
-
-
-def start_ray(address: str, **settings: Any) -> None:
-    """`ray.init`, without its messages; SIGTERM does what it did before."""
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else Ray warns of its own future default
-    import ray
-
-    # Ray puts the current folder first on its workers' paths: within eval/ they would import eval.py as the package.
-    with contextlib.chdir(ROOT), sigterm_kept():
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **settings)
-
-
-@contextlib.contextmanager
-def sigterm_kept() -> Iterator[None]:
-    """Put the handler of SIGTERM back afterwards: `ray.init` sets its own, which ends a process without a word."""
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    except SystemExit as error:
-        raise Terminated from error
-    finally:
-        if callable(before) and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, before)
-
-
-@contextlib.contextmanager
-def sigterm_noted() -> Iterator[list[int]]:
-    """Note SIGTERM in a list where it would raise: what a handler raises while Ray waits, Ray prints and drops."""
-    came: list[int] = []
-    before = signal.getsignal(signal.SIGTERM)
-    if not callable(before) or threading.current_thread() is not threading.main_thread():
-        yield came
-        return
-    signal.signal(signal.SIGTERM, lambda number, _frame: came.append(number))
-    try:
-        yield came
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 class Fleet:
@@ -171,7 +128,7 @@ class Fleet:
             quiet()
             if not self.gpus:
                 cpu_environment()
-            start_ray("local", num_cpus=max(self.size, os.cpu_count() or 1), include_dashboard=False)
+            init("local", num_cpus=max(self.size, os.cpu_count() or 1), include_dashboard=False)
             self.connected = True
         actor = ray.remote(num_cpus=1, num_gpus=self.gpus)(Remote)
         self.actors = [actor.remote(self.options) for _ in range(self.size)]
@@ -197,7 +154,7 @@ class Fleet:
         import ray
         from ray.exceptions import RayActorError, RayTaskError
 
-        with sigterm_noted() as came:
+        with noted(signal.SIGTERM) as received:  # what a handler raises while Ray waits, Ray prints and drops
             self.start()
             streams: list[Any] = [
                 actor.run.options(num_returns="streaming").remote(model, max_model_len, part)
@@ -206,7 +163,7 @@ class Fleet:
             try:
                 while streams:
                     ready: Any = ray.wait(streams, num_returns=1, timeout=GLANCE, fetch_local=False)[0]
-                    if came:
+                    if received:
                         raise Terminated
                     for stream in ready:
                         try:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import TracebackType
 
 from lim.utils.paths import INSTALLED
+from lim.utils.signals import Terminated, terminable
 
 # What keeps a file from being written, and the mend.
 UNWRITABLE = {
@@ -37,10 +35,6 @@ SET_UP = (
 
 class InputError(Exception):
     """Input that cannot be used. The message is one line: file, row or key, what is wrong, how to mend it."""
-
-
-class Terminated(BaseException):
-    """SIGTERM came; raised so that what is open is closed and what is half-written removed."""
 
 
 def unwritable(error: OSError, path: object = None) -> InputError | None:
@@ -92,31 +86,6 @@ def run_cli(main: Callable[[], int | None]) -> int:
     except Terminated:
         sys.stderr.write("terminated\n")
         return 143
-
-
-@contextmanager
-def terminable() -> Iterator[None]:
-    """Raise `Terminated` on SIGTERM, in this process and its main thread; others end as they would have."""
-    here = os.getpid()
-
-    def stop(number: int, _frame: object) -> None:
-        if os.getpid() != here:  # a fork
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
-            return
-        raise Terminated
-
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL
-    ):
-        yield
-        return
-    signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def being_run() -> None:

@@ -17,9 +17,9 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from rich.console import Console
 
 from lim.utils.errors import InputError
 from lim.utils.files import locked, read_json, sha256_of, write_json
+from lim.utils.signals import noted
 from lim.utils.text import duration
 
 RESUME = "what is finished is kept: run the same command again to resume"
@@ -127,7 +128,7 @@ class Pipeline:
         waiting, ended = list(self.stages), set[str]()
         running: dict[Future[float], Stage] = {}
         failure: BaseException | None = None
-        with ThreadPoolExecutor(jobs) as pool, forwarding(self.processes) as received:
+        with ThreadPoolExecutor(jobs) as pool, self._signals_passed_on() as received:
             while running or (waiting and failure is None):
                 for stage in [s for s in waiting if self.needs(s) <= ended] if failure is None else []:
                     fingerprint = self.fingerprint(stage)
@@ -198,7 +199,7 @@ class Pipeline:
 
     def run_here(self, stage: Stage) -> int:
         """Run a stage on this terminal. One that is told to stop has time to end its own processes."""
-        with forwarding(self.processes) as received:
+        with self._signals_passed_on() as received:
             code = self.start(stage).wait()
         if received:
             raise KeyboardInterrupt(RESUME)
@@ -222,6 +223,17 @@ class Pipeline:
             self.state[stage.name] = {**self.state.get(stage.name, {}), **facts}
             write_json(self.state_path, self.state)
 
+    def _signals_passed_on(self) -> AbstractContextManager[list[int]]:
+        """Pass SIGINT and SIGTERM on to the stages that run, and note them; the caller waits for the end."""
+
+        def send(number: int) -> None:
+            if number == signal.SIGTERM or not os.isatty(0):  # a terminal's Ctrl-C reaches them by itself
+                for process in self.processes:
+                    if process.poll() is None:
+                        process.send_signal(number)
+
+        return noted(signal.SIGINT, signal.SIGTERM, then=send)
+
 
 def _touch(a: Path, b: Path) -> bool:
     """Whether one path is, or lies in, the other."""
@@ -231,26 +243,3 @@ def _touch(a: Path, b: Path) -> bool:
 def command_line(stage: Stage) -> str:
     """The command as a person would type it."""
     return shlex.join([*(f"{key}={value}" for key, value in stage.env.items()), *stage.arguments()])
-
-
-@contextmanager
-def forwarding(processes: list[subprocess.Popen]) -> Iterator[list[int]]:
-    """Pass SIGINT and SIGTERM on to the processes that still run, and note them; the caller waits for the end.
-
-    A terminal's Ctrl-C reaches them by itself.
-    """
-    received: list[int] = []
-
-    def note(number: int, _frame: object) -> None:
-        received.append(number)
-        if number == signal.SIGTERM or not os.isatty(0):
-            for process in processes:
-                if process.poll() is None:
-                    process.send_signal(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -21,21 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from lim.utils.errors import InputError
+from lim.utils.ray import carried
 from train.ppo import checkpoints, samples
 from train.run import environment, progress
 
 # What Ray's workers on another node need of this process's environment.
-CARRIED = (
-    "LIM_",
-    "PYTHONPATH",
-    "DS_",
-    "VLLM_",
-    "OMP_",
-    "TORCH_EXTENSIONS_DIR",
-    "TOKENIZERS_PARALLELISM",
-    "NCCL_",
-    "HF_",
-)
+CARRIED = ("LIM_", "PYTHONPATH", "DS_", "VLLM_", "OMP_", "TORCH_EXTENSIONS_DIR", "TOKENIZERS_", "NCCL_", "HF_")
 
 
 def resume(run_dir: Path) -> None:
@@ -66,8 +57,7 @@ def start_ray() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     os.environ.setdefault("NCCL_DEBUG", "WARN")
     if os.environ.get("RAY_ADDRESS"):
-        carried = {name: value for name, value in os.environ.items() if name.startswith(CARRIED)}
-        ray.init(address=os.environ["RAY_ADDRESS"], runtime_env={"env_vars": carried})
+        ray.init(address=os.environ["RAY_ADDRESS"], runtime_env=carried(*CARRIED))
         return
     # Its workers inherit this environment. A socket's path has at most 107 characters, hence a short folder.
     folder = environment.read().ray_tmp or tempfile.mkdtemp(prefix="limr-", dir="/tmp")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from typing import Any
 
 import psutil
 
-from lim.utils.address import host_and_port, knock
 from lim.utils.errors import InputError, one_line
+from lim.utils.ray import host_and_port, init, knock
 from train.recipe import recipe
 from train.recipe.recipe import CONFIGS, Recipe
 from train.recipe.resolve import gpu_roles
@@ -100,11 +99,10 @@ def connect(address: str, seconds: float) -> Any:
         if time.monotonic() > end:
             raise _not_a_member(address)
         time.sleep(0.5)
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else Ray warns of its own future default
     import ray
 
     try:
-        ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+        init(address)
     except Exception as error:
         if "No node info found" in f"{error} {error.__cause__}":  # the node here is another cluster's
             raise _not_a_member(address) from None

@@ -24,6 +24,7 @@ from typing import Any
 import psutil
 from rich.console import Console
 
+from lim.utils.signals import noted
 from lim.utils.text import duration
 from train.run import environment, errors, progress
 
@@ -57,9 +58,8 @@ def run(
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     # Orphans of the run become this process's children, so that none is out of reach.
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    received: list[int] = []
     try:
-        with signals(received), open(log, "ab") as output:
+        with noted(signal.SIGINT, signal.SIGTERM) as received, open(log, "ab") as output:
             driver = subprocess.Popen(
                 list(command),
                 env={
@@ -168,21 +168,6 @@ def watch(driver: subprocess.Popen[bytes], events: Events, console: Console, rec
                 status.update(f"{stage} ({duration(time.monotonic() - started)})")
             with contextlib.suppress(subprocess.TimeoutExpired):
                 driver.wait(timeout=0.2)
-
-
-@contextlib.contextmanager
-def signals(received: list[int]) -> Iterator[None]:
-    """Note SIGINT and SIGTERM in `received` instead of acting on them."""
-
-    def note(number: int, _frame: object) -> None:
-        received.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def stop(driver: subprocess.Popen[bytes], others: set[int], received: list[int]) -> int:

@@ -16,7 +16,9 @@ from eval.engine import fleet
 from eval.engine.engine import EngineOptions
 from eval.engine.fleet import Fleet, Place, layout
 from eval.engine.prompts import Prompt
-from lim.utils.errors import InputError, Terminated
+from lim.utils import ray as lim_ray
+from lim.utils.errors import InputError
+from lim.utils.signals import Terminated, noted
 
 HERE = Place("this machine", [(fleet.NO_LIMIT, 0)])
 FOUR = Place("this machine", [(fleet.NO_LIMIT, 4)])
@@ -115,7 +117,7 @@ def test_a_cluster_counts_and_not_the_machine_of_the_command(
     assert [name for name, _ in ray.calls] == ["init", "remote", "shutdown"]
     settings, actor = ray.calls[0][1], ray.calls[1][1]
     assert settings["address"] == "h:1"
-    assert settings["cwd"] == str(fleet.ROOT)
+    assert settings["cwd"] == str(lim_ray.ROOT)
     carried = settings["runtime_env"]["env_vars"]
     assert carried["VLLM_SOME_KNOB"] == "7"
     assert "OMP_NUM_THREADS" not in carried
@@ -235,7 +237,7 @@ def test_the_handler_that_ray_puts_in_place_does_not_stay(
 
 
 def test_sigterm_is_raised_between_rays_calls_and_not_in_one(handler: Any) -> None:
-    with fleet.sigterm_noted() as came:
+    with noted(signal.SIGTERM) as came:
         signal.raise_signal(signal.SIGTERM)
         assert came == [signal.SIGTERM]
     with pytest.raises(Terminated):

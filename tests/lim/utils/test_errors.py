@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from lim.utils import errors
-from lim.utils.errors import InputError, Terminated, run_cli
+from lim.utils.errors import InputError, run_cli
 from lim.utils.files import atomic_path, write_json, write_text
+from lim.utils.signals import Terminated
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import resource
@@ -195,7 +196,8 @@ def test_the_driver_does_not_outlive_its_supervisor(tmp_path):
         assert run(tmp_path, "pass")[0] == 0
         assert not folders[0].exists()
     finally:
-        os.kill(daemon, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(daemon, signal.SIGKILL)
 
 
 def test_a_full_disk_is_named_whatever_the_run_could_say(tmp_path, monkeypatch):

@@ -1,0 +1,49 @@
+"""Ray: where a cluster is, connecting to it, and what its workers need of this process's environment."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+from typing import Any
+
+from lim.utils.paths import ROOT
+from lim.utils.signals import Terminated, noted
+
+
+def host_and_port(address: str) -> tuple[str, int] | None:
+    """The parts of HOST:PORT; None for any other address (auto, ray://…)."""
+    host, _, port = address.rpartition(":")
+    return (host.strip("[]"), int(port)) if host and "/" not in host and port.isdigit() else None
+
+
+def knock(address: str, seconds: float) -> None:
+    """Raise OSError where nothing listens at HOST:PORT: Ray itself tries for minutes. Other addresses pass."""
+    place = host_and_port(address)
+    if place:
+        socket.create_connection(place, timeout=seconds).close()
+
+
+def carried(*prefixes: str) -> dict[str, Any]:
+    """A runtime environment with the variables of this process's environment whose names begin so."""
+    return {"env_vars": {name: value for name, value in os.environ.items() if name.startswith(prefixes)}}
+
+
+def init(address: str, **settings: Any) -> None:
+    """`ray.init` without its messages. SIGTERM raises `Terminated` meanwhile, and afterwards does what it did before.
+
+    Ray sets a handler of its own, which ends the process without a word.
+    """
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else Ray warns of its own future default
+    import ray
+
+    # Ray puts the current folder first on its workers' paths: from within eval/, they would import eval.py.
+    with contextlib.chdir(ROOT), noted(signal.SIGTERM) as received:
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **settings)
+        except SystemExit as error:
+            raise Terminated from error
+    if received:
+        raise Terminated
