@@ -102,9 +102,7 @@ def show(selection: Selection, seconds: float) -> None:
     if log is not None:
         files = f"{log.files:,} file{'s' * (log.files != 1)}"
         steps = f"steps {log.first_step}-{log.last_step}"
-        table.add_row(
-            "log", f"{escape(log.path)} ({log.format}: {files}, {steps}, {log.samples:,} samples)"
-        )
+        table.add_row("log", f"{escape(log.path)} ({log.format}: {files}, {steps}, {log.samples:,} samples)")
         epochs = 0 if selection.average_K is None else len(selection.average_K)
         table.add_row("epochs", f"{epochs} ({log.epochs_in_words()})")
     table.add_row("prompts", f"{len(selection.ids):,}")

@@ -124,21 +124,14 @@ def match_prompts(
     keys: Sequence[str],
     *,
     by_id: bool = False,
-    texts: Sequence[str] | None = None,
 ) -> Matching:
     """Match prompts (their ids and texts) to a log's keys (ids or texts); each key takes the closest rule.
 
     The rules, in order: same id; same text; same text after whitespace and known chat templates are taken away, of
     several turns all or the last; same text inside a wrapper (a template or instruction of the run's own), of which
-    a log may have several; the same two with `letters` alone compared. `by_id` stops after the first rule. `texts`
-    are those of keys that are ids: where they match, they count, else the ids. Two prompts of the same text share a
-    key, and keys of the same prompt are joined.
+    a log may have several; the same two with `letters` alone compared. `by_id` stops after the first rule.
+    Two prompts of the same text share a key, and keys of the same prompt are joined.
     """
-    if texts is not None:
-        by_text = match_prompts(ids, prompts, texts)
-        if not by_id and (by_text.rows_P >= 0).any():
-            return by_text
-        by_id = True
     search = _Search(ids, prompts, keys)
     search.by_table("id", list(ids))
     if not by_id and search.open():

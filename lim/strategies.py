@@ -106,6 +106,7 @@ class Settings:
     id_column: str | None = None
     step_column: str | None = None
     epoch_column: str | None = None
+    tokenizer: str | None = None
     skip_bad_files: bool = False
     allow: tuple[str, ...] = ()  # kinds of `lim.logs.doubts`
 
@@ -119,7 +120,7 @@ class Settings:
     def reading(self, *, keep_samples: bool) -> ReadOptions:
         """How the log is read."""
         columns = Columns(self.prompt_column, self.id_column, self.step_column, self.epoch_column)
-        return ReadOptions(self.reward_column, keep_samples, self.skip_bad_files, columns, self.allow)
+        return ReadOptions(self.reward_column, keep_samples, self.skip_bad_files, columns, self.allow, self.tokenizer)
 
     def resolved(self) -> Settings:
         """These settings with the strategy's defaults filled in. InputError for ones that contradict."""
@@ -180,7 +181,8 @@ def add_log_flags(add: Callable[..., Any]) -> None:
     add("--id_column", help="… of the prompt's id in the prompt file")
     add("--step_column", help="… of the training step (default: the number in the file's name)")
     add("--epoch_column", help="… of the epoch, where the log has one")
-    add("--steps_per_epoch", type=int, help="for logs that do not know epochs; else a prompt's n-th visit is epoch n")
+    add("--tokenizer", metavar="FOLDER", help="open-instruct, whose prompts are token ids: the trained model's")
+    add("--steps_per_epoch", type=int, help="for logs without epochs (default: the number that fits)")
     add("--max_epochs", type=int, help="use the first so many epochs (default: all that are filled)")
     add("--skip_bad_files", action="store_true", help="skip damaged log files, and say how many")
     add("--allow", action="append", default=[], choices=KINDS, help="take as it is what may be wrong (repeatable)")

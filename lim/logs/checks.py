@@ -66,7 +66,7 @@ def doubt_matching(
 def _nearest(raw: RawLog, matching: Matching, prompts: Prompts) -> str:
     """`; the nearest texts …`: a pair of unmatched ones that are alike, to see why they differ."""
     missing = [text for text, row in zip(prompts.texts, matching.rows_P.tolist(), strict=True) if row < 0]
-    if not missing or not matching.unmatched or raw.has_ids:
+    if not missing or not matching.unmatched or raw.log.by_id:
         return ""
     inner = {normalise(strip_template(key)): key for key in matching.unmatched[:200]}
     for text in missing[:5]:

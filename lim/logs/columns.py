@@ -45,7 +45,6 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewar
 @dataclass
 class _Step:
     prompts: list[str] = field(default_factory=list)
-    ids: list[str] = field(default_factory=list)
     epochs: list[int] = field(default_factory=list)
     values: list[list[Any]] = field(default_factory=list)  # a row's value for each term of the reward
     outputs: list[str] = field(default_factory=list)
@@ -73,11 +72,10 @@ def read_table(
         for prompt, id, step, epoch, out, *values in spread([*given, *rewards], len(names)):
             where = f"{file.path}: row {number}"
             into = steps.setdefault(_whole(where, columns.step, step, file.step), _Step())
-            text = prompt_text(_parsed(prompt)) if columns.prompt else ""
+            text = str(id) if columns.id else prompt_text(_parsed(prompt))
             if text is None:
                 raise InputError(f"{where}: '{columns.prompt}' is {prompt!r:.60}, neither text nor messages; {FIX}")
             into.prompts.append(text)
-            into.ids.append(str(id))
             into.outputs.append(str(out))
             into.values.append([_number(where, name, value) for (_, name), value in zip(terms, values, strict=True)])
             if columns.epoch:
@@ -97,7 +95,6 @@ def read_table(
             step.prompts,
             rewards_R,
             step=number,
-            ids=step.ids if columns.id else None,
             epochs=step.epochs if columns.epoch else None,
             fingerprint=digest(str(step.prompts), str(step.outputs)) if output else None,
             bytes_read=0 if found else file.size,

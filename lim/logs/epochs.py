@@ -110,21 +110,26 @@ class Visits:
         """
         if len(self.steps_S) == 1:
             return self.by_visits()
-        length = self.spacing * self.prompts / self.batch
+        sizes, often = np.unique(np.bincount(self.step_V), return_counts=True)
+        usual = sizes[often.argmax()] if 2 * often.max() > len(self.steps_S) else self.batch
+        length = self.spacing * self.prompts / float(usual)
         spans_P = self._spans()
         guesses = [length, *([float(np.median(spans_P))] if len(spans_P) else [])]
         near = {int(guess) + more for guess in guesses for more in (-1, 0, 1, 2)}
-        whole = [self.by_steps(guess) for guess in sorted(near) if guess >= 1]
-        best = min(whole, key=lambda found: (not found.exact, found.twice + found.never))
+        complete = [self.by_steps(guess) for guess in sorted(near) if guess >= 1]
+        best = min(complete, key=lambda found: (not found.exact, found.twice + found.never))
         # An epoch of one step holds no prompt twice, whatever the truth is.
         if best.exact and (not best.never or (best.steps_per_epoch or 0) > self.spacing):
             return best
-        if not len(self.lost_steps()) and self.regular():
+        gapless = not len(self.lost_steps())
+        if gapless and self.regular(1.0):
             return self.by_visits()
-        if best.fits(self.prompts):
-            return best
-        broken = self.by_steps(length)
-        return broken if broken.fits(self.prompts, self.batch) else None
+        within = self.by_steps(length)
+        if within.fits(self.prompts, self.batch) and within.twice + within.never <= best.twice + best.never:
+            return within
+        if gapless and self.regular():
+            return self.by_visits()
+        return best if best.fits(self.prompts) else None
 
     def _spans(self) -> NDArray[np.float64]:
         """Mean steps from one visit of a prompt to the next, of prompts visited more than once."""
@@ -195,7 +200,7 @@ def with_epochs(
 def _misfit(found: Epochs, visits: Visits, fitting: Epochs | None) -> str:
     """Why the number given does not fit, and what does."""
     counts = ((found.twice, "twice"), (found.never, "never"))
-    seen = " and ".join(f"up to {number} in an epoch {how}" for number, how in counts if number)
+    seen = ", ".join(f"{number} {how}" for number, how in counts if number)
     if fitting is None:
         advice = f"no number fits: {visits.in_words()}"
     elif fitting.rule == "visits":
@@ -205,7 +210,7 @@ def _misfit(found: Epochs, visits: Visits, fitting: Epochs | None) -> str:
     else:
         advice = f"--steps_per_epoch {fitting.steps_per_epoch:g} fits"
     number = f"{found.steps_per_epoch:g}"
-    return f"--steps_per_epoch {number} would put {seen} of {visits.prompts} prompts; {advice}"
+    return f"under --steps_per_epoch {number} an epoch sees up to {seen} of {visits.prompts} prompts; {advice}"
 
 
 def epochs_to_keep(

@@ -8,7 +8,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lim.logs.files import DEEPEST, Entry, LogFile, list_files, open_filesystem, read_bytes
@@ -40,6 +40,7 @@ class Log:
     root: str
     files: tuple[LogFile, ...]
     filesystem: Any = None
+    by_id: bool = False  # its prompts are ids of the prompt file
 
     @property
     def size(self) -> int:
@@ -57,23 +58,25 @@ def find_log(path: str | os.PathLike[str], format: str = "auto", columns: Column
     tables of these columns. Folders below are looked into where the one given holds no log. Raises InputError where
     the path does not exist, holds no known log, or holds two.
     """
-    root = str(path)
-    filesystem, base = open_filesystem(root)
     if columns is not None and columns != Columns():
         if format not in ("auto", "columns"):
             raise InputError(f"--format {format} knows its columns; leave --format out to name them yourself")
-        format = "columns"
+        return replace(find_log(path, "columns"), by_id=columns.id is not None)
+    root = str(path)
+    filesystem, base = open_filesystem(root)
     listing = list_files(base, filesystem, root, depth=1)
     if isinstance(listing, Entry):
         return _single_file(root, listing, format, filesystem)
     formats = [FORMATS[format]] if format != "auto" else list(FORMATS.values())
     top = [entry for entry in listing if "/" not in entry.name]
     found = _tables(top) if format == "columns" else _known(listing, formats)
-    if not found:
+    if not _fitting_ones(found, filesystem):
         deep = list_files(base, filesystem, root, depth=DEEPEST)
         assert not isinstance(deep, Entry)
-        found = _tables(deep) if format == "columns" else _known(deep, formats)
-        if not found and (below := _known(deep, formats, below=True)):
+        found = found or (_tables(deep) if format == "columns" else _known(deep, formats))
+        if not _fitting_ones(found, filesystem) and (
+            below := _fitting_ones(_known(deep, formats, below=True), filesystem)
+        ):
             logs = [
                 f"{root.rstrip('/')}/{folder} ({len(files)} file{'s' * (len(files) > 1)} of {name})"
                 for (name, folder), files in below.items()
@@ -140,12 +143,16 @@ def number_of(name: str) -> int:
     return 0
 
 
+def _fitting_ones(found: Found, filesystem: Any) -> Found:
+    return {key: files for key, files in found.items() if _fits(FORMATS[key[0]], files[0][0], filesystem)}
+
+
 def _checked(root: str, found: Found, filesystem: Any) -> Log:
     """The one log found, its rows being of its format. Raises InputError where there are several."""
-    if len(found) > 1:
-        found = {
-            key: files for key, files in found.items() if _fits(FORMATS[key[0]], files[0][0], filesystem)
-        } or found
+    found = _fitting_ones(found, filesystem) or found
+    preferred = [key for key in found if key[1].rpartition("/")[2] == FORMATS[key[0]].prefers]
+    if len(preferred) == 1 and len({name for name, _ in found}) == 1:
+        found = {preferred[0]: found[preferred[0]]}
     if len(found) > 1:
         kinds = "; ".join(f"{len(files)} of {name}{f' in {at}' if at else ''}" for (name, at), files in found.items())
         raise InputError(f"{root}: holds more than one log ({kinds}); name one by --format or point at its folder")
@@ -157,7 +164,7 @@ def _checked(root: str, found: Found, filesystem: Any) -> Log:
         for one, two in itertools.pairwise(files):
             if one.step == two.step and not FORMATS[name].many_files:
                 raise InputError(f"{two.path}: the same step as {one.path}; keep one of them")
-    return Log(name, root, tuple(files), filesystem)
+    return Log(name, root, tuple(files), filesystem, FORMATS[name].has_ids)
 
 
 def _single_file(root: str, entry: Entry, format: str, filesystem: Any) -> Log:
@@ -171,7 +178,7 @@ def _single_file(root: str, entry: Entry, format: str, filesystem: Any) -> Log:
     match = _named(FORMATS[format], entry)
     step = match.groupdict().get("step") if match else None
     number = int(step) if step else (number_of(name) if format == "columns" else 1)
-    return Log(format, root, (LogFile(entry.path, number, entry.size),), filesystem)
+    return Log(format, root, (LogFile(entry.path, number, entry.size),), filesystem, FORMATS[format].has_ids)
 
 
 def _named(format: Format, entry: Entry) -> re.Match[str] | None:

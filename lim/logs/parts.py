@@ -22,19 +22,14 @@ from lim.utils.errors import InputError
 
 @dataclass(frozen=True)
 class RawLog:
-    """A log as read: its steps in order, and its prompts (`keys`, with `texts` where keys are ids)."""
+    """A log as read: its steps in order, and its prompts, ids or texts (`keys`)."""
 
     log: Log
     steps: tuple[StepRewards, ...]
     rows: tuple[NDArray[np.int64], ...]  # of `keys`, for each step
     keys: list[str]
-    texts: list[str] | None
     bad_files: tuple[str, ...]
     repeated_files: int
-
-    @property
-    def has_ids(self) -> bool:
-        return self.log.kind.has_ids and self.texts is None
 
 
 @dataclass(frozen=True)
@@ -55,7 +50,6 @@ def read_log(
 ) -> RawLog:
     """Read a log's files. Raises InputError for the first bad one, unless they are to be skipped, or none is left."""
     numbers: dict[str, int] = {}
-    texts: dict[str, str] = {}
     steps: list[StepRewards] = []
     bad_files: list[str] = []
     repeated, last_print = 0, None
@@ -70,15 +64,11 @@ def read_log(
             steps.append(step)
             for key in step.keys:
                 numbers.setdefault(key, len(numbers))
-            if step.texts is not None:
-                texts.update(zip(step.keys, step.texts, strict=True))
     if not steps:
         raise InputError(f"{log.root}: no readable log file left of {len(log.files)}")
     steps.sort(key=lambda step: step.step)
     rows = tuple(np.fromiter((numbers[key] for key in step.keys), np.int64, len(step.keys)) for step in steps)
-    keys = list(numbers)
-    known = [texts.get(key, "") for key in keys] if texts else None
-    return RawLog(log, tuple(steps), rows, keys, known, tuple(bad_files), repeated)
+    return RawLog(log, tuple(steps), rows, list(numbers), tuple(bad_files), repeated)
 
 
 def parts_of(raw: RawLog, stands_L: NDArray[np.int64]) -> list[Part]:

@@ -130,14 +130,13 @@ def group(
     rewards: Sequence[float | None] | NDArray[np.float64],
     *,
     step: int | None = None,
-    ids: Sequence[str] | None = None,
     epochs: Sequence[int] | None = None,
     fingerprint: bytes | None = None,
     bytes_read: int = 0,
     keep_samples: bool = False,
     reward: str = "reward",
 ) -> StepRewards:
-    """One step's rows, grouped by prompt (by id where `ids` are given). Rows whose reward is None or NaN are skipped.
+    """One step's rows, grouped by prompt (its text or id). Rows whose reward is None or NaN are skipped.
 
     Raises InputError where no row is left, and at an infinite reward.
     """
@@ -153,25 +152,19 @@ def group(
     if np.isinf(rewards_R).any():
         row = int(np.isinf(rewards_R).argmax())
         raise InputError(f"{file.path}: row {row + 1}: {reward} is {rewards_R[row]}; {FIX}")
-    keys: Sequence[str] = prompts if ids is None else ids
     if lost_R.any():
         kept = (~lost_R).tolist()
-        keys, prompts = list(itertools.compress(keys, kept)), list(itertools.compress(prompts, kept))
+        prompts = list(itertools.compress(prompts, kept))
         epochs = None if epochs is None else list(itertools.compress(epochs, kept))
         rewards_R = rewards_R[~lost_R]
     codes: dict[str, int] = {}
-    codes_R = np.fromiter((codes.setdefault(key, len(codes)) for key in keys), np.int64, len(keys))
-    texts = None
-    if ids is not None and any(prompts):
-        by_code = dict(zip(codes_R.tolist(), prompts, strict=True))
-        texts = [by_code[code] for code in range(len(codes))]
+    codes_R = np.fromiter((codes.setdefault(key, len(codes)) for key in prompts), np.int64, len(prompts))
     return group_rewards(
         file.step if step is None else step,
         list(codes),
         codes_R,
         rewards_R,
         epochs_R=None if epochs is None else np.array(epochs, np.int64),
-        texts=texts,
         skipped=int(lost_R.sum()),
         bytes_read=bytes_read,
         fingerprint=fingerprint,

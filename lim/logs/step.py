@@ -33,7 +33,6 @@ class StepRewards:
     skipped: int = 0  # rows without a reward
     bytes_read: int = 0
     fingerprint: bytes | None = None  # equal in two files that hold the same samples
-    texts: list[str] | None = None  # the prompt's text by key, where keys are ids that the prompt file may not have
     groups_R: NDArray[np.int32] | None = None  # index into U, kept on request
     rewards_R: NDArray[np.float32] | None = None
 
@@ -46,7 +45,6 @@ def group_rewards(
     *,
     epochs_R: NDArray[np.integer] | None = None,
     correct_R: NDArray[np.bool_] | None = None,
-    texts: list[str] | None = None,
     skipped: int = 0,
     bytes_read: int = 0,
     fingerprint: bytes | None = None,
@@ -58,7 +56,6 @@ def group_rewards(
         pairs_U, groups_R = np.unique(pairs_R, return_inverse=True)
         codes_U, epochs_U = np.divmod(pairs_U, int(epochs_R.max()) + 1)
         keys = [keys[code] for code in codes_U.tolist()]
-        texts = None if texts is None else [texts[code] for code in codes_U.tolist()]
         epochs_U = epochs_U.astype(np.int32)
     else:
         groups_R = codes_R
@@ -89,7 +86,6 @@ def group_rewards(
         skipped=skipped,
         bytes_read=bytes_read,
         fingerprint=fingerprint,
-        texts=texts,
         groups_R=groups_R.astype(np.int32) if keep_samples else None,
         rewards_R=rewards32_R if keep_samples else None,
     )

@@ -90,7 +90,7 @@ def read_trajectories(
     raw = read_log(log, options, workers=workers, progress=progress)
     matching, stands_L, ours_L = None, _alike(raw), np.ones(len(raw.keys), bool)
     if prompts is not None:
-        matching = match_prompts(prompts.ids, prompts.texts, raw.keys, by_id=raw.has_ids, texts=raw.texts)
+        matching = match_prompts(prompts.ids, prompts.texts, raw.keys, by_id=raw.log.by_id)
         if (matching.rows_P < 0).all():
             raise InputError(_none_matches(raw, prompts))
         stands_L, ours_L = matching.rows_L, np.zeros(len(raw.keys), bool)
@@ -140,7 +140,7 @@ def read_trajectories(
 
 
 def _none_matches(raw: RawLog, prompts: Prompts) -> str:
-    shown = (raw.texts or raw.keys)[0]
+    shown = raw.keys[0]
     return (
         f"{raw.log.root}: none of its {len(raw.keys)} prompts is in the prompt file; it has {shown!r:.80}, "
         f"the file id {prompts.ids[0]!r:.40} with prompt {prompts.texts[0]!r:.80}"
@@ -158,10 +158,10 @@ def _note_matching(matching: Matching, notes: list[str]) -> None:
 
 def _alike(raw: RawLog) -> NDArray[np.int64]:
     """Key → the first key with its text, of logs of texts."""
-    if raw.has_ids:
+    if raw.log.by_id:
         return np.arange(len(raw.keys))
     first: dict[str, int] = {}
-    inner = [normalise(strip_template(text)) for text in raw.texts or raw.keys]
+    inner = [normalise(strip_template(text)) for text in raw.keys]
     return np.array([first.setdefault(text, at) for at, text in enumerate(inner)])
 
 

@@ -1,0 +1,337 @@
+"""Logs of each trainer, in the layout its own code writes: the same rewards give the true scores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from runs import Run, Sample, by_step, chat, write_jsonl
+
+from lim.logs.find import find_log
+from lim.pipeline import select
+from lim.strategies import Settings
+from lim.utils.errors import InputError
+
+RUN = Run()
+PROMPT = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
+
+
+def text(sample: Sample) -> str:
+    return PROMPT.format(RUN.questions[sample.prompt])
+
+
+def messages(sample: Sample) -> list[dict[str, str]]:
+    return [{"role": "system", "content": "Be brief."}, {"role": "user", "content": RUN.questions[sample.prompt]}]
+
+
+def prime_rl(folder: Path) -> None:
+    def row(s: Sample) -> dict[str, Any]:
+        data = {"idx": s.prompt, "prompt": RUN.questions[s.prompt], "network_allow": ["*"]}
+        rewards = {"right": {"score": s.reward, "weight": 1.0}, "length": {"score": 3.0, "weight": 0.0}}
+        traces = [{"version": 1, "rewards": rewards, "metrics": {"turns": 1.0}, "nodes": []}]
+        return {
+            "id": "0",
+            "env": {"id": "math"},
+            "task": {"type": "Task", "data": data},
+            "ok": True,
+            "traces": traces,
+        }
+
+    steps = by_step(RUN.samples, row)
+    steps[1].append({**row(RUN.samples[0]), "ok": False, "traces": []})  # failed, and so without a reward
+    write_jsonl(folder / "rollouts", steps, "step_{}/train/all/traces.jsonl")
+    write_jsonl(folder / "rollouts", {1: steps[1][:8]}, "step_{}/train/effective/traces.jsonl")
+    write_jsonl(folder / "rollouts", {4: steps[4][:8]}, "step_{}/eval/all/traces.jsonl")
+
+
+def prime_hosted(folder: Path) -> None:
+    def row(s: Sample) -> dict[str, Any]:
+        return {"step": s.step, "problem_id": s.prompt, "prompt": json.dumps(messages(s)), "reward": s.reward}
+
+    write_jsonl(folder, {0: [row(s) for s in RUN.samples]}, "results.jsonl")
+
+
+def lists(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{key: [row[key] for row in rows] for key in rows[0]}]
+
+
+def ms_swift(folder: Path) -> None:
+    def row(s: Sample) -> dict[str, Any]:
+        step = str(2 * s.step - 1)
+        return {"step": step, "prompt": text(s), "completion": f"{s}", "accuracy": s.reward, "advantages": 0.5}
+
+    steps = by_step(RUN.samples, row)
+    lines = [line for rows in steps.values() for line in lists(rows)]
+    lines.insert(3, {**lines[2], "step": ["6"] * 40})  # the same generations, logged again
+    lines[5]["solution"] = ["1"] * 40
+    write_jsonl(folder, {0: lines}, "completions.jsonl")
+
+
+def wandb(folder: Path) -> None:
+    columns = ["step", "prompt", "completion", "accuracy", "advantage"]
+    for step, rows in by_step(RUN.samples, lambda s: [[str(s.step), text(s), f"{s}", s.reward, 0.5]]).items():  # pyright: ignore
+        path = folder / "media" / "table" / f"completions_{step * 7}_ab{step:02d}.table.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"columns": columns, "data": rows, "ncols": 5, "nrows": len(rows)}))
+
+
+def nemo_rl(folder: Path) -> None:
+    def row(s: Sample) -> dict[str, Any]:
+        turns = [text(s), "an answer"]
+        return {
+            "content": [turns],
+            "rewards": [s.reward],
+            "input_lengths": [9],
+            "token_ids": [[1, 2]],
+            "idx": s.number,
+        }
+
+    write_jsonl(folder, by_step(RUN.samples, row), "train_data_step{}.jsonl")
+
+
+def roll(folder: Path) -> None:
+    def row(s: Sample) -> dict[str, Any]:
+        return {
+            "id": RUN.ids[s.prompt],
+            "prompt": text(s),
+            "responses": "…",
+            "scores": s.reward,
+            "global_step": s.step - 1,
+        }
+
+    steps = {step - 1: lists(rows) for step, rows in by_step(RUN.samples, row).items()}
+    write_jsonl(folder, steps, "rollout_dump_data.step_{}.jsonl")
+
+
+def areal(folder: Path) -> None:
+    for s in RUN.samples:
+        row = {"task_id": s.prompt, "sample_idx": s.number, "seqlen": 9, "head_version": s.step - 1}
+        row |= {"tail_version": s.step - 1, "reward": s.reward, "prompt": text(s), "completion": "…"}
+        path = folder / str(s.step - 1) / f"{s.prompt}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "a") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+def rllm(folder: Path) -> None:
+    for s in RUN.samples:
+        row = {"training_step": s.step, "epoch": s.epoch - 1, "task": {"question": RUN.questions[s.prompt]}}
+        row |= {"task_hash": f"{s.prompt:08x}", "is_correct": s.reward == 1, "trajectories": [{"reward": s.reward}]}
+        path = folder / "episodes" / f"train_step_{s.step}_epoch_{s.epoch - 1}"
+        path.mkdir(parents=True, exist_ok=True)
+        (path / f"episode_hash{s.prompt:08x}_id{s.prompt}_{s.number}.json").write_text(json.dumps(row))
+        (path / "batch_summary.json").write_text("{}")
+
+
+TRAINERS: dict[str, tuple[Callable[[Path], None], bool]] = {  # writer, and whether the log has columns to choose from
+    "prime-rl": (prime_rl, False),
+    "prime-hosted": (prime_hosted, True),
+    "ms-swift": (ms_swift, True),
+    "wandb": (wandb, True),
+    "nemo-rl": (nemo_rl, False),
+    "roll": (roll, True),
+    "areal": (areal, True),
+    "rllm": (rllm, False),
+}
+
+
+@pytest.mark.parametrize("name", TRAINERS)
+def test_each_trainer_gives_the_true_scores(tmp_path: Path, name: str) -> None:
+    TRAINERS[name][0](tmp_path / "log")
+    prompts = RUN.write_prompts(tmp_path / "prompts.json")
+    log = find_log(tmp_path / "log")
+    assert log.format == name
+    selection = select(prompts, log_path=tmp_path / "log", settings=Settings(similarity_threshold=-99.0))
+    assert dict(zip(selection.ids, selection.scores_P.tolist(), strict=True)) == pytest.approx(RUN.truth())
+    assert selection.log is not None and selection.log.samples == len(RUN.samples)
+    for file in log.files[:1]:  # the file by itself is of the same format
+        assert find_log(file.path).format == name
+
+
+def test_prime_rl_s_rewards_can_be_named_and_weighted(tmp_path: Path) -> None:
+    prime_rl(tmp_path / "log")
+    prompts = RUN.write_prompts(tmp_path / "prompts.json")
+    settings = Settings(similarity_threshold=-99.0, reward_column="right,0.5*length", max_reward=2.5)
+    selection = select(prompts, log_path=tmp_path / "log", settings=settings)
+    assert selection.log is not None and selection.log.max_reward == 2.5
+
+
+def test_nemo_rl_s_filtered_rewards_are_those_of_the_rows(tmp_path: Path) -> None:
+    def row(s: Sample) -> dict[str, Any]:
+        return {"content": [[text(s), "…"]], "rewards": [1.0 - s.reward], "filtered_rewards": [s.reward]}
+
+    write_jsonl(tmp_path / "log", by_step(RUN.samples, row), "train_data_step{}.jsonl")
+    prompts = RUN.write_prompts(tmp_path / "prompts.json")
+    selection = select(prompts, log_path=tmp_path / "log", settings=Settings(similarity_threshold=-99.0))
+    assert dict(zip(selection.ids, selection.scores_P.tolist(), strict=True)) == pytest.approx(RUN.truth())
+
+
+def test_open_instruct_s_tokens_need_the_tokenizer(tmp_path: Path) -> None:
+    tokenizers = pytest.importorskip("tokenizers")
+    words = sorted({character for question in RUN.questions for character in chat(question)})
+    tokenizer = tokenizers.Tokenizer(
+        tokenizers.models.WordLevel({word: at for at, word in enumerate(words)}, words[0])
+    )
+    tokenizer.decoder = tokenizers.decoders.Fuse()
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+
+    def row(s: Sample) -> dict[str, Any]:
+        tokens = [words.index(character) for character in chat(RUN.questions[s.prompt])]
+        return {"step": s.step, "sample_idx": 0, "prompt_tokens": tokens, "response_tokens": [0], "reward": s.reward}
+
+    rows = [row(s) for s in RUN.samples]
+    write_jsonl(tmp_path / "log", {0: rows[:300], 1: rows[300:]}, "run_rollouts_00000{}.jsonl")
+    prompts = RUN.write_prompts(tmp_path / "prompts.json")
+    with pytest.raises(InputError, match="holds prompts as token ids; give the trained model's tokenizer"):
+        select(prompts, log_path=tmp_path / "log")
+    settings = Settings(similarity_threshold=-99.0, tokenizer=str(tmp_path))
+    selection = select(prompts, log_path=tmp_path / "log", settings=settings)
+    assert dict(zip(selection.ids, selection.scores_P.tolist(), strict=True)) == pytest.approx(RUN.truth())
+
+
+def rows_of(kind: str) -> list[dict[str, Any]]:
+    """A table's rows; `kind` says what its columns hold."""
+    made = []
+    for s in RUN.samples:
+        row: dict[str, Any] = {"pid": RUN.ids[s.prompt], "q": RUN.questions[s.prompt], "r": s.reward, "t": s.step}
+        if kind == "messages":
+            row["q"] = messages(s)
+        elif kind == "strings":
+            row |= {"q": json.dumps(messages(s)), "r": ("true", "false")[s.reward == 0], "t": f"{s.step}.0"}
+        elif kind == "nested":
+            row["q"] = {"task": {"text": row["q"]}}
+        made.append(row | {"e": s.epoch - 1})
+    return made
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "json", "parquet", "csv", "jsonl.gz", "csv.zst"])
+@pytest.mark.parametrize(
+    "columns", [{"prompt_column": "q"}, {"id_column": "pid"}, {"prompt_column": "q", "epoch_column": "e"}]
+)
+def test_a_table_is_read_by_the_names_of_its_columns(tmp_path: Path, suffix: str, columns: dict[str, str]) -> None:
+    rows = rows_of("plain")
+    path = tmp_path / f"table.{suffix}"
+    write_table(path, rows)
+    prompts = RUN.write_prompts(tmp_path / "prompts.json")
+    settings = Settings(similarity_threshold=-99.0, reward_column="r", step_column="t", **columns)
+    selection = select(prompts, log_path=path, settings=settings)
+    assert dict(zip(selection.ids, selection.scores_P.tolist(), strict=True)) == pytest.approx(RUN.truth())
+
+
+@pytest.mark.parametrize("kind", ["messages", "strings", "nested"])
+def test_values_of_a_table_may_be_nested_or_strings(tmp_path: Path, kind: str) -> None:
+    write_table(tmp_path / "table.jsonl", rows_of(kind))
+    prompts = RUN.write_prompts(tmp_path / "prompts.json")
+    prompt = "q.task.text" if kind == "nested" else "q"
+    settings = Settings(similarity_threshold=-99.0, reward_column="r", step_column="t", prompt_column=prompt)
+    selection = select(prompts, log_path=tmp_path / "table.jsonl", settings=settings)
+    assert dict(zip(selection.ids, selection.scores_P.tolist(), strict=True)) == pytest.approx(RUN.truth())
+
+
+def write_table(path: Path, rows: list[dict[str, Any]]) -> None:
+    import gzip
+
+    name = path.name.removesuffix(".gz").removesuffix(".zst")
+    if name.endswith(".parquet"):
+        pq.write_table(pa.Table.from_pylist(rows), path)
+        return
+    if name.endswith(".csv"):
+        import csv
+        import io
+
+        out = io.StringIO()
+        writer = csv.DictWriter(out, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+        data = out.getvalue().encode()
+    else:
+        data = (
+            json.dumps(rows) if name.endswith(".json") else "".join(json.dumps(row) + "\n" for row in rows)
+        ).encode()
+    if path.suffix == ".gz":
+        data = gzip.compress(data)
+    if path.suffix == ".zst":
+        with pa.CompressedOutputStream(str(path), "zstd") as stream:
+            stream.write(data)
+        return
+    path.write_bytes(data)
+
+
+def test_a_group_per_row_with_its_rewards_as_a_list(tmp_path: Path) -> None:
+    groups: dict[tuple[int, int], list[float]] = {}
+    for s in RUN.samples:
+        groups.setdefault((s.step, s.prompt), []).append(s.reward)
+    rows = [
+        {"step": step, "prompt": RUN.questions[prompt], "rewards": found} for (step, prompt), found in groups.items()
+    ]
+    write_table(tmp_path / "groups.jsonl", rows)
+    prompts = RUN.write_prompts(tmp_path / "prompts.json")
+    settings = Settings(
+        similarity_threshold=-99.0, prompt_column="prompt", reward_column="rewards", step_column="step"
+    )
+    selection = select(prompts, log_path=tmp_path / "groups.jsonl", settings=settings)
+    assert dict(zip(selection.ids, selection.scores_P.tolist(), strict=True)) == pytest.approx(RUN.truth())
+    assert selection.log is not None and selection.log.samples == len(RUN.samples)
+
+
+def test_the_steps_are_the_numbers_of_the_files(tmp_path: Path) -> None:
+    steps = by_step(RUN.samples, lambda s: {"prompt": RUN.questions[s.prompt], "reward": s.reward})
+    write_jsonl(tmp_path / "log", steps, "global_step_{}/rank0.jsonl")
+    write_jsonl(tmp_path / "log", {1: [{"loss": 1}]}, "metrics.jsonl")
+    prompts = RUN.write_prompts(tmp_path / "prompts.json")
+    settings = Settings(similarity_threshold=-99.0, prompt_column="prompt", reward_column="reward")
+    with pytest.raises(InputError, match=r"row 1 has no 'prompt' \(its columns: loss"):
+        select(prompts, log_path=tmp_path / "log", settings=settings)
+    (tmp_path / "log" / "metrics.jsonl").unlink()
+    selection = select(prompts, log_path=tmp_path / "log", settings=settings)
+    assert dict(zip(selection.ids, selection.scores_P.tolist(), strict=True)) == pytest.approx(RUN.truth())
+
+
+@pytest.mark.parametrize(
+    ("row", "columns", "says"),
+    [
+        ({"p": "q", "r": "high"}, {"prompt_column": "p"}, "row 1: 'r' is 'high', not a number"),
+        ({"p": 3, "r": 1}, {"prompt_column": "p"}, "row 1: 'p' is 3, neither text nor messages"),
+        ({"p": "q", "r": 1}, {"prompt_column": "x"}, r"row 1 has no 'x' \(its columns: p, r\)"),
+        ({"p": "q"}, {"prompt_column": "p"}, r"none of its 1 rows has a reward \('r'\)"),
+        (
+            {"p": "q", "r": 1, "e": 0.25},
+            {"prompt_column": "p", "epoch_column": "e"},
+            "'e' is 0.25, not a whole number",
+        ),
+        ({"p": "q", "r": 1}, {"step_column": "t"}, "name the column of the prompt: --prompt_column, or --id_column"),
+        ({"p": "q", "r": 1}, {"prompt_column": "p", "format": "verl"}, "--format verl knows its columns"),
+    ],
+)
+def test_what_a_table_lacks_is_named(tmp_path: Path, row: Any, columns: dict[str, str], says: str) -> None:
+    (tmp_path / "1.jsonl").write_text(json.dumps(row) + "\n")
+    prompts = RUN.write_prompts(tmp_path / "prompts.json")
+    with pytest.raises(InputError, match=says):
+        select(prompts, log_path=tmp_path / "1.jsonl", settings=Settings(reward_column="r", **columns))
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        (
+            {"task_id": 1, "prompt": "q", "completion": "x", "reward": 1},
+            "--prompt_column prompt --reward_column reward",
+        ),
+        ({"problem_id": 1, "score": 1, "step": 2}, "--id_column problem_id --reward_column score --step_column step"),
+        ({"a": 1, "b": 2}, "columns a, b, which no known format has"),
+    ],
+)
+@pytest.mark.parametrize("name", ["1.jsonl", "rollouts.jsonl", "x.csv", "x.parquet"])
+def test_an_unknown_trainer_s_file_is_described(tmp_path: Path, row: dict[str, Any], says: str, name: str) -> None:
+    write_table(tmp_path / name, [row, row])
+    for path in (tmp_path, tmp_path / name):
+        with pytest.raises(InputError) as caught:
+            find_log(path)
+        message = str(caught.value)
+        assert says in message and "damaged" not in message and "fix" not in message
+        assert all(column in message for column in row)
