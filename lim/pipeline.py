@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lim.choose import Floats
+from lim.choose import Floats, Mask
 from lim.logs.doubts import settle
 from lim.logs.find import find_log
 from lim.logs.trajectories import LogSummary, Prompts, RewardMatrix, read_trajectories
@@ -60,9 +60,9 @@ def select(
         matrix, summary = _read_log(log_path, Prompts(ids, texts, others), settings, workers, progress)
         absent, matching = "not in the log", summary.matching
         assert matching is not None
-        allowed = settle(summary.doubts | _doubts(summary, settings), settings.allow)
+        allowed = settle(summary.doubts | reward_doubts(summary, settings), settings.allow)
         scores_L, average_K, reasons_L = score_matrix(matrix, settings, [summary.visits, *summary.notes])
-        notes += [*summary.notes, *_match_notes(matching, "log"), *_notes(matrix, summary, settings, scores_L)]
+        notes += [*summary.notes, *_match_notes(matching, "log"), *_notes(matrix, average_K, settings, scores_L)]
     elif scores_path:
         keys, scores_L, reasons_L = read_scores(scores_path)
         absent = "not in the scores file"
@@ -78,6 +78,7 @@ def select(
         None if scored else absent if row < 0 else reasons_L[row]
         for row, scored in zip(rows_P.tolist(), (~np.isnan(scores_P)).tolist(), strict=True)
     ]
+    notes += _notes_on_ties(scores_P, chosen_P, settings)
     if matrix is not None and summary is not None:
         if settings.row.against_average and _passes_mean_something(matrix, summary):
             solved_L = np.nan_to_num(matrix.pass_rates_P_K).max(axis=1) > 0
@@ -219,7 +220,7 @@ def _match_notes(matching: Matching, source: str) -> list[str]:
     return notes + [f"prompts of the {source} were matched inside {wrapper}" for wrapper in around]
 
 
-def _notes(matrix: RewardMatrix, summary: LogSummary, settings: Settings, scores_L: Floats) -> list[str]:
+def _notes(matrix: RewardMatrix, average_K: Floats, settings: Settings, scores_L: Floats) -> list[str]:
     if not settings.row.against_average:
         return []
     notes = []
@@ -229,14 +230,36 @@ def _notes(matrix: RewardMatrix, summary: LogSummary, settings: Settings, scores
             f"one sample per prompt and epoch: trajectories jump between right and wrong, so {low:.0%} "
             "of the LIM scores are below 0; sample more often, or choose by --top_k"
         )
+    flat = float(np.ptp(average_K))
+    if flat < HARDLY * (settings.max_reward if settings.metric == "reward" else 1.0):
+        notes.append(
+            f"the average moves by {flat:.2g} over the epochs: the score then says how steady a prompt's reward is, "
+            "not whether it rose along; choose by --strategy uncertainty, or train longer"
+        )
     return notes
 
 
+def _notes_on_ties(scores_P: Floats, chosen_P: Mask, settings: Settings) -> list[str]:
+    """That the order of the prompt file, and not the score, decided."""
+    if settings.row.count_flag != "top_k" or settings.row.score is None or settings.top_k is None:
+        return []
+    edge = scores_P[chosen_P].min()
+    tied_P = scores_P == edge
+    if not (tied_P & ~chosen_P).any():
+        return []
+    taken = int((tied_P & chosen_P).sum())
+    return [
+        f"{int(tied_P.sum()):,} prompts have the score at the edge, {edge:.3g}; the order of the prompt file decides "
+        f"which {taken:,} of them are chosen"
+    ]
+
+
+HARDLY = 0.02  # of the perfect reward
 # A largest reward below the perfect one that so many samples have is taken for the perfect one.
 OFTEN = 0.05
 
 
-def _doubts(summary: LogSummary, settings: Settings) -> dict[str, str]:
+def reward_doubts(summary: LogSummary, settings: Settings) -> dict[str, str]:
     """A largest reward that contradicts what LIM's formula takes as perfect."""
     if not settings.row.against_average or settings.metric == "accuracy":
         return {}

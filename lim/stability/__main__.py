@@ -21,8 +21,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from lim.logs.doubts import settle
 from lim.logs.find import find_log
 from lim.logs.trajectories import read_trajectories
+from lim.pipeline import reward_doubts
 from lim.stability.sweeps import (
     Bootstrap,
     Reference,
@@ -79,12 +81,13 @@ def main(argv: list[str] | None = None) -> int | None:
         options=options,
         workers=args.workers,
     )
+    allowed = settle(log.doubts | reward_doubts(log, settings), settings.allow)
     console = Console(highlight=False)
     reference = Reference.of(matrix, settings)
     chosen, prompts = int(reference.chosen_P.sum()), len(matrix.ids)
     epochs = f"{matrix.epochs} epochs ({log.epochs_in_words()})"
     console.print(f"{prompts:,} prompts, {epochs}; all of the log chooses {chosen:,}", soft_wrap=True)
-    notes = list(log.notes)
+    notes = [*allowed, *log.notes]
     result: dict[str, Any] = {
         "log": log.as_dict(),
         "settings": asdict(settings),

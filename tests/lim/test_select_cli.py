@@ -205,6 +205,20 @@ def test_single_sample_logs_print_a_warning(tmp_path, capsys):
     assert "one sample per prompt and epoch" in capsys.readouterr().out
 
 
+def test_ties_at_the_edge_are_said(tmp_path, capsys):
+    rewards = {id: [[0], [1]] for id in "abcde"} | {"f": [[0], [0]]}
+    run(tmp_path, "--strategy", "uncertainty", "--top_k", "2", rewards=rewards, ids=tuple("abcdef"))
+    said = "5 prompts have the score at the edge, 0.25; the order of the prompt file decides which 2 of them are chosen"
+    assert said in capsys.readouterr().out
+    run(tmp_path, "--strategy", "uncertainty", "--top_k", "5", ids=tuple("abcdef"))
+    assert "at the edge" not in capsys.readouterr().out
+
+
+def test_an_average_that_hardly_moves_is_said(tmp_path, capsys):
+    run(tmp_path, "--top_k", "1", rewards={"a": [[0, 1], [0, 1]], "b": [[1, 0], [0, 1]], "c": [[0, 1], [1, 0]]})
+    assert "the average moves by 0 over the epochs" in capsys.readouterr().out
+
+
 def test_prompts_never_solved_but_chosen_are_said(tmp_path, capsys):
     # Average (1/3, 1/3): a prompt never solved scores 1 − (1/3)² / (2/3)² = 0.75.
     rewards = {"a": [[0, 0], [0, 0]], "b": [[1, 0], [1, 0]], "c": [[0, 1], [0, 1]]}
