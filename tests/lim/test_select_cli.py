@@ -208,7 +208,7 @@ def test_single_sample_logs_print_a_warning(tmp_path, capsys):
 def test_ties_at_the_edge_are_said(tmp_path, capsys):
     rewards = {id: [[0], [1]] for id in "abcde"} | {"f": [[0], [0]]}
     run(tmp_path, "--strategy", "uncertainty", "--top_k", "2", rewards=rewards, ids=tuple("abcdef"))
-    said = "5 prompts have the score at the edge, 0.25; the order of the prompt file decides which 2 of them are chosen"
+    said = "5 prompts have the score at the edge, 0.25; the order of the prompt file decides which 2 of them"
     assert said in capsys.readouterr().out
     run(tmp_path, "--strategy", "uncertainty", "--top_k", "5", ids=tuple("abcdef"))
     assert "at the edge" not in capsys.readouterr().out
