@@ -22,12 +22,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from data.overlap import N, Overlap, compare
-from data.sets import hub
 from eval.grader import Grader
 from lim.utils.cli import Parser, did_you_mean, whole
 from lim.utils.errors import InputError, run_cli
 from lim.utils.files import check_output, write_json
 from lim.utils.makers import MAKERS, how_to_make
+from lim.utils.rows import read_rows as load_rows
 from lim.utils.text import squash
 
 # The paper's prompts are cut at 1,024 tokens; three characters a token is what dense LaTeX comes to.
@@ -128,7 +128,7 @@ def clean(rows: Rows, result: Audit) -> Rows:
 
 def read_rows(path: Path) -> Rows:
     """A prompt file's rows as they are: repeated ids are for the audit to find, a missing text is an error."""
-    rows = list(hub.read_rows(path))
+    rows = list(load_rows(path))
     for number, row in enumerate(rows, 1):
         for key in ("id", "prompt", "answer"):
             if key not in row:
@@ -150,7 +150,7 @@ def read_questions(name: str) -> list[str]:
             raise InputError(f"{name}: neither a file nor a prepared benchmark{hint}")
         path = prepared
     questions = []
-    for number, row in enumerate(hub.read_rows(path), 1):
+    for number, row in enumerate(load_rows(path), 1):
         question = row.get("question", row.get("prompt"))
         if not isinstance(question, str):
             raise InputError(f"{path}: row {number} has no 'question' (its keys: {', '.join(row) or 'none'})")

@@ -16,7 +16,6 @@ which checksums. data/README.md describes the sets.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 from collections.abc import Iterable
@@ -32,7 +31,8 @@ from data.sets.sources import SETS, HubSet, ReleaseFile, Source
 from lim.prompts import read_prompts
 from lim.utils.cli import Parser, did_you_mean
 from lim.utils.errors import InputError, run_cli
-from lim.utils.files import check_output, sha256_of, write_json, write_text
+from lim.utils.files import check_output, sha256_of, write_json
+from lim.utils.rows import read_jsonl, write_jsonl
 from lim.utils.text import squash
 
 console = Console(soft_wrap=True, highlight=False)
@@ -101,7 +101,7 @@ def make(name: str, args: argparse.Namespace) -> tuple[Rows, dict[str, Any], lis
         elif source.kind == "prompts":
             rows = read_prompts(path)
         else:
-            rows = pick(hub.read_jsonl(path), {"question": "question", "answer": "answer"}, str(path))
+            rows = pick(read_jsonl(path), {"question": "question", "answer": "answer"}, str(path))
     if args.levels and name in ("math8k", "limr"):
         rows = with_levels(rows, "prompt", args, sources.MATH_TRAIN, notes)
     elif args.levels and name == "math500":
@@ -125,7 +125,7 @@ def choose(prompts_path: Path, scores_path: Path, notes: list[str]) -> Rows:
 def rebuild(args: argparse.Namespace, notes: list[str]) -> tuple[Rows, dict[str, Any]]:
     """MATH levels 3-5 without MATH500, in MATH's order; a row whose text is in the released file keeps that id."""
     rows, origin = hub_rows(sources.MATH_TRAIN, args)
-    test = {squash(row["question"]) for row in hub.read_jsonl(release_file(sources.MATH500, args))}
+    test = {squash(row["question"]) for row in read_jsonl(release_file(sources.MATH500, args))}
     released = {squash(row["prompt"]): row["id"] for row in read_prompts(release_file(sources.MATH8K, args))}
     total, kept = len(released), []
     for row in rows:
@@ -177,7 +177,7 @@ def write(
         write_json(path, rows)
     else:
         path = data_dir / "benchmarks" / f"{name}.jsonl"
-        write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        write_jsonl(path, rows)
     facts = {"name": name, "rows": len(rows), "sha256": sha256_of(path), "licence": licence, "origin": origin}
     write_json(path.with_name(path.name + ".source.json"), facts | {"notes": notes})
     empty = sum(not row["answer"].strip() for row in rows)

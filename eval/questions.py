@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from lim.utils.errors import InputError
 from lim.utils.files import sha256_of
 from lim.utils.makers import how_to_make
+from lim.utils.rows import read_jsonl
 
 from .settings import DATA
 
@@ -29,16 +29,12 @@ def read_questions(file: str, data_dir: Path = DATA) -> Questions:
     if not path.is_file():
         raise InputError(f"{path}: no such benchmark file{how_to_make(path, 'check the name')}")
     rows: dict[str, dict[str, Any]] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path}: line {number}: not JSON ({error.msg})") from None
+    for number, row in enumerate(read_jsonl(path), 1):
         for key in ("id", "question", "answer"):
-            if not isinstance(row, dict) or not isinstance(row.get(key), str):
-                raise InputError(f"{path}: line {number}: no text under '{key}'")
+            if not isinstance(row.get(key), str):
+                raise InputError(f"{path}: row {number}: no text under '{key}'")
         if row["id"] in rows:
-            raise InputError(f"{path}: line {number}: the id {row['id']!r} is duplicated")
+            raise InputError(f"{path}: row {number}: the id {row['id']!r} is duplicated")
         rows[row["id"]] = row
     if not rows:
         raise InputError(f"{path}: holds no question")

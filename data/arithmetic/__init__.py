@@ -17,7 +17,6 @@ One in twenty answers of the pool has a wrong digit and `source` "arithmetic-wro
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -29,7 +28,8 @@ from rich.console import Console
 from rich.table import Table
 
 from lim.utils.errors import InputError
-from lim.utils.files import write_json, write_text
+from lim.utils.files import write_json
+from lim.utils.rows import write_jsonl
 
 SUBJECTS = {"+": "addition", "-": "subtraction", "*": "multiplication"}
 LATEX = {"+": " + ", "-": " - ", "*": r" \times "}
@@ -208,7 +208,7 @@ def write(rows: dict[str, list[dict]], folder: Path) -> dict[str, Path]:
     }
     write_json(paths["pool"], rows["pool"])
     write_json(paths["val"], rows["val"])
-    write_text(paths["test"], "".join(json.dumps(row) + "\n" for row in rows["test"]))
+    write_jsonl(paths["test"], rows["test"])
     return paths
 
 

@@ -5,17 +5,15 @@ The local reader needs nothing beyond pyarrow, so `--from` works without the ful
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from data.sets.columns import Rows
 from data.sets.fetch import OFFLINE_HELP
 from lim.utils.errors import InputError, one_line
-from lim.utils.files import read_json, sha256_of
-from lim.utils.makers import how_to_make
+from lim.utils.files import sha256_of
+from lim.utils.rows import read_rows
 
 SUFFIXES = (".parquet", ".jsonl", ".json")
 
@@ -115,45 +113,3 @@ def split_files(folder: Path, config: str | None, split: str) -> list[Path]:
         )
     suffix = chosen[0].suffix  # the same split in two formats is the same rows twice
     return [path for path in chosen if path.suffix == suffix]
-
-
-def read_rows(path: Path) -> Iterable[dict[str, Any]]:
-    """Rows of a .parquet, .jsonl or .json file. Raises InputError naming the file and the line or row."""
-    if path.suffix == ".parquet":
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            return pq.read_table(path).to_pylist()
-        except (pa.ArrowInvalid, OSError) as error:
-            raise InputError(f"{path}: not a Parquet file ({one_line(error)})") from None
-    if path.suffix == ".jsonl":
-        return read_jsonl(path)
-    rows = read_json(path)
-    if not isinstance(rows, list):
-        raise InputError(f"{path}: holds a JSON {type(rows).__name__}, not a list of objects")
-    for number, row in enumerate(rows, 1):
-        if not isinstance(row, dict):
-            raise InputError(f"{path}: row {number} is a {type(row).__name__}, not an object")
-    return rows
-
-
-def read_jsonl(path: Path) -> Rows:
-    """Objects of a JSON Lines file; empty lines are passed over."""
-    rows: Rows = []
-    try:
-        with open(path, encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                row = json.loads(line)
-                if not isinstance(row, dict):
-                    raise InputError(f"{path}: line {number} is a {type(row).__name__}, not an object")
-                rows.append(row)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file{how_to_make(path)}") from None
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}: line {number}: not JSON ({error.msg})") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: byte {error.start}: not UTF-8") from None
-    return rows

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from lim.utils.errors import InputError
-from lim.utils.files import read_json, write_json, write_text
+from lim.utils.files import write_json
+from lim.utils.rows import read_rows, write_jsonl
 
 from ..engine.samples import Sample
 from ..grader import Grader
@@ -37,38 +37,12 @@ class External:
     origins: dict[tuple[str, int], tuple[int, bool | None]]
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Rows of a JSON list, JSON lines or Parquet file."""
-    if path.suffix == ".parquet":
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            return pq.read_table(path).to_pylist()
-        except (pa.ArrowException, OSError) as error:
-            raise InputError(f"{path}: not a Parquet file ({error})") from None
-    if path.suffix == ".jsonl":
-        rows = []
-        for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
-            if line.strip():
-                try:
-                    rows.append(json.loads(line))
-                except json.JSONDecodeError as error:
-                    raise InputError(f"{path}: line {number}: not JSON ({error.msg})") from None
-        return rows
-    rows = read_json(path)
-    if not isinstance(rows, list):
-        raise InputError(f"{path}: holds a JSON {type(rows).__name__}, not a list of rows")
-    return rows
-
-
-def pick(row: Any, key: str, path: Path, number: int) -> Any:
+def pick(row: dict[str, Any], key: str, path: Path, number: int) -> Any:
     """A value of a row; dots go into nested objects."""
-    value = row
-    for part in (key,) if isinstance(row, dict) and key in row else key.split("."):
+    value: Any = row
+    for part in (key,) if key in row else key.split("."):
         if not isinstance(value, dict) or part not in value:
-            keys = ", ".join(row) if isinstance(row, dict) else f"it is a {type(row).__name__}"
-            raise InputError(f"{path}: row {number} has no '{key}' (its keys: {keys})")
+            raise InputError(f"{path}: row {number} has no '{key}' (its keys: {', '.join(row)})")
         value = value[part]
     return value
 
@@ -167,8 +141,7 @@ def audit(args: argparse.Namespace, grader: Grader, console: Console) -> None:
             "differences": [row for *_, rows in parts for row in rows],
         }
         for kind, rows in rows_of.items():
-            lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-            write_text(args.output_path / f"{stem}.{kind}.jsonl", "".join(lines))
+            write_jsonl(args.output_path / f"{stem}.{kind}.jsonl", rows)
     write_json(args.output_path / "results.json", {path.name: facts for path, facts, *_ in found})
     console.print(f"wrote {args.output_path}", markup=False, highlight=False, soft_wrap=True)
 

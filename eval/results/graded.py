@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from lim.utils.errors import InputError
+from lim.utils.rows import read_jsonl
 
 
 def question_means(path: Path) -> dict[str, float]:
@@ -14,8 +14,6 @@ def question_means(path: Path) -> dict[str, float]:
         package = __name__.partition(".")[0]
         raise InputError(f"{path}: missing; make it again with: python -m {package}.eval --score_only {path.parent}")
     found: dict[str, list[bool]] = {}
-    for line in path.read_text(encoding="utf-8").split("\n"):
-        if line:
-            row = json.loads(line)
-            found.setdefault(row["id"], []).append(row["verdict"] == "correct")
+    for row in read_jsonl(path):
+        found.setdefault(row["id"], []).append(row["verdict"] == "correct")
     return {id: sum(values) / len(values) for id, values in found.items()}

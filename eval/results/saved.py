@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from lim.utils.errors import InputError
+from lim.utils.rows import write_jsonl
 
 from ..engine import samples
 from ..grader import Grader
@@ -41,7 +42,7 @@ def score_saved(
     if missing:
         raise InputError(f"{path}: {missing} samples are not generated yet; run the same evaluation again")
     graded = grade_samples(questions.rows, kept, grader, fallbacks=meta["fallbacks"])
-    tables.write_graded(folder, name, graded)
+    write_jsonl(folder / f"{name}.graded.jsonl", graded.rows())
     return {**summarise(graded), "generated_with": meta}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
@@ -17,7 +16,6 @@ from lim.utils.provenance import PACKAGES, commit, versions
 
 from ..settings import EvalSettings
 from . import statistics
-from .score import GradedSamples
 
 SCHEMA_VERSION = 1
 LOST = ("no_answer", "malformed", "truncated", "timeout")
@@ -91,11 +89,6 @@ def write(
     write_json(folder / "results.json", results)
     write_text(folder / "results.md", markdown(results))
     return results
-
-
-def write_graded(folder: Path, name: str, graded: GradedSamples) -> None:
-    lines = (json.dumps(line) + "\n" for line in graded.rows())
-    write_text(folder / f"{name}.graded.jsonl", "".join(lines))
 
 
 def how(facts: Mapping[str, Any]) -> str:

@@ -124,9 +124,9 @@ def test_missing_files_say_how_to_make_them(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ('{"id": "1", "question": "q", "answer": "a"}\nnot json\n', "line 2: not JSON"),
-        ('{"id": "1", "question": "q"}\n', "line 1: no text under 'answer'"),
-        ('{"id": 1, "question": "q", "answer": "a"}\n', "line 1: no text under 'id'"),
-        ('{"id": "1", "question": "q", "answer": "a"}\n' * 2, "line 2: the id '1' is duplicated"),
+        ('{"id": "1", "question": "q"}\n', "row 1: no text under 'answer'"),
+        ('{"id": 1, "question": "q", "answer": "a"}\n', "row 1: no text under 'id'"),
+        ('{"id": "1", "question": "q", "answer": "a"}\n' * 2, "row 2: the id '1' is duplicated"),
         ("", "holds no question"),
     ],
 )
