@@ -1,6 +1,6 @@
 """The selection strategies, one row each, and the settings of a selection.
 
-To add a strategy, write its formula in `scores` and add a row to `STRATEGIES`.
+To add a strategy, write its formula in `scores` and add a row to `ROWS`.
 """
 
 from __future__ import annotations

@@ -10,8 +10,7 @@ exception raised here and continues with a reward of None, which `train/ppo/samp
 end of the run. So that the reason is not lost among the logs of another node, the first error of a run is also
 written, with its traceback, to the file that LIM_REWARD_ERROR_FILE names (optional; a trainer may poll for it).
 
-Environment: LIM_EOS_TOKEN (the text of the end token, where it is none of `END_TOKENS`), LIM_GRADER_WORKERS (2 a
-process; they start when an answer needs more than the in-process comparison), LIM_GRADER_DEADLINE (5 seconds).
+eval/grader/verdict.py decides the verdict, train/run/environment.py declares the LIM_* variables read here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The CPU default: what OpenRLHF, vLLM and DeepSpeed need on a machine without a GPU.
 
 `environment()` is the environment of such a run, `flags()` the OpenRLHF flags it cannot do without. The
-environment puts train/site on PYTHONPATH, and the sitecustomize there applies train/cpu/patches.py in every
+environment puts train/cpu/site on PYTHONPATH, and the sitecustomize there applies train/cpu/patches.py in every
 process of the run (driver, Ray workers, vLLM's own subprocesses). A run on GPUs sets none of this and imports
 no patch.
 

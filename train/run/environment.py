@@ -1,6 +1,7 @@
 """The environment of a run: the LIM_* variables that its processes read, declared, written and read here.
 
 train.launch and train.run.supervise write it; the driver, Ray's workers, vLLM's processes and the reward read it.
+What other programs read is set in train.cpu (a run without GPUs) and train.launch (PYTHONPATH).
 """
 
 from __future__ import annotations
