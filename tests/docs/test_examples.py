@@ -102,7 +102,11 @@ def project(tmp_path_factory) -> Path:
 
 def without_data(at: Path, found: list[str]) -> list[str]:
     """Of data/ the code alone is copied."""
-    return [item for item in found if at == ROOT / "data" and not (item == "sets" or item.endswith((".py", ".md")))]
+    return [
+        item
+        for item in found
+        if at == ROOT / "data" and not (item in ("sets", "arithmetic") or item.endswith((".py", ".md")))
+    ]
 
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
