@@ -164,7 +164,7 @@ def sizes(runs: Sequence[Evaluated], name: str) -> str:
     return f" ({facts[0]['n_questions']} questions × {samples}; {tables.how(facts[0]['generated_with'])})"
 
 
-def show(console: Console, rows: Sequence[Row], runs: Sequence[Evaluated], baseline: Evaluated) -> None:
+def print_tables(console: Console, rows: Sequence[Row], runs: Sequence[Evaluated], baseline: Evaluated) -> None:
     labels = [run.label for run in runs]
     short = dict(zip(labels, tables.short_names(labels, console.width // 5), strict=True))
     for name in dict.fromkeys(row.benchmark for row in rows):
@@ -233,7 +233,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     if baseline is None:
         raise InputError(f"--baseline {args.baseline}: no such run here; there are {', '.join(labels)}")
     rows = compare(runs, baseline)
-    show(console, rows, runs, baseline)
+    print_tables(console, rows, runs, baseline)
     if args.markdown:
         write_text(args.markdown, markdown(rows, runs, baseline))
     if args.json:

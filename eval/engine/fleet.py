@@ -45,9 +45,6 @@ def layout(options: EngineOptions, place: Place) -> tuple[int, int]:
     Raises InputError where the place has too few.
     """
     wanted = options.tensor_parallel_size
-    for flag, value in (("--engines", options.engines), ("--tensor_parallel_size", wanted)):
-        if value is not None and value < 1:
-            raise InputError(f"{flag} {value}: give at least 1")
     largest = max((gpus for _, gpus in place.machines), default=0)
     if wanted > max(1, largest):
         raise InputError(

@@ -11,7 +11,7 @@ from typing import Any
 
 from lim.utils.cli import Parser, between, whole
 
-from . import Grader, extract
+from . import Grader, Verdict, extract
 from .compare import decide, readings
 from .text import clean
 
@@ -64,7 +64,7 @@ def explain(gold: str, answer: str, grader: Grader) -> None:
 
     found = extract(answer) or answer
     equal = grader.equal_pairs([(gold, found)])[0]
-    table = Table("", "gold", "answer", title="timeout" if equal is None else "correct" if equal else "incorrect")
+    table = Table("", "gold", "answer", title=Verdict.compared(equal))
     sides = clean(gold), clean(found)
     table.add_row("as given", plain(gold), plain(answer))
     table.add_row("compared", *map(plain, sides))

@@ -61,25 +61,19 @@ def score_folder(
     where they are complete and of the same model.
     """
     weights = samples.read_meta(folder, wanted[0])["weights"]
-    for name in wanted:
-        if samples.read_meta(folder, name)["weights"] != weights:
-            raise InputError(
-                f"{folder}: {wanted[0]} and {name} were generated with different weights; "
-                "evaluate one of them again with --overwrite, or move its files elsewhere"
-            )
-    benchmarks = {name: score_saved(folder, name, data_dir, grader, fallbacks) for name in wanted}
-    for name in saved_benchmarks(folder):
-        if name in benchmarks:
-            continue
+    benchmarks = {}
+    for name in [*wanted, *(name for name in saved_benchmarks(folder) if name not in wanted)]:
         try:
-            found = score_saved(folder, name, data_dir, grader)
+            if samples.read_meta(folder, name)["weights"] != weights:
+                raise InputError(
+                    f"{folder}: {wanted[0]} and {name} were generated with different weights; "
+                    "evaluate one of them again with --overwrite, or move its files elsewhere"
+                )
+            benchmarks[name] = score_saved(folder, name, data_dir, grader, fallbacks if name in wanted else None)
         except InputError as error:
+            if name in wanted:
+                raise
             console.print(f"skipped: {error}", soft_wrap=True)
-            continue
-        if found["generated_with"]["weights"] == weights:
-            benchmarks[name] = found
-        else:
-            console.print(f"skipped: {name} in {folder} was generated with other weights", soft_wrap=True)
     meta = benchmarks[wanted[0]]["generated_with"]
     head = {key: meta[key] for key in ("label", "model", "step", "run")}
     order = [*settings.benchmarks, *benchmarks]
@@ -112,23 +106,20 @@ def score_all(
     `chosen` are the benchmarks that must be complete (default: all that were saved). Folders with none of them are
     left unchanged; InputError where no folder has one.
     """
-    folders = [root]
-    if not saved_benchmarks(root):
+    there = {root: saved_benchmarks(root)}
+    if not there[root]:
         root = root / "eval" if (root / "eval").is_dir() else root
-        folders = [
-            path for path in sorted(root.iterdir(), key=step_order) if path.is_dir() and saved_benchmarks(path)
-        ]
-    if not folders:
+        folders = sorted((path for path in root.iterdir() if path.is_dir()), key=step_order)
+        there = {folder: names for folder in folders if (names := saved_benchmarks(folder))}
+    if not there:
         raise InputError(
             f"{root}: no saved generations (*.meta.json) here; third-party files need --response_key and --gold_key"
         )
-    there = {folder: saved_benchmarks(folder) for folder in folders}
     names = sorted({name for found in there.values() for name in found})
     if missing := [name for name in chosen or () if name not in names]:
         raise InputError(f"{root}: no saved generations of {', '.join(missing)}; there are {', '.join(names)}")
-    wanted = {folder: [name for name in found if chosen is None or name in chosen] for folder, found in there.items()}
     return [
-        score_folder(folder, found, settings, data_dir, grader, console, fallbacks)
-        for folder, found in wanted.items()
-        if found
+        score_folder(folder, wanted, settings, data_dir, grader, console, fallbacks)
+        for folder, found in there.items()
+        if (wanted := [name for name in found if chosen is None or name in chosen])
     ]

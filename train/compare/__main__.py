@@ -55,12 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     if not args.report_only:
         spec.need_prompts(chosen)
         pipeline.run(args.jobs)
-    report(chosen, console)
+    write_results(chosen, console)
     console.print(f"[green]✓[/green] {len(pipeline.stages)} stages in {duration(time.monotonic() - start)}")
     return None
 
 
-def report(chosen: Comparison, console: Console) -> None:
+def write_results(chosen: Comparison, console: Console) -> None:
     """Tables on the terminal; results.json, results.md and figures in the comparison's folder."""
     from train.compare import figures, results, tables
 

@@ -56,8 +56,6 @@ def test_gpus_and_engines(place: Place, options: dict[str, Any], expected: tuple
         (FOUR, {"engines": 5}, "--engines 5: this machine has room for 4, each needs 1 GPU of one .*RAY_ADDRESS"),
         (CLUSTER, {"engines": 6, "tensor_parallel_size": 2}, "cluster at h:1 has room for 5, each needs 2 GPUs of"),
         (PLAIN, {"engines": 7}, "has room for 6, each needs a CPU"),
-        (FOUR, {"engines": 0}, "--engines 0: give at least 1"),
-        (FOUR, {"tensor_parallel_size": 0}, "--tensor_parallel_size 0: give at least 1"),
     ],
 )
 def test_more_gpus_than_the_place_has(place: Place, options: dict[str, Any], message: str) -> None:

@@ -99,7 +99,7 @@ def test_compared_runs_stay_apart_at_80_columns(labels: list[str], tmp_path: Pat
         runs.append(compare.load(str(folder)))
     console = Console(width=80)
     with console.capture() as capture:
-        compare.show(console, compare.compare(runs, runs[0]), runs, runs[0])
+        compare.print_tables(console, compare.compare(runs, runs[0]), runs, runs[0])
     text = capture.get()
     assert max(map(len, text.splitlines())) <= 80
     assert first_column(text) == tables.short_names(labels, 16)
