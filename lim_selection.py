@@ -59,66 +59,32 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 @contextmanager
 def progress_bar() -> Iterator[Any]:
     """A bar by bytes read, on stderr where that is a terminal; yields its update(done, total), else None."""
+    from rich import progress
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
 
     console = Console(stderr=True)
     if not console.is_terminal:
         yield None
         return
-    columns = (
-        TextColumn("reading log"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
+    columns = (progress.BarColumn(), progress.DownloadColumn(), progress.TransferSpeedColumn())
+    with progress.Progress(
+        "reading log", *columns, progress.TimeRemainingColumn(), console=console, transient=True
+    ) as bar:
         task = bar.add_task("read", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def show(selection: Selection, seconds: float) -> None:
     """The terminal table."""
-    import numpy as np
     from rich.console import Console
-    from rich.filesize import decimal
     from rich.markup import escape
     from rich.table import Table
 
     table = Table(title=f"{selection.settings.strategy} selection", title_justify="left", show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    log = selection.log
-    for line in selection.allowed:
-        table.add_row("allowed", escape(line))
-    if log is not None:
-        files = f"{log.files:,} file{'s' * (log.files != 1)}"
-        steps = f"steps {log.first_step}-{log.last_step}"
-        table.add_row("log", f"{escape(log.path)} ({log.format}: {files}, {steps}, {log.samples:,} samples)")
-        epochs = 0 if selection.average_K is None else len(selection.average_K)
-        table.add_row("epochs", f"{epochs} ({log.epochs_in_words()})")
-    table.add_row("prompts", f"{len(selection.ids):,}")
-    if selection.matched_by:
-        table.add_row("matched by", ", ".join(f"{rule}: {count:,}" for rule, count in selection.matched_by.items()))
-    if selection.unmatched:
-        table.add_row("in the log only", f"{len(selection.unmatched):,}")
-    table.add_row("scored", f"{int((~np.isnan(selection.scores_P)).sum()):,}")
-    for reason, count in selection.reason_counts().items():
-        table.add_row("unscored", f"{count:,}: {reason}")
-    table.add_row("chosen", f"{int(selection.chosen_P.sum()):,} ({selection.settings.rule()})")
-    if selection.average_K is not None:
-        table.add_row("average curve", f"{selection.average_K[0]:.3f} → {selection.average_K[-1]:.3f}")
-    if log is not None:
-        table.add_row("read", f"{decimal(log.bytes_read)} of {decimal(log.size)}")
-    table.add_row("seconds", f"{seconds:.1f}")
+    for name, value in [*selection.facts(), ("seconds", f"{seconds:.1f}")]:
+        table.add_row(name, escape(value))
     console = Console(highlight=False)
     console.print(table)
     for note in selection.notes:

@@ -66,7 +66,12 @@ def select(
     elif scores_path:
         keys, scores_L, reasons_L = read_scores(scores_path)
         absent = "not in the scores file"
-        matching = _match(ids, texts, keys, scores_path)
+        matching = match_prompts(ids, texts, keys)
+        if (matching.rows_P < 0).all():
+            raise InputError(
+                f"{scores_path}: none of its {len(keys)} prompts is in the prompt file; it has {keys[0]!r:.80}, "
+                f"the file id {ids[0]!r:.40} with prompt {texts[0]!r:.80}"
+            )
         notes += _match_notes(matching, "scores file")
     else:
         absent, matching = "no log to score from", Matching(np.full(len(ids), -1), [], {})
@@ -141,16 +146,6 @@ def _read_log(
             raise InputError(f"{path}: has up to {most} samples per prompt and epoch, {asked}")
         matrix = matrix.first_samples(settings.max_samples)
     return matrix, summary
-
-
-def _match(ids: list[str], texts: list[str], keys: list[str], source: str | Path, *, by_id: bool = False) -> Matching:
-    matching = match_prompts(ids, texts, keys, by_id=by_id)
-    if (matching.rows_P < 0).all():
-        raise InputError(
-            f"{source}: none of its {len(keys)} prompts is in the prompt file; it has {keys[0]!r:.80}, the file id "
-            f"{ids[0]!r:.40} with prompt {texts[0]!r:.80}"
-        )
-    return matching
 
 
 def _passes_mean_something(matrix: RewardMatrix, summary: LogSummary) -> bool:

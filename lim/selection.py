@@ -6,6 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from rich.filesize import decimal
+
 from lim.choose import Floats, Mask
 from lim.logs.trajectories import LogSummary, RewardMatrix
 from lim.strategies import Settings
@@ -13,7 +16,7 @@ from lim.strategies import Settings
 
 @dataclass(frozen=True)
 class Selection:
-    """A selection with all that figures, the page and the output files are made from. P follows the prompt file."""
+    """What figures, the page and the output files are made from. P follows the prompt file."""
 
     ids: list[str]
     records: list[dict[str, Any]]  # the prompt file's records, untouched
@@ -33,3 +36,28 @@ class Selection:
         """Prompts without a score by reason, most frequent first."""
         counts = Counter(reason for reason in self.reasons if reason)
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+    def facts(self) -> list[tuple[str, str]]:
+        """What was read, matched, scored and chosen, as (name, value) for the terminal and the page."""
+        found, log = [("allowed", line) for line in self.allowed], self.log
+        if log is not None:
+            files = f"{log.files:,} file{'s' * (log.files != 1)}, steps {log.first_step:,}-{log.last_step:,}"
+            epochs = f"{0 if self.average_K is None else len(self.average_K)} of {log.epochs_in_log} in the log"
+            found += [
+                ("log", f"{log.path} ({log.format}: {files}, {log.samples:,} samples)"),
+                ("read", f"{decimal(log.bytes_read)} of {decimal(log.size)}"),
+                ("epochs", f"{epochs} ({log.epochs_in_words()})"),
+                ("largest reward", f"{log.max_reward:g}"),
+                ("passed", log.pass_rule),
+            ]
+        found.append(("prompts", f"{len(self.ids):,}"))
+        if self.matched_by:
+            found.append(("matched by", ", ".join(f"{rule}: {count:,}" for rule, count in self.matched_by.items())))
+        if self.unmatched:
+            found.append(("in the log only", f"{len(self.unmatched):,}"))
+        found.append(("scored", f"{int((~np.isnan(self.scores_P)).sum()):,}"))
+        found += [("unscored", f"{count:,}: {reason}") for reason, count in self.reason_counts().items()]
+        found.append(("chosen", f"{int(self.chosen_P.sum()):,} ({self.settings.rule()})"))
+        if self.average_K is not None:
+            found.append(("average curve", f"{self.average_K[0]:.3f} → {self.average_K[-1]:.3f}"))
+        return found

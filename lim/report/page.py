@@ -46,10 +46,6 @@ def _tile(name: str, value: str, note: str = "") -> str:
     return f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}{small}</dd></div>"
 
 
-def _pairs(pairs: Iterable[tuple[str, Any]]) -> str:
-    return "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(str(value))}</dd>" for name, value in pairs)
-
-
 def _csp_hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
@@ -121,23 +117,10 @@ def _tiles(selection: Selection) -> str:
 
 
 def _facts(selection: Selection) -> str:
-    """Settings as given, what was read, and every note, as a list of terms."""
+    """Settings as given, what was read and chosen, and every note, as a list of terms."""
     pairs = [(name, value) for name, value in vars(selection.settings).items() if value is not None]
-    if selection.log is not None:
-        log = selection.log
-        pairs += [
-            ("log", log.path),
-            ("log format", log.format),
-            ("log files", f"{log.files:,}, steps {log.first_step:,}–{log.last_step:,}"),
-            ("samples", f"{log.samples:,}"),
-            ("epochs", f"{log.epochs_in_log} in the log; {log.epochs_in_words()}"),
-            ("largest reward", f"{log.max_reward:g}"),
-            ("pass", log.pass_rule),
-        ]
-    pairs += [(f"matched by {how}", f"{count:,} prompts") for how, count in selection.matched_by.items()]
-    pairs += [("no score", f"{count:,}: {reason}") for reason, count in selection.reason_counts().items()]
-    pairs += [("note", note) for note in selection.notes]
-    return _pairs(pairs)
+    pairs += [*selection.facts(), *(("note", note) for note in selection.notes)]
+    return "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(str(value))}</dd>" for name, value in pairs)
 
 
 def page_html(selection: Selection) -> str:

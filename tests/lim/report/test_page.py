@@ -54,7 +54,7 @@ def test_header_and_settings_say_what_was_run():
     assert "Chosen by strategy lim (score ≥ 0.6), from 8 epochs and 7,680 samples of" in page
     assert "<dt>similarity_threshold</dt><dd>0.6</dd>" in page
     assert "<dt>missing</dt><dd>backfill</dd>" in page
-    assert "<dt>no score</dt><dd>1: not in the log</dd>" in page
+    assert "<dt>unscored</dt><dd>1: not in the log</dd>" in page
 
 
 def test_nothing_of_the_input_reaches_the_page_unescaped():
