@@ -40,19 +40,20 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--scores_path", help="start from a scores file ({id or prompt, score}) instead of a log")
     add("--original_prompts_path", required=True, help="the prompt file the run trained on")
     add_log_flags(add)
-    add("--max_samples", type=int, help="use the first so many samples of a prompt in each epoch (default: all)")
+    add("--max_samples", type=int, help="samples per prompt and epoch to use, the first ones (default: all)")
 
     add = parser.add_argument_group("choice").add_argument
     add("--strategy", default="lim", choices=STRATEGIES)
     add_score_flags(add)
-    add("--num_prompts", "--num_samples", type=int, help="random: how many to draw")
+    add("--num_prompts", type=int, help="random: number of prompts to draw")
     add("--seed", type=int, default=42, help="random: seed of the draw (default 42)")
-    add("--pass_rates", type=float, nargs=2, metavar=("LOW", "HIGH"), help="difficulty: band kept (default 0.2 0.8)")
+    add("--pass_rates", type=float, nargs=2, metavar=("LOW", "HIGH"), help="difficulty: range kept (default 0.2 0.8)")
 
     add = parser.add_argument_group("output").add_argument
-    add("--output_path", required=True, help="the chosen prompts; scores and summary go beside it")
-    add("--report", metavar="DIR", help="write figures (PNG) and an interactive page (report.html) there")
+    add("--output_path", required=True, help="the chosen prompts; scores and summary are written next to it")
+    add("--report", metavar="DIR", help="also write figures (PNG) and an interactive page (report.html) to DIR")
     add("--allow_empty", action="store_true", help="write the files even when nothing is chosen")
+    parser.alias("--num_samples", "--num_prompts")
     return parser.parse_args(argv)
 
 

@@ -1,12 +1,12 @@
-"""Look over a prompt file before training on it: duplicates, answers that cannot be graded, leaked test questions.
+"""Check a prompt file before training on it: duplicates, answers that cannot be graded, leaked test questions.
 
     python -m data.audit data/prompts/math8k.json --against aime24 amc23 math500
     python -m data.audit data/prompts/math8k.json --against math500 --strict --json audit.json
     python -m data.audit data/prompts/math8k.json --write_clean data/prompts/math8k_clean.json
 
 A benchmark is a file ({question or prompt, …}, .jsonl or .json) or a name in data/benchmarks/. With --strict the
-exit code is 1 where something is found: a row that --write_clean leaves out or mends. Near pairs and 13-gram shares
-(data/overlap.py says what they are) are for a person to judge and do not count.
+exit code is 1 where something is found: a row that --write_clean removes or fixes. Near pairs and 13-gram shares
+(defined in data/overlap.py) are for a person to judge and do not count.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Audit:
         return same | alike
 
     def bad(self) -> set[int]:
-        """Rows that a clean file leaves out: of a duplicate all but the first, or all where the answers differ."""
+        """Rows that a clean file lacks: of duplicates all but the first, or all where the answers differ."""
         again = {row for group in self.duplicates for row in group.rows[0 if group.other_answer else 1 :]}
         lists = (self.repeated_ids, self.empty_answers, self.ungradable, self.long_prompts)
         return again | self.leaked() | {row for found in lists for row in found}
@@ -99,7 +99,7 @@ def audit(rows: Rows, benchmarks: dict[str, list[str]], longest: int = LONG, wor
 
 
 def find_ungradable(rows: Rows, grader: Grader) -> list[int]:
-    """Rows whose own answer, put into a box, is not graded correct. Empty answers are a finding of their own."""
+    """Rows whose own answer, in a box, is not graded correct. Empty answers are a separate finding."""
     full = [index for index, row in enumerate(rows) if row["answer"].strip()]
     graded = grader.grade((rows[i]["answer"], f"\\boxed{{{rows[i]['answer']}}}") for i in full)
     return [index for index, verdict in zip(full, graded, strict=True) if verdict.verdict != "correct"]
@@ -134,7 +134,7 @@ def read_rows(path: Path) -> Rows:
             if key not in row:
                 raise InputError(f"{path}: row {number} has no '{key}' (its keys: {', '.join(row) or 'none'})")
             if not isinstance(row[key], str) and not (key == "id" and type(row[key]) is int):
-                raise InputError(f"{path}: row {number}: '{key}' is a {type(row[key]).__name__}, not a text")
+                raise InputError(f"{path}: row {number}: '{key}' is a {type(row[key]).__name__}, not text")
         row["id"] = str(row["id"])
     return rows
 
@@ -217,7 +217,7 @@ def main(argv: list[str] | None = None) -> int | None:
     parser = Parser(
         prog="python -m data.audit", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("prompts", type=Path, help="prompt file to look over")
+    parser.add_argument("prompts", type=Path, help="prompt file to check")
     parser.add_argument("--against", nargs="+", default=[], metavar="BENCHMARK", help="benchmarks, by file or name")
     parser.add_argument("--json", type=Path, help="write all findings to this file")
     parser.add_argument("--write_clean", type=Path, metavar="FILE", help="write the prompt file without the bad rows")
@@ -230,7 +230,7 @@ def main(argv: list[str] | None = None) -> int | None:
         if path is not None:
             check_output(flag, path)
             if path.exists() and path.samefile(args.prompts):
-                raise InputError(f"{flag} {path}: would replace the prompt file that is looked over; name another")
+                raise InputError(f"{flag} {path}: would replace the prompt file that is checked; name another")
     rows = read_rows(args.prompts)
     questions = {name: read_questions(name) for name in args.against}
     result = audit(rows, questions, args.longest)
@@ -242,7 +242,7 @@ def main(argv: list[str] | None = None) -> int | None:
         kept = clean(rows, result)
         write_json(args.write_clean, kept)
         console.print(
-            f"{args.write_clean}: {len(kept):,} of {len(rows):,} rows, {len(result.outer_whitespace)} mended",
+            f"{args.write_clean}: {len(kept):,} of {len(rows):,} rows, {len(result.outer_whitespace)} fixed",
             markup=False,
         )
     return 1 if args.strict and result.found() else None

@@ -32,7 +32,7 @@ NEAR_WORDS = 8
 
 @dataclass(frozen=True)
 class Near:
-    """A question and a prompt (indices) with the same words; `difference` is "- → +", or "" for mere punctuation."""
+    """A question and a prompt (indices) with the same words; `difference` is "- → +", or "" for punctuation only."""
 
     question: int
     prompt: int
@@ -102,7 +102,7 @@ def skeleton(text: str) -> tuple[str, ...]:
 
 
 def marks(text: str) -> list[str]:
-    """A text's numbers, signs and brackets in order: what its skeleton leaves out and carries meaning."""
+    """A text's numbers, signs and brackets in order: what its skeleton lacks and carries meaning."""
     pieces = PIECE.findall(text.replace("−", "-"))
     return [p for p in pieces if NUMBER.fullmatch(p) or not (p[0].isalnum() or p[0] == "_" or p in MEANINGLESS)]
 

@@ -5,12 +5,12 @@
     python -m data.prepare arithmetic                             the embedded set: no download
     python -m data.prepare math8k --levels                        with MATH's level and subject where the texts match
     python -m data.prepare math8k_rebuilt                         MATH levels 3-5 without MATH500
-    python -m data.prepare math8k limr --from DIR                 from files that are already here
+    python -m data.prepare math8k limr --from DIR                 from files you already have
     python -m data.prepare --dataset org/name --prompt_key problem --answer_key answer
 
 Prompts go to data/prompts/<name>.json ({id, prompt, answer, …}), benchmarks to data/benchmarks/<name>.jsonl
-({id, question, answer, …}). Beside each lies <file>.source.json: where it came from, at which revision, with
-which checksums. data/README.md describes the sets.
+({id, question, answer, …}). Next to each is <file>.source.json: its origin, revision and checksums.
+data/README.md describes the sets.
 """
 
 from __future__ import annotations

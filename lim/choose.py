@@ -20,7 +20,7 @@ def choose_above(scores_P: Floats, threshold: float) -> Mask:
 
 
 def choose_top(scores_P: Floats, count: int) -> Mask:
-    """The `count` highest scores; equal scores go by the order of the file. InputError where there are fewer."""
+    """The `count` highest scores, equal ones in the order of the file. Raises InputError where fewer have a score."""
     scored = int((~np.isnan(scores_P)).sum())
     if count > scored:
         raise InputError(f"--top_k {count} asks for more prompts than have a score ({scored})")
@@ -31,10 +31,10 @@ def choose_top(scores_P: Floats, count: int) -> Mask:
 
 
 def choose_random(eligible_P: Mask, count: int, seed: int) -> Mask:
-    """`count` prompts drawn without replacement. InputError where fewer are eligible."""
+    """`count` prompts drawn without replacement. Raises InputError where fewer are eligible."""
     eligible = np.flatnonzero(eligible_P)
     if count > len(eligible):
-        raise InputError(f"--num_samples {count} asks for more prompts than there are ({len(eligible)})")
+        raise InputError(f"--num_prompts {count} asks for more prompts than there are ({len(eligible)})")
     chosen_P = np.zeros(len(eligible_P), bool)
     chosen_P[np.random.default_rng(seed).choice(eligible, count, replace=False)] = True
     return chosen_P
@@ -48,9 +48,9 @@ def choose_band(values_P: Floats, low: float, high: float) -> Mask:
 def choose_diverse(texts: Sequence[str], eligible_P: Mask, count: int) -> tuple[Mask, Floats]:
     """Farthest-first over TF-IDF features of words and word pairs, cosine distance.
 
-    Starts at the eligible text nearest to the mean of all and adds, `count` times in all, the one farthest
-    from those chosen. Returns (chosen, score): of a chosen prompt its distance to those chosen before it,
-    of the others the distance to the chosen set. InputError where fewer are eligible.
+    Starts at the eligible text nearest to the mean and adds the one farthest from those chosen until there are
+    `count`. Returns (chosen, score): for a chosen prompt its distance to those chosen before it, for the others
+    the distance to the chosen set. Raises InputError where fewer are eligible.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
 

@@ -20,7 +20,7 @@ from lim.utils.files import atomic_path, json_text
 
 
 def companion(output_path: str | Path, kind: str) -> Path:
-    """Path of a file beside the output: `limr.json` → `limr.<kind>.json`."""
+    """Path of a file next to the output: `limr.json` → `limr.<kind>.json`."""
     path = Path(output_path)
     return path.with_name(f"{path.name.removesuffix('.json')}.{kind}.json")
 
@@ -35,7 +35,7 @@ def output_paths(output_path: str | Path) -> dict[str, Path]:
 
 
 def check_apart(output_path: str | Path, inputs: Sequence[str | Path | None]) -> None:
-    """Raise InputError where a file of the selection would take the place of one it is made from."""
+    """Raise InputError where an output would replace an input."""
     for path in output_paths(output_path).values():
         for given in inputs:
             if given is not None and os.path.realpath(path) == os.path.realpath(given):
@@ -47,7 +47,7 @@ def write_selection(selection: Selection, output_path: str | Path) -> dict[str, 
     paths = output_paths(output_path)
     chosen = [record for record, taken in zip(selection.records, selection.chosen_P.tolist(), strict=True) if taken]
     with ExitStack() as stack:
-        # The innermost is the one that an error names: the path that was asked for.
+        # An error names the innermost: the path that was asked for.
         partial = {kind: stack.enter_context(atomic_path(paths[kind])) for kind in ("scores", "summary", "prompts")}
         partial["prompts"].write_text(json_text(chosen), encoding="utf-8")
         partial["summary"].write_text(json_text(summary(selection)), encoding="utf-8")
@@ -60,7 +60,7 @@ def write_selection(selection: Selection, output_path: str | Path) -> dict[str, 
 
 
 def score_rows(selection: Selection) -> Iterator[dict[str, Any]]:
-    """A row a prompt of the file: id, prompt, score (null with a reason), chosen, and what its trajectory was."""
+    """One row per prompt of the file: id, prompt, score (null with a reason), chosen, and facts of its trajectory."""
     trajectories: Iterator[tuple[Any, ...]] | None = None
     if selection.matrix is not None:
         seen_P_K = selection.matrix.counts_P_K > 0
@@ -89,7 +89,7 @@ def score_rows(selection: Selection) -> Iterator[dict[str, Any]]:
 
 
 def summary(selection: Selection) -> dict[str, Any]:
-    """What was chosen, from what, and how; no times, so that it is the same for the same input."""
+    """What was chosen, from what, and how; without times, so that the same input gives the same bytes."""
     scored = selection.scores_P[~np.isnan(selection.scores_P)]
     return ({"allowed": selection.allowed} if selection.allowed else {}) | {
         "prompts": len(selection.ids),
@@ -108,7 +108,7 @@ def summary(selection: Selection) -> dict[str, Any]:
 
 
 def quantiles(scores: np.ndarray) -> dict[str, float]:
-    """Quantiles of the scores, for seeing where a threshold would cut; empty without scores."""
+    """Quantiles of the scores, which show what a threshold would keep; empty without scores."""
     if not len(scores):
         return {}
     shares = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)

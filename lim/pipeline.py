@@ -33,7 +33,7 @@ def select(
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Selection:
-    """Choose prompts of a prompt file from a run's log, or from a scores file in its place.
+    """Choose prompts of a prompt file from a run's log or from a scores file.
 
     `progress(done, total)` is called in bytes of the log. Raises InputError for input or settings that
     cannot be used. `random` and `diversity` need neither log nor scores.
@@ -177,7 +177,7 @@ def score_matrix(
     score = settings.row.score or pass_rate
     scores_P = score(Trajectories(values_P_K, average_K, rates_P_K, 1.0 if accuracy else settings.max_reward))
     for row in np.flatnonzero(np.isnan(scores_P)):
-        reasons[row] = reasons[row] or "average reward is perfect in the epochs it was seen"
+        reasons[row] = reasons[row] or "average reward is perfect in the epochs in which it was seen"
     return scores_P, average_K, reasons
 
 
@@ -250,7 +250,7 @@ def _notes_on_ties(scores_P: Floats, chosen_P: Mask, settings: Settings) -> list
 
 
 HARDLY = 0.02  # of the perfect reward
-# A largest reward below the perfect one that so many samples have is taken for the perfect one.
+# A largest reward that at least this share of the samples has is taken for the perfect one.
 OFTEN = 0.05
 
 

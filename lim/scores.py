@@ -30,22 +30,22 @@ def average_curve(rewards_P_K: Floats) -> Floats:
 def lim_scores(rewards_P_K: Floats, average_K: Floats, max_reward: float = 1.0) -> Floats:
     """Learning impact: s_i = 1 − Σ_k (r_i^k − r_avg^k)² / Σ_k (1 − r_avg^k)² (LIMR, section 3.2).
 
-    1 is a perfect reward; `max_reward` takes its place for rewards on another scale. Unchanged by
+    1 is a perfect reward; `max_reward` replaces it for rewards on another scale. Unchanged by
     r → a·r + b when `max_reward` is mapped along. Raises InputError where the average curve sits at
     `max_reward` throughout (every answer right in every epoch: nothing to compare with).
     """
     seen_P_K = ~np.isnan(rewards_P_K)
-    room_K = (max_reward - average_K) ** 2
-    if not (room_K > 1e-12).any():
+    distance_K = (max_reward - average_K) ** 2
+    if not (distance_K > 1e-12).any():
         raise InputError(
-            f"the average reward is {max_reward:g}, the largest there is, in every epoch: LIM divides by the "
+            f"the average reward is {max_reward:g}, the largest possible, in every epoch: LIM divides by the "
             "distance to it; there is nothing left to learn in this log"
         )
-    apart_P = np.where(seen_P_K, (rewards_P_K - average_K) ** 2, 0.0).sum(axis=1)
-    room_P = np.where(seen_P_K, room_K, 0.0).sum(axis=1)
+    deviation_P = np.where(seen_P_K, (rewards_P_K - average_K) ** 2, 0.0).sum(axis=1)
+    distance_P = np.where(seen_P_K, distance_K, 0.0).sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        scores_P = 1.0 - apart_P / room_P
-    scores_P[room_P <= 1e-12] = np.nan
+        scores_P = 1.0 - deviation_P / distance_P
+    scores_P[distance_P <= 1e-12] = np.nan
     return scores_P
 
 
@@ -85,7 +85,7 @@ def uncertainty_scores(pass_rates_P_K: Floats) -> Floats:
 
 
 def mean_over_epochs(values_P_K: Floats) -> Floats:
-    """Mean over the epochs seen; NaN where there is none."""
+    """Mean over the epochs seen; NaN for a prompt never seen."""
     seen_P_K = ~np.isnan(values_P_K)
     with np.errstate(invalid="ignore"):
         return np.where(seen_P_K, values_P_K, 0.0).sum(axis=1) / seen_P_K.sum(axis=1)

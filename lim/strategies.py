@@ -123,7 +123,7 @@ class Settings:
         return ReadOptions(self.reward_column, keep_samples, self.skip_bad_files, columns, self.allow, self.tokenizer)
 
     def resolved(self) -> Settings:
-        """These settings with the strategy's defaults filled in. InputError for ones that contradict."""
+        """These settings with the strategy's defaults. Raises InputError for settings that contradict each other."""
         row, name = self.row, self.strategy
         keeping = {"similarity_threshold": self.similarity_threshold, "top_k": self.top_k}
         keeping |= {"num_prompts": self.num_prompts, "pass_rates": self.pass_rates}
@@ -152,7 +152,7 @@ class Settings:
     def choose(
         self, scores_P: Floats, texts: Sequence[str] = (), eligible_P: Mask | None = None
     ) -> tuple[Mask, Floats]:
-        """(chosen, scores to report) under resolved settings. Where not given, prompts with a score are eligible."""
+        """(chosen, scores to report) under resolved settings. By default, prompts with a score are eligible."""
         if self.num_prompts is not None:  # from the complete prompt file, as the paper's RAND does
             return choose_random(np.ones(len(scores_P), bool), self.num_prompts, self.seed), scores_P
         if self.pass_rates is not None:
@@ -175,25 +175,26 @@ class Settings:
 
 def add_log_flags(add: Callable[..., Any]) -> None:
     """The flags of `Settings` that say how a log is read; `add` is a parser's or a group's `add_argument`."""
-    add("--format", default="auto", choices=["auto", *FORMATS], help="the log's format (default: told by its files)")
+    add("--format", default="auto", choices=["auto", *FORMATS], help="the log's format (default: detected)")
     add("--reward_column", help="column of the reward; several are summed: accuracy,0.1*format")
-    add("--prompt_column", help="to read a log of an unknown trainer: column of the prompt (text or messages)")
+    add("--prompt_column", help="logs of unknown trainers: column of the prompt (text or messages)")
     add("--id_column", help="… of the prompt's id in the prompt file")
     add("--step_column", help="… of the training step (default: the number in the file's name)")
     add("--epoch_column", help="… of the epoch, where the log has one")
     add("--tokenizer", metavar="FOLDER", help="open-instruct, whose prompts are token ids: the trained model's")
-    add("--steps_per_epoch", type=int, help="for logs without epochs (default: the number that fits)")
-    add("--max_epochs", type=int, help="use the first so many epochs (default: all that are filled)")
+    add("--steps_per_epoch", type=int, help="steps per epoch, for logs without epochs (default: detected)")
+    add("--max_epochs", type=int, help="number of epochs to use, the first ones (default: all complete ones)")
     add("--skip_bad_files", action="store_true", help="skip damaged log files, and say how many")
-    add("--allow", action="append", default=[], choices=KINDS, help="take as it is what may be wrong (repeatable)")
-    add("--workers", type=whole(1), help="reading processes (default: the machine's cores for large logs)")
+    add("--allow", action="append", default=[], choices=KINDS, help="accept input that may be wrong (repeatable)")
+    add("--workers", type=whole(1), help="reading processes (default: one per core for large logs)")
 
 
 def add_score_flags(add: Callable[..., Any]) -> None:
-    """The flags of `Settings` that say how prompts are scored, and where the scores are cut."""
-    add("--similarity_threshold", type=float, help="keep scores of at least this (lim: 0.6, linear: 0.7)")
-    add("--top_k", type=int, help="keep so many of the highest scores instead")
+    """The flags of `Settings` that say how prompts are scored, and which scores are kept."""
+    defaults = ", ".join(f"{row.name}: {row.default}" for row in ROWS if row.default and row.flags == SCORE_FLAGS)
+    add("--similarity_threshold", type=float, help=f"keep prompts that score at least this ({defaults})")
+    add("--top_k", type=int, help="keep the K highest-scoring prompts instead", metavar="K")
     add("--metric", default="reward", choices=["reward", "accuracy"], help="trajectory of mean rewards or pass rates")
-    add("--max_reward", type=float, default=1.0, help="what a perfect reward is, the 1 in LIM's formula")
-    add("--missing", default="backfill", choices=RULES, help="a prompt not seen in an epoch: fill, or score without")
-    add("--min_epochs", type=int, help="epochs a prompt must have been seen in to be scored")
+    add("--max_reward", type=float, default=1.0, help="largest possible reward, the 1 in LIM's formula")
+    add("--missing", default="backfill", choices=RULES, help="epochs without a prompt: fill or skip them")
+    add("--min_epochs", type=int, help="score only prompts seen in at least this many epochs")

@@ -1,4 +1,4 @@
-"""A data set's own columns turned into ours: `{id, prompt or question, answer, level, subject}`."""
+"""A data set's columns renamed: `{id, prompt or question, answer, level, subject}`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Rows = list[dict[str, Any]]
 
 
 def pick(rows: Rows, columns: dict[str, str], where: str, clean_answer: Callable[[str], str] = str.strip) -> Rows:
-    """Rows with our keys in place of the set's columns. Raises InputError for a column or a text that is missing."""
+    """Rows with the project's keys. Raises InputError for a missing column and a question that is not text."""
     picked = []
     for number, row in enumerate(rows, 1):
         new = {}
         for key, column in columns.items():
             value = dig(row, column, f"{where}: row {number}")
             if key in ("prompt", "question") and not isinstance(value, str):
-                raise InputError(f"{where}: row {number}: '{column}' is a {type(value).__name__}, not a text")
+                raise InputError(f"{where}: row {number}: '{column}' is a {type(value).__name__}, not text")
             new[key] = level_number(value) if key == "level" else as_text(value)
         new["answer"] = clean_answer(new["answer"])
         picked.append(new)

@@ -1,6 +1,6 @@
-"""Rows of a Hugging Face data set: from the hub through `datasets`, or from files that are already here.
+"""Rows of a Hugging Face data set: from the hub through `datasets`, or from local files.
 
-The local reader needs nothing beyond pyarrow, so `--from` works without the full set of packages.
+The local reader needs only pyarrow, so `--from` works without the complete set of packages.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SUFFIXES = (".parquet", ".jsonl", ".json")
 def from_hub(repo: str, config: str | None, split: str, revision: str | None) -> tuple[Rows, dict[str, Any]]:
     """(rows, origin) of a data set of the hub; origin holds the repository, split and the resolved revision.
 
-    HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE work as they always do. Raises InputError where `datasets`
+    HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE have their usual meaning. Raises InputError where `datasets`
     is not installed, the hub cannot be reached, or it has no such data set, configuration or split.
     """
     try:
@@ -74,9 +74,9 @@ def from_folder(
     one wanted, or, where any will do, several.
     """
     org, _, name = repo.rpartition("/")
-    for place in (folder / org / name, folder / name):
-        if place.is_dir():
-            return read_local(place, config, split)
+    for own_folder in (folder / org / name, folder / name):
+        if own_folder.is_dir():
+            return read_local(own_folder, config, split)
     cache = folder / f"datasets--{org}--{name}" / "snapshots"
     kept = sorted(path.name for path in cache.iterdir()) if cache.is_dir() else []
     if not kept:
@@ -98,7 +98,7 @@ def read_local(path: Path, config: str | None, split: str) -> tuple[Rows, dict[s
 
 
 def split_files(folder: Path, config: str | None, split: str) -> list[Path]:
-    """The data files of a split: those with the split's name as a word in their path, or the only one there is."""
+    """The data files of a split: those with the split's name as a word in their path, or the only one."""
     base = folder / config if config and (folder / config).is_dir() else folder
     found = sorted(path for path in base.rglob("*") if path.suffix in SUFFIXES and path.is_file())
     word = re.compile(rf"(?<![a-z0-9]){re.escape(split)}(?![a-z0-9])", re.IGNORECASE)

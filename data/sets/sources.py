@@ -1,7 +1,7 @@
 """What `data.prepare` knows about each set: where it lies, at which revision, with which checksum and columns.
 
 The paper's own files come from the release's repository at one commit, each with its sha256. The other
-benchmarks come from the Hugging Face hub, each pinned to a revision. data/README.md says what is wrong with them.
+benchmarks come from the Hugging Face hub, each pinned to a revision. data/README.md lists their faults.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class ReleaseFile:
 
 @dataclass(frozen=True)
 class HubSet:
-    """A data set of the Hugging Face hub. `columns` maps our key to the set's column (dots go into nested values)."""
+    """A data set of the Hugging Face hub. `columns`: key here → column there (dots go into nested values)."""
 
     repo: str
     split: str
@@ -76,7 +76,7 @@ MATH500 = ReleaseFile(
     "eval/data/math500.jsonl", "fba7f0faf5593e5c29028190115672e36fe4bed72f535cea8c71d393bd03ba0f", 500
 )
 
-# The whole of MATH in the split of which MATH500 is the test part: 12,000 + 500, with level and subject.
+# All of MATH, split into 12,000 and the 500 of MATH500, with level and subject.
 MATH_TRAIN = HubSet(
     repo="nlile/hendrycks-MATH-benchmark",
     revision="b2d17b56c4299a255acb1d4bc14ce920eb15f4fc",

@@ -59,7 +59,7 @@ class Formulas:
         self._convert = LatexToMathML(macros=MACROS, fancy_error=False, allow_unreliable_rendering=True)
 
     def split(self, prompt: str) -> list[str | int]:
-        """The prompt as a list of strings and of places in `table`; joined with the sources it is the prompt."""
+        """The prompt as a list of strings and of indices in `table`; joined with the sources it is the prompt."""
         parts: list[str | int] = []
         text = ""
         end = 0
@@ -78,7 +78,7 @@ class Formulas:
         return [*parts, text] if text else parts
 
     def answer(self, answer: str) -> str | int:
-        """An answer that is bare LaTeX as its place in `table`, with dollars around it; any other as it is."""
+        """The index in `table` of an answer that is bare LaTeX, with dollars around it; other answers unchanged."""
         if "\\" not in answer or "$" in answer:
             return answer
         parts = self.split(f"${answer}$")

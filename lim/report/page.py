@@ -1,4 +1,4 @@
-"""The report page: one HTML file that holds the whole selection and opens from disk, without a network.
+"""The report page: one HTML file that holds the complete selection and opens from disk, without a network.
 
 The page's own code is in `assets/`; here the data is laid out, compressed and put into the template.
 Numbers and prompts travel as deflated JSON in base64, so that nothing in a prompt can end the element

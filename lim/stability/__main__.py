@@ -2,8 +2,8 @@
 
     python -m lim.stability --train_samples_path data/output/math.8k --output_path stability/
 
-prints tables and writes stability.json, bootstrap.json (a row a prompt) and figures into the folder.
-Every sweep compares with the choice from the whole log: by the same threshold, and by rank at the same
+prints tables and writes stability.json, bootstrap.json (one row per prompt) and figures into the folder.
+Every sweep compares with the choice from the complete log: by the same threshold, and by rank at the same
 number of prompts.
 """
 
@@ -61,8 +61,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add_log_flags(add)
     add("--strategy", default="lim", choices=comparing_epochs())
     add_score_flags(add)
-    add("--bootstrap", type=whole(0), default=200, help="replicates (default 200; 0 leaves it out)")
-    add("--repeats", type=whole(0), default=10, help="draws a row of the sample sweep (default 10; 0 leaves it out)")
+    add("--bootstrap", type=whole(0), default=200, help="replicates (default 200; 0: none)")
+    add("--repeats", type=whole(0), default=10, help="draws per row of the sample sweep (default 10; 0: none)")
     add("--seed", type=whole(0), default=0, help="seed of the resampling")
     return parser.parse_args(argv)
 
@@ -130,7 +130,7 @@ def main(argv: list[str] | None = None) -> int | None:
 
 
 def bootstrap_summary(reference: Reference, replicates: Bootstrap) -> dict[str, Any]:
-    """What the bootstrap says of the whole choice."""
+    """What the bootstrap says of the complete choice."""
     certain_P = (replicates.by_rank_P >= 0.9) | (replicates.by_rank_P <= 0.1)
     return {
         "replicates": replicates.replicates,
@@ -143,7 +143,7 @@ def bootstrap_summary(reference: Reference, replicates: Bootstrap) -> dict[str, 
 
 
 def bootstrap_rows(reference: Reference, replicates: Bootstrap) -> list[dict[str, Any]]:
-    """A row a prompt: score, its standard error, and the probability of being chosen."""
+    """One row per prompt: score, its standard error, and the probability of being chosen."""
     rows = []
     for at, id in enumerate(reference.matrix.ids):
         score = float(reference.scores_P[at])

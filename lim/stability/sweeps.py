@@ -142,7 +142,7 @@ def _scores(reference: Reference, rewards_P_K: Floats) -> Floats:
 def sample_sweep(
     reference: Reference, samples: Sequence[int] | None = None, *, repeats: int = 10, seed: int = 0
 ) -> list[dict[str, Any]]:
-    """The choice from m samples per prompt and epoch, drawn from those there are, against the choice from all.
+    """The choice from m samples per prompt and epoch, drawn at random, against the choice from all.
 
     Figures are means over `repeats` draws, with their standard deviation in `…_sd`.
     """
@@ -164,7 +164,7 @@ def sample_sweep(
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Replicates of the complete selection with each cell's samples drawn again with replacement."""
+    """Replicates of the selection with each cell's samples drawn again with replacement."""
 
     replicates: int
     standard_error_P: Floats  # of the score

@@ -1,4 +1,4 @@
-"""The one way bad input is reported: one line that names the file, the row or key, and the mend; exit code 2."""
+"""The one way bad input is reported: one line that names the file, the row or key, and the fix; exit code 2."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import TracebackType
 from lim.utils.paths import INSTALLED
 from lim.utils.signals import Terminated, terminable
 
-# What keeps a file from being written, and the mend.
+# What keeps a file from being written, and the fix.
 UNWRITABLE = {
     errno.ENOSPC: "make room and run the same command again",
     errno.EDQUOT: "make room within your quota and run the same command again",
@@ -34,17 +34,17 @@ SET_UP = (
 
 
 class InputError(Exception):
-    """Input that cannot be used. The message is one line: file, row or key, what is wrong, how to mend it."""
+    """Input that cannot be used. The message is one line: file, row or key, what is wrong, how to fix it."""
 
 
 def unwritable(error: OSError, path: object = None) -> InputError | None:
     """The line for an error of a full or forbidden disk, `path` standing in for a name it lacks; None for others."""
-    mend = UNWRITABLE.get(error.errno or 0)
-    if mend is None:
+    fix = UNWRITABLE.get(error.errno or 0)
+    if fix is None:
         return None
     name = path if path is not None else error.filename
     what = "cannot be written" if name is None or path is not None else "cannot be used"
-    return InputError(f"{name if name is not None else 'a file'}: {what} ({os.strerror(error.errno or 0)}); {mend}")
+    return InputError(f"{name if name is not None else 'a file'}: {what} ({os.strerror(error.errno or 0)}); {fix}")
 
 
 def one_line(error: object) -> str:
@@ -113,7 +113,7 @@ def being_run() -> None:
 
 
 def missing_package(error: BaseException) -> str | None:
-    """The line for an import of a package that is not installed; None for other errors and for modules of ours."""
+    """The line for a package that is not installed; None for other errors and for this project's modules."""
     package = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
     if package in ("", "lim", "lim_eval", "lim_selection", "eval", "train", "data"):
         return None

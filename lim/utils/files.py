@@ -1,4 +1,4 @@
-"""Files written whole or not at all."""
+"""Files written completely or not at all, JSON, checksums, locks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REMOTE = re.compile(r"\w{2,}:/")  # of an address, of which a Path keeps one sla
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path` to write to; renamed to `path` on success, removed on failure.
 
-    Folders that are missing are made. The name ends in `.partial`, which no reader of ours takes for a file.
+    Missing folders are made. The name ends in `.partial`, which this project's readers ignore.
     InputError names `path` where the disk is full or may not be written to.
     """
     path = Path(path)
@@ -42,8 +42,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         # Any other name is of a file that the writer was reading.
         name = None if error.filename is None else Path(os.fsdecode(error.filename))
-        ours = name is None or name.suffix == ".partial" or name in (path, *path.parents)
-        if not ours or (name is None and unwritable(error) is None):
+        own = name is None or name.suffix == ".partial" or name in (path, *path.parents)
+        if not own or (name is None and unwritable(error) is None):
             raise
         raise _cannot_write(error, path) from None
     finally:
@@ -64,10 +64,10 @@ def check_output(flag: str, path: str | Path, *, folder: bool = False) -> None:
             raise InputError(f"{name}: is not a folder; name another place")
         if not folder:
             _check_plain(path, name)
-        place = path if folder else path.parent
-        while not place.exists():
-            place = place.parent
-        with tempfile.NamedTemporaryFile(dir=place, prefix=f".{path.name}.", suffix=".partial"):
+        existing = path if folder else path.parent
+        while not existing.exists():
+            existing = existing.parent
+        with tempfile.NamedTemporaryFile(dir=existing, prefix=f".{path.name}.", suffix=".partial"):
             pass
     except OSError as error:
         raise _cannot_write(error, name) from None
@@ -106,7 +106,7 @@ def read_json(path: str | Path, *, finite: bool = False) -> Any:
     """
 
     def refuse(constant: str) -> Any:
-        raise InputError(f"{path}: holds {constant}, which JSON does not know; write null in its place")
+        raise InputError(f"{path}: holds {constant}, which is not JSON; write null instead")
 
     try:
         with open(path, encoding="utf-8") as file:

@@ -12,14 +12,14 @@ _FROM_ARITHMETIC = f"{_SELECT}arithmetic.json --strategy"
 MAKERS = {
     "math8k.json": "python -m data.prepare math8k",
     "limr.json": "bash scripts/lim.sh (from a FULL run's log), or the published one: python -m data.prepare limr",
-    "rand.json": f"{_FROM_MATH} random --num_samples 1389 --seed 1 --output_path data/prompts/rand.json",
+    "rand.json": f"{_FROM_MATH} random --num_prompts 1389 --seed 1 --output_path data/prompts/rand.json",
     "linear.json": f"{_FROM_MATH} linear --train_samples_path data/output/math.8k "
     "--output_path data/prompts/linear.json",
     "arithmetic.json": "python -m data.arithmetic",
     "arithmetic_val.json": "python -m data.arithmetic",
     "arithmetic_limr.json": f"{_FROM_ARITHMETIC} lim --train_samples_path data/output/arithmetic "
     "--output_path data/prompts/arithmetic_limr.json",
-    "arithmetic_rand.json": f"{_FROM_ARITHMETIC} random --num_samples 128 --seed 1 "
+    "arithmetic_rand.json": f"{_FROM_ARITHMETIC} random --num_prompts 128 --seed 1 "
     "--output_path data/prompts/arithmetic_rand.json",
     "arithmetic_linear.json": f"{_FROM_ARITHMETIC} linear --train_samples_path data/output/arithmetic "
     "--output_path data/prompts/arithmetic_linear.json",
@@ -37,7 +37,7 @@ MAKERS = {
 
 
 def how_to_make(path: str | Path, otherwise: str = "") -> str:
-    """`; make it with: …`, by the name of what is missing; `; ` and `otherwise` for a name that is not ours."""
+    """`; make it with: …`, by the name of what is missing; `; ` and `otherwise` for other names."""
     maker = MAKERS.get(Path(path).name)
     hint = f"make it with: {maker}" if maker else otherwise
     return f"; {hint}" if hint else ""

@@ -21,9 +21,8 @@ def host_and_port(address: str) -> tuple[str, int] | None:
 
 def knock(address: str, seconds: float) -> None:
     """Raise OSError where nothing listens at HOST:PORT: Ray itself tries for minutes. Other addresses pass."""
-    place = host_and_port(address)
-    if place:
-        socket.create_connection(place, timeout=seconds).close()
+    if host := host_and_port(address):
+        socket.create_connection(host, timeout=seconds).close()
 
 
 def carried(*prefixes: str) -> dict[str, Any]:

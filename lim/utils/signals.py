@@ -1,4 +1,4 @@
-"""Signals: noted for a while, or raised, in place of ending the process."""
+"""Signals that are noted or raised instead of ending the process."""
 
 from __future__ import annotations
 

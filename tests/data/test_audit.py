@@ -76,7 +76,7 @@ def test_ungradable_answer(answer, gradable):
     assert result.found() is not gradable
 
 
-def test_outer_whitespace_is_mended_and_long_prompts_left_out():
+def test_outer_whitespace_is_fixed_and_long_prompts_removed():
     rows = [row("a", " x\n"), row("b", "y" * 11), row("c", "z" * 10)]
     result = found(rows, longest=10)
     assert result.outer_whitespace == [0] and result.long_prompts == [1]
@@ -191,7 +191,7 @@ def test_strict_clean_and_json(tmp_path, capsys):
     "prompts, against, says",
     [
         ([{"id": "a", "prompt": "x"}], [], "row 1 has no 'answer' (its keys: id, prompt)"),
-        ([{"id": "a", "prompt": "x", "answer": 5}], [], "row 1: 'answer' is a int, not a text"),
+        ([{"id": "a", "prompt": "x", "answer": 5}], [], "row 1: 'answer' is a int, not text"),
         ([row("a", "x")], [{"text": "x"}], "row 1 has no 'question' (its keys: text)"),
         ([row("a", "x")], "nosuchset", "nosuchset: neither a file nor a prepared benchmark\n"),
         ([row("a", "x")], "math50", "math50: neither a file nor a prepared benchmark; did you mean math500?\n"),
@@ -208,8 +208,8 @@ def test_bad_input_is_one_line(tmp_path, capsys, prompts, against, says):
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        (["--json", "{folder}/p.json"], "would replace the prompt file that is looked over"),
-        (["--write_clean", "{folder}/./p.json"], "would replace the prompt file that is looked over"),
+        (["--json", "{folder}/p.json"], "would replace the prompt file that is checked"),
+        (["--write_clean", "{folder}/./p.json"], "would replace the prompt file that is checked"),
         (["--json", "{folder}"], "is a folder; name a file"),
         (["--write_clean", "/proc/x.json"], "--write_clean /proc/x.json: cannot be written"),
     ],

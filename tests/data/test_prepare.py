@@ -542,7 +542,7 @@ def test_hub_set_from_a_folder(tmp_path, place):
     [
         (AIME25[:29], "has 29 rows, expected 30"),
         ([{"question": "q", "answer": "1"}] * 30, "row 1 has no column 'problem' (its columns: question, answer)"),
-        ([{"problem": None, "answer": "1"}] * 30, "row 1: 'problem' is a NoneType, not a text"),
+        ([{"problem": None, "answer": "1"}] * 30, "row 1: 'problem' is a NoneType, not text"),
     ],
 )
 def test_wrong_files_in_a_folder(tmp_path, capsys, rows, says):
