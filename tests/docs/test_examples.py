@@ -47,8 +47,8 @@ CHANGED = {
 # Pattern → files that must be there afterwards, beside those that flags name, and text to be seen.
 EXPECTED = {
     r"bash scripts/lim\.sh": ["data/prompts/limr.json", "data/prompts/limr.scores.json"],
-    r"bash eval/eval\.sh --run_path .*": ["all samples are already generated", "aime24", "math500", "amc23", "average"],
-    r"bash eval/eval\.sh --model .*": ["all samples are already generated", "greedy", "full:final", "rand:final"],
+    r"bash eval/eval\.sh --run_path .*": ["already generated", "aime24", "math500", "amc23", "average"],
+    r"bash eval/eval\.sh --model .*": ["already generated", "greedy", "full:final", "rand:final"],
     r"\S*python -m data\.(prepare )?arithmetic": ["data/prompts/arithmetic_val.json", "wrote"],
     r"\S*python -m data\.audit .*": ["aime24", "math500"],
     r".*--score_only data.*": ["aime24", "amc23"],
