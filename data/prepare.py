@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Iterable
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +35,12 @@ from lim.utils.files import check_output, sha256_of, write_json
 from lim.utils.rows import read_jsonl, write_jsonl
 from lim.utils.text import squash
 
-console = Console(soft_wrap=True, highlight=False)
-
 
 def release_file(file: ReleaseFile, args: argparse.Namespace) -> Path:
     """The release's file, from `--from` or fetched to the cache; its sha256 is checked either way."""
     if args.folder is None:
         return fetch(f"{args.release_url.rstrip('/')}/{file.path}", args.data_dir / "cache" / file.name, file.sha256)
-    places = [args.folder / file.name, args.folder / file.path]
-    path = next((place for place in places if place.is_file()), None)
+    path = next(filter(Path.is_file, (args.folder / file.name, args.folder / file.path)), None)
     if path is None:
         raise InputError(f"{args.folder}: has neither {file.name} nor {file.path}; put the release's file there")
     found = sha256_of(path)
@@ -56,17 +53,8 @@ def release_file(file: ReleaseFile, args: argparse.Namespace) -> Path:
 
 
 def hub_rows(wanted: HubSet, args: argparse.Namespace) -> tuple[Rows, dict[str, Any]]:
-    """(rows with our keys, origin) of a hub set, from `--from` or the hub. The number of rows is checked."""
-    if args.folder is None:
-        rows, origin = hub.from_hub(wanted.repo, wanted.config, wanted.split, wanted.revision)
-    else:
-        local = hub.from_folder(args.folder, wanted.repo, wanted.config, wanted.split, wanted.revision)
-        if local is None:
-            raise InputError(
-                f"{args.folder}: holds no {wanted.repo} (looked for the folders {wanted.repo} and "
-                f"{wanted.repo.split('/')[-1]}, and the hub's cache layout); put its files there"
-            )
-        rows, origin = local
+    """(rows with the project's keys, origin) of a hub set, from `--from` or the hub, of the expected number."""
+    rows, origin = hub.read(args.folder, wanted.repo, wanted.config, wanted.split, wanted.revision)
     if wanted.rows is not None and len(rows) != wanted.rows:
         raise InputError(
             f"{wanted.repo}: split '{wanted.split}' has {len(rows)} rows, expected {wanted.rows}: another version"
@@ -74,22 +62,22 @@ def hub_rows(wanted: HubSet, args: argparse.Namespace) -> tuple[Rows, dict[str, 
     return pick(rows, wanted.columns, wanted.repo, wanted.clean_answer), origin
 
 
-def with_levels(rows: Rows, key: str, args: argparse.Namespace, reference: HubSet, notes: list[str]) -> Rows:
-    """Rows with MATH's level and subject where the text (whitespace aside) is in MATH."""
+def with_levels(rows: Rows, key: str, reference: HubSet, args: argparse.Namespace) -> tuple[Rows, str]:
+    """(rows with MATH's level and subject where the text, whitespace aside, is in MATH; note)."""
     known = {squash(row["prompt"]): row for row in hub_rows(reference, args)[0]}
     found = [known.get(squash(row[key])) for row in rows]
-    notes.append(f"level and subject attached to {sum(map(bool, found)):,} of {len(rows):,}, by text")
-    return [
+    rows = [
         row | {"level": match["level"], "subject": match["subject"]} if match else row
         for row, match in zip(rows, found, strict=True)
     ]
+    return rows, f"level and subject attached to {sum(map(bool, found)):,} of {len(rows):,}, by text"
 
 
 def make(name: str, args: argparse.Namespace) -> tuple[Rows, dict[str, Any], list[str]]:
     """(rows, origin, notes) of a known set."""
-    source, notes = SETS[name], list[str]()
+    source, notes = SETS[name], []
     if name == "math8k_rebuilt":
-        rows, origin = rebuild(args, notes)
+        rows, origin, *notes = rebuild(args)
     elif isinstance(source.origin, HubSet):
         rows, origin = hub_rows(source.origin, args)
     else:
@@ -97,33 +85,35 @@ def make(name: str, args: argparse.Namespace) -> tuple[Rows, dict[str, Any], lis
         origin = {"repository": sources.RELEASE, "commit": sources.RELEASE_COMMIT}
         origin |= {"path": source.origin.path, "sha256": source.origin.sha256}
         if name == "limr":
-            rows = choose(release_file(sources.MATH8K, args), path, notes)
+            rows, *notes = choose(release_file(sources.MATH8K, args), path)
         elif source.kind == "prompts":
             rows = read_prompts(path)
         else:
             rows = pick(read_jsonl(path), {"question": "question", "answer": "answer"}, str(path))
-    if args.levels and name in ("math8k", "limr"):
-        rows = with_levels(rows, "prompt", args, sources.MATH_TRAIN, notes)
-    elif args.levels and name == "math500":
-        rows = with_levels(rows, "question", args, sources.MATH_TEST, notes)
+    if args.levels and name in ("math8k", "limr", "math500"):
+        test = name == "math500"
+        reference = sources.MATH_TEST if test else sources.MATH_TRAIN
+        rows, note = with_levels(rows, "question" if test else "prompt", reference, args)
+        notes.append(note)
     if source.kind == "benchmark":
         rows = [{"id": f"{name}-{number}", **row} for number, row in enumerate(rows, 1)]
     return rows, origin, notes
 
 
-def choose(prompts_path: Path, scores_path: Path, notes: list[str]) -> Rows:
-    """The prompts whose published score is at or above the threshold, in file order (the published LIMR set)."""
-    from lim.pipeline import Settings, select
+def choose(prompts_path: Path, scores_path: Path) -> tuple[Rows, str]:
+    """(prompts whose published score is at least the threshold, in file order: the published LIMR set; note)."""
+    from lim.pipeline import select
+    from lim.strategies import Settings
 
     settings = Settings(strategy="lim", similarity_threshold=sources.LIMR_THRESHOLD)
     selection = select(prompts_path, scores_path=scores_path, settings=settings)
     unscored = sum(map(bool, selection.reasons))
-    notes.append(f"published score ≥ {sources.LIMR_THRESHOLD}; {unscored} of {len(selection.ids):,} have no score")
-    return [row for row, chosen in zip(selection.records, selection.chosen_P, strict=True) if chosen]
+    rows = [row for row, chosen in zip(selection.records, selection.chosen_P, strict=True) if chosen]
+    return rows, f"published score ≥ {sources.LIMR_THRESHOLD}; {unscored} of {len(selection.ids):,} have no score"
 
 
-def rebuild(args: argparse.Namespace, notes: list[str]) -> tuple[Rows, dict[str, Any]]:
-    """MATH levels 3-5 without MATH500, in MATH's order; a row whose text is in the released file keeps that id."""
+def rebuild(args: argparse.Namespace) -> tuple[Rows, dict[str, Any], str]:
+    """(MATH levels 3-5 without MATH500, in MATH's order; origin; note). Texts of the released file keep its ids."""
     rows, origin = hub_rows(sources.MATH_TRAIN, args)
     test = {squash(row["question"]) for row in read_jsonl(release_file(sources.MATH500, args))}
     released = {squash(row["prompt"]): row["id"] for row in read_prompts(release_file(sources.MATH8K, args))}
@@ -132,8 +122,7 @@ def rebuild(args: argparse.Namespace, notes: list[str]) -> tuple[Rows, dict[str,
         text = squash(row["prompt"])
         if (row["level"] or 0) >= 3 and text not in test:
             kept.append({**row, "id": released.pop(text, row["id"]), "source": "math"})
-    notes.append(f"{total - len(released):,} of the release's {total:,} distinct questions are among them")
-    return kept, origin
+    return kept, origin, f"{total - len(released):,} of the release's {total:,} distinct questions are among them"
 
 
 def make_own(args: argparse.Namespace) -> tuple[Rows, dict[str, Any]]:
@@ -141,15 +130,10 @@ def make_own(args: argparse.Namespace) -> tuple[Rows, dict[str, Any]]:
     path = Path(args.dataset)
     if path.exists():
         rows, origin = hub.read_local(path, args.config, args.split)
-    elif args.folder is not None:
-        local = hub.from_folder(args.folder, args.dataset, args.config, args.split, args.revision)
-        if local is None:
-            raise InputError(f"{args.folder}: holds no {args.dataset}; put its files there")
-        rows, origin = local
-    elif path.suffix in hub.SUFFIXES or args.dataset.startswith((".", "/", "~")) or args.dataset.count("/") > 1:
+    elif args.folder is None and (path.suffix in hub.SUFFIXES or not re.fullmatch(r"\w[^/]*(/[^/]+)?", args.dataset)):
         raise InputError(f"{args.dataset}: no such file or folder; a set of the Hugging Face hub is named org/name")
     else:
-        rows, origin = hub.from_hub(args.dataset, args.config, args.split, args.revision)
+        rows, origin = hub.read(args.folder, args.dataset, args.config, args.split, args.revision)
     if not rows:
         raise InputError(f"{args.dataset}: the split '{args.split}' has no rows; name another with --split")
     if not (args.prompt_key and args.answer_key):
@@ -165,13 +149,11 @@ def make_own(args: argparse.Namespace) -> tuple[Rows, dict[str, Any]]:
 
 def write(
     name: str, kind: str, rows: Rows, origin: dict[str, Any], licence: str, notes: list[str], data_dir: Path
-) -> None:
-    """Write a set and its `.source.json`, and say so. Raises InputError where ids repeat."""
-    seen: set[str] = set()
-    for row in rows:
-        if row["id"] in seen:
-            raise InputError(f"{name}: the id {row['id']!r} is duplicated; omit --id_key to number the rows")
-        seen.add(row["id"])
+) -> str:
+    """Write a set and its `.source.json`; returns a line about it. Raises InputError where ids repeat."""
+    for id, count in Counter(row["id"] for row in rows).most_common(1):
+        if count > 1:
+            raise InputError(f"{name}: the id {id!r} is duplicated; omit --id_key to number the rows")
     if kind == "prompts":
         path = data_dir / "prompts" / f"{name}.json"
         write_json(path, rows)
@@ -181,57 +163,42 @@ def write(
     facts = {"name": name, "rows": len(rows), "sha256": sha256_of(path), "licence": licence, "origin": origin}
     write_json(path.with_name(path.name + ".source.json"), facts | {"notes": notes})
     empty = sum(not row["answer"].strip() for row in rows)
-    remarks = [*notes, *([f"{empty} with an empty answer"] if empty else [])]
-    console.print(f"{os.path.relpath(path)}: {len(rows):,} rows" + "".join(f"; {remark}" for remark in remarks))
-
-
-def check_names(names: Iterable[str]) -> None:
-    """Raise InputError for a name that is not known, with those it may be meant for."""
-    for name in names:
-        if name not in sources.NAMES:
-            raise InputError(
-                f"{name}: no such data set{did_you_mean(name, sources.NAMES)} (known: {', '.join(sources.NAMES)}; "
-                "others with --dataset org/name)"
-            )
+    remarks = [f"{len(rows):,} rows", *notes, *([f"{empty} with an empty answer"] if empty else [])]
+    return f"{os.path.relpath(path)}: {'; '.join(remarks)}"
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = Parser(
         prog="python -m data.prepare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(sources.NAMES))
-    parser.add_argument("--from", dest="folder", type=Path, metavar="DIR", help="read files that are already in DIR")
-    parser.add_argument(
-        "--levels", action="store_true", help="attach MATH's level and subject (math8k, limr, math500)"
-    )
-    parser.add_argument(
-        "--data_dir",
-        type=Path,
-        default=Path(__file__).parent,
-        help="default: the project's data/",
-    )
-    parser.add_argument(
-        "--release_url",
-        default=os.environ.get("LIMR_RELEASE_URL", sources.RELEASE_URL),
-        help="a mirror of the release's files (default: LIMR_RELEASE_URL, else GitHub)",
-    )
-    own = parser.add_argument_group("any other data set")
-    own.add_argument("--dataset", metavar="ORG/NAME", help="a set of the Hugging Face hub, or a local file or folder")
-    own.add_argument("--prompt_key", help="its column with the question; dots go into nested values")
-    own.add_argument("--answer_key", help="its column with the answer")
-    own.add_argument("--id_key", help="its column with a unique id (default: <name>-<row>)")
-    own.add_argument("--config", help="its configuration")
-    own.add_argument("--split", default="train", help="its split (default: train)")
-    own.add_argument("--revision", help="its revision (default: the newest; the one used is recorded)")
-    own.add_argument("--name", help="what to call it here (default: the last part of its name)")
-    own.add_argument("--benchmark", action="store_true", help="write a benchmark instead of a prompt file")
+    add, url = parser.add_argument, os.environ.get("LIMR_RELEASE_URL", sources.RELEASE_URL)
+    add("names", nargs="*", metavar="NAME", help=", ".join(sources.NAMES))
+    add("--from", dest="folder", type=Path, metavar="DIR", help="read files that are already in DIR")
+    add("--levels", action="store_true", help="attach MATH's level and subject (math8k, limr, math500)")
+    add("--data_dir", type=Path, default=Path(__file__).parent, help="default: the project's data/")
+    add("--release_url", default=url, help="mirror of the release's files (default: LIMR_RELEASE_URL, else GitHub)")
+    add = parser.add_argument_group("any other data set").add_argument
+    add("--dataset", metavar="ORG/NAME", help="a set of the Hugging Face hub, or a local file or folder")
+    add("--prompt_key", help="its column with the question; dots go into nested values")
+    add("--answer_key", help="its column with the answer")
+    add("--id_key", help="its column with a unique id (default: <name>-<row>)")
+    add("--config", help="its configuration")
+    add("--split", default="train", help="its split (default: train)")
+    add("--revision", help="its revision (default: the newest; the one used is recorded)")
+    add("--name", help="what to call it here (default: the last part of its name)")
+    add("--benchmark", action="store_true", help="write a benchmark instead of a prompt file")
     args = parser.parse_args(argv)
     if not args.names and not args.dataset:
         raise InputError(f"name a data set: {', '.join(sources.NAMES)}; or another with --dataset org/name")
     if args.folder is not None and not args.folder.is_dir():
         raise InputError(f"--from {args.folder}: no such folder")
     check_output("--data_dir", args.data_dir, folder=True)
-    check_names(args.names)
+    for name in args.names:
+        if name not in sources.NAMES:
+            raise InputError(
+                f"{name}: no such data set{did_you_mean(name, sources.NAMES)} (known: {', '.join(sources.NAMES)}; "
+                "others with --dataset org/name)"
+            )
     if args.dataset:
         args.dataset = re.sub("^(hf://|https://huggingface.co/)datasets/", "", args.dataset).rstrip("/")
     if args.dataset and "://" in args.dataset:
@@ -247,6 +214,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int | None:
     args = parse_args(argv)
+    console = Console(soft_wrap=True, highlight=False)
     for name in dict.fromkeys(args.names):
         if name == sources.EMBEDDED:
             from data import arithmetic
@@ -255,11 +223,11 @@ def main(argv: list[str] | None = None) -> int | None:
             continue
         source: Source = SETS[name]
         rows, origin, notes = make(name, args)
-        write(name, source.kind, rows, origin, source.licence, notes, args.data_dir)
+        console.print(write(name, source.kind, rows, origin, source.licence, notes, args.data_dir))
     if args.dataset:
         rows, origin = make_own(args)
         kind = "benchmark" if args.benchmark else "prompts"
-        write(args.name, kind, rows, origin, "see the data set's own page", [], args.data_dir)
+        console.print(write(args.name, kind, rows, origin, "see the data set's own page", [], args.data_dir))
     return None
 
 

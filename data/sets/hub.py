@@ -18,6 +18,15 @@ from lim.utils.rows import read_rows
 SUFFIXES = (".parquet", ".jsonl", ".json")
 
 
+def read(
+    folder: Path | None, repo: str, config: str | None, split: str, revision: str | None
+) -> tuple[Rows, dict[str, Any]]:
+    """(rows, origin) of a data set: from its files under `folder`, or without one from the hub."""
+    if folder is None:
+        return from_hub(repo, config, split, revision)
+    return from_folder(folder, repo, config, split, revision)
+
+
 def from_hub(repo: str, config: str | None, split: str, revision: str | None) -> tuple[Rows, dict[str, Any]]:
     """(rows, origin) of a data set of the hub; origin holds the repository, split and the resolved revision.
 
@@ -54,9 +63,7 @@ def from_hub(repo: str, config: str | None, split: str, revision: str | None) ->
     except (ValueError, RuntimeError, exceptions.DatasetsError) as error:
         raise InputError(f"{repo}: cannot be loaded (split '{split}'): {one_line(error)}") from None
     assert isinstance(table, datasets.Dataset)
-    if (
-        huggingface_hub.constants.HF_HUB_OFFLINE
-    ):  # datasets then takes the newest revision it has kept, whatever was asked
+    if huggingface_hub.constants.HF_HUB_OFFLINE:  # datasets then takes the newest revision it has, whatever was asked
         kept = Path(table.cache_files[0]["filename"]).parent.name if table.cache_files else None
         if revision and kept != revision:
             raise InputError(f"{repo}: HF_HUB_OFFLINE is set and the cache holds revision {kept}, not {revision}")
@@ -66,12 +73,12 @@ def from_hub(repo: str, config: str | None, split: str, revision: str | None) ->
 
 def from_folder(
     folder: Path, repo: str, config: str | None, split: str, revision: str | None
-) -> tuple[Rows, dict[str, Any]] | None:
-    """(rows, origin) of a data set whose files lie under `folder`, or None where there is none.
+) -> tuple[Rows, dict[str, Any]]:
+    """(rows, origin) of a data set whose files are under `folder`.
 
     Looked for as `<folder>/<org>/<name>`, `<folder>/<name>` and in the layout of the hub's own cache
-    (`datasets--<org>--<name>/snapshots/<revision>`). Raises InputError where the cache holds other revisions than the
-    one wanted, or, where any will do, several.
+    (`datasets--<org>--<name>/snapshots/<revision>`). Raises InputError where there is none, where the cache holds
+    other revisions than the one wanted, and several where any would do.
     """
     org, _, name = repo.rpartition("/")
     for own_folder in (folder / org / name, folder / name):
@@ -80,7 +87,10 @@ def from_folder(
     cache = folder / f"datasets--{org}--{name}" / "snapshots"
     kept = sorted(path.name for path in cache.iterdir()) if cache.is_dir() else []
     if not kept:
-        return None
+        raise InputError(
+            f"{folder}: holds no {repo} (looked for the folders {repo} and {name}, and the hub's cache layout); put "
+            "its files there"
+        )
     if revision is None and len(kept) == 1:
         revision = kept[0]
     if revision not in kept:
