@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -55,8 +57,7 @@ def score_histogram(selection: Selection) -> Figure | None:
     )
     if threshold is not None:
         axis.axvline(threshold, color=ORANGE, linewidth=1.5, label=f"threshold {threshold:g}")
-    axis.set_xlabel(selection.settings.row.label, fontsize=9)
-    axis.set_ylabel("prompts", fontsize=9)
+    axis.set(xlabel=selection.settings.row.label, ylabel="prompts")
     below = int((scores < low).sum())
     missing = int((~scored_P).sum())
     title = f"{len(scores):,} prompts scored" + (f", {missing:,} without a score" if missing else "")
@@ -69,47 +70,30 @@ def sample_trajectories(selection: Selection) -> Figure | None:
     """Reward trajectories of prompts spread evenly over the file (the paper's Figure 2a), with the average."""
     if selection.matrix is None:
         return None
-    matrix = selection.matrix
-    seen = np.flatnonzero((matrix.counts_P_K > 0).any(axis=1))
+    seen = np.flatnonzero((selection.matrix.counts_P_K > 0).any(axis=1))
     rows = seen[np.unique(np.linspace(0, len(seen) - 1, SHOWN_TRAJECTORIES).astype(int))]
     figure, axis = new_figure()
-    epochs_K = np.arange(1, matrix.epochs + 1)
-    for row in rows:
-        color = BLUE if selection.chosen_P[row] else GREY
-        axis.plot(epochs_K, matrix.rewards_P_K[row], color=color, linewidth=0.9, alpha=0.75, marker=".", markersize=3)
-    _average(axis, selection)
+    _trajectories(axis, selection, rows, linewidth=0.9, alpha=0.75, markersize=3)
     axis.plot([], [], color=BLUE, label="chosen")
     axis.plot([], [], color=GREY, label="not chosen")
     axis.set_title(f"{len(rows)} prompts spread over the file", fontsize=9, loc="left")
-    _epoch_axis(axis, matrix.epochs, selection.settings.metric)
     axis.legend(frameon=False, fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.16))
     return figure
 
 
 def trajectories_by_score(selection: Selection) -> Figure | None:
     """Four trajectories at high to low score quantiles against the average curve (the paper's Figure 2b)."""
-    matrix = selection.matrix
     usable = np.flatnonzero(~np.isnan(selection.scores_P))
-    if matrix is None or not len(usable):
+    if selection.matrix is None or not len(usable):
         return None
     order = usable[np.argsort(selection.scores_P[usable], kind="stable")]
     rows = [int(order[round(share * (len(order) - 1))]) for share in QUANTILES]
-    figure, axes = new_figure(9.6, 2.7, 1, len(rows))
-    epochs_K = np.arange(1, matrix.epochs + 1)
-    for axis, row, share in zip(np.ravel(axes), rows, QUANTILES, strict=True):
-        color = BLUE if selection.chosen_P[row] else GREY
-        axis.plot(epochs_K, matrix.rewards_P_K[row], color=color, linewidth=1.2, marker=".", markersize=4)
-        _average(axis, selection)
+    figure, axes = new_figure(9.6, 2.7, 1, len(rows), sharey=True)
+    for axis, row, share in zip(axes, rows, QUANTILES, strict=True):
+        _trajectories(axis, selection, [row], linewidth=1.2, markersize=4)
         label = "chosen" if selection.chosen_P[row] else "not chosen"
         axis.set_title(f"{share:.0%} quantile: {selection.scores_P[row]:.2f}\n{label}", fontsize=8.5, loc="left")
-        _epoch_axis(axis, matrix.epochs, selection.settings.metric)
-    axes = np.ravel(axes)
-    low = min(axis.get_ylim()[0] for axis in axes)
-    high = max(axis.get_ylim()[1] for axis in axes)
-    for at, axis in enumerate(axes):
-        axis.set_ylim(low, high)
-        if at:
-            axis.set_ylabel("")
+        axis.label_outer()
     axes[0].legend(frameon=False, fontsize=8)
     return figure
 
@@ -134,14 +118,15 @@ def chosen_share(selection: Selection, group: Group) -> Figure:
     return figure
 
 
-def _average(axis: Axes, selection: Selection) -> None:
+def _trajectories(axis: Axes, selection: Selection, rows: Sequence[int] | np.ndarray, **style: Any) -> None:
+    """Trajectories of some prompts, and the average curve."""
+    assert selection.matrix is not None
+    epochs_K = np.arange(1, selection.matrix.epochs + 1)
+    for row in rows:
+        color = BLUE if selection.chosen_P[row] else GREY
+        axis.plot(epochs_K, selection.matrix.rewards_P_K[row], color=color, marker=".", **style)
     if selection.average_K is not None:
-        epochs_K = np.arange(1, len(selection.average_K) + 1)
         axis.plot(epochs_K, selection.average_K, color=ORANGE, linewidth=2, label="average")
-
-
-def _epoch_axis(axis: Axes, epochs: int, metric: str) -> None:
-    axis.set_xlabel("epoch", fontsize=9)
-    axis.set_ylabel("mean reward" if metric == "reward" else "pass rate", fontsize=9)
+    values = "mean reward" if selection.settings.metric == "reward" else "pass rate"
+    axis.set(xlabel="epoch", ylabel=values, xlim=(0.5, selection.matrix.epochs + 0.5))
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.set_xlim(0.5, epochs + 0.5)

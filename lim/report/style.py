@@ -34,6 +34,8 @@ def new_figure(
     for axis in np.ravel(axes):
         axis.spines[["top", "right"]].set_visible(False)
         axis.tick_params(labelsize=8)
+        axis.xaxis.label.set_fontsize(9)
+        axis.yaxis.label.set_fontsize(9)
     return figure, axes
 
 

@@ -33,9 +33,7 @@ def thresholds(result: dict[str, Any]) -> Figure:
     if threshold is not None:
         axis.axvline(threshold, color=ORANGE, label=f"threshold {threshold:g}: {result['chosen']:,} chosen")
         axis.legend(frameon=False, fontsize=8)
-    axis.set_xlabel("threshold", fontsize=9)
-    axis.set_ylabel(f"chosen of {result['prompts']:,}", fontsize=9)
-    axis.set_ylim(bottom=0)
+    axis.set(xlabel="threshold", ylabel=f"chosen of {result['prompts']:,}", ylim=(0, None))
     return figure
 
 
@@ -60,17 +58,13 @@ def agreement(result: dict[str, Any], sweep: str, of: str) -> Figure:
         line(left, "jaccard_by_threshold", ORANGE, "same threshold")
         line(right[0], "chosen_by_threshold", ORANGE, "chosen" + " (± sd over draws)" * (of == "samples"))
         right[0].axhline(result["chosen"], color=GREY, linestyle="--", label=f"from all {of}")
-        right[0].set_ylabel("chosen by the same threshold", fontsize=9)
-        right[0].set_ylim(bottom=0)
+        right[0].set(xlabel=x_label, ylabel="chosen by the same threshold", ylim=(0, None))
         right[0].legend(frameon=False, fontsize=8)
     if of == "epochs":
         line(left, "jaccard_of_uncertainty", GREEN, "p(1 − p) in its place, by rank")
     left.axhline(result["jaccard_by_chance"], color=GREY, linestyle="--", label="by chance")
-    left.set_ylabel(f"Jaccard with the choice from all {of}", fontsize=9)
-    left.set_ylim(0, 1.02)
+    left.set(xlabel=x_label, ylabel=f"Jaccard with the choice from all {of}", ylim=(0, 1.02))
     left.legend(frameon=False, fontsize=8, loc="lower right")
-    for axis in (left, *right):
-        axis.set_xlabel(x_label, fontsize=9)
     return figure
 
 
@@ -80,17 +74,15 @@ def bootstrap_figure(reference: Reference, replicates: Bootstrap) -> Figure:
     scores_P = reference.scores_P
     low = np.nanquantile(scores_P, 0.01)
     left.plot(scores_P, replicates.standard_error_P, ".", markersize=3, color=BLUE, alpha=0.5)
-    left.set_ylabel("standard error of the score", fontsize=9)
-    left.set_ylim(bottom=0)
+    left.set(ylabel="standard error of the score", ylim=(0, None))
     right.plot(scores_P, replicates.by_rank_P, ".", markersize=3, color=BLUE, alpha=0.5, label="by rank")
     if replicates.by_threshold_P is not None:
         right.plot(
             scores_P, replicates.by_threshold_P, ".", markersize=3, color=ORANGE, alpha=0.5, label="by threshold"
         )
         right.axvline(reference.settings.similarity_threshold, color=GREY, linewidth=1)
-    right.set_ylabel("probability of being chosen", fontsize=9)
+    right.set(ylabel="probability of being chosen")
     right.legend(frameon=False, fontsize=8, markerscale=3)
     for axis in (left, right):
-        axis.set_xlabel("score", fontsize=9)
-        axis.set_xlim(low, np.nanmax(scores_P) + 0.02)
+        axis.set(xlabel="score", xlim=(low, np.nanmax(scores_P) + 0.02))
     return figure

@@ -50,7 +50,7 @@ function detailView(data, texts, state, table) {
     shown = state.mask[i];
     const rows = [
       ["Score", number(data.scores[i], 4)],
-      ["Verdict", chosen ? "chosen" : "discarded"],
+      ["Choice", chosen ? "chosen" : "discarded"],
       ...(data.reasons.index[i] < 0 ? [] : [["No score", data.reasons.values[data.reasons.index[i]]]]),
       ...(data.matrix ? [["First → last", `${number(table.first[i])} → ${number(table.last[i])}`]] : []),
       ...data.groups.map((g) => [g.name, g.values[g.index[i]] ?? "–"]),
@@ -59,7 +59,7 @@ function detailView(data, texts, state, table) {
     ];
     return node("dl", { className: "facts" }, ...rows.flatMap(([name, value]) => {
       const cell = node("dd", {}, value);
-      if (name === "Verdict") cell.className = chosen ? "verdict is-chosen" : "verdict";
+      if (name === "Choice") cell.className = chosen ? "choice is-chosen" : "choice";
       return [node("dt", { textContent: name }), cell];
     }));
   }
@@ -75,7 +75,7 @@ function detailView(data, texts, state, table) {
       byId("trajectory").setAttribute("aria-label", `${data.rewardName} by epoch of prompt ${data.ids[i]}: ${values}`);
     },
     update() {
-      // Only when the verdict changes: the region is live, and a screen reader says again what is replaced.
+      // Only when the choice changes: the region is live, and a screen reader repeats what is replaced.
       if (state.selected === null || state.mask[state.selected] === shown) return;
       byId("detail-body").querySelector(".facts")?.replaceWith(facts());
     },

@@ -154,7 +154,7 @@ def test_click_in_table_and_scatter_shows_the_trajectory(open_page):
     }""")
     page.locator("#scatter").click(position={"x": x, "y": y})
     assert page.locator("#detail-body").inner_text() != shown
-    expect(page.locator("#detail-body .verdict")).to_have_text("discarded")
+    expect(page.locator("#detail-body .choice")).to_have_text("discarded")
 
 
 def test_missing_epoch_is_a_gap_and_unscored_prompt_says_why(open_page):
