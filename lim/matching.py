@@ -20,37 +20,34 @@ Item = TypeVar("Item")
 THINK = r"(?:<think>\s*(?:</think>\s*)?)?"
 # What chat templates put around a user's turn, as text with and without special tokens (verl and TRL log
 # prompts decoded without them). Each has one group: what the user said, with the turns between if there are several.
-TEMPLATES = tuple(
-    re.compile(pattern, re.DOTALL)
-    for pattern in (
-        # Qwen, ChatML
-        r"(?:<\|im_start\|>system\n.*?<\|im_end\|>\s*)?<\|im_start\|>user\n(.*)<\|im_end\|>\s*<\|im_start\|>assistant\n?.*",
-        # Llama 3
-        r"(?:<\|begin_of_text\|>)?(?:<\|start_header_id\|>system<\|end_header_id\|>.*?<\|eot_id\|>)?"
-        r"<\|start_header_id\|>user<\|end_header_id\|>\n*(.*)<\|eot_id\|>"
-        r"<\|start_header_id\|>assistant<\|end_header_id\|>\n*.*",
-        # Llama 2, Mistral
-        r"(?:<s>)?\s*\[INST\]\s*(?:<<SYS>>.*?<</SYS>>)?(.*)\[/INST\]\s*",
-        # Gemma
-        r"(?:<bos>)?<start_of_turn>user\n(.*)<end_of_turn>\s*<start_of_turn>model\n?.*",
-        # DeepSeek
-        r"(?:<｜begin▁of▁sentence｜>)?.*?<｜User｜>(.*)<｜Assistant｜>.*",
-        # any of the first two, decoded without special tokens
-        rf"(?:system\n.*?\n?)?(?<![^\n.!?])user\n+(.*?)\n?assistant\n*{THINK}",
-    )
+# Patterns are compiled when used: ids need none.
+TEMPLATES = (
+    # Qwen, ChatML
+    r"(?:<\|im_start\|>system\n.*?<\|im_end\|>\s*)?<\|im_start\|>user\n(.*)<\|im_end\|>\s*<\|im_start\|>assistant\n?.*",
+    # Llama 3
+    r"(?:<\|begin_of_text\|>)?(?:<\|start_header_id\|>system<\|end_header_id\|>.*?<\|eot_id\|>)?"
+    r"<\|start_header_id\|>user<\|end_header_id\|>\n*(.*)<\|eot_id\|>"
+    r"<\|start_header_id\|>assistant<\|end_header_id\|>\n*.*",
+    # Llama 2, Mistral
+    r"(?:<s>)?\s*\[INST\]\s*(?:<<SYS>>.*?<</SYS>>)?(.*)\[/INST\]\s*",
+    # Gemma
+    r"(?:<bos>)?<start_of_turn>user\n(.*)<end_of_turn>\s*<start_of_turn>model\n?.*",
+    # DeepSeek
+    r"(?:<｜begin▁of▁sentence｜>)?.*?<｜User｜>(.*)<｜Assistant｜>.*",
+    # any of the first two, decoded without special tokens
+    rf"(?:system\n.*?\n?)?(?<![^\n.!?])user\n+(.*?)\n?assistant\n*{THINK}",
 )
 # What stands between one turn of the user and the next, in the same templates.
-BETWEEN = re.compile(
+BETWEEN = (
     r"<\|im_end\|>\s*<\|im_start\|>assistant\n.*?<\|im_start\|>user\n"
     r"|<\|eot_id\|>\s*<\|start_header_id\|>assistant<\|end_header_id\|>.*?<\|start_header_id\|>user<\|end_header_id\|>\n*"
     r"|\[/INST\].*?\[INST\]"
     r"|<end_of_turn>\s*<start_of_turn>model\n.*?<start_of_turn>user\n"
     r"|<｜Assistant｜>.*?<｜User｜>"
-    r"|\n?assistant\n.*?(?<![^\n.!?])user\n+",
-    re.DOTALL,
+    r"|\n?assistant\n.*?(?<![^\n.!?])user\n+"
 )
-SWITCH = re.compile(r"\s*/(?:no_)?think\s*$")  # Qwen's switch at the end of the user's turn
-MARKS = re.compile(r"<image>|<video>|<audio>|<\|(?:vision_start|image_pad|video_pad|vision_end|image)\|>")
+SWITCH = r"\s*/(?:no_)?think\s*$"  # Qwen's switch at the end of the user's turn
+MARKS = r"<image>|<video>|<audio>|<\|(?:vision_start|image_pad|video_pad|vision_end|image)\|>"
 
 BY_TEMPLATE, BY_TURN = "text without template", "what the user said in several turns"
 BY_WRAPPER, BY_LETTERS = "text inside the run's own wrapper", "text but for white space and signs"
@@ -62,7 +59,7 @@ MOST_WRAPPERS = 50  # shown
 def strip_template(text: str) -> str:
     """The user's turn of a prompt wrapped in a known chat template; the text itself where there is none."""
     for template in TEMPLATES:
-        match = template.fullmatch(text)
+        match = re.fullmatch(template, text, re.DOTALL)
         if match:
             return match[1].strip()
     return text.strip()
@@ -70,7 +67,7 @@ def strip_template(text: str) -> str:
 
 def user_turns(text: str) -> list[str]:
     """What the user said, turn by turn, of a stripped prompt."""
-    return [turn.strip() for turn in BETWEEN.split(text)]
+    return [turn.strip() for turn in re.split(BETWEEN, text, flags=re.DOTALL)]
 
 
 def normalise(text: str) -> str:
@@ -80,7 +77,7 @@ def normalise(text: str) -> str:
 
 def letters(text: str) -> str:
     """Text without what tokenizers and templates change: white space, compatibility forms, places of images."""
-    return "".join(unicodedata.normalize("NFKC", MARKS.sub("", text)).split())
+    return "".join(unicodedata.normalize("NFKC", re.sub(MARKS, "", text)).split())
 
 
 def _forms(key: str, longest: int) -> Iterator[tuple[str, Callable[[str], str], str]]:
@@ -90,7 +87,7 @@ def _forms(key: str, longest: int) -> Iterator[tuple[str, Callable[[str], str], 
     if len(inner) <= 2 * longest + 100:  # white space may be added, but not that much
         yield BY_TEMPLATE, str, inner
         yield BY_TEMPLATE, normalise, inner
-        yield BY_TEMPLATE, normalise, SWITCH.sub("", inner)
+        yield BY_TEMPLATE, normalise, re.sub(SWITCH, "", inner)
         yield BY_LETTERS, letters, inner
     if len(turns) > 1:
         yield BY_TURN, normalise, "\n".join(turns)
@@ -112,10 +109,10 @@ class Matching:
         return int((self.rows_L != np.arange(len(self.rows_L))).sum())
 
     @property
-    def shared(self) -> int:
-        """Prompts that share their key, and so one trajectory, with another."""
-        _, counts = np.unique(self.rows_P[self.rows_P >= 0], return_counts=True)
-        return int(counts[counts > 1].sum())
+    def shared(self) -> NDArray[np.int64]:
+        """Keys that several prompts have, which so share one trajectory."""
+        keys, counts = np.unique(self.rows_P[self.rows_P >= 0], return_counts=True)
+        return keys[counts > 1]
 
 
 def match_prompts(
@@ -136,9 +133,10 @@ def match_prompts(
     search.by_table("id", list(ids))
     if not by_id and search.open():
         search.by_table("text", list(prompts))
-        search.by_forms()
-        for rule, fold in ((BY_WRAPPER, normalise), (BY_LETTERS, letters)):
-            search.by_wrapper(rule, fold)
+        if search.open() or (search.rows_P < 0).any():
+            search.by_forms()
+            for rule, fold in ((BY_WRAPPER, normalise), (BY_LETTERS, letters)):
+                search.by_wrapper(rule, fold)
     return search.result()
 
 

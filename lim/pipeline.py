@@ -56,8 +56,13 @@ def select(
     notes: list[str] = []
     allowed: list[str] = []
     if log_path:
-        others = [json.dumps(record | {"id": None}, sort_keys=True, default=str) for record in records]
-        matrix, summary = _read_log(log_path, Prompts(ids, texts, others), settings, workers, progress)
+        matrix, summary = _read_log(
+            log_path,
+            Prompts(ids, texts, lambda at: json.dumps(records[at] | {"id": None}, sort_keys=True)),
+            settings,
+            workers,
+            progress,
+        )
         absent, matching = "not in the log", summary.matching
         assert matching is not None
         allowed = settle(summary.doubts | reward_doubts(summary, settings), settings.allow)

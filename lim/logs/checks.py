@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +24,7 @@ class Prompts:
 
     ids: Sequence[str]
     texts: Sequence[str]
-    others: Sequence[str] | None = None
+    rest: Callable[[int], str] | None = None  # of a row
 
 
 def doubt_matching(
@@ -40,31 +39,30 @@ def doubt_matching(
     here, total = int((matching.rows_P >= 0).sum()), len(prompts.ids)
     rows = sum(int(part.step.counts_U.sum()) for part in parts)
     ours = sum(int(part.step.counts_U[ours_L[part.rows_U]].sum()) for part in parts)
-    nearest = _nearest(raw, matching, prompts)
     if here < UNMATCHED * total:
-        doubts["unmatched"] = f"only {here:,} of the prompt file's {total:,} prompts are in the log{nearest}"
+        what = f"only {here:,} of the prompt file's {total:,} prompts are in the log"
+        doubts["unmatched"] = what + _nearest(raw, matching, prompts)
     elif ours < UNMATCHED * rows:
-        doubts["unmatched"] = (
-            f"only {ours:,} of the log's {rows:,} rows are of prompts of the file ({rows - ours:,} are not){nearest}"
-        )
+        what = f"only {ours:,} of the log's {rows:,} rows are of prompts of the file ({rows - ours:,} are not)"
+        doubts["unmatched"] = what + _nearest(raw, matching, prompts)
     # Rows of the file that are copies of each other may well share a trajectory.
     distinct: dict[int, set[str]] = {}
-    for at, row in enumerate(matching.rows_P.tolist()):
-        if row >= 0:
-            distinct.setdefault(row, set()).add(prompts.others[at] if prompts.others is not None else str(at))
-    mixed = sum(len(others) for others in distinct.values() if len(others) > 1)
-    if mixed > SHARED * total:
-        example = next(
-            prompts.texts[at] for at, row in enumerate(matching.rows_P.tolist()) if len(distinct.get(row, ())) > 1
-        )
+    for at in np.flatnonzero(np.isin(matching.rows_P, matching.shared)).tolist():
+        rest = prompts.rest(at) if prompts.rest is not None else str(at)
+        distinct.setdefault(int(matching.rows_P[at]), set()).add(rest)
+    mixed = {row: len(rest) for row, rest in distinct.items() if len(rest) > 1}
+    if sum(mixed.values()) > SHARED * total:
+        example = raw.keys[next(iter(mixed))]
         doubts["same_text"] = (
-            f"{mixed:,} of the {total:,} prompts share their text with another ({example!r:.60}) but differ; "
-            "the log tells prompts apart by their text alone, so their rewards are mixed"
+            f"{sum(mixed.values()):,} of the {total:,} prompts share their text with another ({example!r:.60}) but "
+            "differ; the log tells prompts apart by their text alone, so their rewards are mixed"
         )
 
 
 def _nearest(raw: RawLog, matching: Matching, prompts: Prompts) -> str:
     """`; the nearest texts …`: a pair of unmatched ones that are alike, to see why they differ."""
+    import difflib
+
     missing = [text for text, row in zip(prompts.texts, matching.rows_P.tolist(), strict=True) if row < 0]
     if not missing or not matching.unmatched or raw.log.by_id:
         return ""

@@ -18,6 +18,7 @@ from lim.logs.parts import Part
 from lim.utils.errors import InputError
 
 Rule = Literal["log", "steps", "visits"]
+DENSE = 10  # cells per visit up to which a table of epochs and prompts is counted whole
 TOLERATED = 0.05  # share of the prompts that an epoch may hold twice, or not at all
 
 
@@ -87,9 +88,13 @@ class Visits:
     def _judged(self, rule: Rule, epochs_V: NDArray[np.int64], length: float) -> Epochs:
         """Count the prompts that epochs hold twice or never; of the first and last epoch, as far as they reach."""
         lowest, last = int(epochs_V.min()), int(epochs_V.max())
-        pairs = np.unique((epochs_V - lowest) * self.prompts + self.row_V)
         size = last - lowest + 1
-        seen_K = np.bincount(pairs // self.prompts, minlength=size)
+        pairs_V = (epochs_V - lowest) * self.prompts + self.row_V
+        if size * self.prompts <= DENSE * len(pairs_V):
+            counts_K_P = np.bincount(pairs_V, minlength=size * self.prompts).reshape(size, -1)
+            seen_K = np.count_nonzero(counts_K_P, axis=1)
+        else:
+            seen_K = np.bincount(np.unique(pairs_V) // self.prompts, minlength=size)
         twice_K = np.bincount(epochs_V - lowest, minlength=size) - seen_K
         # Prompts that steps without a file may have held, and those of a last batch that was not full.
         lost_K = np.bincount(
@@ -175,12 +180,11 @@ def with_epochs(
     if parts[0].step.epochs_U is not None:
         return parts, Epochs("log", np.zeros(0, np.int64)), None
     visits = _visits(parts, ours_L, repeats)
-    fitting = visits.infer()
     if steps_per_epoch is not None:
         found = visits.by_steps(steps_per_epoch)
         if not found.exact and not found.fits(visits.prompts):
-            doubts["epochs"] = _misfit(found, visits, fitting)
-    elif fitting is None:
+            doubts["epochs"] = _misfit(found, visits, visits.infer())
+    elif (fitting := visits.infer()) is None:
         found = visits.by_visits()
         doubts["epochs"] = (
             f"{visits.in_words()}, and no number of steps makes epochs of that; LIM compares a prompt's rewards over "

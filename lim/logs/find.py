@@ -69,21 +69,24 @@ def find_log(path: str | os.PathLike[str], format: str = "auto", columns: Column
         return _single_file(root, listing, format, filesystem)
     formats = [FORMATS[format]] if format != "auto" else list(FORMATS.values())
     top = [entry for entry in listing if "/" not in entry.name]
-    found = _tables(top) if format == "columns" else _known(listing, formats)
-    if not _fitting_ones(found, filesystem):
+    named = _tables(top) if format == "columns" else _known(listing, formats)
+    found = _fitting_ones(named, filesystem)
+    if not found:
         deep = list_files(base, filesystem, root, depth=DEEPEST)
         assert not isinstance(deep, Entry)
-        found = found or (_tables(deep) if format == "columns" else _known(deep, formats))
-        if not _fitting_ones(found, filesystem) and (
-            below := _fitting_ones(_known(deep, formats, below=True), filesystem)
-        ):
+        named = named or (_tables(deep) if format == "columns" else _known(deep, formats))
+        found = _fitting_ones(named, filesystem)
+        if not found and (below := _fitting_ones(_known(deep, formats, below=True), filesystem)):
             logs = [
                 f"{root.rstrip('/')}/{folder} ({len(files)} file{'s' * (len(files) > 1)} of {name})"
                 for (name, folder), files in below.items()
             ]
             raise InputError(f"{root}: no training log here; did you mean {listed(logs[:3])}?")
     if found:
-        return _checked(root, found, filesystem)
+        return _one_log(root, found, filesystem)
+    if named:
+        entries = next(iter(named.values()))
+        raise _unknown(entries[0][0].path, filesystem, len(entries))
     tables = [entry for entry in top if _plain(entry.name).endswith(TABLES)][:MOST_TABLES]
     fitting = [entry for entry in tables if first_row(entry.path, filesystem) and _fitting(entry, format, filesystem)]
     if len(fitting) == 1:
@@ -147,9 +150,8 @@ def _fitting_ones(found: Found, filesystem: Any) -> Found:
     return {key: files for key, files in found.items() if _fits(FORMATS[key[0]], files[0][0], filesystem)}
 
 
-def _checked(root: str, found: Found, filesystem: Any) -> Log:
-    """The one log found, its rows being of its format. Raises InputError where there are several."""
-    found = _fitting_ones(found, filesystem) or found
+def _one_log(root: str, found: Found, filesystem: Any) -> Log:
+    """The one log found. Raises InputError where there are several, or a step is there twice."""
     preferred = [key for key in found if key[1].rpartition("/")[2] == FORMATS[key[0]].prefers]
     if len(preferred) == 1 and len({name for name, _ in found}) == 1:
         found = {preferred[0]: found[preferred[0]]}
@@ -157,8 +159,6 @@ def _checked(root: str, found: Found, filesystem: Any) -> Log:
         kinds = "; ".join(f"{len(files)} of {name}{f' in {at}' if at else ''}" for (name, at), files in found.items())
         raise InputError(f"{root}: holds more than one log ({kinds}); name one by --format or point at its folder")
     (name, _), entries = next(iter(found.items()))
-    if not _fits(FORMATS[name], entries[0][0], filesystem):
-        raise _unknown(entries[0][0].path, filesystem, len(entries))
     files = sorted((LogFile(entry.path, step, entry.size) for entry, step in entries), key=lambda f: (f.step, f.path))
     if FORMATS[name].pattern.groups and name != "columns":
         for one, two in itertools.pairwise(files):

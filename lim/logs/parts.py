@@ -50,7 +50,7 @@ def read_log(
 ) -> RawLog:
     """Read a log's files. Raises InputError for the first bad one, unless they are to be skipped, or none is left."""
     numbers: dict[str, int] = {}
-    steps: list[StepRewards] = []
+    steps: list[tuple[StepRewards, NDArray[np.int64]]] = []
     bad_files: list[str] = []
     repeated, last_print = 0, None
     for result in read_files(log, options, workers=workers, progress=progress):
@@ -61,38 +61,42 @@ def read_log(
                 repeated += 1
                 continue
             last_print = step.fingerprint
-            steps.append(step)
-            for key in step.keys:
-                numbers.setdefault(key, len(numbers))
+            rows = (numbers.setdefault(key, len(numbers)) for key in step.keys)
+            steps.append((step, np.fromiter(rows, np.int64, len(step.keys))))
     if not steps:
         raise InputError(f"{log.root}: no readable log file left of {len(log.files)}")
-    steps.sort(key=lambda step: step.step)
-    rows = tuple(np.fromiter((numbers[key] for key in step.keys), np.int64, len(step.keys)) for step in steps)
-    return RawLog(log, tuple(steps), rows, list(numbers), tuple(bad_files), repeated)
+    steps.sort(key=lambda pair: pair[0].step)
+    ordered, rows = zip(*steps, strict=True)
+    return RawLog(log, ordered, rows, list(numbers), tuple(bad_files), repeated)
 
 
 def parts_of(raw: RawLog, stands_L: NDArray[np.int64]) -> list[Part]:
     """The log's steps, those of one number as one, with one row per prompt and epoch."""
+    alone = bool((stands_L == np.arange(len(stands_L))).all())
     parts = []
     for number, group in itertools.groupby(range(len(raw.steps)), key=lambda at: raw.steps[at].step):
         steps, rows = zip(*((raw.steps[at], stands_L[raw.rows[at]]) for at in group), strict=True)
-        parts.append(_combined(number, steps, rows))
+        epochs_U = np.concatenate([_epochs(step) for step in steps])
+        whole = alone and len(steps) == 1
+        parts.append(Part(steps[0], rows[0], epochs_U) if whole else _combined(number, steps, rows, epochs_U))
     known = [part for part in parts if part.step.epochs_U is not None]
     if known and min(int(part.epochs_U.min()) for part in known) == 0:
         parts = [replace(part, epochs_U=part.epochs_U + 1) for part in parts]
     return parts
 
 
-def _combined(number: int, steps: tuple[StepRewards, ...], rows: tuple[NDArray[np.int64], ...]) -> Part:
+def _epochs(step: StepRewards) -> NDArray[np.int64]:
+    return np.zeros(len(step.keys), np.int64) if step.epochs_U is None else step.epochs_U.astype(np.int64)
+
+
+def _combined(
+    number: int, steps: tuple[StepRewards, ...], rows: tuple[NDArray[np.int64], ...], epochs_U: NDArray[np.int64]
+) -> Part:
     """Steps of one number as one part; texts of one prompt are added up."""
     first, rows_U = steps[0], np.concatenate(rows)
     known = all(step.epochs_U is not None for step in steps)
-    epochs_U = np.concatenate([step.epochs_U if known else np.zeros(len(step.keys), int) for step in steps])  # pyright: ignore
-    epochs_U = epochs_U.astype(np.int64)
     pairs_U = rows_U * (int(epochs_U.max(initial=0)) + 1) + epochs_U
     pairs_V, at_V, of_U = np.unique(pairs_U, return_index=True, return_inverse=True)
-    if len(steps) == 1 and len(pairs_V) == len(pairs_U):
-        return Part(first, rows_U, epochs_U)
 
     def joined(name: str, add: Any, start: float) -> Any:
         values = [getattr(step, name) for step in steps]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,6 +85,10 @@ def _read_task(files: list[LogFile], format: str, filesystem: Any, options: Read
 
 
 def _read_parallel(log: Log, options: ReadOptions, workers: int) -> Iterator[FileResult]:
+    import multiprocessing
+    from concurrent.futures import Future, ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
     # A fork of this process could inherit Arrow's and rich's threads in any state; a fork server has none.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__, log.kind.reader.__module__])

@@ -128,11 +128,13 @@ def read_step(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewar
     rows = table.num_rows
     if table["reward"].null_count:
         table = table.filter(table["reward"].is_valid())
-    if (lost_R := np.isnan(numbers(table["reward"]))).any():
+    rewards_R = numbers(table["reward"])
+    if (lost_R := np.isnan(rewards_R)).any():
         table = table.filter(pa.array(~lost_R))
+        rewards_R = rewards_R[~lost_R]
     if not table.num_rows:
         raise InputError(f"{file.path}: no row has a reward; remove the file, or pass --skip_bad_files")
-    epochs_R, rewards_R = numbers(table["epoch"]), numbers(table["reward"])
+    epochs_R = numbers(table["epoch"])
     if epochs_R.min() < 1:
         raise InputError(f"{file.path}: row {epochs_R.argmin() + 1}: epoch is {epochs_R.min()}; epochs count from 1")
     check_finite(file.path, rewards_R)

@@ -11,6 +11,7 @@ import itertools
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -30,10 +31,7 @@ def decode_rows(file: LogFile, filesystem: Any, needed: Mapping[str, Any], *, li
     A field whose type allows None may be missing. Raises InputError naming the row that is cut, malformed, or has
     a wrong type in a needed field.
     """
-    fields = [(f"f{at}", kind) for at, kind in enumerate(needed.values())]
-    fields = [(name, kind, None) if _optional(kind) else (name, kind) for name, kind in fields]
-    renamed = {f"f{at}": name for at, name in enumerate(needed)}
-    row_type: Any = msgspec.defstruct("Row", sorted(fields, key=len), rename=renamed, gc=False)
+    row_type = _row_type(tuple(needed.items()))
     data = read_bytes(file.path, filesystem)
     try:
         if lines:
@@ -60,6 +58,15 @@ def decode_rows(file: LogFile, filesystem: Any, needed: Mapping[str, Any], *, li
             values.append(_no_surrogates(value))
         found.append(row_type(**{f"f{at}": value for at, value in enumerate(values)}))
     return found
+
+
+@lru_cache
+def _row_type(needed: tuple[tuple[str, Any], ...]) -> Any:
+    """A struct with the fields f0, f1, … for the names and types needed."""
+    fields = [(f"f{at}", kind) for at, (_, kind) in enumerate(needed)]
+    fields = [(name, kind, None) if _optional(kind) else (name, kind) for name, kind in fields]
+    renamed = {f"f{at}": name for at, (name, _) in enumerate(needed)}
+    return msgspec.defstruct("Row", sorted(fields, key=len), rename=renamed, gc=False)
 
 
 def _members(kind: Any) -> tuple[Any, ...]:
@@ -157,11 +164,12 @@ def group(
         prompts = list(itertools.compress(prompts, kept))
         epochs = None if epochs is None else list(itertools.compress(epochs, kept))
         rewards_R = rewards_R[~lost_R]
-    codes: dict[str, int] = {}
-    codes_R = np.fromiter((codes.setdefault(key, len(codes)) for key in prompts), np.int64, len(prompts))
+    first: dict[str, int] = {}  # prompt → its first row
+    first_R = np.fromiter(map(first.setdefault, prompts, itertools.count()), np.int64, len(prompts))
+    codes_R = np.searchsorted(np.fromiter(first.values(), np.int64, len(first)), first_R)
     return group_rewards(
         file.step if step is None else step,
-        list(codes),
+        list(first),
         codes_R,
         rewards_R,
         epochs_R=None if epochs is None else np.array(epochs, np.int64),

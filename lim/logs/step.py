@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lim.utils.errors import InputError
 
-FIRST_ROWS = 1000  # so many rewards tell whether a log's rewards take few values
+FIRST_ROWS = 200  # so many rewards tell whether a log's rewards take few values
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def group_rewards(
         lows_U=lows_U,
         highs_U=highs_U,
         top=top,
-        values=len(np.unique(rewards32_R[:FIRST_ROWS])),
+        values=len(set(rewards32_R[:FIRST_ROWS].tolist())),
         skipped=skipped,
         bytes_read=bytes_read,
         fingerprint=fingerprint,

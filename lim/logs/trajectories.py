@@ -101,7 +101,8 @@ def read_trajectories(
         _note_matching(matching, notes)
         doubt_matching(raw, parts, matching, ours_L, prompts, doubts)
     doubt_filtered(parts, doubts)
-    parts, epochs, visits = with_epochs(parts, ours_L, _repeats(matching), steps_per_epoch, notes, doubts)
+    repeats = np.zeros(0, np.int64) if matching is None else matching.shared
+    parts, epochs, visits = with_epochs(parts, ours_L, repeats, steps_per_epoch, notes, doubts)
     lost = _note_gaps(raw, notes)
     kept = epochs_to_keep(log, parts, ours_L, epochs.rule, max_epochs, notes)
     matrix, top_share = build_matrix(parts, raw.keys, kept, None if matching is None else ours_L)
@@ -150,10 +151,8 @@ def _none_matches(raw: RawLog, prompts: Prompts) -> str:
 def _note_matching(matching: Matching, notes: list[str]) -> None:
     if matching.joined:
         notes.append(f"{matching.joined:,} texts of the log are another text of a prompt that it has already: joined")
-    if matching.shared:
-        notes.append(
-            f"{matching.shared:,} prompts of the file have the same text as another and share its trajectory"
-        )
+    if shared := int(np.isin(matching.rows_P, matching.shared).sum()):
+        notes.append(f"{shared:,} prompts of the file have the same text as another and share its trajectory")
 
 
 def _alike(raw: RawLog) -> NDArray[np.int64]:
@@ -163,14 +162,6 @@ def _alike(raw: RawLog) -> NDArray[np.int64]:
     first: dict[str, int] = {}
     inner = [normalise(strip_template(text)) for text in raw.keys]
     return np.array([first.setdefault(text, at) for at, text in enumerate(inner)])
-
-
-def _repeats(matching: Matching | None) -> NDArray[np.int64]:
-    """Keys that several prompts of the file share: they are in an epoch several times."""
-    if matching is None:
-        return np.zeros(0, np.int64)
-    keys, counts = np.unique(matching.rows_P[matching.rows_P >= 0], return_counts=True)
-    return keys[counts > 1]
 
 
 def _without_evaluation(log: Log, parts: list[Part], ours_L: NDArray[np.bool_], notes: list[str]) -> list[Part]:
