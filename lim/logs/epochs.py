@@ -222,10 +222,11 @@ def epochs_to_keep(
 ) -> int:
     """How many epochs the matrix has: `max_epochs`, or as many as the log fills."""
     last = max(int(part.epochs_U.max()) for part in parts)
-    seen_K = np.zeros(last, np.int64)
+    seen_K, seen_L = np.zeros(last, np.int64), np.zeros_like(ours_L)
     for part in parts:
         seen_K += np.bincount(part.epochs_U[ours_L[part.rows_U]] - 1, minlength=last)
-    prompts = len(np.unique(np.concatenate([part.rows_U[ours_L[part.rows_U]] for part in parts])))
+        seen_L[part.rows_U] = True
+    prompts = int((seen_L & ours_L).sum())
     if max_epochs is not None:
         if max_epochs > last:
             raise InputError(f"{log.root}: holds {last} epochs, --max_epochs asks for {max_epochs}")

@@ -111,8 +111,10 @@ def build_matrix(
     Keys that are not `ours_L` stay only where they were seen in two epochs: they are part of the run and its average,
     which a text that came once is not.
     """
-    rows = np.unique(np.concatenate([part.rows_U for part in parts]))
-    order = sorted(rows.tolist(), key=keys.__getitem__)
+    seen_L = np.zeros(len(keys), bool)
+    for part in parts:
+        seen_L[part.rows_U] = True
+    order = sorted(np.flatnonzero(seen_L).tolist(), key=keys.__getitem__)
     place_L = np.full(len(keys), -1, np.int64)
     place_L[order] = np.arange(len(order))
     top = max(part.step.top for part in parts)

@@ -62,7 +62,8 @@ def read_log(
                 continue
             last_print = step.fingerprint
             rows = (numbers.setdefault(key, len(numbers)) for key in step.keys)
-            steps.append((step, np.fromiter(rows, np.int64, len(step.keys))))
+            # The texts themselves are kept once, in `numbers`.
+            steps.append((replace(step, keys=[]), np.fromiter(rows, np.int64, len(step.keys))))
     if not steps:
         raise InputError(f"{log.root}: no readable log file left of {len(log.files)}")
     steps.sort(key=lambda pair: pair[0].step)
@@ -86,7 +87,7 @@ def parts_of(raw: RawLog, stands_L: NDArray[np.int64]) -> list[Part]:
 
 
 def _epochs(step: StepRewards) -> NDArray[np.int64]:
-    return np.zeros(len(step.keys), np.int64) if step.epochs_U is None else step.epochs_U.astype(np.int64)
+    return np.zeros(len(step.counts_U), np.int64) if step.epochs_U is None else step.epochs_U.astype(np.int64)
 
 
 def _combined(
@@ -108,7 +109,7 @@ def _combined(
 
     top = max(step.top for step in steps)
     tops_U = np.concatenate([step.tops_U if step.top == top else np.zeros_like(step.tops_U) for step in steps])
-    offsets = np.cumsum([0, *(len(step.keys) for step in steps)])
+    offsets = np.cumsum([0, *(len(step.counts_U) for step in steps)])
     kept = all(step.groups_R is not None for step in steps)
     merged = replace(
         first,

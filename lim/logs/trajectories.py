@@ -88,8 +88,10 @@ def read_trajectories(
     its prompts is in the file.
     """
     raw = read_log(log, options, workers=workers, progress=progress)
-    matching, stands_L, ours_L = None, _alike(raw), np.ones(len(raw.keys), bool)
-    if prompts is not None:
+    matching = None
+    if prompts is None:
+        stands_L, ours_L = _alike(raw), np.ones(len(raw.keys), bool)
+    else:
         matching = match_prompts(prompts.ids, prompts.texts, raw.keys, by_id=raw.log.by_id)
         if (matching.rows_P < 0).all():
             raise InputError(_none_matches(raw, prompts))
