@@ -36,6 +36,7 @@ def main() -> None:
     write_json("scores.json", [{"prompt": row["prompt"], "score": draw.random()} for row in rows])
     reward_log(Path("data/output/math.8k"), rows, draw)
     verl_log(Path("verl/rollouts"), rows, draw)
+    table_log(Path("rollouts"), rows, draw)
     answers = [
         {"response": rf"so \boxed{{{i}}}", "ground_truth": str(i % 8), "score": float(i < 8)} for i in range(9)
     ]
@@ -95,6 +96,14 @@ def verl_log(folder: Path, rows: list[dict], draw: random.Random, steps_per_epoc
                 for _ in range(SAMPLES)
             ],
         )
+
+
+def table_log(folder: Path, rows: list[dict], draw: random.Random) -> None:
+    """A trainer's log that no format knows, of three epochs of one step."""
+    for step in range(3):
+        samples = [row for row in rows for _ in range(SAMPLES)]
+        lines = [{"question": row["prompt"], "score": float(draw.random() < step / 3)} for row in samples]
+        write_lines(folder / f"{step}.jsonl", [{**line, "global_step": step} for line in lines])
 
 
 def benchmarks(rows: list[dict]) -> None:
