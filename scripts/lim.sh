@@ -8,8 +8,8 @@
 #   LOG              --train_samples_path     the run's log (./data/output/math.8k)
 #   PROMPTS          --original_prompts_path  the prompts of that run (./data/prompts/math8k.json)
 #   OUT              --output_path            the selected prompts (./data/prompts/limr.json)
-#   STEPS_PER_EPOCH  --steps_per_epoch        only for logs without epochs (8)
-#   MAX_EPOCHS       --max_epochs             the paper's first 21
+#   STEPS_PER_EPOCH  --steps_per_epoch        only for logs without epochs
+#   MAX_EPOCHS       --max_epochs             the first epochs only; default: all
 #   THRESHOLD        --similarity_threshold   the strategy's default; LIM: 0.6
 #
 # Flags given here override these: bash scripts/lim.sh --max_epochs 10 --top_k 500
@@ -24,7 +24,7 @@ exec "$PYTHON" lim_selection.py \
     --train_samples_path "${LOG:-./data/output/math.8k}" \
     --original_prompts_path "${PROMPTS:-./data/prompts/math8k.json}" \
     --output_path "${OUT:-./data/prompts/limr.json}" \
-    --steps_per_epoch "${STEPS_PER_EPOCH:-8}" \
-    --max_epochs "${MAX_EPOCHS:-21}" \
+    ${STEPS_PER_EPOCH:+--steps_per_epoch "$STEPS_PER_EPOCH"} \
+    ${MAX_EPOCHS:+--max_epochs "$MAX_EPOCHS"} \
     ${THRESHOLD:+--similarity_threshold "$THRESHOLD"} \
     "$@"
