@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -258,8 +259,8 @@ def test_download_has_the_ids_at_the_threshold(open_page, tmp_path):
 def test_page_fits_the_screen(open_page, size):
     selection = small_selection(nasty="Wide: $" + "+".join(f"x_{{{n}}}" for n in range(60)) + "$ and " + "w" * 300)
     assert selection.log is not None
-    selection.log.path = "/a/long/path/" + "without_a_place_to_break" * 8
-    page = open_page(selection, size)
+    log = replace(selection.log, path="/a/long/path/" + "without_a_place_to_break" * 8)
+    page = open_page(replace(selection, log=log), size)
     assert fits(page)
     detail = page.locator("#detail")
     expect(detail).to_be_visible(visible=size == DESKTOP)  # on a phone a sheet that opens on a click
