@@ -42,7 +42,7 @@ CHANGED = {
     r"(.*) /path/to/(\S+.*)": r"\1 \2",
     r"(.*)OUTPUTS\.json …(.*)": r"\1OUTPUTS.json\2",
     # Names of commands; what follows them is elsewhere.
-    r"python -m (lim\.stability|eval\.grader|eval\.compare)|lim [a-z]+": r"\g<0> --help",
+    r"python -m (lim\.stability|eval\.grader|eval\.compare)|lim [a-z]+|\S*python lim_selection\.py": r"\g<0> --help",
 }
 # Pattern → files that must be there afterwards, beside those that flags name, and text to be seen.
 EXPECTED = {
