@@ -33,7 +33,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from train.pretrain.tokenizer import build
+    from train.pretrain.tokenizer import CHAT_TEMPLATE, build
 
     root = tmp_path_factory.mktemp("world")
     tokenizer = build()
@@ -46,7 +46,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
             bos_token_id=tokenizer.bos_token_id,
         )  # fmt: skip
         LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(root / folder)
-        tokenizer.chat_template = None if folder == "untemplated" else tokenizer.CHAT_TEMPLATE
+        tokenizer.chat_template = None if folder == "untemplated" else CHAT_TEMPLATE
         tokenizer.save_pretrained(root / folder)
     (root / "data").mkdir()
     rows = [
