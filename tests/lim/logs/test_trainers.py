@@ -153,6 +153,22 @@ def test_each_trainer_gives_the_true_scores(tmp_path: Path, name: str) -> None:
         assert find_log(file.path).format == name
 
 
+WRITTEN = Path(__file__).parent / "written"
+
+
+@pytest.mark.parametrize(("name", "format"), [("verl", "verl"), ("verl_v1", "verl"), ("areal", "areal")])
+def test_logs_that_the_trainer_s_own_code_wrote(tmp_path: Path, name: str, format: str) -> None:
+    made = json.loads((WRITTEN / "run.json").read_text())
+    run = Run(prompts=8, epochs=3, batch=4)
+    run.questions = made["questions"]
+    prompts = run.write_prompts(tmp_path / "prompts.json")
+    selection = select(prompts, log_path=WRITTEN / name, settings=Settings(similarity_threshold=-99.0))
+    truth = run.truth([Sample(**sample) for sample in made["samples"]])
+    assert dict(zip(selection.ids, selection.scores_P.tolist(), strict=True)) == pytest.approx(truth)
+    log = selection.log
+    assert log is not None and (log.format, log.samples, selection.unmatched) == (format, 96, [])
+
+
 def test_prime_rl_s_rewards_can_be_named_and_weighted(tmp_path: Path) -> None:
     prime_rl(tmp_path / "log")
     prompts = RUN.write_prompts(tmp_path / "prompts.json")
