@@ -68,11 +68,17 @@ def attempt(command: list[str], log: Path, load: int) -> tuple[int, float]:
     """Exit code and seconds of a command whose output goes to `log`, with `load` cores kept busy beside it."""
     start = time.monotonic()
     with busy(load), open(log, "wb") as output:
-        done = subprocess.run(
+        process = subprocess.Popen(
             command, cwd=ROOT, env={**os.environ, "PYTHON": sys.executable}, stdin=subprocess.DEVNULL, stdout=output,
-            stderr=subprocess.STDOUT, check=False,
+            stderr=subprocess.STDOUT,
         )  # fmt: skip
-    return done.returncode, time.monotonic() - start
+        try:
+            process.wait()
+        except BaseException:
+            process.terminate()  # it ends what it started, in seconds
+            process.wait()
+            raise
+    return process.returncode, time.monotonic() - start
 
 
 def remembered(results: Path, version: str) -> list[dict[str, Any]]:
