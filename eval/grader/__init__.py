@@ -35,10 +35,11 @@ def equal(gold: str, prediction: str) -> bool:
 
 
 class Graded(NamedTuple):
-    """A verdict and the answer it is on, if there is one."""
+    """A verdict, the answer it is on, if there is one, and why, where the verdict is not what comparing answers gave."""
 
     verdict: Verdict
     answer: str | None
+    reason: str | None = None
 
 
 class Grader:
