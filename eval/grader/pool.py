@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[__name__.count(".")]  # the folder that holds the top package
+WORKER = ("-m", f"{__package__}.worker")  # the program, by Python's arguments; tests and benchmarks have stand-ins
 START = 120.0  # seconds a worker may take to import; only a broken installation needs longer
 ADDRESS_SPACE = 3 * 2**30  # bytes; an item that needs more gets no verdict
 
@@ -33,7 +34,7 @@ class Worker:
 
     def __init__(self, deadline: float) -> None:
         self.buffer = b""
-        command = [sys.executable, "-P", "-m", f"{__package__}.worker", str(deadline), str(ADDRESS_SPACE)]
+        command = [sys.executable, "-P", *WORKER, str(deadline), str(ADDRESS_SPACE)]
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         self.process = subprocess.Popen(
