@@ -1,50 +1,72 @@
-"""Speed of the grader on real generations, compared with Math-Verify's.
+"""Speed of the grader on real generations, compared with Math-Verify's and with that of another commit.
 
-    python scripts/bench_grader.py OUTPUTS.json [OUTPUTS.json ...] [--repeat 5] [--hanging 0.01]
+    python scripts/bench_grader.py OUTPUTS.json [OUTPUTS.json ...] [--against CHECKOUT] [--repeat 5] [--hanging 0.01]
 
 A file is a JSON list of {response, ground_truth} and, optionally, another grader's `score` (1 or 0). Measured:
-Math-Verify alone, as published and with both sides wrapped, in the main thread; this project's grader with
-one worker and with a pool, also with the share `hanging` of items that Math-Verify never finishes. Prints one table;
---json FILE writes it.
+Math-Verify alone, as published and with both sides wrapped, in the main thread; the grader, and with --against that
+of another checkout of this project, one worker, item by item, each pass in a process of its own and in turns; and the
+grader's latency where the share `hanging` of the items goes to a worker that sleeps, a stand-in for an item that
+Math-Verify does not finish. Prints one table; --json FILE writes it.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import random
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
 
-from eval.grader import Grader, extract
-from lim.utils.cli import Parser
-from lim.utils.errors import InputError, run_cli
-from lim.utils.files import read_json, write_json
+from eval import grader as grading  # noqa: E402
+from eval.grader import Grader, extract, pool, worker  # noqa: E402
+from lim.utils.cli import Parser  # noqa: E402
+from lim.utils.errors import InputError, run_cli  # noqa: E402
+from lim.utils.files import read_json, write_json  # noqa: E402
 
-# Our parser does not read it, and sympy multiplies for minutes on it.
-HANGS = r"5 6 \prod_{k=1}^{9999} k^{999}"
+SLEEPS = "an item that sleeps"
+WORKER = "--worker"  # as this makes the script the stand-in's program
+# One pass in a fresh process, so that its caches are empty: seconds and verdict of each item.
+PASS = """
+import json, sys, time
+from eval.grader import Grader
+items = [tuple(item) for item in json.load(sys.stdin)]
+with Grader(1, float(sys.argv[1])) as grader:
+    grader.grade([("1", r"\\boxed{2}")])
+    found = []
+    for item in items:
+        start = time.perf_counter()
+        verdict = grader.grade([item])[0].verdict
+        found.append((time.perf_counter() - start, verdict))
+json.dump(found, sys.stdout)
+"""
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = Parser(description=__doc__.split("\n")[0])
     parser.add_argument("files", nargs="+", metavar="OUTPUTS.json")
-    parser.add_argument("--repeat", type=int, default=5, help="passes over the items for ours; the median counts")
+    parser.add_argument("--against", metavar="CHECKOUT", help="folder of another commit, measured in turns with this")
+    parser.add_argument("--repeat", type=int, default=5, help="passes over the items of each; the median counts")
     parser.add_argument("--hanging", type=float, default=0.01, help="share of hanging items in the last measurement")
     parser.add_argument("--deadline", type=float, default=5.0, help="seconds an item")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="size of the pool")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="of the pool with hanging items")
     parser.add_argument("--json", metavar="FILE", help="write the figures here too")
     arguments = parser.parse_args(argv)
     items, labels = read_items(arguments.files)
     rows = [math_verify("Math-Verify, bare strings", items, labels, lambda text: text)]
     rows.append(math_verify("Math-Verify, answers wrapped", items, labels, wrapped))
-    for workers in dict.fromkeys((1, arguments.workers)):
-        rows.append(ours(f"ours, {workers} worker(s)", items, labels, workers, arguments.deadline, arguments.repeat))
+    checkouts = {"this grader": ROOT}
+    if arguments.against:
+        checkouts[f"grader of {arguments.against}"] = Path(arguments.against).resolve()
+    rows += in_turns(checkouts, items, labels, arguments.deadline, arguments.repeat)
     rows.append(with_hanging(items, labels, arguments.workers, arguments.deadline, arguments.hanging))
     show(rows, len(items))
     if arguments.json:
@@ -88,46 +110,43 @@ def math_verify(
     return row(name, sum(seconds), seconds, verdicts, labels)
 
 
-def ours(
-    name: str, items: list[tuple[str, str]], labels: list[bool | None], workers: int, deadline: float, repeat: int
-) -> dict[str, Any]:
-    """`Grader.grade` on the whole batch (its median time), and on single items for the latency."""
-    totals, verdicts = [], []
+def in_turns(
+    checkouts: dict[str, Path], items: list[tuple[str, str]], labels: list[bool | None], deadline: float, repeat: int
+) -> list[dict[str, Any]]:
+    """Each checkout's grader on single items: the pass of median time."""
+    passes: dict[str, list[list[tuple[float, str]]]] = {name: [] for name in checkouts}
     for _ in range(repeat):
-        forget()
-        with Grader(workers, deadline) as grader:
-            start = time.perf_counter()
-            verdicts = [graded.verdict == "correct" for graded in grader.grade(items)]
-            totals.append(time.perf_counter() - start)
-    forget()
-    seconds = []
-    with Grader(workers, deadline) as grader:
-        for item in items:
-            start = time.perf_counter()
-            grader.grade([item])
-            seconds.append(time.perf_counter() - start)
-    return row(name, statistics.median(totals), seconds, verdicts, labels)
-
-
-def forget() -> None:
-    """Empty the caches, so that no pass profits from the one before."""
-    from eval.grader import compare, parse
-
-    for cached in (compare._prepared, compare.readings, parse.parse):
-        cached.cache_clear()
+        for name, folder in checkouts.items():
+            command = [sys.executable, "-c", PASS, str(deadline)]
+            environment = {**os.environ, "PYTHONPATH": str(folder)}
+            done = subprocess.run(
+                command, cwd=folder, env=environment, input=json.dumps(items), capture_output=True, text=True
+            )
+            if done.returncode:
+                raise InputError(f"{folder}: its grader does not run: {done.stderr.strip().splitlines()[-1]}")
+            passes[name].append(json.loads(done.stdout))
+    rows = []
+    for name, found in passes.items():
+        totals = [sum(seconds for seconds, _ in one) for one in found]
+        total = statistics.median_low(totals)
+        seconds, verdicts = zip(*found[totals.index(total)], strict=True)
+        rows.append(row(name, total, list(seconds), [verdict == "correct" for verdict in verdicts], labels))
+    return rows
 
 
 def with_hanging(
     items: list[tuple[str, str]], labels: list[bool | None], workers: int, deadline: float, share: float
 ) -> dict[str, Any]:
-    """Latency of single items from `workers` threads, where a share of the items hangs."""
+    """Latency of single items from `workers` threads, where a share of the items goes to a worker that sleeps."""
     from concurrent.futures import ThreadPoolExecutor
 
     count = max(1, round(share * len(items) / (1 - share)))
     mixed = [(item, label) for item, label in zip(items, labels, strict=True)]
-    mixed += [((f"{number}", f"\\boxed{{{number} {HANGS}}}"), False) for number in range(count)]
+    mixed += [((SLEEPS, f"\\boxed{{{number}}}"), False) for number in range(count)]
     random.Random(0).shuffle(mixed)
-    forget()
+    decide = grading.decide
+    grading.decide = lambda gold, answer: None if gold == SLEEPS else decide(gold, answer)
+    pool.WORKER = (str(Path(__file__).resolve()), WORKER)
     with Grader(workers, deadline) as grader, ThreadPoolExecutor(workers) as threads:
 
         def timed(item: tuple[str, str]) -> tuple[float, str]:
@@ -139,11 +158,16 @@ def with_hanging(
         results = list(threads.map(timed, [item for item, _ in mixed]))
         total = time.perf_counter() - start
     verdicts = [verdict == "correct" for _, verdict in results]
-    found = row(
-        f"ours, {workers} worker(s), {count} hanging items", total, [s for s, _ in results], verdicts,
-        [label for _, label in mixed],
-    )  # fmt: skip
+    name = f"this grader, {workers} worker(s), {count} hanging items"
+    found = row(name, total, [s for s, _ in results], verdicts, [label for _, label in mixed])
     return {**found, "timeouts": sum(verdict == "timeout" for _, verdict in results)}
+
+
+def sleep_or_judge(gold: str, answer: str) -> bool:
+    """What the stand-in does in place of comparing."""
+    if gold == SLEEPS:
+        time.sleep(3600)
+    return grading.equal(gold, answer)
 
 
 def row(
@@ -182,4 +206,6 @@ def show(rows: list[dict[str, Any]], count: int) -> None:
 
 
 if __name__ == "__main__":
+    if WORKER in sys.argv:
+        raise SystemExit(worker.main(sleep_or_judge))
     raise SystemExit(run_cli(main))

@@ -15,19 +15,30 @@ from pathlib import Path
 
 import pytest
 
-from eval.grader import Graded, Grader, equal, extract
+import eval.grader
+from eval.grader import Graded, Grader, equal, extract, pool
 from eval.grader.compare import decide
 from eval.grader.mathverify import readable
 
 ROOT = Path(__file__).resolve().parents[3]
-# Read by Math-Verify alone, and then sympy multiplies for minutes in one call that no signal handler interrupts.
-HANGS = r"5 6 \prod_{k=1}^{9999} k^{999}"
+STAND_IN = ROOT / "tests" / "helpers" / "stand_in_worker.py"
 
 
 @pytest.fixture(scope="module")
 def grader():
     with Grader(workers=2, deadline=1.5) as shared:
         yield shared
+
+
+@pytest.fixture
+def stood_in(monkeypatch):
+    """A grader whose workers are stand-ins, which get every answer that is one of their commands."""
+    monkeypatch.setattr(pool, "WORKER", (str(STAND_IN),))
+    monkeypatch.setattr(
+        eval.grader, "decide", lambda *pair: None if pair[1].startswith(("sleep", "allo", "end")) else decide(*pair)
+    )
+    with Grader(workers=2, deadline=1.0) as grader:
+        yield grader
 
 
 @pytest.mark.parametrize(
@@ -104,13 +115,34 @@ def test_verdicts(grader):
     assert grader.grade([]) == []
 
 
-def test_what_hangs_is_a_timeout_and_its_neighbours_are_graded(grader):
-    pairs = [("5", "5"), ("7", HANGS), ("1", "2"), (r"x \oplus y", r"y \oplus x"), ("8", HANGS)]
+def test_what_overruns_is_a_timeout_and_its_neighbours_are_graded(stood_in):
+    pairs = [("5", "5"), ("7", "sleep 60"), ("1", "2"), ("sleep 0", "sleep 0"), ("8", "sleep 61"), ("1", "1.0")]
     start = time.monotonic()
-    assert grader.equal_pairs(pairs)[:3] == [True, None, False]
-    assert time.monotonic() - start < 6
-    assert grader.grade([("9", rf"\boxed{{{HANGS}}}")]) == [Graded("timeout", HANGS)]
-    assert grader.equal_pairs([("5", "5.0")]) == [True]
+    assert stood_in.equal_pairs(pairs) == [True, None, False, True, None, True]
+    assert time.monotonic() - start < 30
+    assert stood_in.grade([("9", r"\boxed{sleep 60}")]) == [Graded("timeout", "sleep 60", "over_limit")]
+    assert stood_in.equal_pairs([("5", "5.0"), ("sleep 0", "sleep 0")]) == [True, True]
+
+
+def test_what_needs_more_memory_than_a_worker_has_is_a_timeout_and_the_worker_stays(stood_in):
+    sizes = [2**20, 2 * pool.ADDRESS_SPACE, 2**20]
+    answers = [f"allocate {size}" for size in sizes]
+    assert stood_in.equal_pairs([(answers[0], answers[0])]) == [True]
+    before = set(stood_in.pool.workers)
+    found = [stood_in.grade([(answer, rf"\boxed{{{answer}}}")])[0] for answer in answers]
+    assert found == [
+        Graded("correct", answers[0], None),
+        Graded("timeout", answers[1], "over_limit"),
+        Graded("correct", answers[2], None),
+    ]
+    assert stood_in.pool.workers == before and len(before) == 1
+
+
+def test_a_worker_that_ends_by_itself_costs_its_item_alone(stood_in):
+    start = time.monotonic()
+    assert stood_in.equal_pairs([("1", "end"), ("sleep 0", "sleep 0"), ("2", "end")]) == [None, True, None]
+    assert stood_in.equal_pairs([("sleep 0", "sleep 0")]) == [True]
+    assert time.monotonic() - start < 20
 
 
 def test_a_killed_worker_is_replaced(grader):
@@ -128,11 +160,12 @@ def test_a_killed_worker_is_replaced(grader):
 
 
 def test_memory_of_a_worker_is_limited(grader):
+    grader.equal_pairs([("1", r"1 \oplus 10")])
     limits = [Path(f"/proc/{worker.process.pid}/limits").read_text() for worker in grader.pool.workers]
     assert limits
     for text in limits:
         line = next(line for line in text.splitlines() if line.startswith("Max address space"))
-        assert int(line.split()[3]) == 3 * 2**30
+        assert int(line.split()[3]) == pool.ADDRESS_SPACE == 3 * 2**30
 
 
 def test_no_worker_starts_for_what_is_decided_in_process():
@@ -195,6 +228,25 @@ def test_workers_end_with_their_parent(end):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     pid = int(done.stdout)
+    deadline = time.monotonic() + 10
+    while _alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _alive(pid)
+
+
+def test_a_worker_whose_parent_was_killed_ends_with_its_item():
+    code = (
+        "import os, threading, time\nfrom eval.grader import pool\n"
+        f"pool.WORKER = ({str(STAND_IN)!r},)\nworkers = pool.Pool(1, 1.0)\n"
+        "workers.ask_all([('1', '1')])\n"
+        "print(next(iter(workers.workers)).process.pid, flush=True)\n"
+        "threading.Thread(target=workers.ask_all, args=([('1', 'sleep 60')],)).start()\n"
+        "time.sleep(0.3)\nos.kill(os.getpid(), 9)\n"
+    )
+    command = [sys.executable, "-c", code]  # the worker writes to its standard error
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60)
+    pid = int(done.stdout)
+    assert _alive(pid)  # in its item
     deadline = time.monotonic() + 10
     while _alive(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
