@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,9 +51,11 @@ class Selection:
                 ("largest reward", f"{log.max_reward:g}"),
                 ("passed", log.pass_rule),
             ]
+            if log.reasons:
+                found.append(("verdict reasons", counted(log.reasons)))
         found.append(("prompts", f"{len(self.ids):,}"))
         if self.matched_by:
-            found.append(("matched by", ", ".join(f"{rule}: {count:,}" for rule, count in self.matched_by.items())))
+            found.append(("matched by", counted(self.matched_by)))
         if self.unmatched:
             found.append(("in the log only", f"{len(self.unmatched):,}"))
         found.append(("scored", f"{int((~np.isnan(self.scores_P)).sum()):,}"))
@@ -61,3 +64,8 @@ class Selection:
         if self.average_K is not None:
             found.append(("average curve", f"{self.average_K[0]:.3f} → {self.average_K[-1]:.3f}"))
         return found
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Counts by name in one line."""
+    return ", ".join(f"{name}: {count:,}" for name, count in counts.items())

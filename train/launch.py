@@ -148,7 +148,7 @@ def build_command(flags: dict[str, Any]) -> list[str]:
 
 def own_environment(resolved: Resolved) -> dict[str, str]:
     """What the trainer reads from its environment."""
-    own = ("seed", "log_responses", "keep_checkpoints", "resume")
+    own = ("seed", "format_rules", "log_responses", "keep_checkpoints", "resume")
     return environment.write(run_dir=resolved.run_dir, **{name: getattr(resolved.recipe.run, name) for name in own})
 
 

@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         engines = Engines(args, [ref], stack)
         generate_missing(ref, {SAMPLES: benchmark}, {benchmark.file: questions}, engines, args, console)
     wanted = [s for s in samples.read(samples.path_of(folder, SAMPLES)) if s.sample < args.n_samples and s.id in rows]
-    columns = to_columns(wanted, rows)
+    columns = to_columns(wanted, rows, chosen.run.format_rules)
     reward_log.write_step(folder, 1, columns)
     meta = samples.read_meta(folder, SAMPLES)
     about = {"name": folder.name, "recipe": chosen.merged, "recipe_files": chosen.sources, "generated_with": meta}
@@ -100,13 +100,18 @@ def as_questions(chosen: Recipe, rows: dict[str, dict[str, Any]]) -> Questions:
     return Questions(path, sha256_of(path), {id: {**row, "question": row["prompt"]} for id, row in rows.items()})
 
 
-def to_columns(given: Sequence[samples.Sample], rows: dict[str, dict[str, Any]]) -> dict[str, list[Any]]:
+def to_columns(
+    given: Sequence[samples.Sample], rows: dict[str, dict[str, Any]], format_rules: str
+) -> dict[str, list[Any]]:
     """Columns of the reward log, scored as in training; ordered by prompt and sample."""
     from train.reward import reward_of
 
     order = {id: number for number, id in enumerate(rows)}
     made = sorted(given, key=lambda sample: (order[sample.id], sample.sample))
-    scored = [reward_of(s.response, rows[s.id]["answer"], s.finish_reason != "length") for s in made]
+    scored = [
+        reward_of(s.response, rows[s.id]["answer"], s.finish_reason != "length", format_rules=format_rules)
+        for s in made
+    ]
     return {
         "prompt_id": [s.id for s in made],
         "epoch": [1] * len(made),
@@ -114,6 +119,7 @@ def to_columns(given: Sequence[samples.Sample], rows: dict[str, dict[str, Any]])
         "sample": [s.sample for s in made],
         "reward": [reward for reward, _ in scored],
         "verdict": [graded.verdict for _, graded in scored],
+        "reason": [graded.reason for _, graded in scored],
         "answer": [graded.answer for _, graded in scored],
         "response_tokens": [s.tokens for s in made],
         "response": [s.response for s in made],

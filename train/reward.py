@@ -3,6 +3,7 @@ r"""The rule-based reward of the paper (section 3.1), as OpenRLHF's `--reward.re
      1    the answer in the last \boxed{} is the gold one
     -0.5  it is not, or could not be graded in time
     -1    the response is cut off, has no answer, has five boxes or more, is garbled or repeats itself
+          (with `run.format_rules=lenient`: only the first two)
 
 OpenRLHF 0.11.2 calls `reward_func` for one sample at a time, from several threads of several processes. A query is
 the decoded prompt and response with special tokens kept; a label is JSON `{"id", "answer"}`. OpenRLHF logs an
@@ -38,6 +39,7 @@ from train.run import environment
 
 REWARDS = {Verdict.CORRECT: 1.0, Verdict.INCORRECT: -0.5, Verdict.TIMEOUT: -0.5}
 BAD_FORMAT = -1.0
+NO_REASON = -1.0  # its code
 END_TOKENS = (
     *("<|endoftext|>", "<|im_end|>", "<|end|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|return|>"),
     *("</s>", "<eos>", "<|eos|>", "[EOS]", "<end_of_turn>", "<｜end▁of▁sentence｜>", "<|endofturn|>", "<turn|>"),
@@ -45,9 +47,10 @@ END_TOKENS = (
 LEAST_OVERLAP = 16  # characters of a prompt, cut on the left, by which it is known again in its query
 
 
-def reward_of(response: str, gold: str, finished: bool) -> tuple[float, Graded]:
+def reward_of(response: str, gold: str, finished: bool, *, format_rules: str = "release") -> tuple[float, Graded]:
     """Reward and verdict of a response without its prompt and end token; `finished`: it reached its end token."""
-    graded = grader().grade([(gold, response)], rule=partial(training_rule, finished=finished))[0]
+    rule = partial(training_rule, finished=finished, lenient=format_rules == "lenient")
+    graded = grader().grade([(gold, response)], rule=rule)[0]
     return REWARDS.get(graded.verdict, BAD_FORMAT), graded
 
 
@@ -114,21 +117,25 @@ def gold_of(label: str) -> str:
 
 
 def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence[str]) -> dict[str, Any]:
-    """OpenRLHF's contract: tensors of rewards and scores (1 for correct), and the verdict's code for the log."""
+    """OpenRLHF's contract: tensors of rewards and scores (1 for correct), and the codes of verdict and reason."""
     import torch
 
     try:
         scored = []
         for query, prompt, label in zip(queries, prompts, labels, strict=True):
             response, finished = response_of(query, prompt)
-            scored.append(reward_of(response, gold_of(label), finished))
+            rules = environment.read().format_rules
+            scored.append(reward_of(response, gold_of(label), finished, format_rules=rules))
     except BaseException:
         _report(traceback.format_exc())
         raise
     return {
         "rewards": torch.tensor([reward for reward, _ in scored], dtype=torch.float32),
         "scores": torch.tensor([float(g.verdict is Verdict.CORRECT) for _, g in scored], dtype=torch.float32),
-        "extra_logs": {"verdict": torch.tensor([g.verdict.code for _, g in scored])},
+        "extra_logs": {
+            "verdict": torch.tensor([g.verdict.code for _, g in scored]),
+            "reason": torch.tensor([NO_REASON if g.reason is None else g.reason.code for _, g in scored]),
+        },
     }
 
 

@@ -18,11 +18,11 @@ from . import mathverify
 from .compare import decide
 from .extract import Extraction, extract, read
 from .pool import Pool
-from .verdict import Verdict, benchmark_rule
+from .verdict import Reason, Verdict, benchmark_rule
 
-__all__ = ["Graded", "Grader", "Verdict", "equal", "extract"]
+__all__ = ["Graded", "Grader", "Reason", "Verdict", "equal", "extract"]
 
-Rule = Callable[[str, Extraction], Verdict | None]
+Rule = Callable[[str, Extraction], Reason | None]
 
 
 def equal(gold: str, prediction: str) -> bool:
@@ -35,11 +35,11 @@ def equal(gold: str, prediction: str) -> bool:
 
 
 class Graded(NamedTuple):
-    """A verdict, the answer it is on, if there is one, and why, where the verdict is not what comparing answers gave."""
+    """A verdict, the answer it is on, if there is one, and why, where comparing answers did not give the verdict."""
 
     verdict: Verdict
     answer: str | None
-    reason: str | None = None
+    reason: Reason | None = None
 
 
 class Grader:
@@ -71,12 +71,16 @@ class Grader:
         items = list(items)
         found = [read(response, fallbacks=fallbacks) for _, response in items]
         ruled = [rule(response, extraction) for (_, response), extraction in zip(items, found, strict=True)]
-        pairs = [(gold, e.answer or "") for (gold, _), e, v in zip(items, found, ruled, strict=True) if v is None]
-        equal = iter(self.equal_pairs(pairs))
-        return [
-            Graded(Verdict.compared(next(equal)) if verdict is None else verdict, extraction.answer)
-            for verdict, extraction in zip(ruled, found, strict=True)
-        ]
+        left = zip(items, found, ruled, strict=True)
+        pairs = [(gold, extraction.answer or "") for (gold, _), extraction, reason in left if reason is None]
+        compared = iter(self.equal_pairs(pairs))
+        results = []
+        for reason, extraction in zip(ruled, found, strict=True):
+            verdict = reason.verdict if reason else Verdict.compared(next(compared))
+            if verdict is Verdict.TIMEOUT:
+                reason = Reason.OVER_LIMIT
+            results.append(Graded(verdict, extraction.answer, reason))
+        return results
 
     async def agrade(self, items: Iterable[tuple[str, str]], *, fallbacks: bool = False) -> list[Graded]:
         """`grade`, without blocking the event loop."""

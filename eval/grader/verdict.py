@@ -1,15 +1,16 @@
 """The verdicts on a response, and the two sets of rules that decide them before any answers are compared.
 
-A rule takes (response, what `read` extracted from it) and gives a verdict, or None where the answer is to be compared
-with the gold one.
+A rule takes (response, what `read` extracted from it) and gives the reason of a verdict, or None where the answer is
+to be compared with the gold one.
 """
 
 from __future__ import annotations
 
 import re
 from enum import StrEnum, auto
+from typing import Self
 
-from .extract import Extraction
+from .extract import Extraction, boxes
 
 MOST_BOXES = 4
 GARBLED = 0.3
@@ -19,12 +20,24 @@ LONGEST = 200_000  # characters at a response's end that are searched for repeti
 CHUNK, TIMES = 5, 5
 
 
-class Verdict(StrEnum):
-    """The strings are those of the reward log (docs/logs.md).
+class Coded(StrEnum):
+    """Strings of the reward log (docs/logs.md).
 
     The order is a wire format: train/reward.py can hand OpenRLHF only floats, so it sends `code`, and
-    train/ppo/samples.py reads it back with `decode`. Add new verdicts at the end.
+    train/ppo/samples.py reads it back with `decode`. Add new ones at the end.
     """
+
+    @property
+    def code(self) -> float:
+        return float([*type(self)].index(self))
+
+    @classmethod
+    def decode(cls, code: float) -> Self:
+        return [*cls][int(code)]
+
+
+class Verdict(Coded):
+    """What a response is worth."""
 
     CORRECT = auto()
     INCORRECT = auto()
@@ -33,33 +46,62 @@ class Verdict(StrEnum):
     TRUNCATED = auto()
     TIMEOUT = auto()
 
-    @property
-    def code(self) -> float:
-        return float([*Verdict].index(self))
-
-    @classmethod
-    def decode(cls, code: float) -> Verdict:
-        return [*cls][int(code)]
-
     @classmethod
     def compared(cls, equal: bool | None) -> Verdict:
         """The verdict of a comparison; None is one that ran out of time or memory."""
         return cls.TIMEOUT if equal is None else cls.CORRECT if equal else cls.INCORRECT
 
 
-def benchmark_rule(response: str, found: Extraction) -> Verdict | None:
+class Reason(Coded):
+    """Why a response has its verdict, where that is not what comparing its answer with the gold one gave."""
+
+    CUT_OFF = auto()  # no end token
+    NO_BOX = auto()
+    EMPTY_BOX = auto()  # boxes, of which none that closes holds anything
+    UNCLOSED_BOX = auto()  # boxes, of which none closes
+    MANY_BOXES = auto()
+    GARBLED = auto()
+    REPEATED = auto()
+    UNREAD = auto()  # an answer that no parser read to its end
+    OVER_LIMIT = auto()  # of the time for an answer, or of a worker's memory
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict that follows."""
+        return VERDICTS.get(self, Verdict.MALFORMED)
+
+
+VERDICTS = {
+    Reason.CUT_OFF: Verdict.TRUNCATED,
+    Reason.NO_BOX: Verdict.NO_ANSWER,
+    Reason.UNREAD: Verdict.INCORRECT,
+    Reason.OVER_LIMIT: Verdict.TIMEOUT,
+}
+
+
+def benchmark_rule(response: str, found: Extraction) -> Reason | None:
     """Benchmarks: any answer counts, however the response looks; `malformed` has boxes, but none with content."""
     if found.answer is not None:
         return None
-    return Verdict.MALFORMED if found.opened else Verdict.NO_ANSWER
+    if not found.opened:
+        return Reason.NO_BOX
+    return Reason.EMPTY_BOX if boxes(response)[0] else Reason.UNCLOSED_BOX
 
 
-def training_rule(response: str, found: Extraction, *, finished: bool) -> Verdict | None:
-    """Training reward: the release's format rules, too. `finished`: the response reached its end token."""
+def training_rule(response: str, found: Extraction, *, finished: bool, lenient: bool = False) -> Reason | None:
+    """Training reward: the release's format rules, too. `finished`: the response reached its end token.
+
+    `lenient` drops the rules on how a response looks: it keeps those on one that is cut off or gives no answer.
+    """
     if not finished:
-        return Verdict.TRUNCATED
-    if found.opened > MOST_BOXES or (found.opened and (is_garbled(response) or is_repetitive(response))):
-        return Verdict.MALFORMED
+        return Reason.CUT_OFF
+    if found.opened and not lenient:
+        if found.opened > MOST_BOXES:
+            return Reason.MANY_BOXES
+        if is_garbled(response):
+            return Reason.GARBLED
+        if is_repetitive(response):
+            return Reason.REPEATED
     return benchmark_rule(response, found)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.samples import Sample
-from ..grader import Graded, Grader, Verdict
+from ..grader import Graded, Grader, Reason, Verdict
 from . import statistics
 
 BREAKDOWNS = ("level", "subject")
@@ -33,9 +33,9 @@ class GradedSamples:
         return {id: rows for id, rows in found.items() if rows}
 
     def rows(self) -> list[dict[str, Any]]:
-        """`{id, sample, verdict, answer}` per sample, for the graded file."""
+        """`{id, sample, verdict, answer, reason}` per sample, for the graded file."""
         return [
-            {"id": s.id, "sample": s.sample, "verdict": g.verdict, "answer": g.answer}
+            {"id": s.id, "sample": s.sample, "verdict": g.verdict, "answer": g.answer, "reason": g.reason}
             for s, g in zip(self.samples, self.verdicts, strict=True)
         ]
 
@@ -97,6 +97,7 @@ def summarise(graded: GradedSamples) -> dict[str, Any]:
         },
         "maj_at_n": statistics.estimate(majority)._asdict(),
         "shares": shares(graded),
+        "reasons": reasons(graded),
         "response_tokens": statistics.estimate(lengths)._asdict() if lengths else None,
         **{f"by_{key}": parts for key in BREAKDOWNS if (parts := breakdown(graded.questions, means, key))},
     }
@@ -107,6 +108,12 @@ def shares(graded: GradedSamples) -> dict[str, float]:
     counts = Counter(g.verdict for g in graded.verdicts)
     counts[Verdict.TRUNCATED] = sum(s.finish_reason == "length" for s in graded.samples)
     return {str(verdict): counts[verdict] / len(graded.samples) for verdict in Verdict}
+
+
+def reasons(graded: GradedSamples) -> dict[str, float]:
+    """Share of samples by why their verdict fell, of those reasons that occur."""
+    counts = Counter(g.reason for g in graded.verdicts)
+    return {str(reason): counts[reason] / len(graded.samples) for reason in Reason if counts[reason]}
 
 
 def breakdown(questions: Mapping[str, Mapping[str, Any]], means: Mapping[str, float], key: str) -> dict[str, Any]:

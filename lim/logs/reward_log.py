@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from lim.logs.step import StepRewards, check_finite, group_rewards
 from lim.utils.errors import InputError
 from lim.utils.files import atomic_path, read_json, write_json
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1 had no reason, score, verifier and chosen_at
 VERDICTS = ("correct", "incorrect", "no_answer", "malformed", "truncated", "timeout")
 SCHEMA = pa.schema(
     [
@@ -38,9 +39,13 @@ SCHEMA = pa.schema(
         pa.field("answer", pa.string()),  # what was extracted, or null
         pa.field("response_tokens", pa.int32()),
         pa.field("response", pa.string()),  # a recipe may leave this column out
+        pa.field("reason", pa.dictionary(pa.int32(), pa.string())),  # why the verdict, where comparing does not say
+        pa.field("score", pa.float32()),  # what a verifier gave, before it became the reward
+        pa.field("verifier", pa.dictionary(pa.int32(), pa.string())),  # whose score or verdict it is
+        pa.field("chosen_at", pa.int32()),  # the step of the choice, inside the run, that the prompt was drawn from
     ]
 )
-OPTIONAL = ("verdict", "answer", "response_tokens", "response")
+OPTIONAL = tuple(field.name for field in SCHEMA if field.nullable)
 STEP_FILE = re.compile(r"step_(\d+)\.parquet")
 
 
@@ -111,7 +116,7 @@ def read_step(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewar
         file.path,
         filesystem,
         ["prompt_id", "epoch", "reward"],
-        optional=("verdict",),
+        optional=("verdict", "reason"),
         encoded=("prompt_id",),
     )
     if not table.num_rows:
@@ -147,7 +152,7 @@ def read_step(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewar
         verdicts = _one_dictionary(table["verdict"])
         is_correct = np.array([name == "correct" for name in verdicts.dictionary.to_pylist()])
         correct_R = is_correct[numbers(verdicts.indices)]
-    return group_rewards(
+    step = group_rewards(
         file.step,
         keys,
         numbers(ids.indices),
@@ -158,6 +163,14 @@ def read_step(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewar
         bytes_read=read,
         keep_samples=options.keep_samples,
     )
+    return replace(step, reasons=_counts(table["reason"])) if "reason" in table.column_names else step
+
+
+def _counts(column: pa.ChunkedArray) -> dict[str, int]:
+    """How often each text occurs; nulls are not counted, and neither is a column of another type."""
+    if not pa.types.is_dictionary(column.type) and not pa.types.is_string(column.type):
+        return {}
+    return {str(pair["values"]): pair["counts"] for pair in column.drop_null().value_counts().to_pylist()}
 
 
 def _one_dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:

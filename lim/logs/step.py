@@ -5,7 +5,8 @@ Suffixes: _R rows (samples) of the step, _U its distinct (prompt, epoch) pairs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,7 @@ class StepRewards:
     top: float  # largest reward of the step
     values: int = 0  # distinct rewards among the first `FIRST_ROWS`
     skipped: int = 0  # rows without a reward
+    reasons: Mapping[str, int] = field(default_factory=dict)  # why verdicts fell, and how often
     bytes_read: int = 0
     fingerprint: bytes | None = None  # equal in two files that hold the same samples
     groups_R: NDArray[np.int32] | None = None  # index into U, kept on request

@@ -5,6 +5,7 @@ Suffixes: _P prompts of the file, _K epochs, _L keys of the log, _U a step's (pr
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -43,6 +44,7 @@ class LogSummary:
     top_share: float = 0.0  # of the samples, that have it
     judged: bool = False  # the log says which samples are correct
     visits: str = ""  # how often prompts were visited, in words
+    reasons: dict[str, int] = field(default_factory=dict)  # why verdicts fell → samples, the most frequent first
     skipped_rows: int = 0  # without a reward
     bad_files: tuple[str, ...] = ()
     repeated_files: int = 0
@@ -131,6 +133,7 @@ def read_trajectories(
         top_share=top_share,
         judged=all(part.step.correct_U is not None for part in parts),
         visits=visits.in_words() if visits is not None else "",
+        reasons=_reasons(raw),
         skipped_rows=skipped,
         bad_files=raw.bad_files,
         repeated_files=raw.repeated_files,
@@ -140,6 +143,11 @@ def read_trajectories(
         matching=matching,
     )
     return matrix, summary
+
+
+def _reasons(raw: RawLog) -> dict[str, int]:
+    total = sum((Counter(step.reasons) for step in raw.steps), Counter())
+    return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _none_matches(raw: RawLog, prompts: Prompts) -> str:

@@ -179,6 +179,7 @@ def test_a_start(pool, started, elsewhere):
     expected = {
         "LIM_SEED": "5",
         "LIM_LOG_RESPONSES": "0",
+        "LIM_FORMAT_RULES": "release",
         "LIM_KEEP_CHECKPOINTS": "3",
         "LIM_RESUME": "0",
         "LIM_CPU": "1",
@@ -222,6 +223,19 @@ def test_an_existing_run_needs_resume(pool, started, elsewhere):
     assert after["command"] == before["command"]
     assert [start["command"] for start in after["resumed"]] == [command]
     assert after["epochs"] == 3
+
+
+def test_a_run_from_before_the_format_rules_were_a_setting_resumes_with_the_releases(pool, started, elsewhere):
+    launch.main(pool)
+    log_a_step(elsewhere)
+    run = reward_log.read_run("out/tiny")
+    run["schema_version"] = 1
+    del run["recipe"]["run"]["format_rules"]
+    (elsewhere / "out" / "tiny" / "run.json").write_text(json.dumps(run))
+    with pytest.raises(InputError, match=r"was started with run\.format_rules=release, not lenient"):
+        launch.main([*pool, "run.resume=true", "run.format_rules=lenient"])
+    assert launch.main([*pool, "run.resume=true"]) == 7
+    assert reward_log.read_run("out/tiny")["schema_version"] == 2
 
 
 @pytest.mark.parametrize("change", [[], ["run.resume=true"], ["run.seed=8", "rollout.temperature=0.7"]])

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from eval.grader import Verdict, verdict
+from eval.grader import Reason, Verdict, verdict
 from lim.logs.reward_log import VERDICTS
 from lim.utils.errors import InputError
 from train import reward
@@ -26,27 +26,66 @@ TINY = "<|begin|>What is $2 + 3$?<|answer|>"
 @pytest.mark.parametrize(
     ("response", "finished", "expected"),
     [
-        (r"So \boxed{5}.", True, (1.0, "correct", "5")),
-        (r"So \boxed{5.0}.", True, (1.0, "correct", "5.0")),
-        (r"So \boxed{6}.", True, (-0.5, "incorrect", "6")),
-        (r"\boxed{6}, no: \boxed{5}", True, (1.0, "correct", "5")),
-        (r"\boxed{5}, no: \boxed{6}", True, (-0.5, "incorrect", "6")),
-        (r"\boxed{5} and \boxed{6}", True, (-0.5, "incorrect", "5, 6")),
-        (r"So \boxed{5}. And then", False, (-1.0, "truncated", "5")),
-        ("It is 5.", True, (-1.0, "no_answer", None)),
-        ("", True, (-1.0, "no_answer", None)),
-        (r"So \boxed{5", True, (-1.0, "malformed", None)),
-        (r"So \boxed{}", True, (-1.0, "malformed", None)),
-        (r"\boxed{5}x" * 4, True, (1.0, "correct", "5")),
-        (r"a \boxed{5} b \boxed{5} c \boxed{5} d \boxed{5} e \boxed{5}", True, (-1.0, "malformed", "5")),
-        ("абвгд" * 8 + r"\boxed{5}", True, (-1.0, "malformed", "5")),
-        ("The sum is 5. " * 5 + r"\boxed{5}", True, (-1.0, "malformed", "5")),
-        ("The sum is 5. " * 4 + r"\boxed{5}", True, (1.0, "correct", "5")),
+        (r"So \boxed{5}.", True, (1.0, "correct", "5", None)),
+        (r"So \boxed{5.0}.", True, (1.0, "correct", "5.0", None)),
+        (r"So \boxed{6}.", True, (-0.5, "incorrect", "6", None)),
+        (r"\boxed{6}, no: \boxed{5}", True, (1.0, "correct", "5", None)),
+        (r"\boxed{5}, no: \boxed{6}", True, (-0.5, "incorrect", "6", None)),
+        (r"\boxed{5} and \boxed{6}", True, (-0.5, "incorrect", "5, 6", None)),
+        (r"So \boxed{5}. And then", False, (-1.0, "truncated", "5", "cut_off")),
+        ("It is 5.", True, (-1.0, "no_answer", None, "no_box")),
+        ("", True, (-1.0, "no_answer", None, "no_box")),
+        (r"So \boxed{5", True, (-1.0, "malformed", None, "unclosed_box")),
+        (r"So \boxed{}", True, (-1.0, "malformed", None, "empty_box")),
+        (r"So \boxed{ }, in \boxed{", True, (-1.0, "malformed", None, "empty_box")),
+        # The last box that closes and holds something counts, whatever box comes after it.
+        (r"So \boxed{5}, in a \boxed{} as asked.", True, (1.0, "correct", "5", None)),
+        (r"So \boxed{6}, in a \boxed{} as asked.", True, (-0.5, "incorrect", "6", None)),
+        (r"So \boxed{5}, which is \boxed{5", True, (1.0, "correct", "5", None)),
+        (r"So \boxed{6}, or rather \boxed{5", True, (-0.5, "incorrect", "6", None)),
+        (r"\boxed{5}x" * 4, True, (1.0, "correct", "5", None)),
+        (r"\boxed{5} b \boxed{5} c \boxed{5} d \boxed{5} e \boxed{5}", True, (-1.0, "malformed", "5", "many_boxes")),
+        ("абвгд" * 8 + r"\boxed{5}", True, (-1.0, "malformed", "5", "garbled")),
+        ("The sum is 5. " * 5 + r"\boxed{5}", True, (-1.0, "malformed", "5", "repeated")),
+        ("The sum is 5. " * 4 + r"\boxed{5}", True, (1.0, "correct", "5", None)),
+        ("The sum is 5. " * 5, True, (-1.0, "no_answer", None, "no_box")),
     ],
 )
 def test_score(response, finished, expected):
     value, graded = reward.reward_of(response, "5", finished)
     assert (value, *graded) == expected
+    assert reward.reward_of(response, "5", finished, format_rules="release") == (value, graded)
+
+
+RIGHT = r"\boxed{5}"
+LOOKS = {
+    "Chinese": "由题意可知，二加三等于五，所以答案是" + RIGHT,
+    "a rule of dashes": "-" * 30 + "\n" + RIGHT,
+    "a wide table": "| a | b |\n|" + "-----|" * 8 + "\n" + RIGHT,
+    "a repeating decimal": "1/7 = 0." + "142857" * 6 + "\n" + RIGHT,
+    "five boxes": "so ".join([RIGHT] * 5),
+}
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_lenient_rules_do_not_look_at_the_form(name):
+    assert reward.reward_of(LOOKS[name], "5", True)[0] == -1.0
+    assert reward.reward_of(LOOKS[name], "5", True, format_rules="lenient") == (1.0, ("correct", "5", None))
+    assert reward.reward_of(LOOKS[name], "6", True, format_rules="lenient")[0] == -0.5
+
+
+@pytest.mark.parametrize(
+    ("response", "finished", "reason"),
+    [
+        (RIGHT, False, "cut_off"),
+        ("五", True, "no_box"),
+        (r"\boxed{}", True, "empty_box"),
+        (r"\boxed{5", True, "unclosed_box"),
+    ],
+)
+def test_lenient_rules_keep_what_gives_no_answer(response, finished, reason):
+    value, graded = reward.reward_of(response, "5", finished, format_rules="lenient")
+    assert (value, graded.reason) == (-1.0, reason)
 
 
 def test_garbled_above_thirty_percent():
@@ -136,6 +175,15 @@ def test_contract_of_openrlhf():
     assert result["scores"].tolist() == [1.0, 0.0, 0.0]
     codes = result["extra_logs"]["verdict"].tolist()
     assert [Verdict.decode(code) for code in codes] == ["correct", "incorrect", "truncated"]
+    assert result["extra_logs"]["reason"].tolist() == [-1.0, -1.0, Reason.CUT_OFF.code]
+
+
+def test_the_format_rules_are_the_runs(monkeypatch):
+    label = json.dumps({"id": "7", "answer": "5"})
+    query = "Q" + LOOKS["five boxes"] + "<|im_end|>"
+    found = [reward.reward_func([query], ["Q"], [label])["rewards"].item()]
+    monkeypatch.setenv("LIM_FORMAT_RULES", "lenient")
+    assert [*found, reward.reward_func([query], ["Q"], [label])["rewards"].item()] == [-1.0, 1.0]
 
 
 def test_codes_of_the_verdicts_never_change():
@@ -143,6 +191,18 @@ def test_codes_of_the_verdicts_never_change():
     codes = {"correct": 0.0, "incorrect": 1.0, "no_answer": 2.0, "malformed": 3.0, "truncated": 4.0, "timeout": 5.0}
     assert {name: Verdict(name).code for name in codes} == codes
     assert tuple(Verdict) == VERDICTS
+
+
+def test_codes_of_the_reasons_never_change():
+    boxes = ["no_box", "empty_box", "unclosed_box", "many_boxes"]
+    names = ["cut_off", *boxes, "garbled", "repeated", "unread", "over_limit"]
+    assert list(Reason) == [Reason.decode(Reason(name).code) for name in names] == names
+
+
+def test_a_reason_settles_its_verdict():
+    verdicts = {str(reason): str(reason.verdict) for reason in Reason}
+    others = {"cut_off": "truncated", "no_box": "no_answer", "unread": "incorrect", "over_limit": "timeout"}
+    assert verdicts == dict.fromkeys(verdicts, "malformed") | others
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from eval.grader import Verdict, extract
+from eval.grader import Reason, Verdict, extract
 from lim.logs import reward_log
 from lim.utils.errors import InputError
 
@@ -96,6 +96,12 @@ def verdict_of(sample: Any) -> Verdict | None:
     return Verdict.decode(sample.info["verdict"][0]) if "verdict" in sample.info else None
 
 
+def reason_of(sample: Any) -> Reason | None:
+    """The reason that the reward function gave for it, if any."""
+    code = float(sample.info["reason"][0]) if "reason" in sample.info else -1.0
+    return None if code < 0 else Reason.decode(code)
+
+
 def columns(
     samples: Sequence[Any],
     *,
@@ -120,6 +126,7 @@ def columns(
         "sample": numbers,
         "reward": [float(sample.rewards[0]) for sample in samples],
         "verdict": [verdict_of(sample) for sample in samples],
+        "reason": [reason_of(sample) for sample in samples],
         "answer": [extract(response) for response in responses],
         "response_tokens": [int(sample.response_length[0]) for sample in samples],
     }
@@ -129,16 +136,15 @@ def columns(
 
 
 def summary(samples: Sequence[Any]) -> dict[str, float]:
-    """What a step's progress line shows: mean reward and length, and the share of each verdict."""
+    """What a step's progress line shows: mean reward and length, and the shares of the verdicts and their reasons."""
     count = len(samples)
-    shares: dict[str, float] = defaultdict(float)
-    for sample in samples:
-        shares[verdict_of(sample) or ""] += 1 / count
-    shares.pop("", None)
+    verdicts = Counter(verdict_of(sample) for sample in samples)
+    reasons = Counter(reason_of(sample) for sample in samples)
     return {
         "reward": sum(float(sample.rewards[0]) for sample in samples) / count,
         "response_tokens": sum(int(sample.response_length[0]) for sample in samples) / count,
-        **{f"verdict/{name}": shares[name] for name in Verdict if name in shares or name is Verdict.CORRECT},
+        **{f"verdict/{name}": n / count for name in Verdict if (n := verdicts[name]) or name is Verdict.CORRECT},
+        **{f"reason/{name}": n / count for name in Reason if (n := reasons[name])},
     }
 
 

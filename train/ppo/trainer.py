@@ -155,7 +155,8 @@ class LoggedPPO:
         self.drop_final()
         self.writer.submit(global_step, partial(self.log_columns, done, epoch, global_step))
         facts = samples.summary(done)
-        logs = {**(logs_dict or {}), **{name: v for name, v in facts.items() if name.startswith("verdict/")}}
+        shares = {name: value for name, value in facts.items() if "/" in name}
+        logs = {**(logs_dict or {}), **shares}
         saves = global_step % self.args.ckpt.save_steps == 0
         # OpenRLHF would run a finished epoch's number again; here it says where the next step starts.
         client_states["episode"] = client_states["data_loader_state_dict"]["epoch"]

@@ -99,6 +99,8 @@ class RunConfig:
     val_file: str | None = None  # validation prompts; any of them in the prompt file are held out of training
     val_size: Positive | None = None  # this many prompts of val_file, always the same ones; null: all
     bad_labels: Literal["refuse", "drop"] = "refuse"  # of prompts whose answer is empty or cannot be graded
+    # lenient drops the release's rules on how a response looks: five boxes, garbled, repeated (docs/grading.md)
+    format_rules: Literal["release", "lenient"] = "release"
     system_prompt: str | None = None
     output_dir: str = "data/output"
     seed: NotNegative = 1

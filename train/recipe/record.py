@@ -73,6 +73,7 @@ def _fixed(merged: Mapping[str, Any]) -> dict[str, Any]:
     blocks = {key: value for key, value in merged.items() if key not in CHANGEABLE["blocks"]}
     blocks["run"] = {key: value for key, value in blocks["run"].items() if key not in CHANGEABLE["run"]}
     fixed = {name: value for name, value in recipe.flatten(blocks) if name not in CHANGEABLE["flags"]}
+    fixed.setdefault("run.format_rules", "release")  # before it was a setting
     # OpenRLHF's default, which recipes used to spell out.
     if fixed.get("critic.model_name_or_path") == fixed.get("actor.model_name_or_path"):
         fixed.pop("critic.model_name_or_path", None)

@@ -1,7 +1,8 @@
 """A run's progress: one JSON object per line of <run>/progress.jsonl, shown by train/run/supervise.py.
 
 {"event": "stage", "time", "text"}                    a phase of the start-up began
-{"event": "step", "time", "epoch", "epochs", "step", "steps", "reward", "response_tokens", "verdict/correct", …}
+{"event": "step", "time", "epoch", "epochs", "step", "steps", "reward", "response_tokens", "verdict/correct", …,
+                                                      "reason/garbled", …: shares of the samples}
 {"event": "validation", "time", "step", "accuracy", "best"}
 {"event": "error", "time", "text"}                    what ended the run, in one line
 """
@@ -12,6 +13,7 @@ import errno
 import json
 import os
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +40,10 @@ def line_of(event: dict[str, Any]) -> str | None:
             return event["text"]
         case "step":
             width = len(str(event["steps"]))
-            verdicts = "  ".join(
-                f"{name.removeprefix('verdict/').replace('_', ' ')} {share:.0%}"
-                for name, share in event.items()
-                if name.startswith("verdict/") and (share > 0 or name == "verdict/correct")
-            )
+            verdicts = "  ".join(_shares(event, "verdict/", keep="correct"))
+            # The others follow from the verdict alone.
+            reasons = ", ".join(_shares(event, "reason/", skip=("cut_off", "no_box", "over_limit")))
+            verdicts += f"  ({reasons})" if reasons else ""
             left = f"{duration(event['seconds_left'])} left" if event["seconds_left"] > 0 else "last step"
             return (
                 f"epoch {event['epoch']}/{event['epochs']}  step {event['step']:{width}}/{event['steps']}  "
@@ -53,3 +54,11 @@ def line_of(event: dict[str, Any]) -> str | None:
             mark = ", the best so far" if event["best"] else ""
             return f"validation after step {event['step']}: {event['accuracy']:.1%} correct{mark}"
     return None
+
+
+def _shares(event: dict[str, Any], kind: str, *, keep: str = "", skip: Sequence[str] = ()) -> Iterator[str]:
+    """Shares of an event in words; those of zero are not shown, but for `keep`."""
+    for key, share in event.items():
+        name = key.removeprefix(kind)
+        if key.startswith(kind) and (share > 0 or name == keep) and name not in skip:
+            yield f"{name.replace('_', ' ')} {share:.0%}"

@@ -79,10 +79,13 @@ def test_complete_batches_does_not_favour_the_prompts_that_finish_first():
     assert seen == set(range(10))
 
 
-def sample(name: str, reward: float | None, verdict: int | None, tokens: list[int], prompt_tokens: int = 2):
+def sample(
+    name: str, reward: float | None, verdict: int | None, tokens: list[int], prompt_tokens: int = 2, reason: int = -1
+):
     sequence = [1] * prompt_tokens + tokens
     mask = [0] * (prompt_tokens - 1) + [1] * len(tokens)
-    info = {} if verdict is None else {"verdict": torch.tensor([float(verdict)])}
+    codes = {} if verdict is None else {"verdict": verdict, "reason": reason}
+    info = {name: torch.tensor([float(code)]) for name, code in codes.items()}
     return SimpleNamespace(
         labels=[json.dumps({"id": name, "answer": "7"})],
         rewards=None if reward is None else torch.tensor([reward]),
@@ -96,7 +99,7 @@ def sample(name: str, reward: float | None, verdict: int | None, tokens: list[in
 ROLLOUT = [
     sample("b", 1.0, 0, [7, 8]),
     sample("b", -0.5, 1, [9]),
-    sample("a", -1.0, 2, [5, 6, 7]),
+    sample("a", -1.0, 2, [5, 6, 7], reason=1),
     sample("a", 1.0, 0, [8]),
 ]
 
@@ -119,6 +122,7 @@ def test_columns_of_the_log():
         "sample": [0, 1, 0, 1],
         "reward": [1.0, -0.5, -1.0, 1.0],
         "verdict": ["correct", "incorrect", "no_answer", "correct"],
+        "reason": [None, None, "no_box", None],
         "answer": ["8", "9", "7", "8"],
         "response_tokens": [2, 1, 3, 1],
         "response": [r"7 \boxed{8}", r"9 \boxed{9}", r"5 \boxed{7}", r"8 \boxed{8}"],
@@ -129,7 +133,7 @@ def test_columns_of_the_log():
 def test_a_reward_without_verdicts_is_logged_without():
     rollout = [sample("a", 0.25, None, [5])]
     row = samples.columns(rollout, epoch=1, step=1, decode=lambda rows: ["x"], with_responses=True)
-    assert row["verdict"] == [None]
+    assert row["verdict"] == row["reason"] == [None]
     assert samples.summary(rollout)["verdict/correct"] == 0.0
 
 
@@ -139,6 +143,7 @@ def test_summary():
     assert facts["response_tokens"] == pytest.approx(1.75)
     assert facts["verdict/correct"] == pytest.approx(0.5)
     assert facts["verdict/incorrect"] == facts["verdict/no_answer"] == pytest.approx(0.25)
+    assert {name: share for name, share in facts.items() if name.startswith("reason/")} == {"reason/no_box": 0.25}
 
 
 def test_a_sample_without_reward_is_refused_by_its_prompt():
@@ -159,7 +164,8 @@ def test_writer_writes_in_the_background_and_in_order(tmp_path):
     assert not list(tmp_path.glob("*.parquet"))
     release.set()
     writer.wait()
-    assert pq.read_table(tmp_path / "step_5.parquet").num_rows == 4
+    written = pq.read_table(tmp_path / "step_5.parquet")
+    assert written["reason"].to_pylist() == [None, None, "no_box", None]
 
 
 def test_writer_raises_what_went_wrong_at_the_next_call(tmp_path):

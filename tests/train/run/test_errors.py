@@ -95,10 +95,15 @@ def test_step_line():
         "response_tokens": 31.4,
         "verdict/correct": 0.125,
         "verdict/no_answer": 0.5,
+        "verdict/malformed": 0.375,
         "verdict/timeout": 0.0,
+        "reason/no_box": 0.5,
+        "reason/many_boxes": 0.125,
+        "reason/garbled": 0.25,
         "seconds": 3.96,
         "seconds_left": 3671.0,
     }
     assert progress.line_of(event) == (
-        "epoch 1/2  step  3/12  reward -0.250  correct 12%  no answer 50%  31 tokens  4.0 s  1 h 01 min left"
+        "epoch 1/2  step  3/12  reward -0.250  correct 12%  no answer 50%  malformed 38%  "
+        "(many boxes 12%, garbled 25%)  31 tokens  4.0 s  1 h 01 min left"
     )
