@@ -15,7 +15,7 @@ from page_samples import NASTY, random_draw, small_selection, unpack, without_lo
 
 import lim_selection
 from lim.prompts import read_prompts
-from lim.report.formulas import split_prompts
+from lim.report.formulas import LONGEST, Formulas, split_prompts
 from lim.report.page import ASSETS, pack, page_html, write_page
 from lim.utils.files import write_json
 
@@ -130,20 +130,41 @@ def test_formulas_become_mathml_once_each():
     assert found.failed == 2
 
 
+class Recorder:
+    """Stands in for the converter, and keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.given: list[str] = []
+
+    def convert_with_local_state(self, latex: str, displaystyle: bool) -> str:
+        self.given.append(latex)
+        return "<math></math>"
+
+
 @pytest.mark.parametrize(
     "latex",
     [
-        "{" * 10**5 + "}" * 10**5,
-        "\\sqrt" * 10**5 + "x",
+        "x+" * (LONGEST // 2) + "y",
         "\\newcommand{\\a}[1]{\\sqrt{#1}}\\a{x}",
+        "\\providecommand{\\a}{x}\\a",
         "\\def\\a{x}\\a",
-        "\ud800",
+        "\\let\\a=x\\a",
     ],
-    ids=["deep braces", "deep roots", "newcommand", "def", "half a pair"],
+    ids=["long", "newcommand", "providecommand", "def", "let"],
 )
-def test_formulas_the_converter_cannot_take_stay_text(latex: str):
-    parts, found = split_prompts([f"so ${latex}$ holds"])
-    assert parts == [[f"so ${latex}$ holds"]] and found.failed == 1
+def test_formulas_that_may_be_too_much_for_the_converter_are_not_given_to_it(latex: str):
+    formulas, recorder = Formulas(), Recorder()
+    formulas._convert = recorder  # type: ignore[assignment]
+    assert formulas.split(f"so ${latex}$ holds") == [f"so ${latex}$ holds"]
+    assert (recorder.given, formulas.failed) == ([], 1)
+    longest = "x+" * (LONGEST // 2 - 1) + "y"
+    assert formulas.split(f"${longest}$ and $\\left(x\\right)$") == [0, " and ", 1]
+    assert recorder.given == [longest, "\\left(x\\right)"]
+
+
+def test_a_formula_that_the_converter_refuses_stays_text():
+    parts, found = split_prompts(["so $\ud800^2$ holds"])  # half a pair
+    assert parts == [["so $\ud800^2$ holds"]] and found.failed == 1
     assert json.loads(zlib.decompress(base64.b64decode(pack(parts)))) == parts
 
 
