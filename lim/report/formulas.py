@@ -29,8 +29,8 @@ FORMULA = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-# math-core 0.9.0 recurses, and very deep formulas ended its process; none of this length is so deep. The longest formula
-# of MATH has 475 characters; one that holds definitions could be short and yet deep.
+# math-core 0.9.0 recurses, and very deep formulas were seen to end its process; none of this length is so deep. The
+# longest formula of MATH has 475 characters; one that holds definitions could be short and yet deep.
 LONGEST = 2000
 DEFINITION = re.compile(r"\\(?:(?:re)?newcommand|providecommand|[egx]?def|let)(?![a-zA-Z])")
 MACROS = {
