@@ -27,7 +27,7 @@ from lim.utils.cli import Parser
 from lim.utils.errors import InputError, run_cli
 from lim.utils.files import check_output, locked
 from lim.utils.paths import ROOT
-from train.recipe import dataset, model, plan, recipe, record
+from train.recipe import dataset, memory, model, plan, recipe, record
 from train.recipe.resolve import Resolved, resolve
 from train.run import environment, gpus
 
@@ -55,7 +55,7 @@ def launch(resolved: Resolved, console: Console) -> int:
     chosen, run_dir = resolved.recipe, resolved.run_dir
     if not chosen.flags_checked:
         raise InputError("OpenRLHF is not installed here: bash scripts/setup.sh (or: bash scripts/setup.sh gpu)")
-    run = chosen.run
+    run, needed = chosen.run, memory.check(resolved)
     gpus.check_gpus(chosen, resolved.gpus)
     if run.device == "gpu" and importlib.util.find_spec("flash_attn") is None:
         raise InputError(f"flash-attn is not installed here, and OpenRLHF needs it on a GPU: {FLASH_ATTN}")
@@ -63,12 +63,12 @@ def launch(resolved: Resolved, console: Console) -> int:
     record.check_existing(chosen, run_dir)
     resolved.need_models()
     data = dataset.load(run, equal)
-    planned = plan.make_plan(resolved, len(data.train), validation=bool(data.validation))
+    planned = plan.make_plan(resolved, len(data.train))
     command = build_command(complete(resolved, planned, validation=bool(data.validation)))
     variables = build_environment(resolved)
     with locked(run_dir / ".lock", f"{run_dir}: another training is writing it; wait for it, or end it"):
         previous = record.check_existing(chosen, run_dir)  # another training may have come and gone meanwhile
-        show(console, resolved, planned, describe(data, run))
+        show(console, resolved, planned, needed, describe(data, run))
         dataset.write(run_dir / "openrlhf" / "prompts.jsonl", data.train, run.system_prompt)
         if data.validation:
             dataset.write(run_dir / "openrlhf" / "val.jsonl", data.validation, run.system_prompt)
@@ -81,7 +81,7 @@ def launch(resolved: Resolved, console: Console) -> int:
 
 def dry_run(resolved: Resolved, console: Console) -> int:
     """Print the plan and the exact command; where the prompt files are not here, for the count known beforehand."""
-    run = resolved.recipe.run
+    run, needed = resolved.recipe.run, memory.check(resolved)
     notes: dict[str, str] = {}
     files = [run.prompt_file, *([run.val_file] if run.val_file else [])]
     absent = [path for path in files if not Path(path).exists()]
@@ -98,8 +98,8 @@ def dry_run(resolved: Resolved, console: Console) -> int:
         data = dataset.load(run, equal)
         count, validation = len(data.train), bool(data.validation)
         notes = describe(data, run)
-    planned = plan.make_plan(resolved, count, validation=validation)
-    show(console, resolved, planned, notes)
+    planned = plan.make_plan(resolved, count)
+    show(console, resolved, planned, needed, notes)
     command = build_command(complete(resolved, planned, validation=validation))
     if run.device == "cpu":
         console.print("# with the environment of train/cpu/__init__.py, and:", markup=False)
@@ -187,9 +187,15 @@ def describe(data: dataset.Dataset, run: recipe.RunConfig) -> dict[str, str]:
     return notes
 
 
-def show(console: Console, resolved: Resolved, planned: plan.Plan, notes: dict[str, str]) -> None:
+def show(
+    console: Console,
+    resolved: Resolved,
+    planned: plan.Plan,
+    needed: memory.MemoryPlan | None,
+    notes: dict[str, str],
+) -> None:
     """Print the plan."""
-    chosen, lines = resolved.recipe, plan.rows(resolved, planned, notes)
+    chosen, lines = resolved.recipe, plan.rows(resolved, planned, needed, notes)
     width = max(len(label) for label, _ in lines)
     console.print(f"run {chosen.run.name}", style="bold", markup=False)
     for label, text in lines:

@@ -8,11 +8,13 @@ and read the difference before committing it.
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import os
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,8 +29,10 @@ from train.run import gpus
 
 GOLDEN = Path(__file__).parent / "golden"
 RECIPES = sorted(path.stem for path in recipe.CONFIGS.glob("*.yaml"))
-OVERLAYS = sorted(path.stem for folder in ("model", "placement") for path in (recipe.CONFIGS / folder).glob("*.yaml"))
-CASES = [*((name, []) for name in RECIPES), *(("math.8k", [f"+{name}"]) for name in OVERLAYS)]
+MODELS, PLACEMENTS = (
+    sorted(path.stem for path in (recipe.CONFIGS / folder).glob("*.yaml")) for folder in ("model", "placement")
+)
+CASES = [*((name, []) for name in RECIPES), *(("math.8k", [f"+{name}"]) for name in [*MODELS, *PLACEMENTS])]
 
 
 @pytest.fixture(autouse=True)
@@ -46,20 +50,54 @@ def shown(text: str, folder: Path) -> str:
     return text
 
 
+def dry_run(capsys, folder: Path, *arguments: str) -> str:
+    """What a dry run prints, or the line with which it is refused."""
+    try:
+        assert launch.main([*arguments, "--dry_run"]) == 0
+    except InputError as error:
+        return f"error: {error}\n"
+    return shown(capsys.readouterr().out, folder)
+
+
+def golden(name: str, output: str) -> str:
+    """The stored text; with UPDATE_GOLDEN `output` is stored first."""
+    path = GOLDEN / f"{name}.txt"
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(output, encoding="utf-8")
+    return path.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("name", "overlays"), CASES, ids=lambda value: value if isinstance(value, str) else "".join(value)
 )
 def test_golden_dry_runs(name, overlays, capsys, elsewhere):
-    assert launch.main([name, *overlays, "--dry_run"]) == 0
-    output = shown(capsys.readouterr().out, elsewhere)
-    path = GOLDEN / f"{''.join([name, *overlays])}.txt"
-    if os.environ.get("UPDATE_GOLDEN"):
-        path.write_text(output, encoding="utf-8")
-    assert output == path.read_text(encoding="utf-8")
+    output = dry_run(capsys, elsewhere, name, *overlays)
+    assert output == golden("".join([name, *overlays]), output)
 
 
 def test_no_golden_file_is_left_over():
-    assert {path.stem for path in GOLDEN.glob("*.txt")} == {"".join([name, *overlays]) for name, overlays in CASES}
+    assert {path.stem for path in GOLDEN.glob("*.txt")} == {
+        "plans",
+        *("".join([name, *overlays]) for name, overlays in CASES),
+    }
+
+
+def test_golden_plans_of_every_model_and_placement(capsys, elsewhere, monkeypatch):
+    """GPUs, memory and disk of each combination, or why it is refused, in golden/plans.txt.
+
+    The recipes of a family differ in their prompts alone (test_recipe.py), which need no memory.
+    """
+    monkeypatch.setattr(recipe, "openrlhf_parser", cache(recipe.openrlhf_parser))
+    lines = []
+    for changes in itertools.product(["arithmetic-cpu", "math.8k"], ["", *MODELS], ["", *PLACEMENTS]):
+        name, *overlays = filter(None, changes)
+        text = dry_run(capsys, elsewhere, name, *(f"+{overlay}" for overlay in overlays))
+        facts = [
+            line.strip() for line in text.splitlines() if re.match(r"error|  (GPUs|logical|memory|checkpoints)", line)
+        ]
+        lines += [" +".join([name, *overlays]), *(f"  {fact}" for fact in facts)]
+    output = "\n".join(lines) + "\n"
+    assert output == golden("plans", output)
 
 
 def test_the_printed_command_is_the_one_run_and_openrlhf_takes_it(capsys):
@@ -400,10 +438,19 @@ def test_a_critic_that_reads_other_tokens_is_refused(pool, started, elsewhere):
     ("have", "arguments", "message"),
     [
         (0, ["math.8k"], r"needs 16 GPUs and this machine has 0; POOL=arithmetic-cpu needs none"),
-        (1, ["math.8k"], r"needs 16 GPUs and this machine has 1; add \+colocated-1gpu"),
+        (1, ["math.8k"], r"needs 16 GPUs and this machine has 1; POOL=arithmetic-cpu needs none"),
+        (
+            1,
+            ["math.8k", "+qwen2.5-math-1.5b", "+colocated-8gpu"],
+            r"needs 8 GPUs .* has 1; add \+qwen2\.5-math-1\.5b",
+        ),
         (8, ["math.8k"], r"needs 16 GPUs and this machine has 8; add \+colocated-8gpu"),
         (1, ["arithmetic-cpu"], r"this machine has 1 real ones; use them with \+colocated-1gpu, or hide them"),
-        (8, ["math.8k", "+qwen2.5-math-72b"], r"needs 32 GPUs and this machine has 8; add \+colocated-8gpu"),
+        (
+            8,
+            ["math.8k", "+qwen2.5-math-72b"],
+            r"needs 32 GPUs and this machine has 8; POOL=arithmetic-cpu needs none",
+        ),
     ],
 )
 def test_more_gpus_than_there_are(monkeypatch, have, arguments, message):

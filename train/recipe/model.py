@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import struct
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from omegaconf import OmegaConf
@@ -13,7 +14,8 @@ from lim.utils.errors import InputError
 from lim.utils.files import read_json
 from lim.utils.makers import how_to_make
 from lim.utils.paths import is_hub_id
-from train.recipe.recipe import CONFIGS, Recipe
+from lim.utils.typed import convert
+from train.recipe.recipe import Recipe, overlays_of
 
 
 def absolute(name: str) -> str:
@@ -43,23 +45,60 @@ def count_parameters(model: str | Path) -> int | None:
     return total or None
 
 
-def parameters_of(recipe: Recipe, model: str) -> float | None:
-    """Parameters of the actor's model: of its files, or else `run.parameters`. None: not known.
+@dataclass(frozen=True)
+class Shape:
+    """What of a model's config.json decides its memory, and over how many GPUs it can be split; its own names."""
 
-    A model's overlay sets `run.parameters` with the model; where another model was named since, it is not of that.
-    """
+    vocab_size: int
+    hidden_size: int
+    intermediate_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    head_dim: int | None = None  # null: hidden_size / num_attention_heads
+
+    @property
+    def cache_bytes(self) -> int:
+        """Bytes of vLLM's key-value cache per token, in bf16."""
+        width = self.head_dim or self.hidden_size // self.num_attention_heads
+        return 2 * 2 * self.num_hidden_layers * self.num_key_value_heads * width
+
+
+def parameters_of(recipe: Recipe, model: str) -> float | None:
+    """Parameters of the actor's model: of its files, or else `run.parameters`. None: not known."""
     counted = count_parameters(model)
-    if counted is not None or recipe.run.parameters is None:
-        return counted
-    overlays = [OmegaConf.load(path) for path in sorted((CONFIGS / "model").glob("*.yaml"))]
+    return counted if counted is not None or not _is_of_the_model(recipe, "parameters") else recipe.run.parameters
+
+
+def shape_of(recipe: Recipe, model: str) -> Shape | None:
+    """The shape of the actor's model: of its config.json, or else `run.shape`. None: not known."""
+    path = Path(model) / "config.json"
+    if not path.is_file():
+        shape = recipe.run.shape
+        return convert(shape, Shape, prefix="run.shape.") if shape and _is_of_the_model(recipe, "shape") else None
+    config = read_json(path)
+    config = config.get("text_config", config) if isinstance(config, dict) else {}
+    known = {item.name: config[item.name] for item in fields(Shape) if config.get(item.name) is not None}
+    if "num_attention_heads" in known:
+        known.setdefault("num_key_value_heads", known["num_attention_heads"])
+    try:
+        return convert(known, Shape)
+    except InputError:  # another architecture, which names these things differently
+        return None
+
+
+def _is_of_the_model(recipe: Recipe, key: str) -> bool:
+    """Whether `run.<key>` is of the recipe's model.
+
+    A model's overlay sets it with the model; where another model was named since, it is not of that.
+    """
+    value = getattr(recipe.run, key)
     written_for = {
         OmegaConf.select(overlay, "actor.model_name_or_path")
-        for overlay in overlays
-        if OmegaConf.select(overlay, "run.parameters") == recipe.run.parameters
+        for overlay in overlays_of("model").values()
+        if OmegaConf.select(overlay, f"run.{key}") == value
     }
-    if written_for and recipe.get("actor.model_name_or_path") not in written_for:
-        return None
-    return recipe.run.parameters
+    return not written_for or recipe.get("actor.model_name_or_path") in written_for
 
 
 def check_vocabularies(actor: str, critic: str) -> None:

@@ -1,4 +1,4 @@
-"""What a run will do: epochs, steps, disk; and the plan as the terminal shows it."""
+"""What a run will do: epochs, steps, time; and the plan as the terminal shows it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from rich.filesize import decimal
 
 from lim.utils.errors import InputError
+from lim.utils.text import duration
+from train.recipe.memory import MemoryPlan
 from train.recipe.recipe import Recipe
 from train.recipe.resolve import Resolved
 
-GB = 1e9
-# Bytes per parameter: bf16 weights; with DeepSpeed's fp32 master copy and two moments beside them.
-HF_BYTES, DEEPSPEED_BYTES = 2, 14
+# FLOP per parameter and token: a forward pass, a training step, the forward pass that gradient checkpointing repeats.
+FORWARD, TRAIN, RECOMPUTE = 2, 6, 2
+UNKNOWN = "unknown (run.parameters and run.shape say what the model is)"
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,6 @@ class Plan:
     epochs: int
     optimizer_steps_per_epoch: int
     scheduler_steps: int  # what OpenRLHF takes for the run's optimiser steps
-    disk_bytes: int | None
 
     @property
     def steps(self) -> int:
@@ -38,7 +39,7 @@ class Plan:
         return self.optimizer_steps_per_epoch * self.epochs
 
 
-def make_plan(resolved: Resolved, prompts: int, *, validation: bool) -> Plan:
+def make_plan(resolved: Resolved, prompts: int) -> Plan:
     """Plan a run over `prompts` prompts. InputError where an epoch of them would make no optimiser step."""
     recipe, get = resolved.recipe, resolved.recipe.get
     batch, samples = get("train.batch_size"), prompts * get("rollout.n_samples_per_prompt")
@@ -52,14 +53,12 @@ def make_plan(resolved: Resolved, prompts: int, *, validation: bool) -> Plan:
     if recipe.run.epoch_prompts and prompts < recipe.run.epoch_prompts:
         wanted = epochs * optimizer_steps(recipe, recipe.run.epoch_prompts)
         epochs = max(epochs, round(wanted / per_epoch))
-    known = resolved.parameters is not None
     return Plan(
         prompts=prompts,
         steps_per_epoch=math.ceil(prompts / get("rollout.batch_size")),
         epochs=epochs,
         optimizer_steps_per_epoch=per_epoch,
         scheduler_steps=samples // batch * epochs * get("train.max_epochs"),
-        disk_bytes=checkpoint_bytes(recipe, resolved.parameters, validation=validation) if known else None,
     )
 
 
@@ -80,23 +79,64 @@ def warmup_ratio(plan: Plan, warmup_steps: int) -> float:
     return ratio
 
 
-def checkpoint_bytes(recipe: Recipe, parameters: float, *, validation: bool) -> int:
-    """Most disk the run's checkpoints take at once.
+def seconds_per_step(resolved: Resolved, plan: Plan) -> float | None:
+    """Seconds of a step: as measured (`run.seconds_per_step`), or with every response of full length; None: unknown.
 
-    DeepSpeed's states: actor and critic, `ckpt.max_num` each and never fewer than two (train/ppo/trainer.py).
-    Hugging Face folders: those kept, the best by validation, one being written, and final/. Without `ckpt.save_steps`
-    only final/ is written.
+    From `run.gpu_tokens` and `run.gpu_flops`: all samples are generated; actor, reference and critic read them, and
+    actor and critic train on them. Roles with GPUs of their own wait for each other, except that actor and critic
+    train side by side, and so do the three that read.
     """
-    folders, states = 1, 0
-    if recipe.get("ckpt.save_steps") > 0:
-        best = int(validation and recipe.get("eval.steps") > 0)
-        folders += (recipe.run.keep_checkpoints + best + 1) * bool(recipe.get("ckpt.save_hf"))
-        trained = 2 if recipe.get("algo.advantage.estimator") == "gae" else 1
-        states = trained * max(2, recipe.get("ckpt.max_num")) * (not recipe.get("ckpt.disable_ds"))
-    return round(parameters * (folders * HF_BYTES + states * DEEPSPEED_BYTES))
+    run, get, roles = resolved.recipe.run, resolved.recipe.get, resolved.roles
+    if run.seconds_per_step is not None:
+        return run.seconds_per_step
+    new_tokens = get("rollout.max_new_tokens") or get("data.max_len")
+    if run.gpu_tokens is None or run.gpu_flops is None or resolved.parameters is None:
+        return None
+    samples = min(get("rollout.batch_size"), plan.prompts) * get("rollout.n_samples_per_prompt")
+    generating = samples * new_tokens / (run.gpu_tokens * roles["vLLM"])
+    work = samples * get("data.max_len") * resolved.parameters / run.gpu_flops
+    training = TRAIN * get("train.max_epochs")
+    training += RECOMPUTE * get("train.max_epochs") * bool(get("actor.gradient_checkpointing_enable"))
+    reads = [FORWARD * work / count for role, count in roles.items() if role != "vLLM"]
+    trains = [training * work / roles[role] for role in ("actor", "critic") if role in roles]
+    together = sum if get("train.colocate_all") else max
+    return generating + together(reads) + together(trains)
 
 
-def rows(resolved: Resolved, plan: Plan, notes: dict[str, str]) -> list[tuple[str, str]]:
+def time_row(resolved: Resolved, plan: Plan) -> str:
+    """The estimate as the terminal shows it."""
+    seconds = seconds_per_step(resolved, plan)
+    if seconds is None:
+        return "no estimate (run.seconds_per_step as measured, or run.gpu_tokens and run.gpu_flops give one)"
+    measured = resolved.recipe.run.seconds_per_step is not None
+    how = "measured" if measured else "if every response had full length"
+    total = duration(seconds * plan.steps)
+    return (
+        f"about {seconds:,.{0 if seconds >= 10 else 1}f} s per step ({how}), {total} in all without start and saves"
+    )
+
+
+def memory_rows(resolved: Resolved, memory: MemoryPlan | None) -> list[tuple[str, str]]:
+    """Memory and disk as the terminal shows them."""
+    if memory is None:
+        of_another = resolved.recipe.run.parameters is not None and resolved.parameters is None
+        text = (
+            "unknown (run.parameters is of another model; give this one's, and run.shape)" if of_another else UNKNOWN
+        )
+        return [("memory", text), ("checkpoints", text)]
+    gpu = ""
+    if memory.gpu:
+        gpu = (
+            f"{decimal(memory.gpu_train)} per GPU to train, {decimal(memory.gpu_generate)} to generate, of "
+            f"{decimal(memory.gpu)}; "
+        )
+    return [
+        ("memory", f"{gpu}{decimal(memory.host)} of host memory per machine"),
+        ("checkpoints", f"up to {decimal(memory.disk)} on disk"),
+    ]
+
+
+def rows(resolved: Resolved, plan: Plan, memory: MemoryPlan | None, notes: dict[str, str]) -> list[tuple[str, str]]:
     """The plan as label and text, for the terminal."""
     recipe, get = resolved.recipe, resolved.recipe.get
     shared = "all on the same GPUs" if get("train.colocate_all") else ""
@@ -107,9 +147,6 @@ def rows(resolved: Resolved, plan: Plan, notes: dict[str, str]) -> list[tuple[st
     epochs = f"{plan.epochs}"
     if plan.epochs != recipe.run.epochs:
         epochs += f" (as many optimiser steps as {recipe.run.epochs} epochs of {recipe.run.epoch_prompts:,} prompts)"
-    disk = "size unknown" if plan.disk_bytes is None else f"up to {decimal(round(plan.disk_bytes))} on disk"
-    if plan.disk_bytes is None and recipe.run.parameters is not None:
-        disk += " (run.parameters is of another model; give this one's)"
     return [
         ("model", str(get("actor.model_name_or_path"))),
         ("prompts", f"{plan.prompts:,} from {recipe.run.prompt_file}{notes.get('prompts', '')}"),
@@ -127,6 +164,7 @@ def rows(resolved: Resolved, plan: Plan, notes: dict[str, str]) -> list[tuple[st
             f"{recipe.run.warmup_steps} of them warm-up",
         ),
         (kind, f"{resolved.gpus}: {by_role}" + (f" ({shared})" if shared else "")),
-        ("checkpoints", disk),
+        *memory_rows(resolved, memory),
+        ("time", time_row(resolved, plan)),
         ("folder", str(resolved.run_dir)),
     ]

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -65,6 +66,10 @@ DEFAULTS = {
     "algo.kl.init_coef": 0.01,
     "ds.ring_attn_size": 1,
     "ds.tensor_parallel_size": 1,
+    "ds.zero_stage": 2,
+    "data.max_len": 2048,
+    "vllm.gpu_memory_utilization": 0.95,
+    "train.max_tokens_per_gpu": 16192,
     "train.batch_size": 128,
     "train.micro_batch_size": 1,
     "train.max_epochs": 1,
@@ -110,7 +115,12 @@ class RunConfig:
     log_responses: bool = True
     resume: bool = False
     device: Literal["gpu", "cpu"] = "gpu"  # cpu: OpenRLHF on logical GPUs
-    parameters: float | None = None  # of the model, for the disk estimate where its files are not here
+    parameters: float | None = None  # of the model, for the memory and disk it needs where its files are not here
+    shape: dict[str, int] | None = None  # what its config.json says of it (train/recipe/model.py: Shape), likewise
+    gpu_memory: Annotated[float, msgspec.Meta(gt=0)] = 80.0  # GiB of each GPU, that the plan must fit
+    seconds_per_step: Annotated[float, msgspec.Meta(gt=0)] | None = None  # measured, for the estimate in the plan
+    gpu_flops: Annotated[float, msgspec.Meta(gt=0)] | None = None  # or: FLOP per second a GPU reaches in training
+    gpu_tokens: Annotated[float, msgspec.Meta(gt=0)] | None = None  # and tokens per second it generates
 
 
 @dataclass(frozen=True)
@@ -122,6 +132,7 @@ class Recipe:
     merged: dict[str, Any]
     flags_checked: bool
     sources: list[str] = field(default_factory=list)
+    changes: list[str] = field(default_factory=list)  # as given: the recipe, +overlays and key=value
 
     def get(self, name: str) -> Any:
         """A flag's value, or OpenRLHF's default."""
@@ -153,7 +164,13 @@ def load(recipe: str, overlays: Sequence[str] = (), overrides: Sequence[str] = (
     if parser is not None:
         check_flags(parser, flags)
     merged_values = {"run": {item.name: getattr(run, item.name) for item in fields(RunConfig)}, **values}
-    return Recipe(run, flags, merged_values, parser is not None, [shown(path.resolve()) for path in paths])
+    given = [recipe, *(f"+{name}" for name in overlays), *overrides]
+    return Recipe(run, flags, merged_values, parser is not None, [shown(path.resolve()) for path in paths], given)
+
+
+def over(chosen: Recipe, *changes: str) -> Recipe:
+    """The recipe with further `+overlay` and `key=value` changes."""
+    return load(chosen.changes[0], *split([*chosen.changes[1:], *changes]))
 
 
 def split(changes: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -182,19 +199,31 @@ def _parts(path: Path, above: tuple[Path, ...] = ()) -> Iterator[DictConfig]:
     path = path.resolve()
     if path in above:
         raise InputError(f"{path}: extends itself by way of {' → '.join(p.name for p in above)}")
-    try:
-        config = OmegaConf.load(path)
-    except (yaml.YAMLError, OmegaConfBaseException) as error:
-        raise InputError(f"{path}: not YAML: {_first_line(error)}") from None
-    if not isinstance(config, DictConfig):
-        raise InputError(f"{path}: holds a list, not keys and values")
-    extends = config.pop("extends", [])
+    extends, config = _read(path, path.stat().st_mtime_ns)
     for name in [extends] if isinstance(extends, str) else extends:
         other = path.parent / name
         if not other.is_file():
             raise InputError(f"{path}: extends {name}, and {other} is not there")
         yield from _parts(other, (*above, path))
     yield config
+
+
+@cache
+def _read(path: Path, _changed: int) -> tuple[Any, DictConfig]:
+    """(what a file extends, the rest of it); kept, as looking for what fits reads the same files many times."""
+    try:
+        config = OmegaConf.load(path)
+    except (yaml.YAMLError, OmegaConfBaseException) as error:
+        raise InputError(f"{path}: not YAML: {_first_line(error)}") from None
+    if not isinstance(config, DictConfig):
+        raise InputError(f"{path}: holds a list, not keys and values")
+    return config.pop("extends", []), config
+
+
+def overlays_of(folder: str) -> dict[str, DictConfig]:
+    """The overlays of the project under `model` or `placement`, without what they extend."""
+    paths = sorted((CONFIGS / folder).glob("*.yaml"))
+    return {path.stem: _read(path, path.stat().st_mtime_ns)[1] for path in paths}
 
 
 def _dotlist(overrides: Sequence[str]) -> DictConfig:

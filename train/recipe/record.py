@@ -18,7 +18,10 @@ from train.recipe.recipe import Recipe
 
 # What may change when a run resumes. All else would mix two experiments in one log.
 CHANGEABLE = {
-    "run": ("resume", "epochs", "epoch_prompts", "keep_checkpoints", "expect_prompts", "parameters", "log_responses"),
+    "run": (
+        *("resume", "epochs", "epoch_prompts", "keep_checkpoints", "expect_prompts", "log_responses"),
+        *("parameters", "shape", "gpu_memory", "seconds_per_step", "gpu_flops", "gpu_tokens"),
+    ),
     "blocks": ("ckpt", "eval", "logger", "vllm"),
     # Against running out of memory (docs/cluster.md): which samples share a pass, where the optimiser's states are.
     "flags": (

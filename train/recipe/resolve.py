@@ -21,6 +21,7 @@ class Resolved:
     roles: dict[str, int]  # role → GPUs; under colocation they share
     gpus: int
     parameters: float | None  # of the actor; None: not known
+    shape: model.Shape | None
 
     def need_models(self) -> None:
         """Refuse a model folder that is not there, and a critic that reads other tokens than the actor."""
@@ -47,6 +48,7 @@ def resolve(recipe: Recipe) -> Resolved:
         roles=roles,
         gpus=gpus,
         parameters=model.parameters_of(recipe, actor),
+        shape=model.shape_of(recipe, actor),
     )
 
 

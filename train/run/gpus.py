@@ -10,9 +10,8 @@ import psutil
 
 from lim.utils.errors import InputError, one_line
 from lim.utils.ray import host_and_port, init, knock
-from train.recipe import recipe
-from train.recipe.recipe import CONFIGS, Recipe
-from train.recipe.resolve import gpu_roles
+from train.recipe import memory
+from train.recipe.recipe import Recipe
 
 RELEASE = 20.0  # seconds to wait for the GPUs of a run that has just ended
 
@@ -42,8 +41,8 @@ def check_gpus(chosen: Recipe, wanted: int) -> None:
         return
     if chosen.run.device == "cpu":
         advice = "start its machines with more logical ones (GPUS=4), or unset RAY_ADDRESS to use this machine"
-    elif fitting := [(count, name) for name, count in placements().items() if count <= free]:
-        advice = f"add +{max(fitting)[1]} (docs/cluster.md says which models fit)"
+    elif fitting := [name for name, placed, _ in memory.fitting(chosen) if placed.gpus <= free]:
+        advice = f"add +{fitting[-1]}"
     else:
         advice = "POOL=arithmetic-cpu needs none; --dry_run shows the command"
     needs = f"{chosen.run.name}: the placement needs {wanted} GPUs and"
@@ -53,16 +52,6 @@ def check_gpus(chosen: Recipe, wanted: int) -> None:
             f"and give this command again, or {advice}"
         )
     raise InputError(f"{needs} {where} has {have:g}; {advice}")
-
-
-def placements() -> dict[str, int]:
-    """GPUs that each placement for real GPUs needs."""
-    counts = {}
-    for path in sorted((CONFIGS / "placement").glob("*.yaml")):
-        placed = recipe.load("math.8k", [str(path)])
-        if placed.run.device == "gpu":
-            counts[path.stem] = gpu_roles(placed)[1]
-    return counts
 
 
 def cluster_gpus(address: str, wanted: int) -> tuple[float, float]:

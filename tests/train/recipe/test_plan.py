@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import struct
-from dataclasses import replace
 
 import pytest
 
@@ -14,9 +13,8 @@ from train.recipe import model, plan, recipe
 from train.recipe.resolve import gpu_roles, resolve
 
 
-def make(name: str, prompts: int, *overrides: str, overlays=(), parameters: float | None = None, validation=True):
-    resolved = replace(resolve(recipe.load(name, overlays, overrides)), parameters=parameters)
-    return plan.make_plan(resolved, prompts, validation=validation)
+def make(name: str, prompts: int, *overrides: str, overlays=()):
+    return plan.make_plan(resolve(recipe.load(name, overlays, overrides)), prompts)
 
 
 def test_full_of_the_paper():
@@ -123,18 +121,6 @@ def test_refused(overlays, overrides, message):
     assert message in str(caught.value)
 
 
-def test_disk():
-    # Folders: 3 kept, best, one being written, final, 2 bytes each; DeepSpeed: actor and critic, two of 14 bytes.
-    assert make("arithmetic-cpu", 512, parameters=1000).disk_bytes == 1000 * (6 * 2 + 2 * 2 * 14)
-    assert make("arithmetic-cpu", 512, parameters=1000, validation=False).disk_bytes == 1000 * (5 * 2 + 2 * 2 * 14)
-    # Never fewer than two states; without ckpt.save_steps the final model only, the best by validation included.
-    assert make("arithmetic-cpu", 512, "ckpt.max_num=1", parameters=1000).disk_bytes == 1000 * (6 * 2 + 2 * 2 * 14)
-    assert make("arithmetic-cpu", 512, "ckpt.max_num=4", parameters=1000).disk_bytes == 1000 * (6 * 2 + 2 * 4 * 14)
-    assert make("arithmetic-cpu", 512, "ckpt.save_steps=-1", parameters=1000).disk_bytes == 2000
-    assert make("arithmetic-cpu", 512, "ckpt.disable_ds=true", parameters=1000).disk_bytes == 12_000
-    assert make("arithmetic-cpu", 512).disk_bytes is None
-
-
 def test_the_number_of_parameters_is_that_of_the_model(tmp_path):
     def parameters(*overrides, overlays=()):
         loaded = recipe.load("math.8k", overlays, overrides)
@@ -149,10 +135,31 @@ def test_the_number_of_parameters_is_that_of_the_model(tmp_path):
     assert parameters(f"actor.model_name_or_path={tmp_path}") == 12
 
 
-def test_an_unknown_size_is_said_to_be_unknown():
-    resolved = resolve(recipe.load("math.8k", [], ["actor.model_name_or_path=some/model"]))
-    planned = plan.make_plan(resolved, 8192, validation=True)
-    assert dict(plan.rows(resolved, planned, {}))["checkpoints"].startswith("size unknown (run.parameters is")
+def time_of(*overrides, overlays=()):
+    resolved = resolve(recipe.load("math.8k", overlays, overrides))
+    return dict(plan.rows(resolved, plan.make_plan(resolved, 8192), None, {}))["time"]
+
+
+def test_an_estimate_needs_a_measurement_or_the_speed_of_a_gpu():
+    assert time_of().startswith("no estimate (run.seconds_per_step as measured, or run.gpu_tokens and run.gpu_flops")
+    assert time_of("run.gpu_tokens=2000").startswith("no estimate")
+    # 168 steps of 90 s.
+    assert (
+        time_of("run.seconds_per_step=90")
+        == "about 90 s per step (measured), 4 h 12 min in all without start and saves"
+    )
+
+
+def test_the_estimate_by_the_speed_of_a_gpu():
+    # 8,192 samples: 3,072 new tokens each at 2,000 per second on 4 GPUs are 3,146 s. 4,096 tokens x 7.6e9 parameters
+    # at 4e14 FLOP per second: forward 2 x 639 s and training 8 x 639 s on 4 GPUs.
+    speed = ("run.gpu_tokens=2000", "run.gpu_flops=4e14")
+    work = 8192 * 4096 * 7615616512 / 4e14
+    alone = 8192 * 3072 / 2000 / 4 + (2 + 8) * work / 4
+    assert time_of(*speed).startswith(f"about {alone:,.0f} s per step (if every response had full length), ")
+    # On 8 shared GPUs all generate, three models read one after the other, and two train.
+    shared = 8192 * 3072 / 2000 / 8 + (3 * 2 + 2 * 8) * work / 8
+    assert time_of(*speed, overlays=["colocated-8gpu"]).startswith(f"about {shared:,.0f} s per step")
 
 
 def test_count_parameters(tmp_path):
