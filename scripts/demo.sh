@@ -9,7 +9,7 @@
 #   key=value   overrides configs/compare/demo.yaml, e.g. 'seeds=[2]'
 #
 # Requires no GPU; downloads only Python packages. Run it again to resume after an interruption.
-# If there is a GPU, it is used; CUDA_VISIBLE_DEVICES= (empty) hides it.
+# If there is a GPU on which all of it can work, it is used; CUDA_VISIBLE_DEVICES= (empty) hides it.
 # Knobs: PYTHON (interpreter of a finished setup; default: that of VENV), VENV (where to set up; default .venv)
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
@@ -26,13 +26,28 @@ for argument in "$@"; do
 done
 gpu=()
 packages=all
+on_gpu=(arithmetic-cpu +colocated-1gpu)
 visible=${CUDA_VISIBLE_DEVICES-all}
+venv=${VENV:-.venv}
 if [ -n "${visible//[, ]/}" ] && [[ $(nvidia-smi -L 2>/dev/null || true) == *"GPU "* ]]; then
-    gpu=('overlays=[colocated-1gpu]')
-    packages=gpu
+    if [ -z "${PYTHON:-}" ] && { [ -e "$venv/.setup-all" ] || [ -e "$venv/.setup-dev" ]; }; then
+        why="$venv holds the CPU set; remove it (rm -r $venv) to use the GPU"
+    else
+        without=data
+        [ -n "${PYTHON:-}" ] || { bash scripts/setup.sh select; without="packages data"; }
+        # shellcheck disable=SC2086 # two words
+        why=$("${PYTHON:-$venv/bin/python}" -m train.doctor "${on_gpu[@]}" --without $without 2>&1) && why=
+    fi
+    if [ -z "$why" ]; then
+        gpu=('overlays=[colocated-1gpu]')
+        packages=gpu
+    else
+        printf 'The GPU is not used, the demo runs on the CPU:\n%s\n\n' "$why"
+        export CUDA_VISIBLE_DEVICES=
+    fi
 fi
 if [ -z "${PYTHON:-}" ]; then
     bash scripts/setup.sh "$packages"
-    export PYTHON=${VENV:-.venv}/bin/python
+    export PYTHON=$venv/bin/python
 fi
 exec bash scripts/compare.sh "$comparison" "${gpu[@]}" "${options[@]}"

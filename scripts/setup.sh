@@ -6,11 +6,13 @@
 #   select   selection, grading, scoring of saved generations: no torch, about 20 s
 #   all      select + OpenRLHF, Ray, vLLM, DeepSpeed for CPU (default): about 4 GB, some minutes
 #   dev      all + the tests and checks; if the GPU set is installed, gpu-dev
-#   gpu      select + requirements-gpu.txt, on a machine with CUDA, and flash-attn, which it builds (requires nvcc)
+#   gpu      select + requirements-gpu.txt, on a machine with CUDA, and flash-attn and DeepSpeed's operations, which it
+#            compiles (requires nvcc); it begins and ends with scripts/doctor.sh
 #   gpu-dev  gpu, without building flash-attn, + the tests and checks
 #
 # A .venv holds either the CPU set (all, dev) or the GPU set (gpu, gpu-dev).
-# Knobs: PYTHON (interpreter to use), VENV (where to install, default .venv)
+# Knobs: PYTHON (interpreter to use), VENV (where to install, default .venv), and of flash-attn's build: MAX_JOBS
+# (compilers at once), FLASH_ATTN_CUDA_ARCHS (kinds of GPU, such as "80;90"; default: those of this machine)
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
 
@@ -73,22 +75,45 @@ install_torch() {
 # comes last and by itself; where an install has changed torch, the one built before fails here.
 flash_attn_works() { "$venv/bin/python" -c 'import flash_attn.bert_padding, flash_attn.utils.distributed'; }
 
+# As flash-attn names them (80, 90, …); all that it knows where no GPU is visible.
+architectures() { "$venv/bin/python" -m train.gpu --architectures; }
+
 install_flash_attn() {
     local anew=()
     # One that is there and fails was built against another torch, and so was the copy in pip's cache.
     ! "$venv/bin/python" -m pip show -q flash-attn || anew=(--force-reinstall --no-cache-dir)
-    "$venv/bin/python" -m pip install --no-deps --no-build-isolation "${anew[@]}" "$1" && flash_attn_works
+    # Without ninja on PATH torch compiles one file at a time: hours.
+    env PATH="$(cd "$venv" && pwd)/bin:$PATH" FLASH_ATTN_CUDA_ARCHS="${FLASH_ATTN_CUDA_ARCHS:-$(architectures)}" \
+        "$venv/bin/python" -m pip install --no-deps --no-build-isolation "${anew[@]}" "$1" && flash_attn_works
 }
 
 need_flash_attn() {
     local spec advice
     ! flash_attn_works >/dev/null 2>&1 || return 0
     spec=$(grep -o -m 1 'flash-attn==[0-9.]*' requirements-gpu.txt)
-    advice="all else is installed, and enough for evaluation; training needs flash-attn: with the CUDA toolkit (nvcc) \
-of torch's version on PATH or in CUDA_HOME run this again, or get it in by hand: $venv/bin/pip install --no-deps \
+    advice="all else is installed, and enough for evaluation; training needs flash-attn: with a CUDA toolkit (nvcc) \
+of torch's major version on PATH or in CUDA_HOME run this again, or get it in by hand: $venv/bin/pip install --no-deps \
 --no-build-isolation $spec"
     say "next, CUDA code is compiled, which may take long; tail -f $log shows how far it is"
     step "building $spec against the installed torch" install_flash_attn "$spec"
+}
+
+# What training compiles at its first step otherwise, in each process.
+need_operations() {
+    local built=$venv/torch_extensions
+    if ! "$venv/bin/python" -m train.gpu --visible; then
+        say "no GPU is visible here: the first run compiles DeepSpeed's operations (before: .venv/bin/python -m train.gpu)"
+        return
+    fi
+    [ -e "$built/fused_adam/fused_adam.so" ] || step "compiling DeepSpeed's Adam for GPUs" "$venv/bin/python" -m train.gpu fused_adam
+    [ -e "$built/cpu_adam/cpu_adam.so" ] || "$venv/bin/python" -m train.gpu cpu_adam >>"$log" 2>&1 ||
+        say "DeepSpeed's Adam for the host did not compile (see $log); only ds.adam_offload=true needs it"
+}
+
+finish_gpu() {
+    need_flash_attn
+    need_operations
+    "$venv/bin/python" -m train.doctor --gpu || exit 2
 }
 
 # Whether any of some sets is installed in $venv, wholly or in part.
@@ -133,6 +158,7 @@ if [ ! -x "$venv/bin/python" ]; then
 fi
 case $("$venv/bin/python" -V 2>&1) in
     *" 3.11."*) ;;
+    *" 3.12."*) case $want in gpu | gpu-dev | select) ;; *) say "note: the CPU set was tested on Python 3.11" ;; esac ;;
     *) [ "$want" = select ] || say "note: the pinned set was tested on Python 3.11; on $("$venv/bin/python" -V 2>&1) an install may fail (PYTHON=python3.11 picks another)" ;;
 esac
 
@@ -145,7 +171,7 @@ esac
 for set in "${answers[@]}"; do
     stamp=$venv/.setup-$set
     if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(fingerprint "$set")" ]; then
-        [ "$want" != gpu ] || need_flash_attn
+        [ "$want" != gpu ] || finish_gpu
         say "$want is up to date in $venv"
         exit 0
     fi
@@ -157,6 +183,10 @@ esac
 : >"$log"
 pip_install=("$venv/bin/python" -m pip install --no-deps)
 step "installing requirements-select.txt" "${pip_install[@]}" -r requirements-select.txt
+if [ "$want" = gpu ]; then
+    # Before the hour that the rest may take: a driver or a GPU that it could not run on.
+    "$venv/bin/python" -m train.doctor --gpu --without packages data || exit 2
+fi
 [ "$want" = select ] || : >"$venv/.setup-$want" # from here on this set's, finished or not
 case $want in
     all | dev)
@@ -170,5 +200,5 @@ case $want in
     dev | gpu-dev) step "installing requirements-dev.txt" "${pip_install[@]}" -r requirements-dev.txt ;;
 esac
 fingerprint "$want" >"$venv/.setup-$want"
-[ "$want" != gpu ] || need_flash_attn
+[ "$want" != gpu ] || finish_gpu
 say "$want is ready in $venv"

@@ -4,14 +4,17 @@
 #SBATCH --ntasks-per-node=1
 #SBATCH --gpus-per-node=8
 #SBATCH --exclusive
+#SBATCH --mem=0
 #SBATCH --output=slurm-%j.log
 # Train on several machines under Slurm: start a Ray cluster for the job, and run the training on it.
 #
 #   sbatch scripts/slurm_train.sh scripts/train_math.8k.sh                               the paper's 16 GPUs
 #   sbatch --nodes=4 scripts/slurm_train.sh scripts/train_limr.sh +qwen2.5-math-72b
 #
-# Submit from the repository's folder. Knobs: PORT (6379), WAIT (seconds for all machines to join; 300),
-# GPUS (per machine; default: those found)
+# Submit from the repository's folder. --mem=0 asks for all memory of each machine: --exclusive alone leaves the site's
+# default at many. Give --time, and --cpus-per-task where the site binds steps to it, to sbatch as your site wants them.
+# Knobs: PORT (6379), WAIT (seconds for all machines to join; 300), GPUS (per machine; default: those found), HEAD_IP
+# (the address at which the others reach the first machine; default: the first IPv4 address of its own)
 scripts=$(dirname "${BASH_SOURCE[0]}")
 [ -e "$scripts/lib.sh" ] || scripts=${SLURM_SUBMIT_DIR:-.}/scripts # sbatch runs a copy of this file
 . "$scripts/lib.sh"
@@ -24,11 +27,20 @@ export PORT WAIT=${WAIT:-300}
 
 nodes=$(scontrol show hostnames "$SLURM_JOB_NODELIST")
 head=${nodes%%$'\n'*}
-addresses=$(srun --overlap --nodes=1 --ntasks=1 --nodelist="$head" hostname --ip-address)
-export RAY_ADDRESS="${addresses%% *}:$PORT"
+if [ -z "${HEAD_IP:-}" ]; then
+    # Not `hostname --ip-address`: many machines map their own name to the loopback.
+    for address in $(srun --overlap --nodes=1 --ntasks=1 --nodelist="$head" hostname -I); do
+        case $address in
+            *:* | 127.* | 169.254.*) ;; # IPv6, loopback, link-local
+            *) HEAD_IP=$address; break ;;
+        esac
+    done
+    [ -n "${HEAD_IP:-}" ] || die "$head has no IPv4 address but the loopback; set HEAD_IP to one that the other machines reach"
+fi
+export RAY_ADDRESS="$HEAD_IP:$PORT"
 
 trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT
-NODE_IP="${addresses%% *}" srun --overlap --nodes=1 --ntasks=1 --nodelist="$head" bash scripts/ray_cluster.sh head &
+NODE_IP=$HEAD_IP srun --overlap --nodes=1 --ntasks=1 --nodelist="$head" bash scripts/ray_cluster.sh head &
 for node in $nodes; do
     [ "$node" != "$head" ] || continue
     srun --overlap --nodes=1 --ntasks=1 --nodelist="$node" bash scripts/ray_cluster.sh worker "$RAY_ADDRESS" &

@@ -8,7 +8,6 @@ scripts/ray_cluster.sh is the way to call these.
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 import time
@@ -16,7 +15,6 @@ from collections.abc import Sequence
 
 from lim.utils.cli import Parser, between, whole
 from lim.utils.errors import InputError, run_cli
-from lim.utils.paths import ROOT
 from lim.utils.ray import host_and_port
 from train.run.environment import write
 from train.run.gpus import connect, listens
@@ -53,12 +51,11 @@ def wait_for_nodes(address: str, nodes: int, seconds: float) -> None:
 
 def node_environment() -> dict[str, str]:
     """What Ray on this machine must be started with, and LIM_NODE_GPUS, the GPUs it may hand out."""
-    from train import cpu
+    from train import cpu, gpu
 
-    gpus = cpu.available_gpus()
-    if gpus:
-        paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-        return {"PYTHONPATH": os.pathsep.join(path for path in paths if path), **write(node_gpus=gpus)}
+    found = gpu.available_gpus()
+    if found:
+        return gpu.environment() | write(node_gpus=found)
     variables = cpu.environment()
     del variables["RAY_OVERRIDE_RESOURCES"]  # on a cluster each machine states its own
     return variables | write(node_gpus=4)

@@ -27,12 +27,10 @@ from lim.utils.cli import Parser
 from lim.utils.errors import InputError, run_cli
 from lim.utils.files import check_output, locked
 from lim.utils.paths import ROOT
+from train.doctor import examine
 from train.recipe import dataset, memory, model, plan, recipe, record
 from train.recipe.resolve import Resolved, resolve
 from train.run import environment, gpus
-
-# As in docs/cluster.md; it builds against the installed torch.
-FLASH_ATTN = ".venv/bin/pip install --no-deps --no-build-isolation flash-attn==2.8.3"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,13 +55,13 @@ def launch(resolved: Resolved, console: Console) -> int:
         raise InputError("OpenRLHF is not installed here: bash scripts/setup.sh (or: bash scripts/setup.sh gpu)")
     run, needed = chosen.run, memory.check(resolved)
     gpus.check_gpus(chosen, resolved.gpus)
-    if run.device == "gpu" and importlib.util.find_spec("flash_attn") is None:
-        raise InputError(f"flash-attn is not installed here, and OpenRLHF needs it on a GPU: {FLASH_ATTN}")
     check_output("run.output_dir", run_dir, folder=True)
     record.check_existing(chosen, run_dir)
     resolved.need_models()
     data = dataset.load(run, equal)
     planned = plan.make_plan(resolved, len(data.train))
+    if run.device == "gpu":
+        examine.refuse(resolved, console)
     command = build_command(complete(resolved, planned, validation=bool(data.validation)))
     variables = build_environment(resolved)
     with locked(run_dir / ".lock", f"{run_dir}: another training is writing it; wait for it, or end it"):
@@ -153,14 +151,14 @@ def own_environment(resolved: Resolved) -> dict[str, str]:
 
 
 def build_environment(resolved: Resolved) -> dict[str, str]:
-    """Variables to add to the run's environment; workers import the reward from the repository."""
-    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-    variables = {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+    """Variables to add to the run's environment."""
     if resolved.recipe.run.device == "cpu":
         from train import cpu
 
-        variables |= cpu.environment(resolved.gpus)
-    return variables | own_environment(resolved)
+        return cpu.environment(resolved.gpus) | own_environment(resolved)
+    from train import gpu
+
+    return gpu.environment(adam_offload=resolved.recipe.get("ds.adam_offload")) | own_environment(resolved)
 
 
 def one_flag_a_line(command: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from lim.utils.cli import between, whole
 from lim.utils.errors import InputError
+from lim.utils.paths import search_path
 from lim.utils.text import squash
 
 from .prompts import Prompt
@@ -51,11 +52,17 @@ class Finished(NamedTuple):
 
 
 def quiet() -> None:
-    """Keep vLLM's own log to errors (VLLM_LOGGING_LEVEL=INFO brings it back). Before vLLM is imported."""
+    """What every engine is started with: vLLM's own log kept to errors (VLLM_LOGGING_LEVEL=INFO brings it back), no
+    compiler needed. Before vLLM is imported.
+    """
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    # FlashInfer's sampler is compiled when vLLM starts, and never used: every sample here has a seed.
+    os.environ.setdefault("VLLM_USE_FLASHINFER_SAMPLER", "0")
+    # Where FlashInfer's attention is the first choice (compute capability 10.0), it is compiled by ninja.
+    os.environ["PATH"] = search_path()
 
 
 def limit_threads(models: Sequence[str], engines: int = 1) -> None:
@@ -64,7 +71,7 @@ def limit_threads(models: Sequence[str], engines: int = 1) -> None:
     A tiny model gains nothing from a second thread, and where another process wants a core, two threads that wait
     for each other at every operation are ten times slower than one (docs/LOG.md). A larger one gets all cores.
     """
-    if os.path.exists("/dev/nvidiactl"):
+    if os.path.exists("/dev/nvidiactl") and os.environ.get("CUDA_VISIBLE_DEVICES") != "":
         return
     tiny = all(Path(model).is_dir() and weight_bytes(model) < TINY for model in models)
     cores = len(os.sched_getaffinity(0))

@@ -113,7 +113,9 @@ class Engines:
         options = EngineOptions(**{item.name: getattr(self.args, item.name) for item in fields(EngineOptions)})
         quiet()
         limit_threads(self.models, options.engines or 1)
-        tokenizer, context = prompts.load_tokenizer(ref.model, options.trust_remote_code)
+        tokenizer, context = prompts.load_tokenizer(
+            ref.model, options.trust_remote_code, options.tensor_parallel_size
+        )
         made = []
         for name, keys in wanted.items():
             rows = questions[benchmarks[name].file].rows

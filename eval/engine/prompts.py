@@ -11,6 +11,7 @@ from typing import Any
 from lim.utils.errors import InputError, one_line
 
 from ..settings import Benchmark
+from .heads import check_heads
 
 MANY = 10**9  # transformers writes a huge number where a tokenizer knows no longest input
 HUB_SECONDS = 10.0  # for the hub to answer at all
@@ -61,8 +62,11 @@ def check_hub(model: str) -> None:
         )
 
 
-def load_tokenizer(model: str, trust_remote_code: bool) -> tuple[Any, int | None]:
-    """The model's tokenizer and the length of its context. InputError says in one line why it cannot be loaded."""
+def load_tokenizer(model: str, trust_remote_code: bool, tensor_parallel_size: int = 1) -> tuple[Any, int | None]:
+    """The model's tokenizer and the length of its context.
+
+    InputError says in one line why it cannot be loaded, or not be split over so many GPUs.
+    """
     check_hub(model)
     from transformers import AutoConfig, AutoTokenizer
 
@@ -74,6 +78,8 @@ def load_tokenizer(model: str, trust_remote_code: bool) -> tuple[Any, int | None
         hint = "; --trust_remote_code lets its own code run" if "trust_remote_code" in line else ""
         raise InputError(f"{model}: the model cannot be loaded: {type(error).__name__}: {line}{hint}") from error
     config = config.get_text_config() if hasattr(config, "get_text_config") else config
+    heads = (getattr(config, name, None) for name in ("num_attention_heads", "num_key_value_heads"))
+    check_heads(f"--tensor_parallel_size {tensor_parallel_size}", tensor_parallel_size, model, *heads)
     return tokenizer, getattr(config, "max_position_embeddings", None)
 
 

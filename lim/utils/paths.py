@@ -1,5 +1,7 @@
 """Where the project lies: a checkout, or packages that pip installed."""
 
+import os
+import sys
 from pathlib import Path
 
 CODE = Path(__file__).resolve().parents[2]  # the folder that holds lim/
@@ -16,3 +18,9 @@ def shown(path: str | Path) -> str:
 def is_hub_id(name: str, folder: Path = Path()) -> bool:
     """Whether a model is named as on the Hugging Face hub (owner/name) and is no folder, seen from `folder`."""
     return name.count("/") == 1 and not name.startswith((".", "/", "~")) and not (folder / name).is_dir()
+
+
+def search_path() -> str:
+    """PATH with the programs of this Python's environment first: torch and FlashInfer look for ninja there."""
+    own, path = str(Path(sys.prefix) / "bin"), os.environ.get("PATH", os.defpath)
+    return path if path.split(os.pathsep)[0] == own else os.pathsep.join([own, path])

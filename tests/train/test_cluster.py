@@ -43,7 +43,7 @@ def test_a_wait_out_of_range_names_its_flag(flags, capsys):
 
 
 def test_environment_of_a_machine_without_gpu(monkeypatch, capsys):
-    monkeypatch.setattr("train.cpu.available_gpus", lambda: 0)
+    monkeypatch.setattr("train.gpu.available_gpus", lambda: 0)
     cluster.main(["environment"])
     output = capsys.readouterr().out
     assert "export LIM_CPU=1\n" in output
@@ -52,7 +52,7 @@ def test_environment_of_a_machine_without_gpu(monkeypatch, capsys):
 
 
 def test_environment_of_a_machine_with_gpus(monkeypatch, capsys):
-    monkeypatch.setattr("train.cpu.available_gpus", lambda: 8)
+    monkeypatch.setattr("train.gpu.available_gpus", lambda: 8)
     monkeypatch.setenv("PYTHONPATH", "/else where")
     cluster.main(["environment"])
     assert capsys.readouterr().out == f"export PYTHONPATH='{ROOT}:/else where'\nexport LIM_NODE_GPUS=8\n"

@@ -454,7 +454,7 @@ def test_a_critic_that_reads_other_tokens_is_refused(pool, started, elsewhere):
     ],
 )
 def test_more_gpus_than_there_are(monkeypatch, have, arguments, message):
-    monkeypatch.setattr("train.cpu.available_gpus", lambda: have)
+    monkeypatch.setattr("train.gpu.available_gpus", lambda: have)
     with pytest.raises(InputError, match=message):
         launch.main(arguments)
 
@@ -463,7 +463,7 @@ def test_a_gpu_run_needs_flash_attn(pool, started, monkeypatch, elsewhere):
     gpu = [*pool, "+colocated-1gpu"]
     found = {"flash_attn": None}
     real = importlib.util.find_spec
-    monkeypatch.setattr("train.cpu.available_gpus", lambda: 1)
+    monkeypatch.setattr("train.gpu.available_gpus", lambda: 1)
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *rest: found[name] if name in found else real(name, *rest)
     )
@@ -479,7 +479,7 @@ def test_a_gpu_run_needs_flash_attn(pool, started, monkeypatch, elsewhere):
 
 
 def test_enough_gpus(monkeypatch):
-    monkeypatch.setattr("train.cpu.available_gpus", lambda: 8)
+    monkeypatch.setattr("train.gpu.available_gpus", lambda: 8)
     gpus.check_gpus(recipe.load("math.8k", ["colocated-8gpu"]), 8)
 
 

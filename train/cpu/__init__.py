@@ -16,15 +16,11 @@ import importlib.metadata
 import importlib.util
 import json
 import os
-import shutil
-import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 
 from lim.utils.errors import InputError
-from lim.utils.paths import ROOT
-from train.run.environment import write
+from train.run.environment import shared, write
 
 SITE = Path(__file__).resolve().parent / "site"
 
@@ -47,21 +43,6 @@ SYMBOLS = {
 OPERATIONS = {"fused_adam": "FusedAdamBuilder", "deepspeed_shm_comm": "ShareMemCommBuilder"}
 
 
-@cache
-def available_gpus() -> int:
-    """Number of CUDA devices this machine offers, as nvidia-smi lists them; CUDA_VISIBLE_DEVICES narrows it."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    command = shutil.which("nvidia-smi")
-    if command is None:
-        return 0
-    try:
-        listed = subprocess.run([command, "-L"], capture_output=True, text=True, timeout=30, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return 0
-    found = sum(line.startswith("GPU ") for line in listed.splitlines())
-    return found if visible is None else min(found, len([name for name in visible.split(",") if name.strip()]))
-
-
 def environment(gpus: int = 4) -> dict[str, str]:
     """Variables to add to a run's environment on a machine without a GPU.
 
@@ -71,14 +52,9 @@ def environment(gpus: int = 4) -> dict[str, str]:
     """
     check_symbols()
     cores = len(os.sched_getaffinity(0))
-    prefix = Path(sys.prefix)
-    paths = [str(SITE), str(ROOT), os.environ.get("PYTHONPATH", "")]
     return {
         **write(cpu=True),
-        "PYTHONPATH": os.pathsep.join(path for path in paths if path),
-        # DeepSpeed looks for ninja on PATH before it loads an operation, compiled or not.
-        "PATH": os.pathsep.join([str(prefix / "bin"), os.environ.get("PATH", os.defpath)]),
-        "TORCH_EXTENSIONS_DIR": str(prefix / "torch_extensions"),
+        **shared(SITE),
         "DS_ACCELERATOR": "cpu",
         # Actor and critic train side by side, and OpenMP's threads spin while they wait for each other: with two
         # threads a process, a busy core makes a step up to ten times longer (docs/LOG.md, 2026-11-23).

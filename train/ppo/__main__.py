@@ -1,10 +1,11 @@
-"""OpenRLHF's PPO with every sample logged: its own entry point, with one class swapped.
+"""OpenRLHF's PPO with every sample logged: its own entry point, with three classes swapped.
 
     python -m train.ppo <OpenRLHF's flags>          started by train/launch.py
 
-The class is `PPOTrainer`, the Ray actor that leads a run; train/ppo/trainer.py has the one in its place. OpenRLHF's
-package is used as installed: no file of it is copied or changed. train/run/environment.py declares what it reads
-of its environment; a Ray that RAY_ADDRESS names is used, else one is started for the run alone.
+They are `PPOTrainer`, the Ray actor that leads a run (train/ppo/trainer.py has the one in its place), and the actors
+of the two models that are trained (train/ppo/workers.py). OpenRLHF's package is used as installed: no file of it is
+copied or changed. train/run/environment.py declares what it reads of its environment; a Ray that RAY_ADDRESS names is
+used, else one is started for the run alone.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from pathlib import Path
 
 from lim.utils.errors import InputError, run_cli
 from train.ppo.trainer import completed, resume, start_ray, swap_trainer
+from train.ppo.workers import swap_workers
 from train.run import environment, errors, progress
 
 TRAINER_MODULE = "openrlhf.trainer.ppo_trainer"
+WORKER_MODULES = ("openrlhf.trainer.ray.ppo_actor", "openrlhf.trainer.ray.ppo_critic")
 ENTRY_MODULE = "openrlhf.cli.train_ppo_ray"
 
 
@@ -33,6 +36,7 @@ def main(argv: list[str] | None = None) -> int:
         start_ray()
         # Not in a thread beside Ray's start: libraries of both walk sys.modules, which must not grow meanwhile.
         swap_trainer(importlib.import_module(TRAINER_MODULE))
+        swap_workers(*map(importlib.import_module, WORKER_MODULES))
         progress.emit(run_dir, "stage", text="starting vLLM and loading the models")
         sys.argv = [ENTRY_MODULE, *completed(arguments, run_dir)]
         runpy.run_module(ENTRY_MODULE, run_name="__main__", alter_sys=True)

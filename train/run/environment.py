@@ -1,16 +1,19 @@
 """The environment of a run: the LIM_* variables that its processes read, declared, written and read here.
 
 train.launch and train.run.supervise write it; the driver, Ray's workers, vLLM's processes and the reward read it.
-What other programs read is set in train.cpu (a run without GPUs) and train.launch (PYTHONPATH).
+What other programs read is set in `shared`, in train.cpu (a run without GPUs) and in train.gpu.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 
 from lim.utils.errors import InputError
+from lim.utils.paths import ROOT, search_path
 
 
 class Environment(NamedTuple):
@@ -51,3 +54,15 @@ def read(variables: Mapping[str, str] = os.environ) -> Environment:
         except ValueError:
             raise InputError(f"LIM_{name.upper()}={text}: not a number; set it right, or unset it") from None
     return Environment(**found)
+
+
+def shared(*first: Path) -> dict[str, str]:
+    """What every process of a run needs, on whichever device; `first` are folders to import from before others."""
+    paths = [*map(str, first), str(ROOT), os.environ.get("PYTHONPATH", "")]
+    return {
+        # Ray's workers import the reward and the trainer from the repository.
+        "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+        # DeepSpeed looks for ninja on PATH before it loads an operation, compiled or not.
+        "PATH": search_path(),
+        "TORCH_EXTENSIONS_DIR": str(Path(sys.prefix) / "torch_extensions"),
+    }

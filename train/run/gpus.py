@@ -26,7 +26,7 @@ def check_gpus(chosen: Recipe, wanted: int) -> None:
         have, free = cluster_gpus(address, wanted)
         where = f"the Ray cluster at {address}"
     else:
-        from train.cpu import available_gpus
+        from train.gpu import available_gpus
 
         have = free = available_gpus()
         where = "this machine"

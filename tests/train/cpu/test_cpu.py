@@ -37,7 +37,7 @@ def test_environment_carries_the_layer_to_every_process():
 
 
 def test_helper_loads_no_torch():
-    code = "import sys; from train import cpu; cpu.environment(); cpu.available_gpus(); print('torch' in sys.modules)"
+    code = "import sys; from train import cpu; cpu.environment(); print('torch' in sys.modules)"
     assert python(code, LIM_CPU="0") == "False"
 
 
@@ -188,20 +188,3 @@ def test_a_missing_symbol_is_named(monkeypatch):
     monkeypatch.setitem(cpu.SYMBOLS, "openrlhf", {"utils/distributed_util.py": ("renamed_in_the_next_version",)})
     with pytest.raises(InputError, match=r"distributed_util.py: openrlhf \d+\.\d+\.\d+ has no 'renamed_in_the"):
         cpu.environment()
-
-
-@pytest.mark.parametrize(
-    ("listed", "visible", "count"),
-    [("GPU 0: A\nGPU 1: A\n", None, 2), ("GPU 0: A\nGPU 1: A\n", "1", 1), ("", None, 0)],
-)
-def test_available_gpus(tmp_path, monkeypatch, listed, visible, count):
-    command = tmp_path / "nvidia-smi"
-    command.write_text(f"#!/bin/sh\nprintf '{listed}'\n")
-    command.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    if visible is not None:
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    cpu.available_gpus.cache_clear()
-    assert cpu.available_gpus() == count
-    cpu.available_gpus.cache_clear()

@@ -1,0 +1,173 @@
+"""The doctor's judgement of machines that are made up here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import nvidia_smi
+import pytest
+
+from train import gpu
+from train.doctor.checks import Needs, cluster_lines, machine_lines
+from train.doctor.machine import Machine, Toolkit
+
+GB = 10**9
+GOOD = Machine(
+    name="one",
+    python="3.12.4",
+    prefix="/p/.venv",
+    root="/p",
+    commit="0123456789ab",
+    packages={"openrlhf": "0.11.2", "torch": "2.13.0", "flash-attn": "2.8.3"},
+    torch_cuda="13.0",
+    gpus=gpu.read(nvidia_smi.answer(count=8)),
+    toolkit=Toolkit("13.0", "/usr/local/cuda", headers=True),
+    ninja="/p/.venv/bin/ninja",
+    compiler="/usr/bin/c++",
+    memory=2000 * GB,
+    shared_memory=1000 * GB,
+    open_files=1048576,
+    locked_memory=None,
+    allocator="",
+    disk=3000 * GB,
+    operations={"fused_adam": "built"},
+    models={"Qwen/Qwen2.5-Math-7B": "here"},
+)
+RUN = Needs(
+    gpu=True, run=True, colocated=True, gpus=8, per_node=1, gpu_memory=75 * GB, host_memory=400 * GB, disk=600 * GB
+)
+
+
+def bad(machine: Machine, needs: Needs = RUN) -> dict[str, tuple[str, str, str]]:
+    """check → (state, found, fix) of the lines that are not ok."""
+    lines = [*machine_lines(machine, needs), *cluster_lines([machine], needs)]
+    return {line.check: (line.state, line.found, line.fix) for line in lines if line.state != "ok"}
+
+
+def with_gpus(**values: str) -> Machine:
+    kind = values.pop("kind", "NVIDIA H100 80GB HBM3")
+    return replace(GOOD, gpus=gpu.read(nvidia_smi.answer(kind, count=8, **values)))
+
+
+def test_nothing_is_said_against_a_good_machine():
+    assert bad(GOOD) == {}
+    checks = [line.check for line in machine_lines(GOOD, RUN)]
+    assert checks == [
+        *("Python", "GPUs", "driver", "compute capability", "GPU memory", "CUDA toolkit", "compiler", "packages"),
+        *("ninja", "flash-attn", "fused_adam", "host memory", "/dev/shm", "open files", "locked memory", "disk"),
+        "model",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("machine", "check", "state", "said"),
+    [
+        (replace(GOOD, python="3.13.1"), "Python", "warning", "3.11 and 3.12"),
+        (replace(GOOD, gpus=[]), "GPUs", "error", "CUDA_VISIBLE_DEVICES"),
+        (with_gpus(driver_version="570.86.15"), "driver", "error", "580 or newer"),
+        (with_gpus(driver_version="550.90.07"), "driver", "error", "580 or newer"),
+        (with_gpus(kind="Tesla T4", compute_cap="7.5"), "compute capability", "error", "8.0 (A100) or newer"),
+        (with_gpus(compute_cap="[N/A]"), "compute capability", "warning", "8.0"),
+        (with_gpus(memory_total="40960 MiB"), "GPU memory", "error", "docs/cluster.md, Memory"),
+        (with_gpus(memory_total="[N/A]"), "GPU memory", "warning", "75.0 GB"),
+        (with_gpus(memory_used="60000 MiB"), "GPU use", "warning", "other GPUs"),
+        (replace(GOOD, toolkit=None), "CUDA toolkit", "error", "install the CUDA toolkit 13.0 (another 13.x works)"),
+        (replace(GOOD, toolkit=Toolkit("12.8", "/c", headers=True)), "CUDA toolkit", "error", "toolkit 13.0"),
+        (replace(GOOD, toolkit=Toolkit("13.0", "/c", headers=False)), "CUDA toolkit", "error", "set CUDA_HOME"),
+        (replace(GOOD, compiler=None), "compiler", "error", "g++"),
+        (replace(GOOD, packages={}), "packages", "error", "setup.sh gpu"),
+        (replace(GOOD, packages={"torch": "2.13.0"}), "packages", "error", "setup.sh gpu"),
+        (replace(GOOD, torch_cuda=None), "packages", "error", "holds the CPU set"),
+        (replace(GOOD, ninja=None), "ninja", "error", "scripts/ray_cluster.sh"),
+        (replace(GOOD, flash_attn="undefined symbol"), "flash-attn", "error", "flash-attn==2.8.3"),
+        (replace(GOOD, operations={"fused_adam": "missing"}), "fused_adam", "warning", "python -m train.gpu"),
+        (replace(GOOD, operations={"fused_adam": "locked by /x/lock"}), "fused_adam", "error", "delete the file"),
+        (replace(GOOD, memory=300 * GB), "host memory", "error", "--mem=0"),
+        (replace(GOOD, shared_memory=64 * 2**20), "/dev/shm", "error", "--ipc=host"),
+        (replace(GOOD, open_files=4096), "open files", "warning", "ulimit -Hn 65536"),
+        (replace(GOOD, locked_memory=8 * 2**20), "locked memory", "warning", "ulimit -l unlimited"),
+        (replace(GOOD, allocator="expandable_segments:True"), "allocator", "error", "PYTORCH_CUDA_ALLOC_CONF"),
+        (replace(GOOD, disk=100 * GB), "disk", "error", "run.keep_checkpoints"),
+        (replace(GOOD, models={"a/b": "the hub has no such model"}), "model", "error", "check the name"),
+        (replace(GOOD, models={"a/b": "on the hub"}), "model", "warning", "HF_HUB_OFFLINE=1"),
+        (replace(GOOD, models={"/m/arithmetic-base": "not here"}), "model", "error", "python -m train.pretrain"),
+        (replace(GOOD, gpus=GOOD.gpus[:4]), "placement", "error", "another placement"),
+    ],
+)
+def test_what_is_wrong_is_said_with_what_to_do(machine, check, state, said):
+    found = bad(machine)
+    assert found.keys() - {"placement"} == {check} - {"placement"}
+    assert found[check][0] == state
+    assert said in found[check][2]
+
+
+def test_any_minor_version_of_the_toolkit_will_do():
+    assert bad(replace(GOOD, toolkit=Toolkit("13.2", "/usr/local/cuda", headers=True))) == {}
+    # Where torch is not installed yet, the pinned one's version counts.
+    assert bad(replace(GOOD, torch_cuda=None), replace(RUN, installed=False)) == {}
+    old = replace(GOOD, torch_cuda=None, toolkit=Toolkit("12.8", "/c", headers=True))
+    assert "torch is built for 13.0" in bad(old, replace(RUN, installed=False))["CUDA toolkit"][1]
+
+
+def test_without_a_run_what_only_training_needs_is_a_warning():
+    """Evaluation needs no compiler; a driver that is too old stops both."""
+    bare = replace(
+        GOOD, toolkit=None, compiler=None, flash_attn="not installed", gpus=with_gpus(driver_version="550").gpus
+    )
+    states = {check: state for check, (state, *_) in bad(bare, Needs(gpu=True, run=False)).items()}
+    assert states == {"driver": "error", "CUDA toolkit": "warning", "compiler": "warning", "flash-attn": "warning"}
+
+
+def test_gpus_of_two_kinds_are_said():
+    mixed = replace(
+        GOOD,
+        gpus=[
+            *GOOD.gpus[:4],
+            *gpu.read(nvidia_smi.answer("NVIDIA A100-SXM4-80GB", 4, memory_total="81920 MiB", compute_cap="8.0")),
+        ],
+    )
+    assert bad(mixed) == {
+        "GPUs": (
+            "warning",
+            "4 × NVIDIA A100-SXM4-80GB (80 GiB), 4 × NVIDIA H100 80GB HBM3 (80 GiB)",
+            "a run waits for its slowest GPU; CUDA_VISIBLE_DEVICES chooses those of one kind",
+        )
+    }
+
+
+def test_a_cpu_run_needs_no_gpu():
+    laptop = replace(GOOD, gpus=[], toolkit=None, torch_cuda=None, flash_attn="not installed", shared_memory=0)
+    needs = Needs(gpu=False, run=True, gpus=4, disk=GB)
+    assert bad(laptop, needs) == {}
+    assert bad(replace(laptop, compiler=None), needs).keys() == {"compiler"}
+    unbuilt = replace(laptop, operations={"fused_adam": "missing"})
+    assert "python -m train.cpu" in bad(unbuilt, needs)["fused_adam"][2]
+
+
+def test_an_engine_needs_the_gpus_of_one_machine():
+    machines = [replace(GOOD, gpus=GOOD.gpus[:4], name=name) for name in ("a", "b", "c", "d")]
+    needs = replace(RUN, gpus=16, per_node=8)
+    [line] = [line for line in cluster_lines(machines, needs) if line.state != "ok"]
+    assert (line.check, line.found) == ("placement", "16 on 4 machines, 16 needed; an engine takes 8 of one machine")
+
+
+@pytest.mark.parametrize(
+    ("other", "check", "found"),
+    [
+        ({"commit": "aaaaaaaaaaaa"}, "one commit", "aaaaaaaaaaaa (unlike one)"),
+        ({"commit": None}, "one commit", "not known (unlike one)"),
+        ({"root": "/home/me/p"}, "one folder", "/home/me/p (unlike one)"),
+        ({"python": "3.11.9"}, "one environment", "Python 3.11.9 (unlike one)"),
+        ({"packages": {**GOOD.packages, "torch": "2.14.0"}}, "one environment", "torch 2.14.0 (unlike one)"),
+        (
+            {"packages": {"torch": "2.13.0"}},
+            "one environment",
+            "without flash-attn 2.8.3, openrlhf 0.11.2 (unlike one)",
+        ),
+    ],
+)
+def test_machines_that_differ(other, check, found):
+    machines = [GOOD, replace(GOOD, name="two"), replace(GOOD, name="three", **other)]
+    lines = [line for line in cluster_lines(machines, RUN) if line.state != "ok"]
+    assert [(line.check, line.state, line.found, line.node) for line in lines] == [(check, "error", found, "three")]
+    assert lines[0].fix

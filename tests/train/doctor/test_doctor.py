@@ -1,0 +1,280 @@
+"""The doctor as it is called: table, JSON, exit code, every node of a cluster; and before a GPU run."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
+
+import nvidia_smi
+import pytest
+from rich.console import Console
+
+from lim.utils.errors import InputError
+from lim.utils.paths import ROOT
+from train import gpu
+from train.doctor import __main__ as doctor
+from train.doctor import examine, machine
+from train.doctor.checks import Line
+from train.recipe import recipe
+from train.recipe.resolve import resolve
+
+GOOD = machine.Machine(
+    name="here",
+    python="3.11.9",
+    prefix="/p/.venv",
+    root="/p",
+    commit="0123456789ab",
+    packages={"openrlhf": "0.11.2", "torch": "2.13.0", "flash-attn": "2.8.3"},
+    torch_cuda="13.0",
+    gpus=gpu.read(nvidia_smi.answer(count=8)),
+    toolkit=machine.Toolkit("13.0", "/usr/local/cuda", headers=True),
+    ninja="/p/.venv/bin/ninja",
+    compiler="/usr/bin/c++",
+    memory=2 * 10**12,
+    shared_memory=10**12,
+    open_files=1048576,
+    locked_memory=None,
+    allocator="",
+    disk=3 * 10**12,
+)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """This machine is GOOD, or what it is changed to; what was asked of it is kept."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    state = SimpleNamespace(machine=GOOD, asked=[])
+
+    def collect(question):
+        state.asked.append(question)
+        built = {"operations": dict.fromkeys(question.operations, "built")}
+        return replace(state.machine, models=dict.fromkeys(question.models, "here"), **built)
+
+    monkeypatch.setattr(examine, "collect", collect)
+    monkeypatch.setattr(examine.gpu, "available_gpus", lambda: len(state.machine.gpus))
+    return state
+
+
+def table(capsys, *arguments: str) -> tuple[int, str]:
+    code = doctor.main(list(arguments))
+    return code, capsys.readouterr().out
+
+
+def test_a_machine_without_a_recipe(here, capsys):
+    code, text = table(capsys)
+    assert code == 0
+    assert text.splitlines()[1] == "ok       GPUs                8 × NVIDIA H100 80GB HBM3 (80 GiB)"
+    assert text.endswith("nothing is missing\n")
+    assert [question.operations for question in here.asked] == [("fused_adam", "cpu_adam")]
+
+
+def test_what_is_wrong_comes_with_what_to_do(here, capsys):
+    here.machine = replace(GOOD, gpus=gpu.read(nvidia_smi.answer(driver_version="570.86.15")), open_files=1024)
+    code, text = table(capsys)
+    assert code == 2
+    lines = text.splitlines()
+    at = next(at for at, line in enumerate(lines) if line.startswith("error"))
+    assert lines[at].split() == ["error", "driver", "570.86.15"]
+    assert lines[at + 1].strip() == "→ torch 2.13.0 is built for CUDA 13: install NVIDIA's driver 580 or newer"
+    assert lines[-1] == "1 error, 1 warning"
+
+
+def test_a_recipe(here, capsys):
+    code, text = table(capsys, "math.8k", "+colocated-8gpu")
+    assert code == 2
+    errors = [line for line in text.splitlines() if line.startswith("error")]
+    assert errors == ["error    data                data/prompts/math8k.json: no such file"]
+    assert "→ make it with: python -m data.prepare math8k" in text
+    assert "8 on 1 machine, 8 needed" in text
+    [question] = here.asked
+    assert question.models == ("Qwen/Qwen2.5-Math-7B",)
+    assert question.operations == ("fused_adam",)
+    assert question.folder.endswith("data/output/math.8k")
+    (code, _), (_, adam) = (
+        table(capsys, "math.8k", "--without", "data"),
+        table(capsys, "math.8k", "ds.adam_offload=true"),
+    )
+    assert code == 2  # 16 GPUs
+    assert "cpu_adam" in adam and "fused_adam" not in adam
+
+
+def test_json(here, capsys):
+    code, text = table(capsys, "math.8k", "--json")
+    found = json.loads(text)
+    assert (code, found["ok"]) == (2, False)
+    assert {tuple(check) for check in found["checks"]} == {("check", "state", "found", "fix", "node")}
+    by_name = {check["check"]: check for check in found["checks"]}
+    assert by_name["placement"]["state"] == "error"
+    assert by_name["placement"]["found"] == "8 on 1 machine, 16 needed"
+    assert by_name["driver"] == {"check": "driver", "state": "ok", "found": "580.105.08", "fix": "", "node": ""}
+    code, text = table(capsys, "math.8k", "+colocated-8gpu", "--without", "data", "--json")
+    assert (code, json.loads(text)["ok"]) == (0, True)
+
+
+def test_a_recipe_that_cannot_be_read_is_a_line_and_the_machine_is_looked_at(here, capsys):
+    code, text = table(capsys, "math.8j")
+    assert code == 2
+    assert "→ math.8j: no such recipe or overlay; did you mean math.8k" in text
+    assert "compute capability" in text
+
+
+def test_before_an_installation_only_the_machine_is_looked_at(here, capsys):
+    here.machine = replace(GOOD, packages={}, ninja=None, torch_cuda=None, flash_attn="not installed", gpus=[])
+    code, text = table(capsys, "--gpu", "--without", "packages", "data")
+    assert code == 0
+    assert "warning  GPUs" in text
+    assert "packages" not in text and "flash-attn" not in text
+    assert not here.asked[0].flash_attn and here.asked[0].operations == ()
+    assert table(capsys, "arithmetic-cpu", "+colocated-1gpu", "--without", "packages", "data")[0] == 2  # no GPU
+
+
+# A cluster.
+
+
+class FakeRay:
+    """Ray with nodes whose answers are given: a Machine or an exception."""
+
+    def __init__(self, nodes: dict[str, machine.Machine | Exception]) -> None:
+        self.answers, self.ended, self.where = nodes, False, []
+
+    def nodes(self):
+        dead = {"Alive": False, "NodeID": "0" * 56, "NodeManagerAddress": "gone"}
+        return [dead, *({"Alive": True, "NodeID": name * 56, "NodeManagerAddress": name} for name in self.answers)]
+
+    def get_runtime_context(self):
+        return SimpleNamespace(get_node_id=lambda: "b" * 56)
+
+    def remote(self, **options):
+        assert options == {"num_cpus": 0}
+        return lambda function: SimpleNamespace(options=self.on_node)
+
+    def on_node(self, scheduling_strategy):
+        assert not scheduling_strategy.soft
+        return SimpleNamespace(remote=lambda question: self.asked(scheduling_strategy.node_id[0], question))
+
+    def asked(self, node, question):
+        self.where.append((node, question))
+        return node
+
+    def wait(self, answers, num_returns, timeout):
+        assert num_returns == len(answers)
+
+    def get(self, node, timeout):
+        answer = self.answers[node]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def shutdown(self):
+        self.ended = True
+
+
+def test_every_node_is_asked(here, capsys, monkeypatch):
+    ray = FakeRay(
+        {
+            "a": GOOD,
+            "b": GOOD,
+            "c": replace(GOOD, ninja=None, commit="ffffffffffff"),
+            "d": RuntimeError("No module named 'train'"),
+        }
+    )
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    monkeypatch.setattr(examine, "connect", lambda *_: ray)
+    code, text = table(capsys, "math.8k", "--without", "data")
+    assert code == 2 and ray.ended
+    assert [node for node, _ in ray.where] == ["b", "a", "c", "d"]  # this machine's first
+    assert "PATH" not in ray.where[0][1].environment  # each node's own decides
+    assert "TORCH_EXTENSIONS_DIR" in ray.where[0][1].environment
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert "error node d: gave no answer (No module named 'train')" in lines
+    assert "ok driver 580.105.08" in lines  # once, for all
+    assert "ok ninja b, a: /p/.venv/bin/ninja" in lines
+    assert "error ninja c: not on PATH" in lines
+    assert "error one commit c: ffffffffffff (unlike b)" in lines
+    assert "ok placement 24 on 3 machines, 16 needed" in lines
+    assert lines[-1] == "3 errors"
+
+
+def test_a_cluster_that_cannot_be_joined_is_a_line(here, capsys, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+
+    def connect(address, seconds):
+        raise InputError(f"{address}: this machine has not joined that Ray cluster")
+
+    monkeypatch.setattr(examine, "connect", connect)
+    code, text = table(capsys)
+    assert code == 2
+    assert "error    cluster  10.0.0.1:6379" in text and "has not joined" in text
+
+
+# Before a run.
+
+
+def refuse(*changes: str) -> str:
+    output = io.StringIO()
+    resolved = resolve(recipe.load("math.8k", *recipe.split(changes)))
+    examine.refuse(resolved, Console(file=output, highlight=False, soft_wrap=True))
+    return output.getvalue()
+
+
+def test_a_run_that_could_not_work_is_refused(here, tmp_path):
+    (tmp_path / "data" / "prompts").mkdir(parents=True)
+    (tmp_path / "data" / "prompts" / "math8k.json").touch()
+    assert refuse("+colocated-8gpu") == ""
+    here.machine = replace(GOOD, open_files=1024)
+    assert "open files" in refuse("+colocated-8gpu")
+    here.machine = replace(GOOD, toolkit=None, ninja=None)
+    with pytest.raises(InputError) as refused:
+        refuse("+colocated-8gpu")
+    assert str(refused.value).startswith("CUDA toolkit: no nvcc; install the CUDA toolkit 13.0")
+    assert str(refused.value).endswith("(all checks: bash scripts/doctor.sh)")
+
+
+def test_lines_of_several_machines_are_put_together():
+    lines = [
+        Line("data", "ok", "p.json"),
+        *(Line("driver", "ok", "580", "never shown", node) for node in "ab"),
+        *(Line("memory", "ok" if node == "a" else "error", "1 GB", "more", node) for node in "ab"),
+        Line("node", "error", "silent", "look", "c"),
+    ]
+    assert examine.together(lines, 2) == [
+        Line("data", "ok", "p.json"),
+        Line("driver", "ok", "580"),
+        Line("memory", "ok", "1 GB", "", "a"),
+        Line("memory", "error", "1 GB", "more", "b"),
+        Line("node", "error", "silent", "look", "c"),
+    ]
+
+
+def test_the_doctor_needs_neither_torch_nor_ray_nor_openrlhf(tmp_path):
+    code = (
+        "import sys\n"
+        "class Blocked:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in ('openrlhf', 'torch', 'ray', 'vllm', 'transformers', 'deepspeed'):\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Blocked())\n"
+        "import importlib.util\n"
+        "real = importlib.util.find_spec\n"
+        "absent = ('openrlhf', 'torch', 'flash_attn')\n"
+        "importlib.util.find_spec = lambda name, *rest: None if name in absent else real(name, *rest)\n"
+        "from train.doctor.__main__ import main\n"
+        "sys.exit(main(['math.8k', '--without', 'data', '--json']))\n"
+    )
+    nvidia_smi.stand_in(tmp_path, nvidia_smi.TITAN_V_AND_ADA)
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "CUDA_VISIBLE_DEVICES")
+    }
+    environment |= {"PYTHONPATH": str(ROOT), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60)
+    assert done.returncode == 2, done.stderr
+    states = {check["check"]: (check["state"], check["found"]) for check in json.loads(done.stdout)["checks"]}
+    assert states["driver"] == ("error", "570.86.15")
+    assert states["compute capability"] == ("error", "7.0 (NVIDIA TITAN V)")
+    assert states["GPUs"] == ("warning", "1 × NVIDIA RTX 5880 Ada Generation, 1 × NVIDIA TITAN V")

@@ -1,0 +1,192 @@
+"""What the doctor finds on a machine; files, variables and the hub are made up here."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+import urllib.error
+from pathlib import Path
+
+import psutil
+import pytest
+
+from train.doctor import machine
+from train.doctor.machine import Question, collect
+
+
+def test_this_machine(tmp_path):
+    before = dict(os.environ)
+    variables = {"TORCH_EXTENSIONS_DIR": str(tmp_path), "SEEN": "here"}
+    found = collect(Question(variables, str(tmp_path / "run" / "not" / "there"), operations=("fused_adam",)))
+    assert found.python.startswith("3.")
+    assert found.memory <= psutil.virtual_memory().total
+    assert found.disk > 0
+    assert found.operations == {"fused_adam": "missing"}
+    assert found.packages["openrlhf"] == "0.11.2"
+    assert dict(os.environ) == before  # what the run will have in its environment is not left in this one
+
+
+def nvcc(folder: Path, said: str, *, headers: bool) -> Path:
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / "nvcc").write_text(f"#!/bin/sh\nprintf '{said}'\n")
+    (folder / "bin" / "nvcc").chmod(0o755)
+    if headers:
+        (folder / "include").mkdir()
+        (folder / "include" / "cuda_runtime.h").touch()
+    return folder
+
+
+# What nvcc 13.0 ends `nvcc --version` with.
+SAID = "Built on Wed_Aug_20_01:58:59_PM_PDT_2025\\nCuda compilation tools, release 13.0, V13.0.88\\n"
+
+
+def test_the_toolkit_is_the_one_that_torch_takes(tmp_path, monkeypatch):
+    named = nvcc(tmp_path / "named", SAID, headers=True)
+    other = nvcc(tmp_path / "other", SAID.replace("13.0", "12.8"), headers=False)
+    monkeypatch.setenv("PATH", f"{other / 'bin'}:/usr/bin:/bin")
+    monkeypatch.delenv("CUDA_PATH", raising=False)
+    monkeypatch.setenv("CUDA_HOME", str(named))
+    assert machine.toolkit() == machine.Toolkit("13.0", str(named), headers=True)
+    monkeypatch.delenv("CUDA_HOME")
+    assert machine.toolkit() == machine.Toolkit("12.8", str(other), headers=False)
+    monkeypatch.setenv("CUDA_HOME", str(tmp_path / "nowhere"))
+    assert machine.toolkit() is None
+    monkeypatch.setenv("CUDA_HOME", str(nvcc(tmp_path / "broken", "no release", headers=True)))
+    assert machine.toolkit() is None
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("__version__ = '2.13.0+cu130'\ncuda: Optional[str] = '13.0'\nhip: Optional[str] = None\n", "13.0"),
+        ("__version__ = '2.13.0'\ncuda = '12.8'\n", "12.8"),
+        ("__version__ = '2.13.0+cpu'\ncuda: Optional[str] = None\n", None),
+    ],
+)
+def test_the_cuda_of_torch(tmp_path, monkeypatch, text, found):
+    (tmp_path / "version.py").write_text(text)
+    spec = type("Spec", (), {"origin": str(tmp_path / "__init__.py")})
+    monkeypatch.setattr(machine.importlib.util, "find_spec", lambda name: spec)
+    assert machine.torch_cuda() == found
+    monkeypatch.setattr(machine.importlib.util, "find_spec", lambda name: None)
+    assert machine.torch_cuda() is None
+
+
+@pytest.mark.parametrize(
+    ("own", "files", "limit"),
+    [
+        ("0::/\n", {}, None),
+        ("0::/\n", {"memory.max": "max\n"}, None),
+        ("0::/\n", {"memory.max": "1000000\n"}, 1000000),
+        ("0::/system.slice/job_7/step_0\n", {"system.slice/job_7/memory.max": "2000000"}, 2000000),
+        ("0::/a/b\n", {"a/memory.max": "3000000", "a/b/memory.max": "max"}, 3000000),
+        ("5:cpu:/x\n4:memory:/slurm/job_7\n", {"memory/slurm/job_7/memory.limit_in_bytes": "4000000"}, 4000000),
+        ("4:memory:/\n", {"memory/memory.limit_in_bytes": "9223372036854771712"}, None),
+    ],
+)
+def test_the_memory_that_a_job_is_allowed(tmp_path, own, files, limit):
+    (tmp_path / "own").write_text(own)
+    for name, text in files.items():
+        (tmp_path / "groups" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "groups" / name).write_text(text)
+    found = machine.host_memory(tmp_path / "groups", tmp_path / "own")
+    assert found == (limit or psutil.virtual_memory().total)
+    assert machine.host_memory(tmp_path / "groups", tmp_path / "nothing") == psutil.virtual_memory().total
+
+
+def test_the_lock_of_a_compiler_that_was_ended(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path))
+    folder = tmp_path / "fused_adam"
+    folder.mkdir()
+    (folder / "lock").touch()
+    assert machine.operation("fused_adam") == "missing"  # being compiled
+    (folder / "fused_adam.so").touch()
+    assert machine.operation("fused_adam") == "built"  # being loaded
+    os.utime(folder / "lock", (time.time() - 3600,) * 2)
+    assert machine.operation("fused_adam") == f"locked by {folder / 'lock'}"
+
+
+def test_flash_attn_is_loaded_to_see_whether_it_loads(tmp_path, monkeypatch):
+    assert machine.flash_attn_fault() == "not installed" or machine.flash_attn_fault() is None
+    package = tmp_path / "flash_attn"
+    (package / "utils").mkdir(parents=True)
+    for name in ("__init__", "bert_padding", "utils/__init__", "utils/distributed"):
+        (package / f"{name}.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert machine.flash_attn_fault() is None
+    (package / "bert_padding.py").write_text("raise ImportError('libcudart.so.13: undefined symbol: _ZN3c10')")
+    assert machine.flash_attn_fault() == "ImportError: libcudart.so.13: undefined symbol: _ZN3c10"
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """A cache of the hub, and a hub that answers a code or not at all."""
+    for name in ("HF_HUB_OFFLINE", "HF_HUB_CACHE", "HF_ENDPOINT", "HF_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    asked = []
+
+    def answers(code: int | None):
+        def urlopen(request, timeout):
+            asked.append(request)
+            if code is None:
+                raise urllib.error.URLError("no route to host")
+            if code >= 400:
+                raise urllib.error.HTTPError(request.full_url, code, "", None, None)  # type: ignore[arg-type]
+            return io.BytesIO()
+
+        monkeypatch.setattr(machine.urllib.request, "urlopen", urlopen)
+        return asked
+
+    return answers
+
+
+@pytest.mark.parametrize(
+    ("code", "state"),
+    [
+        (200, "on the hub"),
+        (401, "the hub asks for a login (HF_TOKEN), or has no such model"),
+        (404, "the hub has no such model"),
+        (503, "the hub answers 503"),
+        (None, "not in the cache, and the hub cannot be reached (<urlopen error no route to host>)"),
+    ],
+)
+def test_a_model_of_the_hub(hub, code, state):
+    asked = hub(code)
+    assert machine.model("Qwen/Qwen2.5-Math-7B") == state
+    assert asked[0].full_url == "https://huggingface.co/Qwen/Qwen2.5-Math-7B/resolve/main/config.json"
+
+
+def test_a_mirror_and_a_token(hub, monkeypatch):
+    asked = hub(200)
+    monkeypatch.setenv("HF_ENDPOINT", "https://mirror")
+    monkeypatch.setenv("HF_TOKEN", "t0ken")
+    assert machine.model("a/b") == "on the hub"
+    assert (asked[0].full_url, asked[0].headers) == (
+        "https://mirror/a/b/resolve/main/config.json",
+        {"Authorization": "Bearer t0ken"},
+    )
+
+
+def test_a_model_in_the_cache(hub, tmp_path, monkeypatch):
+    asked = hub(200)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert machine.model("a/b") == "not in the cache, and HF_HUB_OFFLINE is set"
+    folder = tmp_path / "hub" / "models--a--b"
+    (folder / "snapshots" / "123").mkdir(parents=True)
+    (folder / "blobs").mkdir()
+    (folder / "snapshots" / "123" / "config.json").touch()
+    assert "not in the cache" in machine.model("a/b")  # its tokenizer alone, say
+    (folder / "snapshots" / "123" / "model-00001-of-00002.safetensors").touch()
+    assert machine.model("a/b") == "here"
+    (folder / "blobs" / "77.incomplete").touch()
+    assert "not in the cache" in machine.model("a/b")
+    assert asked == []
+
+
+def test_a_model_folder(tmp_path):
+    assert machine.model(str(tmp_path)) == "not here (no config.json)"
+    (tmp_path / "config.json").touch()
+    assert machine.model(str(tmp_path)) == "here"

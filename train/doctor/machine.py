@@ -1,0 +1,226 @@
+"""What one machine has: collected there, without torch, with or without a GPU."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import re
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from lim.utils.errors import one_line
+from lim.utils.paths import ROOT, is_hub_id
+from lim.utils.provenance import PACKAGES, commit, versions
+from train.gpu import Gpu, gpus
+
+INCLUDED = ("include", "targets/x86_64-linux/include", "targets/sbsa-linux/include")  # of a toolkit, by torch
+COMPILE_TAKES = 600.0  # seconds; a lock that is older was left by a compiler that was ended
+
+
+@dataclass(frozen=True)
+class Question:
+    """What to look for."""
+
+    environment: Mapping[str, str]  # of the run's processes
+    folder: str  # of the run
+    models: tuple[str, ...] = ()  # hub ids or absolute paths
+    operations: tuple[str, ...] = ()  # of DeepSpeed
+    flash_attn: bool = False
+
+
+@dataclass(frozen=True)
+class Toolkit:
+    """A CUDA toolkit."""
+
+    version: str
+    folder: str
+    headers: bool  # whether they are where torch looks for them
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What was found; sizes in bytes."""
+
+    name: str
+    python: str
+    prefix: str
+    root: str
+    commit: str | None
+    packages: dict[str, str]
+    torch_cuda: str | None  # the CUDA version torch was built for; None without torch, or with torch for CPU
+    gpus: list[Gpu]
+    toolkit: Toolkit | None
+    ninja: str | None
+    compiler: str | None
+    memory: int
+    shared_memory: int
+    open_files: int
+    locked_memory: int | None  # None: no limit
+    allocator: str  # torch's settings of its GPU memory
+    disk: int  # free, where the run's folder is or will be
+    flash_attn: str | None = None  # why it does not load; None: it loads, or was not asked for
+    operations: dict[str, str] = field(default_factory=dict)  # built, missing, or locked
+    models: dict[str, str] = field(default_factory=dict)  # here, on the hub, or why not
+
+
+def collect(question: Question) -> Machine:
+    """Look at this machine, with the environment of the run."""
+    before = dict(os.environ)
+    os.environ.update(question.environment)
+    try:
+        return _look(question)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def collect_on_node(question: Question) -> Machine:
+    """The same in a worker of Ray, which hides the GPUs of its node from a task that asked for none."""
+    os.environ.pop("CUDA_VISIBLE_DEVICES", None)
+    return collect(question)
+
+
+def _look(question: Question) -> Machine:
+    open_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]  # Ray raises the soft limit to the hard one
+    locked = resource.getrlimit(resource.RLIMIT_MEMLOCK)[1]
+    return Machine(
+        name=socket.gethostname(),
+        python=platform.python_version(),
+        prefix=sys.prefix,
+        root=str(ROOT),
+        commit=commit(),
+        packages=versions((*PACKAGES, "flash-attn", "setuptools")),
+        torch_cuda=torch_cuda(),
+        gpus=list(gpus()),
+        toolkit=toolkit(),
+        ninja=shutil.which("ninja"),
+        compiler=shutil.which(os.environ.get("CXX") or "c++"),
+        memory=host_memory(),
+        shared_memory=shutil.disk_usage("/dev/shm").total if os.path.isdir("/dev/shm") else 0,
+        open_files=sys.maxsize if open_files == resource.RLIM_INFINITY else open_files,
+        locked_memory=None if locked == resource.RLIM_INFINITY else locked,
+        allocator=os.environ.get("PYTORCH_ALLOC_CONF") or os.environ.get("PYTORCH_CUDA_ALLOC_CONF", ""),
+        disk=free_disk(question.folder),
+        flash_attn=flash_attn_fault() if question.flash_attn else None,
+        operations={name: operation(name) for name in question.operations},
+        models={name: model(name) for name in question.models},
+    )
+
+
+def torch_cuda() -> str | None:
+    """As torch's own version.py says."""
+    spec = importlib.util.find_spec("torch")
+    if spec is None or spec.origin is None:
+        return None
+    with contextlib.suppress(OSError):
+        text = (Path(spec.origin).parent / "version.py").read_text(encoding="utf-8")
+        if found := re.search(r"^cuda\b[^=]*= *['\"]([\d.]+)", text, re.MULTILINE):
+            return found[1]
+    return None
+
+
+def toolkit() -> Toolkit | None:
+    """The CUDA toolkit that torch would compile with: CUDA_HOME, CUDA_PATH, nvcc on PATH, /usr/local/cuda."""
+    nvcc = shutil.which("nvcc")
+    folder = os.environ.get("CUDA_HOME") or os.environ.get("CUDA_PATH")
+    folder = folder or (str(Path(nvcc).parent.parent) if nvcc else "/usr/local/cuda")
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        command = [f"{folder}/bin/nvcc", "--version"]
+        said = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+        if release := re.search(r"release (\d+\.\d+)", said):
+            headers = any((Path(folder) / name / "cuda_runtime.h").is_file() for name in INCLUDED)
+            return Toolkit(release[1], folder, headers)
+    return None
+
+
+def host_memory(cgroups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
+    """Bytes of memory, or fewer where a container or a batch job is allowed fewer."""
+    limits = [psutil.virtual_memory().total]
+    with contextlib.suppress(OSError):
+        for line in own.read_text(encoding="utf-8").splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers not in ("", "memory"):
+                continue
+            top = cgroups / controllers
+            folder = top / path.lstrip("/")
+            for level in [folder, *folder.parents]:
+                for name in ("memory.max", "memory.limit_in_bytes"):
+                    with contextlib.suppress(OSError, ValueError):  # "max" is no number, and no limit
+                        limits.append(int((level / name).read_text(encoding="utf-8")))
+                if level == top:
+                    break
+    return min(limits)
+
+
+def free_disk(folder: str) -> int:
+    """Bytes free where `folder` is, or would be made."""
+    path = Path(folder)
+    while not path.exists():
+        path = path.parent
+    return shutil.disk_usage(path).free
+
+
+def flash_attn_fault() -> str | None:
+    """Why flash-attn does not load, by loading what OpenRLHF does; None where it loads."""
+    if importlib.util.find_spec("flash_attn") is None:
+        return "not installed"
+    command = [sys.executable, "-c", "import flash_attn.bert_padding, flash_attn.utils.distributed"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    except (OSError, subprocess.SubprocessError) as error:
+        return one_line(error)
+    return None if done.returncode == 0 else one_line(done.stderr.strip().rpartition("\n")[2] or done.returncode)
+
+
+def operation(name: str) -> str:
+    """Whether an operation of DeepSpeed is built: its library is there, and no compiler has left its lock."""
+    folder = Path(os.environ["TORCH_EXTENSIONS_DIR"]) / name
+    with contextlib.suppress(OSError):
+        if time.time() - (folder / "lock").stat().st_mtime > COMPILE_TAKES:
+            return f"locked by {folder / 'lock'}"
+    return "built" if (folder / f"{name}.so").is_file() else "missing"
+
+
+def model(name: str) -> str:
+    """`here`, `on the hub`, or why the model cannot be loaded."""
+    if not is_hub_id(name):
+        return "here" if (Path(name) / "config.json").is_file() else "not here (no config.json)"
+    if in_cache(name):
+        return "here"
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+        return "not in the cache, and HF_HUB_OFFLINE is set"
+    address = f"{os.environ.get('HF_ENDPOINT') or 'https://huggingface.co'}/{name}/resolve/main/config.json"
+    headers = {"Authorization": f"Bearer {token}"} if (token := os.environ.get("HF_TOKEN")) else {}
+    try:
+        urllib.request.urlopen(urllib.request.Request(address, method="HEAD", headers=headers), timeout=10).close()
+    except urllib.error.HTTPError as error:
+        reasons = {401: "the hub asks for a login (HF_TOKEN), or has no such model", 404: "the hub has no such model"}
+        return reasons.get(error.code, f"the hub answers {error.code}")
+    except (OSError, ValueError) as error:
+        return f"not in the cache, and the hub cannot be reached ({one_line(error)})"
+    return "on the hub"
+
+
+def in_cache(name: str) -> bool:
+    """Whether the hub's cache on this machine has the model, its weights included."""
+    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
+    cache = Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
+    folder = cache / f"models--{name.replace('/', '--')}"
+    if any(folder.glob("blobs/*.incomplete")):
+        return False
+    snapshots = (path.parent for path in folder.glob("snapshots/*/config.json"))
+    return any(next(snapshot.glob("*.safetensors"), None) for snapshot in snapshots)
