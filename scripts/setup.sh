@@ -37,13 +37,13 @@ files_of() {
 
 find_python() {
     local candidate
-    for candidate in ${PYTHON:-python3.11 python3 python3.12 python3.13}; do
+    for candidate in ${PYTHON:-python3.11 python3.12 python3 python3.13}; do
         if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             printf '%s\n' "$candidate"
             return
         fi
     done
-    die "no Python 3.11 or newer found (looked for ${PYTHON:-python3.11 python3 python3.12 python3.13}); install one or set PYTHON=/path/to/python3.11"
+    die "no Python 3.11 or newer found (looked for ${PYTHON:-python3.11 python3.12 python3 python3.13}); install one or set PYTHON=/path/to/python3.11"
 }
 
 # pip says much that nobody needs: it goes to the log, and the log's end is shown when a step fails.

@@ -30,6 +30,9 @@ NOT_RUN = {
     r"\S*python -m data\.prepare (?!arithmetic).*": "downloads; tests/data/test_prepare.py has a local server",
     r"\S*python -m train\.pass_rates .*": "generates with a model; tests/train/test_pass_rates.py does",
     r"(\w+=\S+ )*bash scripts/ray_cluster\.sh .*": "takes nodes; tests/train/test_launch_cluster.py starts two",
+    r"(RAY_ADDRESS=\S+ )?bash scripts/doctor\.sh \S+.*": "wants GPUs; tests/train/doctor has made-up ones",
+    r"bash scripts/resolve_gpu\.sh": "asks PyPI",
+    r"export HF_\w+=.*|\S*hf download .*": "downloads",
     r"sbatch .*": "takes Slurm; tests/train/test_launch_cluster.py has stand-ins",
     r"export RAY_ADDRESS=\S+|kill %1 %2": "belongs to the cluster's commands around it",
 }

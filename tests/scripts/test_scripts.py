@@ -147,6 +147,62 @@ def test_flash_attn_is_built_at_the_end_of_the_gpu_set(venv):
     assert setup(venv, "dev", fail="import flash_attn")[0].returncode == 0
 
 
+def test_the_gpu_set_begins_with_the_machine_and_ends_with_the_doctor(venv):
+    done, calls = setup(venv, "gpu")
+    assert done.returncode == 0, done.stderr
+    own = [call for call in calls if call.startswith("-m train.")]
+    assert own[0] == "-m train.doctor --gpu --without packages data"
+    assert own[1:] == [
+        "-m train.gpu --visible",
+        "-m train.gpu fused_adam",
+        "-m train.gpu cpu_adam",
+        "-m train.doctor --gpu",
+    ]
+    # Nothing but the small set, which the doctor itself needs, is installed before it.
+    assert installed(calls[: calls.index(own[0])]) == ["requirements-select.txt"]
+    # What is built stays built; the doctor looks again.
+    for name in ("fused_adam", "cpu_adam"):
+        (venv / "torch_extensions" / name).mkdir(parents=True)
+        (venv / "torch_extensions" / name / f"{name}.so").touch()
+    done, calls = setup(venv, "gpu")
+    assert [call for call in calls if call.startswith("-m train.")] == [
+        "-m train.gpu --visible",
+        "-m train.doctor --gpu",
+    ]
+
+
+def test_a_machine_that_cannot_run_the_gpu_set_gets_none_of_it(venv):
+    done, calls = setup(venv, "gpu", fail="train.doctor --gpu --without")
+    assert done.returncode == 2
+    assert installed(calls) == ["requirements-select.txt"]
+    assert setup(venv, "all")[0].returncode == 0  # the folder is still anyone's
+
+
+def test_operations_that_do_not_compile(venv):
+    done, _ = setup(venv, "gpu", fail="train.gpu cpu_adam")
+    assert done.returncode == 0
+    assert "only ds.adam_offload=true needs it" in done.stdout
+    done, _ = setup(venv, "gpu", fail="train.gpu fused_adam")
+    assert done.returncode == 2 and "compiling DeepSpeed's Adam for GPUs" in done.stderr
+    done, calls = setup(venv, "gpu", fail="train.gpu --visible")  # a login node
+    assert done.returncode == 0 and "no GPU is visible here" in done.stdout
+    assert "-m train.gpu fused_adam" not in calls
+
+
+# Notes, where flash-attn is built, what its build is given.
+BUILDER = PYTHON.replace("case $1 in", "case $* in\n    *--architectures*) echo 90 ;;").replace(
+    'echo "$*" >>', 'echo "$* PATH=${PATH%%:*} ARCHS=${FLASH_ATTN_CUDA_ARCHS:-}" >>'
+)
+
+
+def test_flash_attn_is_built_with_ninja_and_for_the_gpus_that_are_there(venv):
+    stand_in(venv / "bin", "python", BUILDER)
+    for given, archs in ({}, "90"), ({"FLASH_ATTN_CUDA_ARCHS": "80;90"}, "80;90"):
+        _, calls = run(venv, "setup.sh", "gpu", fail="import flash_attn", **given)
+        [build] = [call for call in calls if "--no-build-isolation" in call]
+        assert build.endswith(f" PATH={venv}/bin ARCHS={archs}")
+
+
 def test_the_line_for_flash_attn_is_the_same_everywhere():
     line = r"pip install --no-deps --no-build-isolation (flash-attn==\S+)"
     texts = [(ROOT / name).read_text() for name in ("requirements-gpu.txt", "docs/cluster.md")]
@@ -172,15 +228,17 @@ def test_the_tests_of_a_cpu_run_are_left_out_with_the_gpu_set(venv):
 
 GPU = ("gpu", "-m train.compare configs/compare/demo.yaml overlays=[colocated-1gpu]")
 CPU = ("all", "-m train.compare configs/compare/demo.yaml")
+H100 = "echo 'GPU 0: NVIDIA H100 (UUID: GPU-1)'"
+ASKED = "-m train.doctor arithmetic-cpu +colocated-1gpu --without"
 
 
 @pytest.mark.parametrize(
     ("smi", "visible", "expected"),
     [
-        ("echo 'GPU 0: NVIDIA H100 (UUID: GPU-1)'", None, GPU),
-        ("echo 'GPU 0: NVIDIA H100 (UUID: GPU-1)'", "0", GPU),
-        ("echo 'GPU 0: NVIDIA H100 (UUID: GPU-1)'", "", CPU),
-        ("echo 'GPU 0: NVIDIA H100 (UUID: GPU-1)'", " , ", CPU),
+        (H100, None, GPU),
+        (H100, "0", GPU),
+        (H100, "", CPU),
+        (H100, " , ", CPU),
         ("echo 'No devices found.'", None, CPU),
         ("exit 9", None, CPU),
     ],
@@ -194,6 +252,45 @@ def test_the_demo_takes_a_gpu_that_is_not_hidden(venv, smi, visible, expected):
     packages, command = expected
     assert (venv / f".setup-{packages}").is_file()
     assert calls[-1] == command
+    assert (f"{ASKED} packages data" in calls) is (expected is GPU)
+
+
+# Says what the doctor says of a T4, and notes what of the GPU the demo sees.
+DOCTOR = PYTHON.replace(
+    "case $1 in", "case $* in\n    *train.doctor*) echo 'error    compute capability  7.5 (Tesla T4)'; exit 2 ;;"
+).replace('echo "$*" >>', 'echo "$* [${CUDA_VISIBLE_DEVICES-all}]" >>')
+
+
+def test_the_demo_says_why_it_does_not_take_a_gpu(venv):
+    (venv.parent / "tools").mkdir()
+    stand_in(venv.parent / "tools", "nvidia-smi", f"#!/bin/sh\n{H100}\n")
+    stand_in(venv / "bin", "python", DOCTOR)
+    done, calls = run(venv, "demo.sh")
+    assert done.returncode == 0, done.stderr
+    assert (
+        "The GPU is not used, the demo runs on the CPU:\nerror    compute capability  7.5 (Tesla T4)\n" in done.stdout
+    )
+    assert (venv / ".setup-all").is_file()
+    # Hidden from all that follows: a run on logical GPUs refuses real ones.
+    assert calls[-1] == f"{CPU[1]} []"
+
+
+def test_the_demo_stays_with_the_cpu_set_that_is_installed(venv):
+    (venv.parent / "tools").mkdir()
+    stand_in(venv.parent / "tools", "nvidia-smi", f"#!/bin/sh\n{H100}\n")
+    (venv / ".setup-all").touch()
+    done, calls = run(venv, "demo.sh")
+    assert f"{venv} holds the CPU set; remove it (rm -r {venv}) to use the GPU" in done.stdout
+    assert calls[-1] == CPU[1]
+    assert not any("train.doctor" in call for call in calls)
+
+
+def test_the_demo_asks_the_environment_that_it_is_given(venv):
+    (venv.parent / "tools").mkdir()
+    stand_in(venv.parent / "tools", "nvidia-smi", f"#!/bin/sh\n{H100}\n")
+    done, calls = run(venv, "demo.sh", PYTHON=str(venv / "bin" / "python"))
+    assert done.returncode == 0, done.stderr
+    assert calls == [f"{ASKED} data", GPU[1]]
 
 
 # Help and wrong arguments: nothing starts.
@@ -228,6 +325,7 @@ def test_help_says_how_to_see_a_programs_flags():
     programs = {
         "scripts/compare.sh": "-m train.compare",
         "scripts/train.sh": "-m train.launch",
+        "scripts/doctor.sh": "-m train.doctor",
         "scripts/lim.sh": "lim_selection.py",
         "scripts/test.sh": "-m pytest",
         "eval/eval.sh": "-m eval.eval",

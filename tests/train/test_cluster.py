@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -54,8 +55,19 @@ def test_environment_of_a_machine_without_gpu(monkeypatch, capsys):
 def test_environment_of_a_machine_with_gpus(monkeypatch, capsys):
     monkeypatch.setattr("train.gpu.available_gpus", lambda: 8)
     monkeypatch.setenv("PYTHONPATH", "/else where")
+    monkeypatch.setenv("PATH", "/usr/bin")
+    for name in ("VLLM_USE_FLASHINFER_SAMPLER", "DS_SKIP_CUDA_CHECK"):
+        monkeypatch.delenv(name, raising=False)
     cluster.main(["environment"])
-    assert capsys.readouterr().out == f"export PYTHONPATH='{ROOT}:/else where'\nexport LIM_NODE_GPUS=8\n"
+    # PATH above all: Ray carries no PATH to the workers of other nodes, which look for ninja there.
+    assert capsys.readouterr().out.splitlines() == [
+        f"export PYTHONPATH='{ROOT}:/else where'",
+        f"export PATH={sys.prefix}/bin:/usr/bin",
+        f"export TORCH_EXTENSIONS_DIR={sys.prefix}/torch_extensions",
+        "export VLLM_USE_FLASHINFER_SAMPLER=0",
+        "export DS_SKIP_CUDA_CHECK=1",
+        "export LIM_NODE_GPUS=8",
+    ]
 
 
 def raising(error: Exception):
@@ -177,7 +189,7 @@ def busy(monkeypatch, port):
 @pytest.mark.parametrize(
     ("free", "advice"),
     [
-        (4, r"or add \+colocated-1gpu"),
+        (4, r"or POOL=arithmetic-cpu needs none; --dry_run shows the command"),
         (8, r"or add \+colocated-8gpu"),
         (0, r"or POOL=arithmetic-cpu needs none; --dry_run shows the command"),
     ],
@@ -201,16 +213,81 @@ def test_gpus_of_a_run_that_has_just_ended_are_waited_for(busy, monkeypatch):
 def test_a_cluster_that_is_too_small_is_not_waited_for(busy, monkeypatch):
     busy(4)
     monkeypatch.setattr(gpus, "RELEASE", 1e9)
-    with pytest.raises(InputError, match=r"needs 32 GPUs and the Ray cluster at \S+ has 16; add \+colocated-1gpu"):
+    with pytest.raises(InputError, match=r"needs 32 GPUs and the Ray cluster at \S+ has 16; POOL=arithmetic-cpu"):
         gpus.check_gpus(recipe.load("math.8k", ["qwen2.5-math-72b"]), 32)
     with pytest.raises(InputError, match=r"needs 20 GPUs and .* has 16; start its machines with more logical ones"):
         gpus.check_gpus(recipe.load("arithmetic-cpu"), 20)
 
 
+SLURM = {
+    "SLURM_SUBMIT_DIR": str(ROOT),
+    "SLURM_JOB_NODELIST": "two nodes",
+    "SLURM_JOB_NUM_NODES": "2",
+}
+
+
+def tools_of_slurm(folder: Path, srun: str) -> Path:
+    folder.mkdir()
+    for name, body in {"scontrol": "printf 'one\\ntwo\\n'", "srun": srun}.items():
+        (folder / name).write_text(f"#!/usr/bin/env bash\n{body}\n")
+        (folder / name).chmod(0o755)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("addresses", "head_ip", "expected"),
+    [
+        ("10.1.2.3 10.9.9.9 fd00::2", None, "10.1.2.3"),
+        ("fd00::2 10.1.2.3", None, "10.1.2.3"),
+        ("127.0.0.1 127.0.1.1 169.254.7.7 192.168.1.4", None, "192.168.1.4"),
+        ("127.0.0.1", "10.5.5.5", "10.5.5.5"),
+        ("127.0.1.1 fe80::1", None, None),
+        ("", None, None),
+    ],
+)
+def test_the_address_of_the_head_is_never_the_loopback(tmp_path: Path, addresses, head_ip, expected):
+    """Each call of srun is noted with the variables it is given; nothing else is started."""
+    calls = tmp_path / "calls"
+    note = (
+        "node=; while [[ $1 == --* ]]; do case $1 in --nodelist=*) node=${1#*=} ;; esac; shift; done\n"
+        f"if [ \"$1\" = hostname ]; then echo '{addresses}'; exit; fi\n"
+        f"echo \"$node: $* NODE_IP=${{NODE_IP:-}} RAY_ADDRESS=$RAY_ADDRESS\" >>'{calls}'"
+    )
+    python = tmp_path / "python"
+    # Waits, as `train.cluster wait` does: for both nodes to have been started.
+    waits = f"until [ \"$(cat '{calls}' 2>/dev/null | wc -l)\" -ge 2 ]; do :; done"
+    python.write_text(f"#!/bin/sh\ncase $* in *' --nodes 2 '*) {waits} ;; esac\n")
+    python.chmod(0o755)
+    tools = tools_of_slurm(tmp_path / "bin", note)
+    variables = {k: v for k, v in os.environ.items() if k not in ("NODE_IP", "HEAD_IP", "RAY_ADDRESS")}
+    variables |= {"PATH": f"{tools}:{os.environ['PATH']}", "PYTHON": str(python), "PORT": "7777", **SLURM}
+    variables |= {"HEAD_IP": head_ip} if head_ip else {}
+    command = ["bash", str(ROOT / "scripts" / "slurm_train.sh"), str(ROOT / "scripts" / "train_limr.sh"), "+x"]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=30)
+    if expected is None:
+        assert (done.returncode, calls.exists()) == (2, False)
+        assert done.stderr == (
+            "error: one has no IPv4 address but the loopback; set HEAD_IP to one that the other machines reach\n"
+        )
+        return
+    assert done.returncode == 0, done.stderr
+    where = f"RAY_ADDRESS={expected}:7777"
+    assert set(calls.read_text().splitlines()) == {
+        f"one: bash scripts/ray_cluster.sh head NODE_IP={expected} {where}",
+        f"one: bash {ROOT}/scripts/train_limr.sh +x NODE_IP= {where}",
+        f"two: bash scripts/ray_cluster.sh worker {expected}:7777 NODE_IP= {where}",
+    }
+
+
+def test_a_slurm_job_asks_for_all_memory():
+    """--exclusive alone gives a site's default, and the cgroup then ends the run."""
+    asked = re.findall(r"^#SBATCH (\S+)$", (ROOT / "scripts" / "slurm_train.sh").read_text(), re.M)
+    assert {"--exclusive", "--mem=0", "--gpus-per-node=8"} <= set(asked)
+
+
 # The worker sees no process but its own, as on a machine of its own, where this machine allows that.
 SRUN = """
 while [[ $1 == --* ]]; do shift; done
-[ "$1 $2" != "hostname --ip-address" ] || { echo 127.0.0.1; exit; }
 alone=(unshare --user --map-root-user --pid --mount-proc --fork --kill-child)
 if [[ $* == *" worker "* ]] && "${alone[@]}" true; then
     "${alone[@]}" "$@" &
@@ -232,12 +309,7 @@ def processes_of(ray_folder: str) -> list[psutil.Process]:
 @pytest.mark.timeout(240)
 def test_slurm_script_makes_a_cluster_of_two_nodes(tmp_path: Path):
     """The real script, real Ray: head and worker on this machine; srun and scontrol run things here."""
-    tools = tmp_path / "bin"
-    tools.mkdir()
-    stand_ins = {"scontrol": "printf 'one\\ntwo\\n'", "srun": SRUN}
-    for name, body in stand_ins.items():
-        (tools / name).write_text(f"#!/usr/bin/env bash\n{body}\n")
-        (tools / name).chmod(0o755)
+    tools = tools_of_slurm(tmp_path / "bin", SRUN)
     report = tmp_path / "report.sh"
     report.write_text(
         f"exec {sys.executable} -c 'import os, ray; ray.init(log_to_driver=False); "
@@ -246,14 +318,13 @@ def test_slurm_script_makes_a_cluster_of_two_nodes(tmp_path: Path):
     ray_folder = tempfile.mkdtemp(prefix="ray", dir="/tmp")  # the path of a socket has 107 bytes at most
     environment = os.environ | {
         "PATH": f"{tools}:{os.environ['PATH']}",
-        "SLURM_SUBMIT_DIR": str(ROOT),
-        "SLURM_JOB_NODELIST": "two nodes",
-        "SLURM_JOB_NUM_NODES": "2",
+        **SLURM,
         "PORT": str(free_port()),
         "GPUS": "2",
         "WAIT": "120",
         "PYTHON": sys.executable,
         "ARG": "kept",
+        "HEAD_IP": "127.0.0.1",
         "NODE_IP": "127.0.0.1",
         "RAY_TMPDIR": ray_folder,
     }

@@ -24,6 +24,8 @@ from lim.logs import reward_log
 from lim.utils.errors import InputError
 from lim.utils.files import locked
 from train import launch
+from train.doctor import examine
+from train.doctor.checks import FLASH_ATTN, Line
 from train.recipe import recipe
 from train.run import gpus
 
@@ -459,23 +461,35 @@ def test_more_gpus_than_there_are(monkeypatch, have, arguments, message):
         launch.main(arguments)
 
 
-def test_a_gpu_run_needs_flash_attn(pool, started, monkeypatch, elsewhere):
+def test_a_gpu_run_is_refused_for_what_the_doctor_finds(pool, started, monkeypatch, elsewhere):
     gpu = [*pool, "+colocated-1gpu"]
-    found = {"flash_attn": None}
-    real = importlib.util.find_spec
+    lines = [Line("driver", "error", "570.86.15", "install 580"), Line("Python", "ok", "3.11.9")]
     monkeypatch.setattr("train.gpu.available_gpus", lambda: 1)
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *rest: found[name] if name in found else real(name, *rest)
-    )
-    with pytest.raises(InputError, match=r"flash-attn is not installed here.*") as refused:
+    monkeypatch.setattr(examine, "visit", lambda resolved: lines)
+    with pytest.raises(InputError, match=r"^driver: 570\.86\.15; install 580 \(all checks: .*doctor\.sh\)$"):
         launch.main(gpu)
-    documented = (recipe.ROOT / "docs" / "cluster.md").read_text()
-    line = re.search(r"^\.venv/bin/pip install .*flash-attn\S+", documented, re.M)
-    assert line[0] in str(refused.value)
     assert not (elsewhere / "out").exists()
     assert launch.main([*gpu, "--dry_run"]) == 0
-    found["flash_attn"] = True
+    del lines[0]
     assert launch.main(gpu) == 7
+    [(_, variables, _)] = started
+    expected = {
+        "VLLM_USE_FLASHINFER_SAMPLER": "0",
+        "DS_SKIP_CUDA_CHECK": "1",
+        "TORCH_EXTENSIONS_DIR": f"{sys.prefix}/torch_extensions",
+        "LIM_RUN_DIR": str(elsewhere / "out" / "tiny"),
+    }
+    assert {name: variables[name] for name in expected} == expected
+    assert variables["PATH"].split(os.pathsep)[0] == f"{sys.prefix}/bin"  # where ninja is
+    assert variables["PYTHONPATH"].split(os.pathsep)[0] == str(recipe.ROOT)
+    assert "LIM_CPU" not in variables and "OMP_NUM_THREADS" not in variables.keys() - os.environ.keys()
+    assert launch.main([*gpu, "ds.adam_offload=true", "run.name=offloaded"]) == 7
+    assert int(started[-1][1]["OMP_NUM_THREADS"]) > 1
+
+
+def test_the_line_for_flash_attn_is_the_documented_one():
+    documented = (recipe.ROOT / "docs" / "cluster.md").read_text()
+    assert re.search(r"^\.venv/bin/pip install .*flash-attn\S+", documented, re.M)[0] == FLASH_ATTN
 
 
 def test_enough_gpus(monkeypatch):

@@ -78,7 +78,7 @@ def python_line(machine: Machine, needs: Needs) -> Line:
     found = f"{machine.python} in {machine.prefix}"
     if needs.gpu and not machine.python.startswith(tuple(f"{version}." for version in GPU_PYTHONS)):
         fix = f"the GPU set is resolved for Python {' and '.join(GPU_PYTHONS)}; PYTHON=python3.11 names another"
-        return Line("Python", "warning", found, fix)
+        return Line("Python", "error", found, fix)
     return Line("Python", "ok", found)
 
 

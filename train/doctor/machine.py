@@ -71,7 +71,7 @@ class Machine:
     open_files: int
     locked_memory: int | None  # None: no limit
     allocator: str  # torch's settings of its GPU memory
-    disk: int  # free, where the run's folder is or will be
+    disk: int  # free where the run's folder is or will be, with what its checkpoints take already
     flash_attn: str | None = None  # why it does not load; None: it loads, or was not asked for
     operations: dict[str, str] = field(default_factory=dict)  # built, missing, or locked
     models: dict[str, str] = field(default_factory=dict)  # here, on the hub, or why not
@@ -167,11 +167,12 @@ def host_memory(cgroups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/
 
 
 def free_disk(folder: str) -> int:
-    """Bytes free where `folder` is, or would be made."""
+    """Bytes free where `folder` is, or would be made; a run that is resumed replaces its own checkpoints."""
     path = Path(folder)
+    own = [file for part in ("ckpt", "final") for file in (path / part).rglob("*") if file.is_file()]
     while not path.exists():
         path = path.parent
-    return shutil.disk_usage(path).free
+    return shutil.disk_usage(path).free + sum(file.stat().st_size for file in own)
 
 
 def flash_attn_fault() -> str | None:

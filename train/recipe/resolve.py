@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from eval.engine.heads import check_heads
 from lim.utils.errors import InputError
 from train.recipe import model
 from train.recipe.recipe import Recipe
@@ -40,6 +41,10 @@ def resolve(recipe: Recipe) -> Resolved:
     roles, gpus = gpu_roles(recipe)
     check_batches(recipe, roles)
     actor, critic = model.absolute(name), recipe.get("critic.model_name_or_path")
+    shape, split = model.shape_of(recipe, actor), recipe.get("vllm.tensor_parallel_size")
+    if shape is not None:
+        flag = f"vllm.tensor_parallel_size={split}"
+        check_heads(flag, split, name, shape.num_attention_heads, shape.num_key_value_heads)
     return Resolved(
         recipe,
         run_dir=(Path(recipe.run.output_dir) / recipe.run.name).resolve(),
@@ -48,7 +53,7 @@ def resolve(recipe: Recipe) -> Resolved:
         roles=roles,
         gpus=gpus,
         parameters=model.parameters_of(recipe, actor),
-        shape=model.shape_of(recipe, actor),
+        shape=shape,
     )
 
 

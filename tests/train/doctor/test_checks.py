@@ -62,7 +62,7 @@ def test_nothing_is_said_against_a_good_machine():
 @pytest.mark.parametrize(
     ("machine", "check", "state", "said"),
     [
-        (replace(GOOD, python="3.13.1"), "Python", "warning", "3.11 and 3.12"),
+        (replace(GOOD, python="3.13.1"), "Python", "error", "3.11 and 3.12"),
         (replace(GOOD, gpus=[]), "GPUs", "error", "CUDA_VISIBLE_DEVICES"),
         (with_gpus(driver_version="570.86.15"), "driver", "error", "580 or newer"),
         (with_gpus(driver_version="550.90.07"), "driver", "error", "580 or newer"),

@@ -73,6 +73,15 @@ def test_the_cuda_of_torch(tmp_path, monkeypatch, text, found):
     assert machine.torch_cuda() is None
 
 
+def test_the_checkpoints_of_a_resumed_run_are_no_further_ones(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 100}))
+    assert machine.free_disk(str(tmp_path / "new" / "run")) == 100
+    (tmp_path / "ckpt" / "global_step8_hf").mkdir(parents=True)
+    (tmp_path / "ckpt" / "global_step8_hf" / "model.safetensors").write_bytes(b"1234567")
+    (tmp_path / "step_1.parquet").write_bytes(b"log")
+    assert machine.free_disk(str(tmp_path)) == 107
+
+
 @pytest.mark.parametrize(
     ("own", "files", "limit"),
     [

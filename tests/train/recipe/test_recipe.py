@@ -76,7 +76,7 @@ def test_the_papers_values():
         "ds.param_dtype": "bf16",
         "ds.packing_samples": True,
         "actor.gradient_checkpointing_enable": True,
-        "ds.adam_offload": True,
+        "ds.adam_offload": False,
         "actor.model_name_or_path": "Qwen/Qwen2.5-Math-7B",
     }
     assert {name: values.flags[name] for name in expected} == expected
