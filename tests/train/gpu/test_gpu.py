@@ -175,6 +175,23 @@ def test_deepspeed_takes_another_minor_version_of_the_toolkit(monkeypatch, unset
         assert builder.assert_no_cuda_mismatch()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("value", "said"), [("0", "False"), (None, "No module named 'flashinfer'")])
+def test_vllm_does_not_ask_for_flashinfers_sampler(unset, value, said):
+    """vLLM's own decision, told that there is a GPU; by itself it takes FlashInfer, which the CPU set does not have."""
+    code = (
+        "from types import SimpleNamespace as N\n"
+        "from vllm.v1.sample.ops import topk_topp_sampler as sampler\n"
+        "sampler.current_platform = N(is_cuda=lambda: True, get_device_capability=lambda: N(major=9, minor=0))\n"
+        "print(sampler.flashinfer_sampler_supported())\n"
+    )
+    variables = os.environ | gpu.environment()
+    del variables["VLLM_USE_FLASHINFER_SAMPLER"]
+    variables |= {"VLLM_USE_FLASHINFER_SAMPLER": value} if value else {}
+    done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, timeout=100)
+    assert said in (done.stdout + done.stderr).splitlines()[-1]
+
+
 def test_deepspeed_has_the_operations(unset):
     from deepspeed.ops.op_builder import cpu_adam, fused_adam
 
