@@ -237,7 +237,7 @@ def cluster_lines(machines: Sequence[Machine], needs: Needs) -> Iterator[Line]:
     first = machines[0]
     for check, of, fix in (
         ("one commit", lambda m: m.commit or "not known", "check out the same commit on all machines"),
-        ("one folder", lambda m: m.root, "keep the repository at the same path on all machines"),
+        ("one folder", lambda m: f"{m.root}, {m.prefix}", "keep the repository and its .venv at one path everywhere"),
         ("one environment", lambda m: f"Python {m.python}, {packages(m)}", "install the same set on all machines"),
     ):
         others = [machine for machine in machines if of(machine) != of(first)]

@@ -91,8 +91,9 @@ def sized(needs: Needs, resolved: Resolved | None, machines: Sequence[Machine]) 
 def ask(resolved: Resolved | None, needs: Needs) -> Question:
     """What to look for on each machine; of no model or folder where no run is named."""
     variables = gpu.environment(adam_offload=needs.adam_offload)
-    if os.environ.get("RAY_ADDRESS"):  # what is on PATH there decides there
-        del variables["PATH"], variables["PYTHONPATH"]
+    if os.environ.get("RAY_ADDRESS"):
+        del variables["PATH"]  # Ray carries none to another node
+        variables |= {name: value for name, value in os.environ.items() if name.startswith("HF_")}
     operations: tuple[str, ...] = tuple(gpu.OPERATIONS if needs.gpu else cpu.OPERATIONS)
     if needs.run and needs.gpu:
         operations = operations[1:] if needs.adam_offload else operations[:1]
@@ -119,16 +120,20 @@ def on_every_node(address: str, question: Question) -> tuple[list[Machine], list
     try:
         here = ray.get_runtime_context().get_node_id()
         nodes = sorted((node for node in ray.nodes() if node["Alive"]), key=lambda node: node["NodeID"] != here)
-        remote = ray.remote(num_cpus=0)(collect_on_node)
-        asked = {
-            node["NodeManagerAddress"]: remote.options(
-                scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            ).remote(question)
+        remote = ray.remote(num_cpus=0, runtime_env={"env_vars": dict(question.environment)})(collect_on_node)
+        asked = [
+            remote.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(
+                question
+            )
             for node in nodes
-        }
-        ray.wait(list(asked.values()), num_returns=len(asked), timeout=ANSWERS)
+        ]
+        ray.wait(asked, num_returns=len(asked), timeout=ANSWERS)
         machines, silent = [], []
-        for name, answer in asked.items():
+        addresses = [node["NodeManagerAddress"] for node in nodes]
+        for node, answer in zip(nodes, asked, strict=True):
+            name = node["NodeManagerAddress"]
+            if addresses.count(name) > 1:  # several nodes on one machine, as in a trial
+                name += f" ({node['NodeID'][:6]})"
             try:
                 machines.append(replace(ray.get(answer, timeout=0), name=name))
             except Exception as error:

@@ -157,6 +157,7 @@ def test_an_engine_needs_the_gpus_of_one_machine():
         ({"commit": "aaaaaaaaaaaa"}, "one commit", "aaaaaaaaaaaa (unlike one)"),
         ({"commit": None}, "one commit", "not known (unlike one)"),
         ({"root": "/home/me/p"}, "one folder", "/home/me/p (unlike one)"),
+        ({"prefix": "/p/.venv-2"}, "one folder", "/p/.venv-2 (unlike one)"),
         ({"python": "3.11.9"}, "one environment", "Python 3.11.9 (unlike one)"),
         ({"packages": {**GOOD.packages, "torch": "2.14.0"}}, "one environment", "torch 2.14.0 (unlike one)"),
         (

@@ -151,7 +151,8 @@ class FakeRay:
         return SimpleNamespace(get_node_id=lambda: "b" * 56)
 
     def remote(self, **options):
-        assert options == {"num_cpus": 0}
+        assert options["num_cpus"] == 0
+        self.variables = options["runtime_env"]["env_vars"]
         return lambda function: SimpleNamespace(options=self.on_node)
 
     def on_node(self, scheduling_strategy):
@@ -185,12 +186,13 @@ def test_every_node_is_asked(here, capsys, monkeypatch):
         }
     )
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    monkeypatch.setenv("HF_HOME", "/shared")
     monkeypatch.setattr(examine, "connect", lambda *_: ray)
     code, text = table(capsys, "math.8k", "--without", "data")
     assert code == 2 and ray.ended
     assert [node for node, _ in ray.where] == ["b", "a", "c", "d"]  # this machine's first
-    assert "PATH" not in ray.where[0][1].environment  # each node's own decides
-    assert "TORCH_EXTENSIONS_DIR" in ray.where[0][1].environment
+    # Each node's own PATH decides whether ninja is there; the rest is what a run would carry.
+    assert ray.variables.keys() >= {"TORCH_EXTENSIONS_DIR", "PYTHONPATH", "HF_HOME"} and "PATH" not in ray.variables
     lines = [" ".join(line.split()) for line in text.splitlines()]
     assert "error node d: gave no answer (No module named 'train')" in lines
     assert "ok driver 580.105.08" in lines  # once, for all
@@ -199,6 +201,18 @@ def test_every_node_is_asked(here, capsys, monkeypatch):
     assert "error one commit c: ffffffffffff (unlike b)" in lines
     assert "ok placement 24 on 3 machines, 16 needed" in lines
     assert lines[-1] == "3 errors"
+
+
+def test_nodes_of_one_machine_keep_names_of_their_own(here, monkeypatch):
+    ray = FakeRay({"a": GOOD, "b": GOOD})
+    monkeypatch.setattr(examine, "connect", lambda *_: ray)
+    nodes = ray.nodes()
+    for node in nodes:
+        node["NodeManagerAddress"] = "127.0.0.1"
+    monkeypatch.setattr(ray, "nodes", lambda: nodes)
+    machines, silent = examine.on_every_node("127.0.0.1:1", machine.Question({}, "."))
+    assert [item.name for item in machines] == ["127.0.0.1 (bbbbbb)", "127.0.0.1 (aaaaaa)"]
+    assert silent == []
 
 
 def test_a_cluster_that_cannot_be_joined_is_a_line(here, capsys, monkeypatch):

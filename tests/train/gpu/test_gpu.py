@@ -178,7 +178,7 @@ def test_deepspeed_takes_another_minor_version_of_the_toolkit(monkeypatch, unset
 @pytest.mark.slow
 @pytest.mark.parametrize(("value", "said"), [("0", "False"), (None, "No module named 'flashinfer'")])
 def test_vllm_does_not_ask_for_flashinfers_sampler(unset, value, said):
-    """vLLM's own decision, told that there is a GPU; by itself it takes FlashInfer, which the CPU set does not have."""
+    """vLLM's own decision, told that there is a GPU; by itself it takes FlashInfer, which the CPU set lacks."""
     code = (
         "from types import SimpleNamespace as N\n"
         "from vllm.v1.sample.ops import topk_topp_sampler as sampler\n"
