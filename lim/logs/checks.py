@@ -79,7 +79,7 @@ def doubt_filtered(parts: list[Part], doubts: dict[str, str]) -> None:
     for part in parts:
         large_U = part.step.counts_U >= FILTER_SAMPLES
         groups += int(large_U.sum())
-        equal += int((part.step.lows_U == part.step.highs_U)[large_U].sum())
+        equal += int(part.step.equal_U[large_U].sum())
     if groups >= FILTER_GROUPS and not equal and max(part.step.values for part in parts) <= FEW_VALUES:
         doubts["filtered"] = (
             f"in none of the {groups} groups of {FILTER_SAMPLES} samples or more are all rewards equal: the log "

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lim.logs.find import Log
 from lim.logs.formats import ReadOptions
+from lim.logs.keys import KeyTable
 from lim.logs.read import read_files
 from lim.logs.step import StepRewards
 from lim.utils.errors import InputError
@@ -26,7 +27,7 @@ class RawLog:
 
     log: Log
     steps: tuple[StepRewards, ...]
-    rows: tuple[NDArray[np.int64], ...]  # of `keys`, for each step
+    rows: tuple[NDArray[np.int32], ...]  # of `keys`, for each step
     keys: list[str]
     bad_files: tuple[str, ...]
     repeated_files: int
@@ -37,8 +38,8 @@ class Part:
     """One step, with its prompts as row numbers; a prompt is in it once per epoch."""
 
     step: StepRewards
-    rows_U: NDArray[np.int64]
-    epochs_U: NDArray[np.int64]  # 0 where they are not known yet
+    rows_U: NDArray[np.integer]
+    epochs_U: NDArray[np.integer]  # 0 where they are not known yet
 
 
 def read_log(
@@ -49,8 +50,8 @@ def read_log(
     progress: Callable[[int], None] | None = None,
 ) -> RawLog:
     """Read a log's files. Raises InputError for the first bad one, unless they are to be skipped, or none is left."""
-    numbers: dict[str, int] = {}
-    steps: list[tuple[StepRewards, NDArray[np.int64]]] = []
+    table = KeyTable()
+    steps: list[StepRewards] = []
     bad_files: list[str] = []
     repeated, last_print = 0, None
     for result in read_files(log, options, workers=workers, progress=progress):
@@ -61,14 +62,14 @@ def read_log(
                 repeated += 1
                 continue
             last_print = step.fingerprint
-            rows = (numbers.setdefault(key, len(numbers)) for key in step.keys)
-            # The texts themselves are kept once, in `numbers`.
-            steps.append((replace(step, keys=[]), np.fromiter(rows, np.int64, len(step.keys))))
+            table.add(step.keys)
+            steps.append(replace(step, keys=[]))  # the texts themselves are kept once, in the table
     if not steps:
         raise InputError(f"{log.root}: no readable log file left of {len(log.files)}")
-    steps.sort(key=lambda pair: pair[0].step)
-    ordered, rows = zip(*steps, strict=True)
-    return RawLog(log, ordered, rows, list(numbers), tuple(bad_files), repeated)
+    keys, rows = table.finish()
+    order = sorted(range(len(steps)), key=lambda at: steps[at].step)
+    ordered, rows = tuple(steps[at] for at in order), tuple(rows[at] for at in order)
+    return RawLog(log, ordered, rows, keys, tuple(bad_files), repeated)
 
 
 def parts_of(raw: RawLog, stands_L: NDArray[np.int64]) -> list[Part]:
@@ -76,22 +77,24 @@ def parts_of(raw: RawLog, stands_L: NDArray[np.int64]) -> list[Part]:
     alone = bool((stands_L == np.arange(len(stands_L))).all())
     parts = []
     for number, group in itertools.groupby(range(len(raw.steps)), key=lambda at: raw.steps[at].step):
-        steps, rows = zip(*((raw.steps[at], stands_L[raw.rows[at]]) for at in group), strict=True)
-        epochs_U = np.concatenate([_epochs(step) for step in steps])
-        whole = alone and len(steps) == 1
-        parts.append(Part(steps[0], rows[0], epochs_U) if whole else _combined(number, steps, rows, epochs_U))
+        steps, rows = zip(*((raw.steps[at], raw.rows[at]) for at in group), strict=True)
+        if alone and len(steps) == 1:
+            parts.append(Part(steps[0], rows[0], _epochs(steps[0])))
+            continue
+        rows, epochs_U = tuple(stands_L[row] for row in rows), np.concatenate([_epochs(step) for step in steps])
+        parts.append(_combined(number, steps, rows, epochs_U))
     known = [part for part in parts if part.step.epochs_U is not None]
     if known and min(int(part.epochs_U.min()) for part in known) == 0:
         parts = [replace(part, epochs_U=part.epochs_U + 1) for part in parts]
     return parts
 
 
-def _epochs(step: StepRewards) -> NDArray[np.int64]:
-    return np.zeros(len(step.counts_U), np.int64) if step.epochs_U is None else step.epochs_U.astype(np.int64)
+def _epochs(step: StepRewards) -> NDArray[np.integer]:
+    return np.broadcast_to(np.int32(0), len(step.counts_U)) if step.epochs_U is None else step.epochs_U
 
 
 def _combined(
-    number: int, steps: tuple[StepRewards, ...], rows: tuple[NDArray[np.int64], ...], epochs_U: NDArray[np.int64]
+    number: int, steps: tuple[StepRewards, ...], rows: tuple[NDArray[np.int64], ...], epochs_U: NDArray[np.integer]
 ) -> Part:
     """Steps of one number as one part; texts of one prompt are added up."""
     first, rows_U = steps[0], np.concatenate(rows)
@@ -99,7 +102,7 @@ def _combined(
     pairs_U = rows_U * (int(epochs_U.max(initial=0)) + 1) + epochs_U
     pairs_V, at_V, of_U = np.unique(pairs_U, return_index=True, return_inverse=True)
 
-    def joined(name: str, add: Any, start: float) -> Any:
+    def joined(name: str, add: Any, start: float | bool) -> Any:
         values = [getattr(step, name) for step in steps]
         if any(value is None for value in values):
             return None
@@ -108,6 +111,12 @@ def _combined(
         return total
 
     top = max(step.top for step in steps)
+    counts_U = joined("counts_U", np.add, 0)
+    # Equal groups of one prompt stay equal where they have one value, which is their mean.
+    means_U = np.concatenate([step.sums_U / np.maximum(step.counts_U, 1) for step in steps]).astype(np.float32)
+    lows_V, highs_V = np.full(len(pairs_V), np.inf), np.full(len(pairs_V), -np.inf)
+    np.minimum.at(lows_V, of_U, means_U)
+    np.maximum.at(highs_V, of_U, means_U)
     tops_U = np.concatenate([step.tops_U if step.top == top else np.zeros_like(step.tops_U) for step in steps])
     offsets = np.cumsum([0, *(len(step.counts_U) for step in steps)])
     kept = all(step.groups_R is not None for step in steps)
@@ -117,11 +126,10 @@ def _combined(
         keys=[],
         epochs_U=epochs_U[at_V].astype(np.int32) if known else None,
         sums_U=joined("sums_U", np.add, 0),
-        counts_U=joined("counts_U", np.add, 0),
+        counts_U=counts_U,
         tops_U=np.bincount(of_U, tops_U, len(pairs_V)).astype(np.int32),
         correct_U=joined("correct_U", np.add, 0),
-        lows_U=joined("lows_U", np.minimum, np.inf),
-        highs_U=joined("highs_U", np.maximum, -np.inf),
+        equal_U=joined("equal_U", np.logical_and, True) & (lows_V == highs_V),
         top=top,
         values=max(step.values for step in steps),
         groups_R=np.concatenate([of_U[step.groups_R + at] for step, at in zip(steps, offsets, strict=False)])  # pyright: ignore

@@ -1,4 +1,8 @@
-"""Read a log's files in parallel processes; memory does not grow with the log (a few files at a time a worker)."""
+"""Read a log's files side by side; memory does not grow with the responses (a few files at a time per worker).
+
+Arrow reads Parquet without Python's lock, so this project's own log is read by threads. Other formats are parsed in
+Python and read by processes.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +20,8 @@ from lim.logs.formats import FORMATS, ReadOptions
 from lim.logs.step import StepRewards
 from lim.utils.errors import InputError, one_line
 
-# Below these, starting workers costs more than it saves. Of our own log small columns are read, whatever its size.
-PARALLEL_FROM_BYTES = 512 << 20
-PARALLEL_FROM_FILES = 1000
+PARALLEL_FROM_BYTES = 512 << 20  # below this, starting processes costs more than it saves
+REMOTE_THREADS = 16  # requests to an object store under way at a time
 TASK_BYTES = 8 << 20  # small files go to a worker several at a time, up to this or a hundredth of the log
 
 
@@ -40,18 +43,23 @@ def read_files(
 ) -> Iterator[FileResult]:
     """Each file's rewards in order of step. `progress` is called with the bytes of each file done.
 
-    `workers`: processes; 0 reads in this one, None takes the machine's cores for a large log. Raises
-    InputError at the first bad file, unless `skip_bad_files`.
+    `workers`: processes (threads for this project's own log); 0 reads without, None takes the machine's cores for a
+    large log. Raises InputError at the first bad file, unless `skip_bad_files`.
     """
     options = options or ReadOptions()
     if options.reward_column and log.kind.reward is None:
         takes = ", ".join(format.name for format in FORMATS.values() if format.reward is not None)
         raise InputError(f"--reward_column is for {takes} logs; {log.root} is of format {log.format}")
+    threads = log.format == "lim"
     if workers is None:
-        worth = len(log.files) >= PARALLEL_FROM_FILES if log.format == "lim" else log.size >= PARALLEL_FROM_BYTES
-        workers = _cores() if worth else 0
+        workers = _cores() if threads or log.size >= PARALLEL_FROM_BYTES else 0
+        if threads and log.filesystem is not None:
+            workers = REMOTE_THREADS
     workers = min(workers, len(log.files))
-    results = _read_parallel(log, options, workers) if workers > 1 else _read_here(log, options)
+    if workers <= 1:
+        results = _read_here(log, options)
+    else:
+        results = _read_in_threads(log, options, workers) if threads else _read_parallel(log, options, workers)
     for result in results:
         if result.error and not options.skip_bad_files:
             raise InputError(result.error)
@@ -78,6 +86,22 @@ def read_one(file: LogFile, format: str, filesystem: Any, options: ReadOptions) 
 def _read_here(log: Log, options: ReadOptions) -> Iterator[FileResult]:
     for file in log.files:
         yield read_one(file, log.format, log.filesystem, options)
+
+
+def _read_in_threads(log: Log, options: ReadOptions, workers: int) -> Iterator[FileResult]:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    pool = ThreadPoolExecutor(workers)
+    pending: deque[Future[FileResult]] = deque()
+    try:
+        for file in log.files:
+            pending.append(pool.submit(read_one, file, log.format, log.filesystem, options))
+            if len(pending) > 2 * workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _read_task(files: list[LogFile], format: str, filesystem: Any, options: ReadOptions) -> list[FileResult]:

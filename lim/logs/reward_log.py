@@ -144,9 +144,11 @@ def read_step(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewar
         raise InputError(f"{file.path}: row {epochs_R.argmin() + 1}: epoch is {epochs_R.min()}; epochs count from 1")
     check_finite(file.path, rewards_R)
     ids = _one_dictionary(table["prompt_id"])
-    keys = ids.dictionary.to_pylist()
-    if keys and not isinstance(keys[0], str):
-        raise InputError(f"{file.path}: 'prompt_id' holds {type(keys[0]).__name__}, not text")
+    keys = ids.dictionary
+    if pa.types.is_large_string(keys.type) or pa.types.is_string_view(keys.type):
+        keys = keys.cast(pa.string())
+    if not pa.types.is_string(keys.type):
+        raise InputError(f"{file.path}: 'prompt_id' is {keys.type}, not string")
     correct_R = None
     if "verdict" in table.column_names and not table["verdict"].null_count:
         verdicts = _one_dictionary(table["verdict"])

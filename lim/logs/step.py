@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,14 +22,13 @@ class StepRewards:
     """Rewards of one step. `keys` are prompt ids, or prompt texts where the format has no ids."""
 
     step: int
-    keys: list[str]  # U
+    keys: list[str] | Any  # U; an Arrow string array where the file has one
     epochs_U: NDArray[np.int32] | None  # None where the format does not know the epoch
     sums_U: NDArray[np.float64]
     counts_U: NDArray[np.int32]
     tops_U: NDArray[np.int32]  # samples whose reward equals `top`
     correct_U: NDArray[np.int32] | None  # samples judged correct; None where the format has no verdict
-    lows_U: NDArray[np.float32]  # smallest and largest reward of a group
-    highs_U: NDArray[np.float32]
+    equal_U: NDArray[np.bool_]  # whether all rewards of a group are equal
     top: float  # largest reward of the step
     values: int = 0  # distinct rewards among the first `FIRST_ROWS`
     skipped: int = 0  # rows without a reward
@@ -41,7 +41,7 @@ class StepRewards:
 
 def group_rewards(
     step: int,
-    keys: list[str],
+    keys: list[str] | Any,
     codes_R: NDArray[np.integer],
     rewards_R: NDArray[np.floating],
     *,
@@ -57,32 +57,25 @@ def group_rewards(
         pairs_R = codes_R.astype(np.int64) * (int(epochs_R.max()) + 1) + epochs_R
         pairs_U, groups_R = np.unique(pairs_R, return_inverse=True)
         codes_U, epochs_U = np.divmod(pairs_U, int(epochs_R.max()) + 1)
-        keys = [keys[code] for code in codes_U.tolist()]
+        keys = [keys[code] for code in codes_U.tolist()] if isinstance(keys, list) else keys.take(codes_U)
         epochs_U = epochs_U.astype(np.int32)
     else:
         groups_R = codes_R
         first = epochs_R[0] if epochs_R is not None and len(epochs_R) else 0
-        epochs_U = None if epochs_R is None else np.full(len(keys), first, np.int32)
+        epochs_U = None if epochs_R is None else np.broadcast_to(np.int32(first), len(keys))
     top = float(rewards_R.max()) if len(rewards_R) else -np.inf
     rewards32_R = rewards_R.astype(np.float32, copy=False)
-    lows_U, highs_U = np.full(len(keys), np.inf, np.float32), np.full(len(keys), -np.inf, np.float32)
-    np.minimum.at(lows_U, groups_R, rewards32_R)
-    np.maximum.at(highs_U, groups_R, rewards32_R)
-
-    def count(mask_R: NDArray[np.bool_] | None) -> NDArray[np.int32]:
-        picked_R = groups_R if mask_R is None else groups_R[mask_R]
-        return np.bincount(picked_R, minlength=len(keys)).astype(np.int32)
-
+    groups = _Groups(groups_R, len(keys))
+    sorted_R = groups.sort(rewards32_R)
     return StepRewards(
         step=step,
         keys=keys,
         epochs_U=epochs_U,
-        sums_U=np.bincount(groups_R, weights=rewards_R, minlength=len(keys)).astype(np.float64),
-        counts_U=count(None),
-        tops_U=count(rewards_R == top),
-        correct_U=None if correct_R is None else count(correct_R),
-        lows_U=lows_U,
-        highs_U=highs_U,
+        sums_U=groups.sums(groups.sort(rewards_R).astype(np.float64, copy=False)),
+        counts_U=groups.counts_U,
+        tops_U=groups.sums((sorted_R == np.float32(top)).astype(np.int32)),
+        correct_U=None if correct_R is None else groups.sums(groups.sort(correct_R).astype(np.int32)),
+        equal_U=groups.equal(sorted_R),
         top=top,
         values=len(set(rewards32_R[:FIRST_ROWS].tolist())),
         skipped=skipped,
@@ -91,6 +84,47 @@ def group_rewards(
         groups_R=groups_R.astype(np.int32) if keep_samples else None,
         rewards_R=rewards32_R if keep_samples else None,
     )
+
+
+class _Groups:
+    """Rows by group. A prompt's samples mostly stand together, so groups are runs of rows and need no sorting."""
+
+    def __init__(self, groups_R: NDArray[np.integer], number: int) -> None:
+        self.number = number
+        self.order_R: NDArray[np.intp] | None = None
+        self.starts_V, self.group_V = _runs(groups_R)
+        if len(self.group_V) > len(np.unique(self.group_V)):
+            self.order_R = np.argsort(groups_R, kind="stable")
+            self.starts_V, self.group_V = _runs(groups_R[self.order_R])
+        self.counts_U = np.zeros(number, np.int32)
+        self.counts_U[self.group_V] = np.diff(self.starts_V, append=len(groups_R))
+
+    def sort(self, values_R: NDArray[Any]) -> NDArray[Any]:
+        """The rows' values with those of a group together."""
+        return values_R if self.order_R is None else values_R[self.order_R]
+
+    def sums(self, sorted_R: NDArray[Any]) -> NDArray[Any]:
+        """Sum by group; 0 for a group without rows."""
+        sums_U = np.zeros(self.number, sorted_R.dtype)
+        if len(sorted_R):
+            sums_U[self.group_V] = np.add.reduceat(sorted_R, self.starts_V)
+        return sums_U
+
+    def equal(self, sorted_R: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Whether a group's rows are all equal."""
+        equal_U = np.ones(self.number, bool)
+        if len(sorted_R):
+            like_before_R = np.ones(len(sorted_R), bool)
+            np.equal(sorted_R[1:], sorted_R[:-1], out=like_before_R[1:])
+            like_before_R[self.starts_V] = True
+            equal_U[self.group_V] = np.logical_and.reduceat(like_before_R, self.starts_V)
+        return equal_U
+
+
+def _runs(groups_R: NDArray[np.integer]) -> tuple[NDArray[np.intp], NDArray[np.integer]]:
+    """(first row, group) of each run of rows of one group."""
+    starts_V = np.flatnonzero(np.diff(groups_R, prepend=groups_R[:1] - 1))
+    return starts_V, groups_R[starts_V]
 
 
 def check_finite(path: str, rewards_R: NDArray[np.floating], what: str = "reward") -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lim.choose import Floats, Mask, choose_above, choose_top
-from lim.logs.trajectories import RewardMatrix, mean_of_samples
+from lim.logs.trajectories import RewardMatrix
 from lim.pipeline import score_matrix
 from lim.scores import uncertainty_scores
 from lim.strategies import Settings, comparing_epochs
@@ -146,17 +146,12 @@ def sample_sweep(
 
     Figures are means over `repeats` draws, with their standard deviation in `…_sd`.
     """
-    values_P_K_S = _sample_values(reference)
-    most = values_P_K_S.shape[2]
-    rng = np.random.default_rng(seed)
-    rows = []
+    draw = _Resampler(_sample_values(reference), np.random.default_rng(seed))
+    most, rows = draw.most, []
     for m in samples or [m for m in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32) if m < most] + [most]:
         drawn = []
         for _ in range(repeats if m < most else 1):
-            keys = rng.random(values_P_K_S.shape, dtype=np.float32)
-            keys[np.isnan(values_P_K_S)] = 2.0  # cells that hold fewer samples keep what they have
-            picked = np.argsort(keys, axis=2)[:, :, :m]
-            scores_P = _scores(reference, mean_of_samples(np.take_along_axis(values_P_K_S, picked, axis=2)))
+            scores_P = _scores(reference, draw.means_P_K(m))
             drawn.append({**reference.agreement(scores_P), "median_score": float(np.nanmedian(scores_P))})
         rows.append({"samples": m, "repeats": len(drawn), **over_draws(drawn)})
     return rows
@@ -180,30 +175,69 @@ def bootstrap(reference: Reference, *, replicates: int = 200, seed: int = 0) -> 
     A replicate is noisier than the log it is drawn from, and noise lowers LIM scores; the probabilities by
     rank do not suffer from that, those by threshold do (`mean_score_P` shows by how much).
     """
-    values_P_K_S = _sample_values(reference)
-    counts_P_K = (~np.isnan(values_P_K_S)).sum(axis=2)
-    order = np.argsort(np.isnan(values_P_K_S), axis=2, kind="stable")  # samples first, padding last
-    values_P_K_S = np.take_along_axis(values_P_K_S, order, axis=2)
-    padding_P_K_S = np.isnan(values_P_K_S)
-    rng = np.random.default_rng(seed)
+    draw = _Resampler(_sample_values(reference), np.random.default_rng(seed))
     count, threshold = int(reference.chosen_P.sum()), reference.settings.similarity_threshold
-    changes, above, ranked, agreements = [], [], [], []
+    shape = reference.scores_P.shape
+    changes_P, squares_P, above_P, ranked_P = (np.zeros(shape) for _ in range(4))
+    agreements = []
     for _ in range(replicates):
-        picked = (rng.random(values_P_K_S.shape, dtype=np.float32) * counts_P_K[:, :, None]).astype(np.intp)
-        picked = np.minimum(picked, np.maximum(counts_P_K - 1, 0)[:, :, None])
-        drawn_P_K_S = np.take_along_axis(values_P_K_S, picked, axis=2)
-        drawn_P_K_S[padding_P_K_S] = np.nan
-        scores_P = _scores(reference, mean_of_samples(drawn_P_K_S))
-        changes.append(scores_P - reference.scores_P)
-        ranked.append(choose_top(scores_P, count))
+        scores_P = _scores(reference, draw.means_P_K())
+        changes_P += scores_P - reference.scores_P
+        squares_P += (scores_P - reference.scores_P) ** 2
+        ranked_P += choose_top(scores_P, count)
         if threshold is not None:
-            above.append(choose_above(scores_P, threshold))
+            above_P += choose_above(scores_P, threshold)
         agreements.append(reference.agreement(scores_P))
+    mean_P = changes_P / replicates
+    variance_P = np.maximum(squares_P - replicates * mean_P**2, 0) / max(1, replicates - 1)
     return Bootstrap(
         replicates,
-        np.std(changes, axis=0, ddof=min(1, replicates - 1)),
-        reference.scores_P + np.mean(changes, axis=0),
-        None if threshold is None else np.mean(above, axis=0),
-        np.mean(ranked, axis=0),
+        np.sqrt(variance_P),
+        reference.scores_P + mean_P,
+        None if threshold is None else above_P / replicates,
+        ranked_P / replicates,
         over_draws(agreements),
     )
+
+
+class _Resampler:
+    """Draws each cell's samples again. Suffix _C: cells (prompt × epoch), a block of them at a time."""
+
+    BLOCK = 1 << 15  # cells, so that the arrays of a pass stay in the processor's cache
+
+    def __init__(self, values_P_K_S: NDArray[np.float32], rng: np.random.Generator) -> None:
+        self.rng, self.shape, self.most = rng, values_P_K_S.shape[:2], values_P_K_S.shape[2]
+        values_C_S = values_P_K_S.reshape(-1, self.most)
+        missing_C_S = np.isnan(values_C_S)
+        self.counts_C = (~missing_C_S).sum(axis=1)
+        if missing_C_S.any():
+            order_C_S = np.argsort(missing_C_S, axis=1, kind="stable")  # samples first, padding last
+            values_C_S = np.take_along_axis(values_C_S, order_C_S, axis=1)
+        self.values_C_S = values_C_S
+
+    def means_P_K(self, fewer: int | None = None) -> Floats:
+        """Mean by prompt and epoch of as many draws with replacement as the cell has samples, or of `fewer` without.
+
+        Cells that hold no more than `fewer` keep what they have; NaN where there is no sample.
+        """
+        means_C = np.empty(len(self.counts_C))
+        for start in range(0, len(means_C), self.BLOCK):
+            block = slice(start, start + self.BLOCK)
+            means_C[block] = self._means(self.values_C_S[block], self.counts_C[block], fewer)
+        return means_C.reshape(self.shape)
+
+    def _means(self, values_C_S: NDArray[np.float32], counts_C: NDArray[np.integer], fewer: int | None) -> Floats:
+        first_C = np.arange(len(counts_C)) * self.most
+        values = values_C_S.ravel() if fewer is None else values_C_S.flatten()  # a copy where they are shuffled
+        sums_C, draws = np.zeros(len(counts_C)), self.most if fewer is None else fewer
+        for draw in range(draws):
+            done = 0 if fewer is None else draw  # samples drawn before stand at the front
+            left_C = np.maximum(counts_C - done, 1)
+            high = int(left_C[0]) if (left_C == left_C[0]).all() else left_C
+            at_C = first_C + done + self.rng.integers(0, high, len(counts_C), np.uint16)
+            drawn_C = values[at_C]
+            if fewer is not None:
+                values[at_C] = values[first_C + done]
+            sums_C += np.where(draw < counts_C, drawn_C, 0)
+        with np.errstate(invalid="ignore"):
+            return sums_C / np.minimum(counts_C, draws)

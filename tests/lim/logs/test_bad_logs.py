@@ -81,7 +81,7 @@ GOOD = {"prompt_id": ["a", "a"], "epoch": [1, 1], "reward": [1.0, 0.0]}
         ({**GOOD, "reward": [1.0, float("inf")]}, "row 2: reward is inf"),
         ({**GOOD, "reward": ["1", "0"]}, "not int and float"),
         ({**GOOD, "epoch": [1, 0]}, "row 2: epoch is 0; epochs count from 1"),
-        ({**GOOD, "prompt_id": [1, 2]}, "'prompt_id' holds int"),
+        ({**GOOD, "prompt_id": [1, 2]}, "'prompt_id' is int64, not string"),
         ({**GOOD, "prompt_id": ["a", None]}, "row 2: 'prompt_id' is null"),
         ({"prompt_id": [], "epoch": [], "reward": []}, "holds no rows"),
     ],

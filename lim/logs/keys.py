@@ -1,0 +1,50 @@
+"""Numbers for a log's keys (prompt ids or texts), in the order in which they first appear."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+AT_ONCE = 1 << 20  # Arrow numbers so many keys in one call, or twice as many as are known
+
+
+class KeyTable:
+    """Numbers keys step by step. Keys of one log come all as lists, or all as Arrow string arrays."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._known: Any = None  # Arrow array of the keys numbered so far
+        self._waiting: list[Any] = []
+        self._rows: list[NDArray[np.int32]] = []
+
+    def add(self, keys: Sequence[str] | Any) -> None:
+        """Number the keys of one more step."""
+        if isinstance(keys, list):
+            numbers = self._numbers
+            rows = (numbers.setdefault(key, len(numbers)) for key in keys)
+            self._rows.append(np.fromiter(rows, np.int32, len(keys)))
+            return
+        self._waiting.append(keys)
+        known = 0 if self._known is None else len(self._known)
+        if sum(map(len, self._waiting)) >= max(AT_ONCE, 2 * known):
+            self._number_waiting()
+
+    def finish(self) -> tuple[list[str], list[NDArray[np.int32]]]:
+        """(keys by number, numbers of each step's keys in the order in which the steps were added)."""
+        self._number_waiting()
+        return list(self._numbers) if self._known is None else self._known.to_pylist(), self._rows
+
+    def _number_waiting(self) -> None:
+        if not self._waiting:
+            return
+        import pyarrow as pa
+
+        known = [] if self._known is None else [self._known]
+        # One dictionary for all chunks: keys that are known come first and keep their numbers.
+        encoded = pa.chunked_array([*known, *self._waiting]).dictionary_encode()
+        self._rows += [np.from_dlpack(chunk.indices) for chunk in encoded.chunks[len(known) :]]
+        self._known = encoded.chunk(encoded.num_chunks - 1).dictionary
+        self._waiting = []
