@@ -119,9 +119,10 @@ def build_matrix(
     place_L[order] = np.arange(len(order))
     top = max(part.step.top for part in parts)
     judged = all(part.step.correct_U is not None for part in parts)
-    sums_P_K = np.zeros((len(order), epochs))
-    counts_P_K = np.zeros((len(order), epochs), np.int32)
-    passed_P_K = np.zeros((len(order), epochs), np.int32)
+    # A part mostly holds one epoch: filled epoch by epoch, the cells written stay in the processor's cache.
+    sums_K_P = np.zeros((epochs, len(order)))
+    counts_K_P = np.zeros((epochs, len(order)), np.int32)
+    passed_K_P = np.zeros((epochs, len(order)), np.int32)
     kept: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
     at_top = samples = 0
     for part in parts:
@@ -130,20 +131,21 @@ def build_matrix(
         at_top += int(step.tops_U.sum()) if step.top == top else 0
         inside_U = part.epochs_U <= epochs
         # A (prompt, epoch) is once in a part, so plain indexed addition adds all.
-        cells_U = place_L[part.rows_U[inside_U]] * epochs + part.epochs_U[inside_U] - 1
-        sums_P_K.reshape(-1)[cells_U] += step.sums_U[inside_U]
-        counts_P_K.reshape(-1)[cells_U] += step.counts_U[inside_U]
+        cells_U = place_L[part.rows_U[inside_U]] + (part.epochs_U[inside_U].astype(np.int64) - 1) * len(order)
+        sums_K_P.reshape(-1)[cells_U] += step.sums_U[inside_U]
+        counts_K_P.reshape(-1)[cells_U] += step.counts_U[inside_U]
         passed_U = step.correct_U if judged else step.tops_U if step.top == top else None
         if passed_U is not None:
-            passed_P_K.reshape(-1)[cells_U] += passed_U[inside_U]
+            passed_K_P.reshape(-1)[cells_U] += passed_U[inside_U]
         if step.groups_R is not None and step.rewards_R is not None:
             inside_R = inside_U[step.groups_R]
             groups_R = step.groups_R[inside_R]
             cells_R = place_L[part.rows_U[groups_R]] * epochs + part.epochs_U[groups_R] - 1
             kept.append((cells_R, step.rewards_R[inside_R]))
     with np.errstate(invalid="ignore"):
-        rewards_P_K = np.divide(sums_P_K, counts_P_K, out=sums_P_K)
-        pass_rates_P_K = passed_P_K / counts_P_K
+        rewards_P_K = np.ascontiguousarray(np.divide(sums_K_P, counts_K_P, out=sums_K_P).T)
+        pass_rates_P_K = np.ascontiguousarray((passed_K_P / counts_K_P).T)
+    counts_P_K = np.ascontiguousarray(counts_K_P.T)
     samples_P_K_S = _samples(kept, counts_P_K) if kept else None
     ids = [keys[row] for row in order]
     matrix = RewardMatrix(ids, rewards_P_K, pass_rates_P_K, counts_P_K, samples_P_K_S, top)

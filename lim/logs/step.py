@@ -93,7 +93,7 @@ class _Groups:
         self.number = number
         self.order_R: NDArray[np.intp] | None = None
         self.starts_V, self.group_V = _runs(groups_R)
-        if len(self.group_V) > len(np.unique(self.group_V)):
+        if np.bincount(self.group_V, minlength=1).max() > 1:
             self.order_R = np.argsort(groups_R, kind="stable")
             self.starts_V, self.group_V = _runs(groups_R[self.order_R])
         self.counts_U = np.zeros(number, np.int32)
