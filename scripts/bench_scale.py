@@ -89,7 +89,7 @@ def make_log(folder: Path, prompts: int, samples: int, epochs: int, response_byt
     """Write the log and its prompt file."""
     rng = np.random.default_rng(0)
     ids = np.array([f"math/train/{number:07d}" for number in rng.permutation(prompts)])
-    filler = "Find the value of $\\frac{{x^2}}{{{n}}}$ when the sequence \"a_n\" ends. "
+    filler = 'Find the value of $\\frac{{x^2}}{{{n}}}$ when the sequence "a_n" ends. '
     texts = [(filler.format(n=n) * (PROMPT_CHARACTERS // 60 + 1))[:PROMPT_CHARACTERS] for n in range(prompts)]
     write_json(
         folder / "prompts.json",
@@ -112,7 +112,9 @@ def make_log(folder: Path, prompts: int, samples: int, epochs: int, response_byt
             reward = np.where(right, 1.0, np.where(rng.random(rows) < 0.2, -1.0, -0.5))
             codes = np.repeat(np.arange(len(distinct), dtype=np.int32), samples)
             columns: dict[str, Any] = {
-                "prompt_id": pa.DictionaryArray.from_arrays(codes, pa.array(ids[distinct].tolist())).cast(pa.string()),
+                "prompt_id": pa.DictionaryArray.from_arrays(codes, pa.array(ids[distinct].tolist())).cast(
+                    pa.string()
+                ),
                 "epoch": np.full(rows, epoch, np.int32),
                 "step": np.full(rows, step, np.int32),
                 "sample": np.tile(np.arange(samples, dtype=np.int16), len(distinct)),

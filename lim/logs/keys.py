@@ -42,9 +42,12 @@ class KeyTable:
             return
         import pyarrow as pa
 
-        known = [] if self._known is None else [self._known]
         # One dictionary for all chunks: keys that are known come first and keep their numbers.
-        encoded = pa.chunked_array([*known, *self._waiting]).dictionary_encode()
-        self._rows += [np.from_dlpack(chunk.indices) for chunk in encoded.chunks[len(known) :]]
+        parts = self._waiting if self._known is None else [self._known, *self._waiting]
+        encoded = pa.chunked_array(parts).dictionary_encode()
+        numbers = np.concatenate([np.from_dlpack(chunk.indices) for chunk in encoded.chunks])
+        # By length, since Arrow drops chunks that are empty.
+        by_part = np.split(numbers, np.cumsum([len(part) for part in parts])[:-1])
+        self._rows += by_part[len(parts) - len(self._waiting) :]
         self._known = encoded.chunk(encoded.num_chunks - 1).dictionary
         self._waiting = []
