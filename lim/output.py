@@ -91,24 +91,20 @@ def score_rows(selection: Selection) -> Iterator[dict[str, Any]]:
 def summary(selection: Selection) -> dict[str, Any]:
     """What was chosen, from what, and how; without times, so that the same input gives the same bytes."""
     scored = selection.scores_P[~np.isnan(selection.scores_P)]
-    return (
-        ({"allowed": selection.allowed} if selection.allowed else {})
-        | {
-            "prompts": len(selection.ids),
-            "scored": len(scored),
-            "unscored": selection.reason_counts(),
-            "chosen": int(selection.chosen_P.sum()),
-            "settings": asdict(selection.settings)
-            | {"num_samples": selection.settings.num_prompts},  # its former name
-            "score_quantiles": quantiles(scored),
-            "average_curve": None if selection.average_K is None else [float(value) for value in selection.average_K],
-            "matched_by": selection.matched_by,
-            "unmatched_in_log": len(selection.unmatched),
-            "unmatched_examples": selection.unmatched[:20],
-            "log": None if selection.log is None else selection.log.as_dict(),
-            "notes": selection.notes,
-        }
-    )
+    return ({"allowed": selection.allowed} if selection.allowed else {}) | {
+        "prompts": len(selection.ids),
+        "scored": len(scored),
+        "unscored": selection.reason_counts(),
+        "chosen": int(selection.chosen_P.sum()),
+        "settings": asdict(selection.settings) | {"num_samples": selection.settings.num_prompts},  # its former name
+        "score_quantiles": quantiles(scored),
+        "average_curve": None if selection.average_K is None else [float(value) for value in selection.average_K],
+        "matched_by": selection.matched_by,
+        "unmatched_in_log": len(selection.unmatched),
+        "unmatched_examples": selection.unmatched[:20],
+        "log": None if selection.log is None else selection.log.as_dict(),
+        "notes": selection.notes,
+    }
 
 
 def quantiles(scores: np.ndarray) -> dict[str, float]:

@@ -12,7 +12,6 @@ reads the bytes of the three columns that a selection needs. All programs have t
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import sys
