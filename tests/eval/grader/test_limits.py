@@ -71,6 +71,7 @@ def test_a_comparison_ends_when_its_work_is_spent(monkeypatch, gold, answer):
     ("text", "same", "other"),
     [
         ("3^{100}", "9^{50}", "3^{101}"),
+        ("2^{5^{3}}", "2^{125}", "2^{5^{3}+1}"),
         ("40!", r"40 \cdot 39!", "41!"),
         (r"\binom{90}{40}", r"\binom{90}{50}", r"\binom{90}{41}"),
         (r"3^{60} \cdot 5^{60}", "15^{60}", "15^{61}"),
