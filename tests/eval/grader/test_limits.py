@@ -137,11 +137,11 @@ def test_odd_responses_get_a_verdict_from_the_grader():
 
 
 LONG = {
-    "open boxes": lambda n: r"\boxed{" * 100 + "x" * n,
+    "open boxes": lambda n: r"\boxed{" * (n // 40) + "x" * n,
     "boxes": lambda n: r"\boxed{5}" * (n // 9),
-    "braces": lambda n: ("{" * 100 + "}" * 100) * (n // 200),
+    "braces": lambda n: ("{" * 10 + "}" * 10) * (n // 20),
     "dollars": lambda n: "$" * n,
-    "formulas": lambda n: r"\(" * (n // 2),
+    "formulas": lambda n: r"\(" * (n // 4),
     "phrases": lambda n: "answer is " * (n // 10),
     "spaces": lambda n: " " * n,
     "numbers": lambda n: "1 " * (n // 2),
@@ -149,7 +149,9 @@ LONG = {
 
 
 @pytest.mark.parametrize("name", LONG)
-def test_a_long_text_is_read_in_linear_time(name):
+def test_a_long_text_is_read_in_linear_time(lower, name):
+    lower("TAIL", 250)  # of a text, that the fallbacks look at
+
     def seconds(length: int) -> float:
         text, times = LONG[name](length), []
         for _ in range(20):
@@ -159,4 +161,4 @@ def test_a_long_text_is_read_in_linear_time(name):
             times.append(time.thread_time() - start)
         return min(times)
 
-    assert seconds(8_000) < 25 * seconds(1_000)  # quadratic would be 64 times
+    assert seconds(2_000) < 25 * seconds(250)  # quadratic would be 64 times
