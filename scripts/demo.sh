@@ -33,10 +33,9 @@ if [ -n "${visible//[, ]/}" ] && [[ $(nvidia-smi -L 2>/dev/null || true) == *"GP
     if [ -z "${PYTHON:-}" ] && { [ -e "$venv/.setup-all" ] || [ -e "$venv/.setup-dev" ]; }; then
         why="$venv holds the CPU set; remove it (rm -r $venv) to use the GPU"
     else
-        without=data
-        [ -n "${PYTHON:-}" ] || { bash scripts/setup.sh select; without="packages data"; }
-        # shellcheck disable=SC2086 # two words
-        why=$("${PYTHON:-$venv/bin/python}" -m train.doctor "${on_gpu[@]}" --without $without 2>&1) && why=
+        skipped=(--without data)
+        [ -n "${PYTHON:-}" ] || { bash scripts/setup.sh select; skipped+=(--without packages); }
+        why=$("${PYTHON:-$venv/bin/python}" -m train.doctor "${on_gpu[@]}" "${skipped[@]}" 2>&1) && why=
     fi
     if [ -z "$why" ]; then
         gpu=('overlays=[colocated-1gpu]')

@@ -7,7 +7,7 @@
 #   bash scripts/doctor.sh limr +qwen2.5-math-1.5b --json   with overlays and key=value, as scripts/train.sh takes them
 #   RAY_ADDRESS=HEAD_IP:6379 bash scripts/doctor.sh math.8k +qwen2.5-math-72b
 #
-# --without packages data checks the machine alone. Needs neither a GPU nor torch (bash scripts/setup.sh select is
+# --without packages --without data checks the machine alone. Needs neither a GPU nor torch (bash scripts/setup.sh select is
 # enough). Knob: PYTHON (.venv/bin/python)
 # All flags: .venv/bin/python -m train.doctor --help
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

@@ -110,10 +110,12 @@ need_operations() {
         say "DeepSpeed's Adam for the host did not compile (see $log); only ds.adam_offload=true needs it"
 }
 
+doctor() { env -u RAY_ADDRESS "$venv/bin/python" -m train.doctor --gpu "$@" || exit 2; }
+
 finish_gpu() {
     need_flash_attn
     need_operations
-    "$venv/bin/python" -m train.doctor --gpu || exit 2
+    doctor
 }
 
 # Whether any of some sets is installed in $venv, wholly or in part.
@@ -185,7 +187,7 @@ pip_install=("$venv/bin/python" -m pip install --no-deps)
 step "installing requirements-select.txt" "${pip_install[@]}" -r requirements-select.txt
 if [ "$want" = gpu ]; then
     # Before the hour that the rest may take: a driver or a GPU that it could not run on.
-    "$venv/bin/python" -m train.doctor --gpu --without packages data || exit 2
+    doctor --without packages --without data
 fi
 [ "$want" = select ] || : >"$venv/.setup-$want" # from here on this set's, finished or not
 case $want in

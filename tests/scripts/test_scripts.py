@@ -151,7 +151,7 @@ def test_the_gpu_set_begins_with_the_machine_and_ends_with_the_doctor(venv):
     done, calls = setup(venv, "gpu")
     assert done.returncode == 0, done.stderr
     own = [call for call in calls if call.startswith("-m train.")]
-    assert own[0] == "-m train.doctor --gpu --without packages data"
+    assert own[0] == "-m train.doctor --gpu --without packages --without data"
     assert own[1:] == [
         "-m train.gpu --visible",
         "-m train.gpu fused_adam",
@@ -252,7 +252,7 @@ def test_the_demo_takes_a_gpu_that_is_not_hidden(venv, smi, visible, expected):
     packages, command = expected
     assert (venv / f".setup-{packages}").is_file()
     assert calls[-1] == command
-    assert (f"{ASKED} packages data" in calls) is (expected is GPU)
+    assert (f"{ASKED} data --without packages" in calls) is (expected is GPU)
 
 
 # Says what the doctor says of a T4, and notes what of the GPU the demo sees.

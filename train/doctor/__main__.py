@@ -1,6 +1,6 @@
 """The doctor: what a recipe needs against what this machine, this environment and, with RAY_ADDRESS, every node have.
 
-    python -m train.doctor [RECIPE [+overlay …] [key=value …]] [--gpu] [--without packages data] [--json]
+    python -m train.doctor [RECIPE [+overlay …] [key=value …]] [--gpu] [--without packages|data] [--json]
 
 scripts/doctor.sh is the way to call it. Exit code 2 where a check is an error. Needs no torch and no GPU.
 """
@@ -26,10 +26,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("changes", nargs="*", metavar="+overlay|key=value", help="laid over the recipe, in order")
     parser.add_argument(
         "--without",
-        nargs="+",
+        action="append",
         choices=("packages", "data"),
         default=[],
-        help="skip what scripts/setup.sh installs and builds, or prompts and models",
+        help="skip what scripts/setup.sh installs and builds, or prompts and models; may be repeated",
     )
     parser.add_argument("--gpu", action="store_true", help="check for a run on GPUs, whatever this machine has")
     parser.add_argument("--json", action="store_true", help="the same as JSON")

@@ -39,7 +39,7 @@ def visit(resolved: Resolved | None, *, without: Sequence[str] = (), on_gpus: bo
     needs = needs_of(resolved, installed="packages" not in without)
     if resolved is None and (on_gpus or gpu.available_gpus()):
         needs = replace(needs, gpu=True)
-    lines = [] if resolved is None else [Line("recipe", "ok", resolved.recipe.run.name)]
+    lines = [] if resolved is None else [*recipe_lines(resolved)]
     if resolved is not None and "data" not in without:
         lines += data_lines(resolved)
     address = os.environ.get("RAY_ADDRESS")
@@ -100,6 +100,20 @@ def ask(resolved: Resolved | None, needs: Needs) -> Question:
     models = () if resolved is None else tuple(filter(None, dict.fromkeys((resolved.actor, resolved.critic))))
     folder = str(Path.cwd() if resolved is None else resolved.run_dir)
     return Question(variables, folder, models, operations * needs.installed, flash_attn=needs.gpu and needs.installed)
+
+
+def recipe_lines(resolved: Resolved) -> Iterable[Line]:
+    """What holds of a recipe that could be resolved: its batches, placement and heads were checked."""
+    yield Line("recipe", "ok", resolved.recipe.run.name)
+    shape, split = resolved.shape, resolved.recipe.get("vllm.tensor_parallel_size")
+    if shape is not None:
+        heads = f"{shape.num_attention_heads} attention, {shape.num_key_value_heads} key-value"
+        yield Line("head counts", "ok", f"{heads}, {split} GPU{'s' * (split > 1)} per engine")
+    elif split > 1:
+        fix = (
+            "a size that the model's heads do not divide by fails in vLLM; run.shape says them (configs/train/model)"
+        )
+        yield Line("head counts", "warning", f"not known, {split} GPUs per engine", fix)
 
 
 def data_lines(resolved: Resolved) -> Iterable[Line]:

@@ -92,6 +92,7 @@ def test_a_recipe(here, capsys):
     assert errors == ["error    data                data/prompts/math8k.json: no such file"]
     assert "→ make it with: python -m data.prepare math8k" in text
     assert "8 on 1 machine, 8 needed" in text
+    assert "ok       head counts         28 attention, 4 key-value, 1 GPU per engine" in text
     [question] = here.asked
     assert question.models == ("Qwen/Qwen2.5-Math-7B",)
     assert question.operations == ("fused_adam",)
@@ -117,6 +118,14 @@ def test_json(here, capsys):
     assert (code, json.loads(text)["ok"]) == (0, True)
 
 
+def test_head_counts(here, capsys):
+    split = ["math.8k", "+colocated-8gpu", "vllm.num_engines=1", "vllm.tensor_parallel_size=8", "--without", "data"]
+    code, text = table(capsys, *split)
+    assert code == 2 and "→ vllm.tensor_parallel_size=8: Qwen/Qwen2.5-Math-7B has 28 attention heads" in text
+    code, text = table(capsys, *split, "actor.model_name_or_path=of/another")
+    assert code == 0 and "warning  head counts" in text and "run.shape" in text
+
+
 def test_a_recipe_that_cannot_be_read_is_a_line_and_the_machine_is_looked_at(here, capsys):
     code, text = table(capsys, "math.8j")
     assert code == 2
@@ -126,12 +135,14 @@ def test_a_recipe_that_cannot_be_read_is_a_line_and_the_machine_is_looked_at(her
 
 def test_before_an_installation_only_the_machine_is_looked_at(here, capsys):
     here.machine = replace(GOOD, packages={}, ninja=None, torch_cuda=None, flash_attn="not installed", gpus=[])
-    code, text = table(capsys, "--gpu", "--without", "packages", "data")
+    code, text = table(capsys, "--gpu", "--without", "packages", "--without", "data")
     assert code == 0
     assert "warning  GPUs" in text
     assert "packages" not in text and "flash-attn" not in text
     assert not here.asked[0].flash_attn and here.asked[0].operations == ()
-    assert table(capsys, "arithmetic-cpu", "+colocated-1gpu", "--without", "packages", "data")[0] == 2  # no GPU
+    assert (
+        table(capsys, "arithmetic-cpu", "+colocated-1gpu", "--without", "packages", "--without", "data")[0] == 2
+    )  # no GPU
 
 
 # A cluster.
