@@ -6,6 +6,7 @@ measured on a GPU; tests/train/recipe/test_memory.py measures the share of the l
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from omegaconf import OmegaConf
@@ -23,6 +24,7 @@ WEIGHTS, GRADIENTS, OPTIMIZER = 2, 2, 12
 LOGITS = 3
 BUCKET = 5e8 * WEIGHTS  # DeepSpeed's reduce_bucket_size
 GATHERED = 1e9 * WEIGHTS  # its stage3_max_live_parameters, of a sharded model
+SUB_GROUP = 10**9  # its sub_group_size: parameters per buffer
 # Assumed, not measured: a process's CUDA context with its communication buffers; vLLM's activations; a process's own
 # memory on the host.
 CONTEXT, ACTIVATIONS, PROCESS = 0.9e9, 2e9, 0.8e9
@@ -62,9 +64,9 @@ def memory_plan(resolved: Resolved) -> MemoryPlan | None:
         return WEIGHTS * parameters / (roles[role] if stage == 3 else 1)
 
     def states(role: str) -> float:
-        """Gradients and optimiser of a model that trains."""
+        """Gradients and optimiser of a model that trains; offloaded, both are on the host."""
         gradients = GRADIENTS * parameters / (roles[role] if stage >= 2 else 1)
-        return gradients + (0 if offload else OPTIMIZER * parameters / (roles[role] if stage >= 1 else 1))
+        return 0 if offload else gradients + OPTIMIZER * parameters / (roles[role] if stage >= 1 else 1)
 
     # Training: on shared GPUs the weights of all models stay while one trains (and vLLM sleeps).
     resident = {role: sum(weights(other) for other in models) if shared else weights(role) for role in models}
@@ -89,7 +91,7 @@ def memory_plan(resolved: Resolved) -> MemoryPlan | None:
     return MemoryPlan(
         gpu_train=0 if cpu else round(max(peaks)),
         gpu_generate=0 if cpu else round(max(share, engine) + CONTEXT + asleep),
-        host=round(host_bytes(resolved, parameters, trained) / HOST_SHARE),
+        host=round(host_bytes(resolved, shape, parameters, trained) / HOST_SHARE),
         disk=disk_bytes(chosen, parameters, validation=chosen.run.val_file is not None),
         gpu=gpu,
         engine=0 if cpu else round(engine),
@@ -112,7 +114,7 @@ def checkpoints(chosen: Recipe, shape: Shape, tokens: float) -> float:
     return shape.num_hidden_layers * tokens * (10 * shape.hidden_size + 4 * shape.intermediate_size) * WEIGHTS
 
 
-def host_bytes(resolved: Resolved, parameters: float, trained: list[str]) -> float:
+def host_bytes(resolved: Resolved, shape: Shape, parameters: float, trained: list[str]) -> float:
     """Memory of the fullest node that its processes use."""
     get, roles = resolved.recipe.get, resolved.roles
     engines, nodes = get("vllm.num_engines"), get("actor.num_nodes")
@@ -121,16 +123,44 @@ def host_bytes(resolved: Resolved, parameters: float, trained: list[str]) -> flo
         states = (WEIGHTS + GRADIENTS + OPTIMIZER) * parameters * len(trained)
         return states + one_copy * (engines + ("reference" in roles)) + (sum(roles.values()) + 2) * PROCESS
     processes = PROCESS * (len(roles) if get("train.colocate_all") else 1) * resolved.gpus / nodes
-    kept = 0.0
-    if get("ds.adam_offload"):
-        # Actor and critic on separate GPUs may share a node.
-        kept = OPTIMIZER * parameters * len(trained) / nodes
-    elif get("ds.enable_sleep"):
-        kept = (GRADIENTS + OPTIMIZER) * parameters * len(trained) / nodes
+    # Actor and critic on separate GPUs may share a node.
+    states = sum(host_states(parameters, roles[role], get("ds.adam_offload")) * roles[role] for role in trained)
+    kept = states / nodes if get("ds.adam_offload") or get("ds.enable_sleep") else 0.0
     if get("vllm.enable_sleep"):
-        kept += one_copy * engines / nodes
+        split = get("vllm.tensor_parallel_size")
+        kept += engine_backup(shape, split) * split * engines / nodes
     # Every save gathers the weights on the first node.
     return kept + one_copy + processes
+
+
+def pinned(size: float) -> float:
+    """Bytes that torch takes for a pinned buffer: a power of two."""
+    return 2.0 ** math.ceil(math.log2(size))
+
+
+def host_states(parameters: float, gpus: int, offloaded: bool) -> float:
+    """Pinned bytes of a GPU's share of a model's states: asleep, or on the host for good (`ds.adam_offload`).
+
+    fp32 copy and two moments in sub-groups, and the bf16 gradients; for good, also the gradients in fp32.
+    """
+    share = parameters / gpus
+    groups = [min(SUB_GROUP, share - start) for start in range(0, math.ceil(share), SUB_GROUP)]
+    return (4 if offloaded else 3) * sum(pinned(4 * size) for size in groups) + pinned(GRADIENTS * share)
+
+
+def engine_backup(shape: Shape, split: int) -> float:
+    """Pinned bytes of a sleeping vLLM engine's weights on one of its `split` GPUs, matrix by matrix."""
+    width, inner = shape.hidden_size, shape.intermediate_size
+    heads = shape.num_attention_heads * shape.head_size
+    layer = [
+        (heads + 2 * shape.num_key_value_heads * shape.head_size) * width,
+        heads * width,
+        2 * inner * width,
+        inner * width,
+    ]
+    words = shape.vocab_size * width
+    copies = [*((size, shape.num_hidden_layers) for size in layer), (words, 2)]
+    return sum(count * pinned(WEIGHTS * size / split) for size, count in copies)
 
 
 def disk_bytes(chosen: Recipe, parameters: float, *, validation: bool) -> int:

@@ -58,10 +58,13 @@ class Shape:
     head_dim: int | None = None  # null: hidden_size / num_attention_heads
 
     @property
+    def head_size(self) -> int:
+        return self.head_dim or self.hidden_size // self.num_attention_heads
+
+    @property
     def cache_bytes(self) -> int:
         """Bytes of vLLM's key-value cache per token, in bf16."""
-        width = self.head_dim or self.hidden_size // self.num_attention_heads
-        return 2 * 2 * self.num_hidden_layers * self.num_key_value_heads * width
+        return 2 * 2 * self.num_hidden_layers * self.num_key_value_heads * self.head_size
 
 
 def parameters_of(recipe: Recipe, model: str) -> float | None:

@@ -109,7 +109,7 @@ def time_row(resolved: Resolved, plan: Plan) -> str:
     if seconds is None:
         return "no estimate (run.seconds_per_step as measured, or run.gpu_tokens and run.gpu_flops give one)"
     measured = resolved.recipe.run.seconds_per_step is not None
-    how = "measured" if measured else "if every response had full length"
+    how = "run.seconds_per_step" if measured else "if every response had full length"
     total = duration(seconds * plan.steps)
     return (
         f"about {seconds:,.{0 if seconds >= 10 else 1}f} s per step ({how}), {total} in all without start and saves"
