@@ -26,6 +26,7 @@ from lim.utils.errors import InputError, run_cli
 from lim.utils.files import check_output, read_json, write_json, write_text
 
 from . import targets
+from .engine.samples import FORMER
 from .results import statistics, tables
 from .results.graded import question_means
 from .results.statistics import Paired
@@ -105,7 +106,11 @@ def checksum(run: Evaluated, benchmark: str) -> str | None:
 def unlike(runs: Sequence[Evaluated], benchmark: str) -> list[str]:
     """Settings in which runs differ on a benchmark: a difference is then not due to the models alone."""
     made = [run.results["benchmarks"][benchmark]["generated_with"] for run in runs if benchmark in run.means]
-    keys = ("template", "system_prompt", "temperature", "top_p", "max_new_tokens", "n_samples", "fallbacks", "dtype")
+    made = [{**FORMER, **facts} for facts in made]
+    keys = (
+        *("template", "system_prompt", "temperature", "top_p", "max_new_tokens", "n_samples", "fallbacks", "dtype"),
+        "stop_at",
+    )
     return [key for key in keys if len({json.dumps(facts.get(key), sort_keys=True) for facts in made}) > 1]
 
 

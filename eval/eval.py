@@ -33,7 +33,7 @@ from .results import external, saved, tables
 from .settings import DATA, SETTINGS, Benchmark, EvalSettings, load
 from .targets import ModelRef
 
-OVERRIDES = ("n_samples", "temperature", "top_p", "max_new_tokens", "seed", "template", "fallbacks")
+OVERRIDES = ("n_samples", "temperature", "top_p", "max_new_tokens", "seed", "template", "stop_at", "fallbacks")
 SHOWN_IN_DETAIL = 4  # models; of more, the detail is in each results.md
 # Flags that --score_only uses: with saved generations, and with third-party files.
 SAVED = ("score_only", "settings", "data_dir", "benchmarks", "fallbacks")
@@ -60,6 +60,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     how.add_argument("--max_new_tokens", type=whole(1))
     how.add_argument("--seed", type=whole())
     how.add_argument("--template", help="chat (the model's own), or a text of the settings file: plain, bare")
+    how.add_argument("--stop_at", choices=("end_tokens", "eos"), help="eos: as the release's evaluation does")
     how.add_argument("--fallbacks", action="store_const", const=True, help="also accept unboxed answers")
     add_engine_flags(parser)
     files = parser.add_argument_group("files")

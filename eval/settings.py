@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from msgspec import Meta
@@ -44,6 +44,7 @@ class Benchmark:
     template: Template
     system_prompt: str | None
     fallbacks: bool
+    stop_at: Literal["end_tokens", "eos"] = "end_tokens"  # eval/engine/ends.py
 
     def check(self) -> Benchmark:
         """Raise InputError where samples would only repeat each other."""

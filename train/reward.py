@@ -32,6 +32,7 @@ from typing import Any
 if (root := str(Path(__file__).resolve().parents[1])) not in sys.path:
     sys.path.insert(0, root)
 
+from eval.engine import ends
 from eval.grader import Graded, Grader
 from eval.grader.verdict import Verdict, training_rule
 from lim.utils.errors import InputError
@@ -40,10 +41,7 @@ from train.run import environment
 REWARDS = {Verdict.CORRECT: 1.0, Verdict.INCORRECT: -0.5, Verdict.TIMEOUT: -0.5}
 BAD_FORMAT = -1.0
 NO_REASON = -1.0  # its code
-END_TOKENS = (
-    *("<|endoftext|>", "<|im_end|>", "<|end|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|return|>"),
-    *("</s>", "<eos>", "<|eos|>", "[EOS]", "<end_of_turn>", "<｜end▁of▁sentence｜>", "<|endofturn|>", "<turn|>"),
-)
+NO_END = -1.0  # the code of a response without end token
 LEAST_OVERLAP = 16  # characters of a prompt, cut on the left, by which it is known again in its query
 
 
@@ -70,8 +68,14 @@ def grader() -> Grader:
         return _grader(os.getpid())
 
 
-def response_of(query: str, prompt: str) -> tuple[str, bool]:
-    """(response, whether it came to an end token) of a query, the decoded prompt and response.
+def end_tokens() -> tuple[str, ...]:
+    """What ends a response: the model's end tokens where the run says them, else those of many model families."""
+    told = environment.read().end_tokens
+    return tuple(json.loads(told)) if told else ends.COMMON
+
+
+def response_of(query: str, prompt: str) -> tuple[str, str | None]:
+    """(response up to its first end token, which one that is or None) of a query, the decoded prompt and response.
 
     The prompt stands first in the query. Where decoding changed its white space, or OpenRLHF cut a long prompt on
     the left, it is found by what is left of it. InputError where it is not found: what follows would be guesswork.
@@ -82,11 +86,8 @@ def response_of(query: str, prompt: str) -> tuple[str, bool]:
             f"reward: the query does not start with its prompt ({prompt[-40:]!r} at the prompt's end, {query[:40]!r} "
             "at the query's start); the tokenizer must decode what it encodes"
         )
-    response, finished = query[start:].rstrip(), False
-    ends = (environment.read().eos_token or END_TOKENS[0], *END_TOKENS)
-    while end := next((token for token in ends if response.endswith(token)), None):
-        response, finished = response.removesuffix(end).rstrip(), True
-    return response.strip(), finished
+    response, end = ends.cut(query[start:], end_tokens())
+    return response.strip(), end
 
 
 def _end_of_prompt(query: str, prompt: str) -> int | None:
@@ -117,15 +118,16 @@ def gold_of(label: str) -> str:
 
 
 def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence[str]) -> dict[str, Any]:
-    """OpenRLHF's contract: tensors of rewards and scores (1 for correct), and the codes of verdict and reason."""
+    """OpenRLHF's contract: tensors of rewards and scores (1 for correct), and codes of verdict, reason and end."""
     import torch
 
     try:
-        scored = []
+        scored, ended = [], []
         for query, prompt, label in zip(queries, prompts, labels, strict=True):
-            response, finished = response_of(query, prompt)
+            response, end = response_of(query, prompt)
+            ended.append(NO_END if end is None else float(end_tokens().index(end)))
             rules = environment.read().format_rules
-            scored.append(reward_of(response, gold_of(label), finished, format_rules=rules))
+            scored.append(reward_of(response, gold_of(label), end is not None, format_rules=rules))
     except BaseException:
         _report(traceback.format_exc())
         raise
@@ -134,6 +136,7 @@ def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence
         "scores": torch.tensor([float(g.verdict is Verdict.CORRECT) for _, g in scored], dtype=torch.float32),
         "extra_logs": {
             "verdict": torch.tensor([g.verdict.code for _, g in scored]),
+            "end": torch.tensor(ended),
             "reason": torch.tensor([NO_REASON if g.reason is None else g.reason.code for _, g in scored]),
         },
     }

@@ -153,6 +153,7 @@ class Engine:
                     max_tokens=prompt.max_tokens,
                     seed=prompt.seed if prompt.temperature > 0 else None,
                     stop=list(prompt.stop),
+                    stop_token_ids=list(prompt.ends),
                     output_kind=RequestOutputKind.FINAL_ONLY,
                 )
                 engine.add_request(str(number), {"prompt_token_ids": prompt.token_ids}, parameters)

@@ -11,6 +11,7 @@ from typing import Any
 from lim.utils.errors import InputError, one_line
 
 from ..settings import Benchmark
+from .ends import end_tokens
 from .heads import check_heads
 
 MANY = 10**9  # transformers writes a huge number where a tokenizer knows no longest input
@@ -28,6 +29,7 @@ class Prompt:
     max_tokens: int
     seed: int
     stop: tuple[str, ...]
+    ends: tuple[int, ...] = ()  # token ids beside eos
 
 
 def seed_of(seed: int, file: str, id: str, sample: int) -> int:
@@ -119,6 +121,7 @@ def make(
 ) -> list[Prompt]:
     """Prompts for the (question id, sample)s wanted. InputError where a prompt leaves no room in the context."""
     ids: dict[str, list[int]] = {}
+    ends = tuple(end_tokens(tokenizer).values()) if benchmark.stop_at == "end_tokens" else ()
     prompts = []
     for id, sample in wanted:
         if id not in ids:
@@ -137,6 +140,7 @@ def make(
                 max_tokens=min(benchmark.max_new_tokens, context - len(ids[id])),
                 seed=seed_of(benchmark.seed, benchmark.file, id, sample),
                 stop=benchmark.template.stop,
+                ends=ends,
             )
         )
     return prompts

@@ -18,8 +18,10 @@ from lim.utils.files import lock, read_json, write_json
 # What must be equal for samples to share a file. The number of samples may grow.
 IDENTITY = (
     "benchmark", "model", "weights", "template", "system_prompt", "temperature", "top_p", "max_new_tokens", "seed",
-    "data_sha256", "dtype",
+    "data_sha256", "dtype", "stop_at",
 )  # fmt: skip
+# Of samples that were made before there was a choice.
+FORMER = {"stop_at": "eos"}
 RESUME = "make room and run the same command again: it resumes here"
 MADE_BY = ("versions", "commit")
 Key = tuple[str, int]
@@ -104,18 +106,18 @@ class Store:
         if not meta_path(folder, meta["benchmark"]).is_file():
             return True
         known = read_meta(folder, meta["benchmark"])
-        return any(known.get(key) != meta.get(key) for key in IDENTITY)
+        return any({**FORMER, **known}.get(key) != {**FORMER, **meta}.get(key) for key in IDENTITY)
 
     def _resume(self, folder: Path, meta: dict[str, Any]) -> dict[Key, Sample]:
         self.meta, self.now = meta, {key: meta.get(key) for key in MADE_BY}
         size = self.path.stat().st_size
         if size == 0:
             return {}
-        known = read_json(meta_path(folder, meta["benchmark"]))
+        known = {**FORMER, **read_json(meta_path(folder, meta["benchmark"]))}
         # Versions of the first samples stay on record; those of a resumed run are added with its first sample.
         self.meta = {**meta, **{key: known[key] for key in (*MADE_BY, "resumed_with") if key in known}}
         for key in IDENTITY:
-            if known.get(key) != meta.get(key):
+            if known.get(key) != {**FORMER, **meta}.get(key):
                 raise InputError(
                     f"{self.path}: holds samples made with {key} {short(known.get(key))}, but this run uses "
                     f"{short(meta.get(key))}; drop them with --overwrite, or choose another folder with --output_path"

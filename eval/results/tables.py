@@ -98,6 +98,7 @@ def how(facts: Mapping[str, Any]) -> str:
     sampling = "greedy" if facts["temperature"] == 0 else f"T={facts['temperature']:g}, top-p {facts['top_p']:g}"
     return (
         f"{sampling}, {facts['max_new_tokens']:,} tokens, template {facts['template']['name']}, seed {facts['seed']}"
+        f"{', stops at eos only' if facts.get('stop_at') == 'eos' else ''}"
     )
 
 

@@ -138,14 +138,19 @@ def test_repetition_is_quick_on_long_responses():
 @pytest.mark.parametrize(
     ("prompt", "tail", "expected"),
     [
-        (CHAT.format("2 + 3?"), r"It is \boxed{5}.<|im_end|>", (r"It is \boxed{5}.", True)),
-        (CHAT.format("2 + 3?"), r"It is \boxed{5}.<|endoftext|>", (r"It is \boxed{5}.", True)),
-        (CHAT.format("2 + 3?"), r"It is \boxed{5}.<|im_end|>" + "<|endoftext|>" * 3, (r"It is \boxed{5}.", True)),
-        (CHAT.format("2 + 3?"), r"It is \boxed{5}.", (r"It is \boxed{5}.", False)),
-        (TINY, r"\boxed{5}<|end|>", (r"\boxed{5}", True)),
-        (TINY, r"\boxed{5}<|answer|>", (r"\boxed{5}<|answer|>", False)),
-        (TINY, r"<|begin|>What is $2 + 3$?<|answer|>\boxed{5}<|end|>", (TINY + r"\boxed{5}", True)),
-        ("", r"\boxed{5}</s>", (r"\boxed{5}", True)),
+        (CHAT.format("2 + 3?"), r"It is \boxed{5}.<|im_end|>", (r"It is \boxed{5}.", "<|im_end|>")),
+        (CHAT.format("2 + 3?"), r"It is \boxed{5}.<|endoftext|>", (r"It is \boxed{5}.", "<|endoftext|>")),
+        (CHAT.format("2 + 3?"), r"\boxed{5}.<|im_end|>" + "<|endoftext|>" * 3, (r"\boxed{5}.", "<|im_end|>")),
+        (CHAT.format("2 + 3?"), "\\boxed{5}.<|im_end|>\n<|endoftext|>", (r"\boxed{5}.", "<|im_end|>")),
+        # As the release grades: what was written after the first end token does not count.
+        (CHAT.format("2 + 3?"), r"\boxed{5}.<|im_end|> So \boxed{6} and", (r"\boxed{5}.", "<|im_end|>")),
+        (CHAT.format("2 + 3?"), r"\boxed{5}<|endoftext|>Q<|im_end|>", (r"\boxed{5}", "<|endoftext|>")),
+        (CHAT.format("2 + 3?"), "<|im_end|>", ("", "<|im_end|>")),
+        (CHAT.format("2 + 3?"), r"It is \boxed{5}.", (r"It is \boxed{5}.", None)),
+        (TINY, r"\boxed{5}<|end|>", (r"\boxed{5}", "<|end|>")),
+        (TINY, r"\boxed{5}<|answer|>", (r"\boxed{5}<|answer|>", None)),
+        (TINY, r"<|begin|>What is $2 + 3$?<|answer|>\boxed{5}<|end|>", (TINY + r"\boxed{5}", "<|end|>")),
+        ("", r"\boxed{5}</s>", (r"\boxed{5}", "</s>")),
     ],
 )
 def test_response_is_what_follows_the_prompt(prompt, tail, expected):
@@ -154,16 +159,20 @@ def test_response_is_what_follows_the_prompt(prompt, tail, expected):
 
 def test_response_where_decoding_changed_the_prompt():
     long = "Find the sum of the first ten primes, then multiply it by the number of even ones among them. " * 3
-    assert reward.response_of(long[37:] + r"\boxed{129}<|im_end|>", long) == (r"\boxed{129}", True)
-    assert reward.response_of("What is $2 + 3$ ?<|answer|>6<|end|>", "What is $2 + 3$?<|answer|>") == ("6", True)
+    assert reward.response_of(long[37:] + r"\boxed{129}<|im_end|>", long) == (r"\boxed{129}", "<|im_end|>")
+    assert reward.response_of("What is $2 + 3$ ?<|answer|>6<|end|>", "What is $2 + 3$?<|answer|>") == ("6", "<|end|>")
     with pytest.raises(InputError, match="does not start with its prompt"):
         reward.response_of(r"something else \boxed{5}", long)
 
 
-def test_end_token_by_environment(monkeypatch):
-    assert reward.response_of(r"Q \boxed{5}<fin>", "Q ") == (r"\boxed{5}<fin>", False)
-    monkeypatch.setenv("LIM_EOS_TOKEN", "<fin>")
-    assert reward.response_of(r"Q \boxed{5}<fin>", "Q ") == (r"\boxed{5}", True)
+def test_end_tokens_by_environment(monkeypatch):
+    assert reward.response_of(r"Q \boxed{5}<fin>", "Q ") == (r"\boxed{5}<fin>", None)
+    monkeypatch.setenv("LIM_END_TOKENS", '["<eos>", "<fin>"]')
+    assert reward.response_of(r"Q \boxed{5}<fin>", "Q ") == (r"\boxed{5}", "<fin>")
+    # A token of another family is text where the model's own are known.
+    assert reward.response_of(r"Q <|end|>\boxed{5}<fin>", "Q ") == (r"<|end|>\boxed{5}", "<fin>")
+    found = reward.reward_func(["Q 5<fin>", "Q 5"], ["Q "] * 2, ['{"id": "1", "answer": "5"}'] * 2)
+    assert found["extra_logs"]["end"].tolist() == [1.0, -1.0]
 
 
 def test_contract_of_openrlhf():

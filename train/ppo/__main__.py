@@ -16,7 +16,8 @@ import sys
 from pathlib import Path
 
 from lim.utils.errors import InputError, run_cli
-from train.ppo.trainer import completed, resume, start_ray, swap_trainer
+from train.ppo import checkpoints
+from train.ppo.trainer import completed, resume, start_ray, swap_trainer, tell_end_tokens
 from train.ppo.workers import swap_workers
 from train.run import environment, errors, progress
 
@@ -33,6 +34,7 @@ def main(argv: list[str] | None = None) -> int:
             raise InputError("train.async_enable: OpenRLHF's asynchronous trainer has no epochs; remove it")
         resume(run_dir)
         progress.emit(run_dir, "stage", text="starting Ray")
+        tell_end_tokens(arguments)
         start_ray()
         # Not in a thread beside Ray's start: libraries of both walk sys.modules, which must not grow meanwhile.
         swap_trainer(importlib.import_module(TRAINER_MODULE))
@@ -40,6 +42,7 @@ def main(argv: list[str] | None = None) -> int:
         progress.emit(run_dir, "stage", text="starting vLLM and loading the models")
         sys.argv = [ENTRY_MODULE, *completed(arguments, run_dir)]
         runpy.run_module(ENTRY_MODULE, run_name="__main__", alter_sys=True)
+        checkpoints.write_former_names(run_dir / "final")
     except Exception as error:
         progress.emit(run_dir, "error", text=errors.describe(error))
         raise

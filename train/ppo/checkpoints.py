@@ -25,6 +25,9 @@ ROLES = ("_actor", "_critic")
 
 def mark_complete(ckpt_dir: Path, step: int) -> None:
     """Record that every file of this step's checkpoint is written."""
+    weights = ckpt_dir / f"global_step{step}_hf"
+    if (weights / "config.json").is_file():
+        write_former_names(weights)
     files = {
         str(path.relative_to(ckpt_dir)): path.stat().st_size
         for folder in _folders(ckpt_dir, step)
@@ -32,6 +35,32 @@ def mark_complete(ckpt_dir: Path, step: int) -> None:
         if path.is_file()
     }
     write_json(ckpt_dir / f"global_step{step}.json", {"step": step, "files": files})
+
+
+def write_former_names(folder: Path) -> None:
+    """Make a model folder of transformers 5 one that transformers 4 loads alike (scripts/check_transformers4.py).
+
+    config.json: 4 reads `rope_theta` and `rope_scaling`, where 5 writes `rope_parameters`; without them it takes
+    10,000 and says nothing. tokenizer_config.json: 4 fails on a list of `extra_special_tokens` and does not know the
+    class TokenizersBackend, the present name of PreTrainedTokenizerFast.
+    """
+    path = folder / "config.json"
+    config = read_json(path)
+    for part in (config, *(value for value in config.values() if isinstance(value, dict))):
+        rope = part.get("rope_parameters") or {}
+        if "rope_theta" in rope:
+            part["rope_theta"] = rope["rope_theta"]
+            if rope.get("rope_type", "default") != "default":
+                part["rope_scaling"] = {key: value for key, value in rope.items() if key != "rope_theta"}
+    write_json(path, config)
+    path = folder / "tokenizer_config.json"
+    if path.is_file():
+        tokenizer = read_json(path)
+        if isinstance(tokenizer.get("extra_special_tokens"), list):
+            tokenizer["additional_special_tokens"] = tokenizer.pop("extra_special_tokens")
+        if tokenizer.get("tokenizer_class") == "TokenizersBackend":
+            tokenizer["tokenizer_class"] = "PreTrainedTokenizerFast"
+        write_json(path, tokenizer)
 
 
 def complete_steps(ckpt_dir: Path) -> list[int]:

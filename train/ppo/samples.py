@@ -135,16 +135,26 @@ def columns(
     return result
 
 
-def summary(samples: Sequence[Any]) -> dict[str, float]:
-    """What a step's progress line shows: mean reward and length, and the shares of the verdicts and their reasons."""
+def end_of(sample: Any, ends: Sequence[str]) -> str | None:
+    """A response's end token without its brackets, `none` where it was cut off; None where no reward said so."""
+    if "end" not in sample.info:
+        return None
+    code = int(sample.info["end"][0])
+    return "none" if code < 0 else ends[code].strip("</|>[]")
+
+
+def summary(samples: Sequence[Any], ends: Sequence[str]) -> dict[str, float]:
+    """What a step's progress line shows: mean reward and length, shares of the verdicts, reasons and end tokens."""
     count = len(samples)
     verdicts = Counter(verdict_of(sample) for sample in samples)
     reasons = Counter(reason_of(sample) for sample in samples)
+    ended = Counter(end_of(sample, ends) for sample in samples)
     return {
         "reward": sum(float(sample.rewards[0]) for sample in samples) / count,
         "response_tokens": sum(int(sample.response_length[0]) for sample in samples) / count,
         **{f"verdict/{name}": n / count for name in Verdict if (n := verdicts[name]) or name is Verdict.CORRECT},
         **{f"reason/{name}": n / count for name in Reason if (n := reasons[name])},
+        **{f"end/{name}": n / count for name, n in sorted(ended.items(), key=str) if name},
     }
 
 

@@ -5,12 +5,14 @@ The subclass here changes no computation:
 - every epoch's order of prompts is drawn from (seed, epoch), and a resume continues within it;
 - all samples of a step are written to the reward log, with the true epoch, off the critical path;
 - complete train batches go to optimisation (train/ppo/samples.py says why);
+- a response ends at each of the model's end tokens (eval/engine/ends.py), not at eos alone;
 - a checkpoint is marked when it is complete, _hf folders are pruned, the best by validation is kept.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import os
 import shutil
@@ -20,9 +22,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from eval.engine import ends
 from lim.utils.errors import InputError
 from lim.utils.ray import carried
 from train.ppo import checkpoints, samples
+from train.reward import end_tokens
 from train.run import environment, progress
 
 # What Ray's workers on another node need of this process's environment.
@@ -47,6 +51,15 @@ def resume(run_dir: Path) -> None:
         progress.emit(run_dir, "stage", text=f"resuming after step {step}")
     elif wanted and interrupted:
         progress.emit(run_dir, "stage", text="no complete checkpoint to resume from: starting at step 1")
+
+
+def tell_end_tokens(arguments: list[str]) -> None:
+    """Put the model's end tokens into the environment, for the reward and the trainer in Ray's workers."""
+    from transformers import AutoTokenizer
+
+    model = arguments[arguments.index("--actor.model_name_or_path") + 1]
+    found = ends.end_tokens(AutoTokenizer.from_pretrained(model, trust_remote_code=True), model)
+    os.environ.update(environment.write(end_tokens=json.dumps(list(found))))
 
 
 def start_ray() -> None:
@@ -95,6 +108,14 @@ def swap_trainer(module: Any) -> None:
     module.PPOTrainer = ray.remote(scheduling_strategy=here)(trainer_class(base))
 
 
+def stop_at_end_tokens(tokenizer: Any) -> None:
+    """Have OpenRLHF's sampling parameters stop at each of the model's end tokens; alone it stops at eos."""
+    from openrlhf.trainer.ppo_utils import samples_generator
+
+    ids = [tokenizer.convert_tokens_to_ids(token) for token in end_tokens()] if environment.read().end_tokens else []
+    samples_generator.SamplingParams = partial(samples_generator.SamplingParams, stop_token_ids=ids)
+
+
 class LoggedPPO:
     """The changes named on top, to be laid over OpenRLHF's trainer."""
 
@@ -108,6 +129,7 @@ class LoggedPPO:
         self.rollouts: list[Any] = []
         self.validation: list[Any] = []
         self.step_seconds: list[float] = []
+        stop_at_end_tokens(self.tokenizer)
         generate_eval = self.samples_generator.generate_eval_samples
 
         def kept(**kwargs: Any) -> list[Any]:
@@ -154,7 +176,7 @@ class LoggedPPO:
         done, self.rollouts = self.rollouts, []
         self.drop_final()
         self.writer.submit(global_step, partial(self.log_columns, done, epoch, global_step))
-        facts = samples.summary(done)
+        facts = samples.summary(done, end_tokens())
         shares = {name: value for name, value in facts.items() if "/" in name}
         logs = {**(logs_dict or {}), **shares}
         saves = global_step % self.args.ckpt.save_steps == 0
@@ -190,7 +212,7 @@ class LoggedPPO:
     def evaluate(self, global_step: int, **generate_kwargs: Any) -> dict[str, float]:
         logs = super().evaluate(global_step, **generate_kwargs)
         samples.check_rewards(self.validation)
-        logs["eval_accuracy"] = samples.summary(self.validation)["verdict/correct"]
+        logs["eval_accuracy"] = samples.summary(self.validation, end_tokens())["verdict/correct"]
         if self.tensorboard_logger:
             self.tensorboard_logger.log_eval(global_step, {"eval_accuracy": logs["eval_accuracy"]})
         self.validation = []

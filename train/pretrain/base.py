@@ -23,6 +23,7 @@ from transformers.utils import logging as transformers_logging
 from data import arithmetic
 from lim.utils.errors import InputError, full_disk
 from lim.utils.files import read_json, write_json
+from train.ppo.checkpoints import write_former_names
 from train.pretrain.model import PretrainSettings, console, new_model, pass_rates, train
 from train.pretrain.tokenizer import build
 
@@ -105,6 +106,7 @@ def save(path: Path, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast
     with atomic_folder(path) as partial:
         model.save_pretrained(partial)
         tokenizer.save_pretrained(partial)
+        write_former_names(partial)
         write_json(partial / RECORD, record)
 
 

@@ -28,7 +28,7 @@ class Environment(NamedTuple):
     ray_tmp: str = ""  # a short folder for a Ray of the run's own
     node_gpus: int = 0  # that this machine's Ray hands out; for scripts/ray_cluster.sh
     reward_error_file: str = ""  # takes the first error of the reward, from whichever process
-    eos_token: str = ""  # its text, where the reward does not know it
+    end_tokens: str = ""  # JSON list: what ends a response of this model (eval/engine/ends.py); none: common ones
     format_rules: str = "release"  # of the reward; lenient drops those on how a response looks
     grader_workers: int = 2  # per process of the reward; they start when an answer needs one
     grader_deadline: float = 5.0  # seconds per answer

@@ -2,7 +2,7 @@
 
 {"event": "stage", "time", "text"}                    a phase of the start-up began
 {"event": "step", "time", "epoch", "epochs", "step", "steps", "reward", "response_tokens", "verdict/correct", …,
-                                                      "reason/garbled", …: shares of the samples}
+                                                      "reason/garbled", "end/im_end", …: shares of the samples}
 {"event": "validation", "time", "step", "accuracy", "best"}
 {"event": "error", "time", "text"}                    what ended the run, in one line
 """

@@ -24,14 +24,22 @@ class Tokenizer:
     """A word a token; a chat template that shows its roles."""
 
     chat_template: str | None = "yes"
+    eos_token_id = 2
+    added_tokens_decoder = (2, 3)
 
-    def apply_chat_template(self, messages: list[dict[str, str]], tokenize: bool, add_generation_prompt: bool) -> str:
+    def apply_chat_template(
+        self, messages: list[dict[str, str]], tokenize: bool, add_generation_prompt: bool = False
+    ) -> str:
         assert not tokenize
-        assert add_generation_prompt
+        if not add_generation_prompt:
+            return messages[-1]["content"] + "<turn>"
         return "".join(f"<{m['role']}>{m['content']}" for m in messages) + "<assistant>"
 
     def __call__(self, text: str, add_special_tokens: bool) -> dict[str, list[int]]:
-        return {"input_ids": [1] * add_special_tokens + [7] * len(text.split())}
+        return {"input_ids": [3] if text == "<turn>" else [1] * add_special_tokens + [7] * len(text.split())}
+
+    def convert_ids_to_tokens(self, id: int) -> str:
+        return {2: "<eos>", 3: "<turn>"}[id]
 
 
 def benchmark(**changes: Any) -> Benchmark:
@@ -90,6 +98,14 @@ def test_an_over_long_prompt_is_one_line() -> None:
 def test_new_tokens_end_with_the_context() -> None:
     (prompt,) = prompts.make(benchmark(max_new_tokens=100), LONG, [("q2", 0)], Tokenizer(), 80, "m")
     assert prompt.max_tokens == 80 - len(prompt.token_ids) < 100
+
+
+def test_a_response_ends_at_every_end_token_or_as_in_the_release() -> None:
+    for stop_at, ends in (("end_tokens", (2, 3)), ("eos", ())):
+        for template in ("chat", "plain"):
+            chosen = benchmark(stop_at=stop_at, template=template)
+            (prompt,) = prompts.make(chosen, ROWS, [("q1", 0)], Tokenizer(), 4096, "m")
+            assert (prompt.ends, bool(prompt.stop)) == (ends, template == "plain")
 
 
 def test_seeds_do_not_depend_on_what_else_is_generated() -> None:

@@ -32,6 +32,15 @@ def test_what_is_missing_after_an_interruption(tmp_path: Path) -> None:
     assert sorted(s.key for s in samples.read(tmp_path / "b.jsonl")) == [("q1", 0), ("q1", 1), ("q2", 0), ("q2", 1)]
 
 
+def test_samples_of_before_there_was_a_choice_stopped_at_eos(tmp_path: Path) -> None:
+    with Store(tmp_path, meta()) as store:
+        store.append([sample("q1", 0)])
+    with Store(tmp_path, meta(stop_at="eos")) as store:
+        assert len(store.samples) == 1
+    with pytest.raises(InputError, match=r'made with stop_at "eos", but this run uses "end_tokens"; drop them with'):
+        Store(tmp_path, meta(stop_at="end_tokens"))
+
+
 @pytest.mark.parametrize("kept", [0, 1, 20, -1])
 def test_a_line_cut_anywhere_is_generated_again(tmp_path: Path, kept: int) -> None:
     with Store(tmp_path, meta()) as store:

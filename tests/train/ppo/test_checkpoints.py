@@ -213,7 +213,7 @@ def test_a_finished_run_resumes_from_its_checkpoint_and_keeps_its_model_until_a_
 
 
 def test_a_final_model_goes_when_a_later_step_is_logged(monkeypatch, tmp_path, trainer):
-    monkeypatch.setattr(samples, "summary", lambda _: {})
+    monkeypatch.setattr(samples, "summary", lambda *_: {})
     trainer.rollouts, trainer.writer.submit, trainer.report = [], lambda *_: None, lambda *_: None
     model = final(tmp_path)
     trainer.save_logs_and_checkpoints(5, {}, {"episode": 0, "data_loader_state_dict": {"epoch": 0}})

@@ -134,16 +134,28 @@ def test_a_reward_without_verdicts_is_logged_without():
     rollout = [sample("a", 0.25, None, [5])]
     row = samples.columns(rollout, epoch=1, step=1, decode=lambda rows: ["x"], with_responses=True)
     assert row["verdict"] == row["reason"] == [None]
-    assert samples.summary(rollout)["verdict/correct"] == 0.0
+    assert samples.summary(rollout, ())["verdict/correct"] == 0.0
 
 
 def test_summary():
-    facts = samples.summary(ROLLOUT)
+    facts = samples.summary(ROLLOUT, ())
     assert facts["reward"] == pytest.approx(0.125)
     assert facts["response_tokens"] == pytest.approx(1.75)
     assert facts["verdict/correct"] == pytest.approx(0.5)
     assert facts["verdict/incorrect"] == facts["verdict/no_answer"] == pytest.approx(0.25)
     assert {name: share for name, share in facts.items() if name.startswith("reason/")} == {"reason/no_box": 0.25}
+
+
+def test_how_often_each_end_occurs():
+    ended = [sample("a", 1.0, 0, [5]) for _ in range(4)]
+    for row, code in zip(ended, (0, 1, 1, -1), strict=True):
+        row.info["end"] = torch.tensor([float(code)])
+    facts = samples.summary(ended, ("<|endoftext|>", "<|im_end|>"))
+    assert {name: share for name, share in facts.items() if name.startswith("end/")} == {
+        "end/endoftext": 0.25,
+        "end/im_end": 0.5,
+        "end/none": 0.25,
+    }
 
 
 def test_a_sample_without_reward_is_refused_by_its_prompt():
