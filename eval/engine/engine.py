@@ -53,7 +53,7 @@ class Finished(NamedTuple):
 
 def quiet() -> None:
     """What every engine is started with: vLLM's own log kept to errors (VLLM_LOGGING_LEVEL=INFO brings it back), no
-    compiler needed. Before vLLM is imported.
+    nvcc needed. Before vLLM is imported.
     """
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")

@@ -60,10 +60,7 @@ def machine_lines(machine: Machine, needs: Needs) -> Iterator[Line]:
     if needs.gpu:
         yield from gpu_lines(machine.gpus, needs)
         yield toolkit_line(machine, required)
-    if machine.compiler:
-        yield Line("compiler", "ok", machine.compiler)
-    else:
-        yield Line("compiler", required, "none", "DeepSpeed compiles parts of itself; apt-get install g++")
+    yield from compiler_lines(machine, needs, required)
     if needs.installed:
         yield from package_lines(machine, needs, required)
     yield from size_lines(machine, needs, required)
@@ -147,6 +144,22 @@ def toolkit_line(machine: Machine, required: State) -> Line:
         fix = "set CUDA_HOME to the toolkit's own folder: torch takes the one above nvcc's"
         return Line("CUDA toolkit", required, f"{found}, without include/cuda_runtime.h", fix)
     return Line("CUDA toolkit", "ok", found)
+
+
+def compiler_lines(machine: Machine, needs: Needs, required: State) -> Iterator[Line]:
+    """On a GPU a C compiler is needed in any case: Triton, of which vLLM has kernels, compiles a part of itself."""
+    lacking = [language for language, found in machine.compilers.items() if found is None]
+    if lacking:
+        state = "error" if needs.gpu and "C" in lacking else required
+        why = "DeepSpeed compiles its operations, and on a GPU Triton, which vLLM uses, a part of itself"
+        yield Line("compiler", state, f"none for {' and '.join(lacking)}", f"apt-get install gcc g++; {why}")
+    else:
+        yield Line("compiler", "ok", ", ".join(filter(None, machine.compilers.values())))
+    if machine.python_headers:
+        yield Line("Python headers", "ok", "Python.h is there")
+    else:
+        fix = "apt-get install python3-dev (of this Python's version); what is compiled includes them"
+        yield Line("Python headers", "error" if needs.gpu else required, "no Python.h", fix)
 
 
 def package_lines(machine: Machine, needs: Needs, required: State) -> Iterator[Line]:

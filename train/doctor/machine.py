@@ -13,6 +13,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 import urllib.error
 import urllib.request
@@ -65,7 +66,8 @@ class Machine:
     gpus: list[Gpu]
     toolkit: Toolkit | None
     ninja: str | None
-    compiler: str | None
+    compilers: dict[str, str | None]  # of C, which Triton takes, and of C++
+    python_headers: bool  # Python.h, which what they compile includes
     memory: int
     shared_memory: int
     open_files: int
@@ -108,7 +110,8 @@ def _look(question: Question) -> Machine:
         gpus=list(gpus()),
         toolkit=toolkit(),
         ninja=shutil.which("ninja"),
-        compiler=shutil.which(os.environ.get("CXX") or "c++"),
+        compilers={"C": compiler("CC", "gcc", "clang"), "C++": compiler("CXX", "c++")},
+        python_headers=(Path(sysconfig.get_paths()["include"]) / "Python.h").is_file(),
         memory=host_memory(),
         shared_memory=shutil.disk_usage("/dev/shm").total if os.path.isdir("/dev/shm") else 0,
         open_files=sys.maxsize if open_files == resource.RLIM_INFINITY else open_files,
@@ -119,6 +122,13 @@ def _look(question: Question) -> Machine:
         operations={name: operation(name) for name in question.operations},
         models={name: model(name) for name in question.models},
     )
+
+
+def compiler(variable: str, *names: str) -> str | None:
+    """The compiler that a variable names, else the first that is on PATH."""
+    chosen = os.environ.get(variable)
+    found = map(shutil.which, [chosen.split()[0]] if chosen and chosen.split() else names)
+    return next(filter(None, found), None)
 
 
 def torch_cuda() -> str | None:

@@ -23,7 +23,8 @@ GOOD = Machine(
     gpus=gpu.read(nvidia_smi.answer(count=8)),
     toolkit=Toolkit("13.0", "/usr/local/cuda", headers=True),
     ninja="/p/.venv/bin/ninja",
-    compiler="/usr/bin/c++",
+    compilers={"C": "/usr/bin/gcc", "C++": "/usr/bin/c++"},
+    python_headers=True,
     memory=2000 * GB,
     shared_memory=1000 * GB,
     open_files=1048576,
@@ -53,8 +54,27 @@ def test_nothing_is_said_against_a_good_machine():
     assert bad(GOOD) == {}
     checks = [line.check for line in machine_lines(GOOD, RUN)]
     assert checks == [
-        *("Python", "GPUs", "driver", "compute capability", "GPU memory", "CUDA toolkit", "compiler", "packages"),
-        *("ninja", "flash-attn", "fused_adam", "host memory", "/dev/shm", "open files", "locked memory", "disk"),
+        *(
+            "Python",
+            "GPUs",
+            "driver",
+            "compute capability",
+            "GPU memory",
+            "CUDA toolkit",
+            "compiler",
+            "Python headers",
+        ),
+        *(
+            "packages",
+            "ninja",
+            "flash-attn",
+            "fused_adam",
+            "host memory",
+            "/dev/shm",
+            "open files",
+            "locked memory",
+            "disk",
+        ),
         "model",
     ]
 
@@ -74,7 +94,9 @@ def test_nothing_is_said_against_a_good_machine():
         (replace(GOOD, toolkit=None), "CUDA toolkit", "error", "install the CUDA toolkit 13.0 (another 13.x works)"),
         (replace(GOOD, toolkit=Toolkit("12.8", "/c", headers=True)), "CUDA toolkit", "error", "toolkit 13.0"),
         (replace(GOOD, toolkit=Toolkit("13.0", "/c", headers=False)), "CUDA toolkit", "error", "set CUDA_HOME"),
-        (replace(GOOD, compiler=None), "compiler", "error", "g++"),
+        (replace(GOOD, compilers={"C": "/usr/bin/gcc", "C++": None}), "compiler", "error", "g++"),
+        (replace(GOOD, compilers={"C": None, "C++": "/usr/bin/g++"}), "compiler", "error", "gcc"),
+        (replace(GOOD, python_headers=False), "Python headers", "error", "python3-dev"),
         (replace(GOOD, packages={}), "packages", "error", "setup.sh gpu"),
         (replace(GOOD, packages={"torch": "2.13.0"}), "packages", "error", "setup.sh gpu"),
         (replace(GOOD, torch_cuda=None), "packages", "error", "holds the CPU set"),
@@ -110,12 +132,17 @@ def test_any_minor_version_of_the_toolkit_will_do():
 
 
 def test_without_a_run_what_only_training_needs_is_a_warning():
-    """Evaluation needs no compiler; a driver that is too old stops both."""
-    bare = replace(
-        GOOD, toolkit=None, compiler=None, flash_attn="not installed", gpus=with_gpus(driver_version="550").gpus
-    )
-    states = {check: state for check, (state, *_) in bad(bare, Needs(gpu=True, run=False)).items()}
+    """Evaluation needs a C compiler and no other; a driver that is too old stops both."""
+    cxx = {"C": "/usr/bin/gcc", "C++": None}
+    bare = replace(GOOD, toolkit=None, compilers=cxx, flash_attn="no", gpus=with_gpus(driver_version="550").gpus)
+    evaluation = Needs(gpu=True, run=False)
+    states = {check: state for check, (state, *_) in bad(bare, evaluation).items()}
     assert states == {"driver": "error", "CUDA toolkit": "warning", "compiler": "warning", "flash-attn": "warning"}
+    none = replace(GOOD, compilers={"C": None, "C++": None}, python_headers=False)
+    assert {check: state for check, (state, *_) in bad(none, evaluation).items()} == {
+        "compiler": "error",
+        "Python headers": "error",
+    }
 
 
 def test_gpus_of_two_kinds_are_said():
@@ -139,7 +166,7 @@ def test_a_cpu_run_needs_no_gpu():
     laptop = replace(GOOD, gpus=[], toolkit=None, torch_cuda=None, flash_attn="not installed", shared_memory=0)
     needs = Needs(gpu=False, run=True, gpus=4, disk=GB)
     assert bad(laptop, needs) == {}
-    assert bad(replace(laptop, compiler=None), needs).keys() == {"compiler"}
+    assert bad(replace(laptop, compilers={"C": "gcc", "C++": None}), needs).keys() == {"compiler"}
     unbuilt = replace(laptop, operations={"fused_adam": "missing"})
     assert "python -m train.cpu" in bad(unbuilt, needs)["fused_adam"][2]
 

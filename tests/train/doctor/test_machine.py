@@ -56,6 +56,21 @@ def test_the_toolkit_is_the_one_that_torch_takes(tmp_path, monkeypatch):
     assert machine.toolkit() is None
 
 
+def test_the_compilers(tmp_path, monkeypatch):
+    for name in ("gcc", "clang", "mine"):
+        (tmp_path / name).touch()
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+    assert machine.compiler("CC", "gcc", "clang") == str(tmp_path / "gcc")
+    assert machine.compiler("CC", "icc", "clang") == str(tmp_path / "clang")
+    assert machine.compiler("CC", "icc") is None
+    monkeypatch.setenv("CC", "mine -m64")
+    assert machine.compiler("CC", "gcc") == str(tmp_path / "mine")
+    monkeypatch.setenv("CC", "nothing")
+    assert machine.compiler("CC", "gcc") is None
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
