@@ -102,11 +102,18 @@ def reason_of(sample: Any) -> Reason | None:
     return None if code < 0 else Reason.decode(code)
 
 
+def said_of(sample: Any, ends: Sequence[str]) -> str | None:
+    """The log's reason: the reward function's, or else an end token that is not eos, the first of `ends`."""
+    code = int(sample.info["end"][0]) if "end" in sample.info else 0
+    return reason_of(sample) or (f"ended with {ends[code]}" if code > 0 else None)
+
+
 def columns(
     samples: Sequence[Any],
     *,
     epoch: int,
     step: int,
+    ends: Sequence[str],
     decode: Callable[[list[list[int]]], list[str]],
     with_responses: bool,
 ) -> dict[str, list[Any]]:
@@ -126,7 +133,7 @@ def columns(
         "sample": numbers,
         "reward": [float(sample.rewards[0]) for sample in samples],
         "verdict": [verdict_of(sample) for sample in samples],
-        "reason": [reason_of(sample) for sample in samples],
+        "reason": [said_of(sample, ends) for sample in samples],
         "answer": [extract(response) for response in responses],
         "response_tokens": [int(sample.response_length[0]) for sample in samples],
     }

@@ -194,6 +194,7 @@ class LoggedPPO:
             done,
             epoch=epoch,
             step=step,
+            ends=end_tokens(),
             decode=partial(self.tokenizer.batch_decode, skip_special_tokens=True),
             with_responses=self.environment.log_responses,
         )

@@ -43,7 +43,9 @@ def line_of(event: dict[str, Any]) -> str | None:
             verdicts = "  ".join(_shares(event, "verdict/", keep="correct"))
             # The others follow from the verdict alone.
             reasons = ", ".join(_shares(event, "reason/", skip=("cut_off", "no_box", "over_limit")))
+            ends = list(_shares(event, "end/", skip=("none",)))
             verdicts += f"  ({reasons})" if reasons else ""
+            verdicts += f"  ends: {', '.join(ends)}" if len(ends) > 1 else ""
             left = f"{duration(event['seconds_left'])} left" if event["seconds_left"] > 0 else "last step"
             return (
                 f"epoch {event['epoch']}/{event['epochs']}  step {event['step']:{width}}/{event['steps']}  "
@@ -61,4 +63,4 @@ def _shares(event: dict[str, Any], kind: str, *, keep: str = "", skip: Sequence[
     for key, share in event.items():
         name = key.removeprefix(kind)
         if key.startswith(kind) and (share > 0 or name == keep) and name not in skip:
-            yield f"{name.replace('_', ' ')} {share:.0%}"
+            yield f"{name if kind == 'end/' else name.replace('_', ' ')} {share:.0%}"

@@ -108,6 +108,7 @@ def columns(**changes):
     settings = {
         "epoch": 2,
         "step": 5,
+        "ends": ("<|endoftext|>", "<|im_end|>"),
         "decode": lambda rows: [rf"{row[0]} \boxed{{{row[-1]}}}" for row in rows],
         "with_responses": True,
     }
@@ -132,7 +133,7 @@ def test_columns_of_the_log():
 
 def test_a_reward_without_verdicts_is_logged_without():
     rollout = [sample("a", 0.25, None, [5])]
-    row = samples.columns(rollout, epoch=1, step=1, decode=lambda rows: ["x"], with_responses=True)
+    row = samples.columns(rollout, epoch=1, step=1, ends=(), decode=lambda rows: ["x"], with_responses=True)
     assert row["verdict"] == row["reason"] == [None]
     assert samples.summary(rollout, ())["verdict/correct"] == 0.0
 
@@ -156,6 +157,16 @@ def test_how_often_each_end_occurs():
         "end/im_end": 0.5,
         "end/none": 0.25,
     }
+
+
+def test_a_response_that_ended_elsewhere_than_at_eos_says_so_where_nothing_else_is_said():
+    ends = ("</s>", "<|im_end|>", "<|eot_id|>")
+    rollout = [sample("a", -0.5, verdict, [5]) for verdict in (0, 0, 1, 3, 4)]
+    for row, end, reason in zip(rollout, (0, 1, 2, 1, -1), (-1, -1, -1, 4, 0), strict=True):
+        row.info |= {"end": torch.tensor([float(end)]), "reason": torch.tensor([float(reason)])}
+    row = samples.columns(rollout, epoch=1, step=1, ends=ends, decode=lambda rows: ["x"] * 5, with_responses=False)
+    assert row["reason"] == [None, "ended with <|im_end|>", "ended with <|eot_id|>", "many_boxes", "cut_off"]
+    assert row["verdict"] == ["correct", "correct", "incorrect", "malformed", "truncated"]
 
 
 def test_a_sample_without_reward_is_refused_by_its_prompt():

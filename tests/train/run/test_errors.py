@@ -107,3 +107,7 @@ def test_step_line():
         "epoch 1/2  step  3/12  reward -0.250  correct 12%  no answer 50%  malformed 38%  "
         "(many boxes 12%, garbled 25%)  31 tokens  4.0 s  1 h 01 min left"
     )
+    one = progress.line_of({**event, "end/im_end": 0.9, "end/none": 0.1})
+    assert one == progress.line_of(event)
+    two = progress.line_of({**event, "end/endoftext": 0.25, "end/im_end": 0.5, "end/none": 0.25})
+    assert two and "garbled 25%)  ends: endoftext 25%, im_end 50%  31 tokens" in two
