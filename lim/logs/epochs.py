@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ class Epochs:
 class Visits:
     """The visits of a log's prompts in order of step. `steps_S` ascend; `rows` has the prompts of each step."""
 
-    def __init__(self, steps_S: NDArray[np.int64], rows: list[NDArray[np.int64]], first: int) -> None:
+    def __init__(self, steps_S: NDArray[np.int64], rows: Sequence[NDArray[Any]], first: int) -> None:
         self.steps_S, self.first = steps_S, first
         self.step_V = np.repeat(np.arange(len(steps_S)), [len(part) for part in rows])
         seen, self.row_V = np.unique(np.concatenate(rows), return_inverse=True)

@@ -18,7 +18,7 @@ class KeyTable:
         self._numbers: dict[str, int] = {}
         self._known: Any = None  # Arrow array of the keys numbered so far
         self._waiting: list[Any] = []
-        self._rows: list[NDArray[np.int32]] = []
+        self._rows: list[NDArray[Any]] = []
 
     def add(self, keys: Sequence[str] | Any) -> None:
         """Number the keys of one more step."""
@@ -32,7 +32,7 @@ class KeyTable:
         if sum(map(len, self._waiting)) >= max(AT_ONCE, 2 * known):
             self._number_waiting()
 
-    def finish(self) -> tuple[list[str], list[NDArray[np.int32]]]:
+    def finish(self) -> tuple[list[str], list[NDArray[Any]]]:
         """(keys by number, numbers of each step's keys in the order in which the steps were added)."""
         self._number_waiting()
         return list(self._numbers) if self._known is None else self._known.to_pylist(), self._rows
