@@ -86,6 +86,7 @@ def test_figures_by_hand(grader: Grader) -> None:
     assert facts["maj_at_n"]["value"] == pytest.approx((1 + 0.5 + 0) / 3)
     shares = {"correct": 5, "incorrect": 5, "no_answer": 1, "malformed": 1, "timeout": 0, "truncated": 1}
     assert facts["shares"] == {name: pytest.approx(count / 12) for name, count in shares.items()}
+    assert facts["reasons"] == {name: pytest.approx(1 / 12) for name in ("no_box", "unclosed_box")}
     assert facts["response_tokens"]["value"] == pytest.approx(11.5)
     assert facts["by_level"]["2"] == {"value": 0.25, "stderr": pytest.approx(0.25), "n": 2}
     assert facts["by_subject"]["sum"] == {"value": 0.75, "stderr": None, "n": 1}
