@@ -18,6 +18,8 @@ from eval.grader import Reason, Verdict, extract
 from lim.logs import reward_log
 from lim.utils.errors import InputError
 
+CODES = ("verdict", "reason", "end")  # in a sample's info; OpenRLHF's means of them say nothing
+
 
 class EpochOrder:
     """The prompts, in an order drawn from (seed, epoch); each `iter` goes through one epoch.

@@ -178,7 +178,7 @@ class LoggedPPO:
         self.writer.submit(global_step, partial(self.log_columns, done, epoch, global_step))
         facts = samples.summary(done, end_tokens())
         shares = {name: value for name, value in facts.items() if "/" in name}
-        logs = {**(logs_dict or {}), **shares}
+        logs = {name: value for name, value in (logs_dict or {}).items() if name not in samples.CODES} | shares
         saves = global_step % self.args.ckpt.save_steps == 0
         # OpenRLHF would run a finished epoch's number again; here it says where the next step starts.
         client_states["episode"] = client_states["data_loader_state_dict"]["epoch"]

@@ -119,7 +119,7 @@ class Base:
         pass
 
     def save_logs_and_checkpoints(self, global_step: int, logs_dict: dict, client_states: dict) -> None:
-        pass
+        self.logged = logs_dict
 
 
 @pytest.fixture
@@ -218,6 +218,14 @@ def test_a_final_model_goes_when_a_later_step_is_logged(monkeypatch, tmp_path, t
     model = final(tmp_path)
     trainer.save_logs_and_checkpoints(5, {}, {"episode": 0, "data_loader_state_dict": {"epoch": 0}})
     assert not model.exists(), "it would be taken for the model after step 5"
+
+
+def test_shares_are_logged_and_not_the_means_of_codes(monkeypatch, trainer):
+    monkeypatch.setattr(samples, "summary", lambda *_: {"reward": 1.0, "verdict/correct": 0.5, "reason/garbled": 0.25})
+    trainer.rollouts, trainer.writer.submit, trainer.report = [], lambda *_: None, lambda *_: None
+    logs = {"policy_loss": 0.1, "verdict": 1.5, "reason": -0.2, "end": 0.3}
+    trainer.save_logs_and_checkpoints(5, logs, {"episode": 0, "data_loader_state_dict": {"epoch": 0}})
+    assert trainer.logged == {"policy_loss": 0.1, "verdict/correct": 0.5, "reason/garbled": 0.25}
 
 
 def test_a_new_run_keeps_no_model_of_an_earlier_one(monkeypatch, tmp_path):
