@@ -221,7 +221,9 @@ def test_a_final_model_goes_when_a_later_step_is_logged(monkeypatch, tmp_path, t
 
 
 def test_shares_are_logged_and_not_the_means_of_codes(monkeypatch, trainer):
-    monkeypatch.setattr(samples, "summary", lambda *_: {"reward": 1.0, "verdict/correct": 0.5, "reason/garbled": 0.25})
+    monkeypatch.setattr(
+        samples, "summary", lambda *_: {"reward": 1.0, "verdict/correct": 0.5, "reason/garbled": 0.25}
+    )
     trainer.rollouts, trainer.writer.submit, trainer.report = [], lambda *_: None, lambda *_: None
     logs = {"policy_loss": 0.1, "verdict": 1.5, "reason": -0.2, "end": 0.3}
     trainer.save_logs_and_checkpoints(5, logs, {"episode": 0, "data_loader_state_dict": {"epoch": 0}})
