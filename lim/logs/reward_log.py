@@ -170,7 +170,8 @@ def read_step(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewar
 
 def _counts(column: pa.ChunkedArray) -> dict[str, int]:
     """How often each text occurs; nulls are not counted, and neither is a column of another type."""
-    if not pa.types.is_dictionary(column.type) and not pa.types.is_string(column.type):
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         return {}
     return {str(pair["values"]): pair["counts"] for pair in column.drop_null().value_counts().to_pylist()}
 

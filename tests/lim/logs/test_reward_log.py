@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from logs import write_prompts
@@ -74,6 +75,26 @@ def test_reasons_are_counted_in_the_selection_its_summary_and_the_page(tmp_path)
     line = "cut_off: 3, ended with </s>: 1, garbled: 1"
     assert dict(chosen.facts())["verdict reasons"] == line
     assert f"<dt>verdict reasons</dt><dd>{line.replace('<', '&lt;').replace('>', '&gt;')}</dd>" in page_html(chosen)
+
+
+@pytest.mark.parametrize(
+    ("values", "counts"),
+    [
+        (pa.array(["cut_off", None, "garbled", "cut_off"]), {"cut_off": 2, "garbled": 1}),
+        (pa.array(["cut_off", None, "garbled", "cut_off"], pa.large_string()), {"cut_off": 2, "garbled": 1}),
+        (pa.array(["cut_off", None, "garbled", "cut_off"]).dictionary_encode(), {"cut_off": 2, "garbled": 1}),
+        (pa.nulls(4), {}),
+        (pa.array([1, 2, 3, None]), {}),
+    ],
+    ids=lambda value: str(getattr(value, "type", "")),
+)
+def test_reasons_as_other_programs_write_them(tmp_path, values, counts):
+    path = write_step(tmp_path, 1, columns(1, [1.0, -1.0, -0.5, -1.0]))
+    pq.write_table(pq.read_table(path).append_column("reason", values), path, row_group_size=1)
+    chosen = select(
+        write_prompts(tmp_path / "prompts.json", "ab"), log_path=tmp_path, settings=Settings("difficulty")
+    )
+    assert chosen.log is not None and chosen.log.reasons == counts
 
 
 def test_the_log_of_the_first_schema_is_read(tmp_path):
