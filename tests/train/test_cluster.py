@@ -312,8 +312,9 @@ def test_slurm_script_makes_a_cluster_of_two_nodes(tmp_path: Path):
     tools = tools_of_slurm(tmp_path / "bin", SRUN)
     report = tmp_path / "report.sh"
     report.write_text(
-        f"exec {sys.executable} -c 'import os, ray; ray.init(log_to_driver=False); "
+        f"set -e; {sys.executable} -c 'import os, ray; ray.init(log_to_driver=False); "
         'print("NODES", len(ray.nodes()), "GPUS", ray.cluster_resources()["GPU"], "ARG", os.environ["ARG"])\'\n'
+        f"exec {sys.executable} -m train.doctor arithmetic-cpu --without data\n"
     )
     ray_folder = tempfile.mkdtemp(prefix="ray", dir="/tmp")  # the path of a socket has 107 bytes at most
     environment = os.environ | {
@@ -345,6 +346,9 @@ def test_slurm_script_makes_a_cluster_of_two_nodes(tmp_path: Path):
     text = log.read_text()
     assert code == 0, text[-4000:]
     assert "NODES 2 GPUS 4.0 ARG kept" in text
+    # The doctor asked both nodes, and neither differs from the other.
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert "ok one environment the same versions" in lines and "nothing is missing" in lines
     assert left == []
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", int(environment["PORT"]))) != 0

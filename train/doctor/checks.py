@@ -190,7 +190,9 @@ def package_lines(machine: Machine, needs: Needs, required: State) -> Iterator[L
         elif state == "missing":
             yield Line(name, "warning", "not built", f"the first step compiles it; before: .venv/bin/{compile_all}")
         else:
-            fix = "a compiler that was ended left it, and a run would wait for it without end; delete the file"
+            fix = "torch locks that folder for each process that loads the operation; "
+            left = "locked" in state  # a run would wait for it without end
+            fix += "delete the lock, which a compiler left that was ended" if left else "install a .venv of your own"
             yield Line(name, "error", state, fix)
 
 

@@ -75,7 +75,7 @@ class Machine:
     allocator: str  # torch's settings of its GPU memory
     disk: int  # free where the run's folder is or will be, with what its checkpoints take already
     flash_attn: str | None = None  # why it does not load; None: it loads, or was not asked for
-    operations: dict[str, str] = field(default_factory=dict)  # built, missing, or locked
+    operations: dict[str, str] = field(default_factory=dict)  # built, missing, or why it cannot be loaded
     models: dict[str, str] = field(default_factory=dict)  # here, on the hub, or why not
 
 
@@ -198,8 +198,11 @@ def flash_attn_fault() -> str | None:
 
 
 def operation(name: str) -> str:
-    """Whether an operation of DeepSpeed is built: its library is there, and no compiler has left its lock."""
+    """Whether an operation of DeepSpeed is built, and can be loaded: torch locks its folder to do so."""
     folder = Path(os.environ["TORCH_EXTENSIONS_DIR"]) / name
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(there, os.W_OK):
+        return f"{there} cannot be written to"
     with contextlib.suppress(OSError):
         if time.time() - (folder / "lock").stat().st_mtime > COMPILE_TAKES:
             return f"locked by {folder / 'lock'}"

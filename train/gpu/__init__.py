@@ -107,8 +107,9 @@ def available_gpus() -> int:
 
 def architectures(found: Iterable[Gpu]) -> str:
     """What flash-attn is to be compiled for, as its FLASH_ATTN_CUDA_ARCHS wants it; all it knows for no GPU."""
-    majors = {gpu.capability[0] for gpu in found if gpu.capability}
-    return ";".join(f"{major}0" for major in sorted(majors)) or FLASH_ATTN_ARCHITECTURES
+    known = FLASH_ATTN_ARCHITECTURES.split(";")
+    wanted = {f"{gpu.capability[0]}0" for gpu in found if gpu.capability}
+    return ";".join(name for name in known if name in wanted or not wanted <= set(known) or not wanted)
 
 
 def environment(*, adam_offload: bool = False) -> dict[str, str]:

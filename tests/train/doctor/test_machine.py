@@ -131,6 +131,12 @@ def test_the_lock_of_a_compiler_that_was_ended(tmp_path, monkeypatch):
     assert machine.operation("fused_adam") == f"locked by {folder / 'lock'}"
 
 
+def test_an_environment_that_another_user_owns(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path / "torch_extensions"))
+    monkeypatch.setattr(machine.os, "access", lambda path, mode: path != tmp_path)
+    assert machine.operation("fused_adam") == f"{tmp_path} cannot be written to"
+
+
 def test_flash_attn_is_loaded_to_see_whether_it_loads(tmp_path, monkeypatch):
     assert machine.flash_attn_fault() == "not installed" or machine.flash_attn_fault() is None
     package = tmp_path / "flash_attn"
