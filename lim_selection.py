@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    from lim.output import SCORES_FORMATS
+    from lim.prompts import add_prompt_flags
     from lim.strategies import STRATEGIES, add_log_flags, add_score_flags
     from lim.utils.cli import Parser
 
@@ -38,7 +40,13 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument_group("input").add_argument
     add("--train_samples_path", help="a run's log: folder, file, or URI such as s3://bucket/run")
     add("--scores_path", help="start from a scores file ({id or prompt, score}) instead of a log")
-    add("--original_prompts_path", required=True, help="the prompt file the run trained on")
+    add(
+        "--original_prompts_path",
+        required=True,
+        metavar="PROMPTS",
+        help="the prompts the run trained on: Parquet, JSON, JSON lines, CSV, a folder that datasets saved, a hub id",
+    )
+    add_prompt_flags(add)
     add_log_flags(add)
     add("--max_samples", type=int, help="samples per prompt and epoch to use, the first ones (default: all)")
 
@@ -49,8 +57,15 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--seed", type=int, default=42, help="random: seed of the draw (default 42)")
     add("--pass_rates", type=float, nargs=2, metavar=("LOW", "HIGH"), help="difficulty: range kept (default 0.2 0.8)")
 
+    add("--ids_path", metavar="FILE", help="keep the prompts of these ids: what the report page saves")
+
     add = parser.add_argument_group("output").add_argument
-    add("--output_path", required=True, help="the chosen prompts; scores and summary are written next to it")
+    add(
+        "--output_path",
+        required=True,
+        help="the chosen rows, .json, .jsonl or .parquet; scores and summary beside it",
+    )
+    add("--scores_format", default="json", choices=SCORES_FORMATS, help="of the scores file (default: json)")
     add("--report", metavar="DIR", help="also write figures (PNG) and an interactive page (report.html) to DIR")
     add("--allow_empty", action="store_true", help="write the files even when nothing is chosen")
     parser.alias("--num_samples", "--num_prompts")
@@ -100,18 +115,24 @@ def main(argv: list[str] | None = None) -> int | None:
 
     from lim.output import check_apart, output_paths, quantiles, write_selection
     from lim.pipeline import select
+    from lim.prompts import load, reading_of
+    from lim.prompts.write import check_rows, check_suffix
     from lim.strategies import Settings
     from lim.utils.files import check_output
 
     check_output("--output_path", args.output_path)
-    for path in output_paths(args.output_path).values():
+    check_suffix("--output_path", args.output_path)
+    outputs = output_paths(args.output_path, args.scores_format).values()
+    for path in outputs:
         check_output("--output_path", path)
     if args.report:
         check_output("--report", args.report, folder=True)
-    check_apart(args.output_path, [args.original_prompts_path, args.scores_path, args.train_samples_path])
+    check_apart(outputs, [args.original_prompts_path, args.scores_path, args.train_samples_path, args.ids_path])
+    prompts = load(args.original_prompts_path, reading_of(args))
+    check_rows(prompts.rows, args.output_path)
     with progress_bar() as progress:
         selection = select(
-            args.original_prompts_path,
+            prompts,
             log_path=args.train_samples_path,
             scores_path=args.scores_path,
             settings=msgspec.convert(vars(args), Settings),
@@ -126,7 +147,7 @@ def main(argv: list[str] | None = None) -> int | None:
             f"nothing chosen ({selection.settings.rule()}) and nothing written; score quantiles: {cuts}. "
             "Lower the threshold, or pass --allow_empty"
         )
-    paths = write_selection(selection, args.output_path)
+    paths = write_selection(selection, args.output_path, args.scores_format)
     for path in paths.values():
         sys.stdout.write(f"wrote {path}\n")
     if args.report:

@@ -29,6 +29,7 @@ from data.sets.columns import Rows, pick
 from data.sets.fetch import fetch
 from data.sets.sources import SETS, HubSet, ReleaseFile, Source
 from lim.prompts import read_prompts
+from lim.prompts.rows import SUFFIXES
 from lim.utils.cli import Parser, did_you_mean
 from lim.utils.errors import InputError, run_cli
 from lim.utils.files import check_output, sha256_of, write_json
@@ -130,7 +131,7 @@ def make_own(args: argparse.Namespace) -> tuple[Rows, dict[str, Any]]:
     path = Path(args.dataset)
     if path.exists():
         rows, origin = hub.read_local(path, args.config, args.split)
-    elif args.folder is None and (path.suffix in hub.SUFFIXES or not re.fullmatch(r"\w[^/]*(/[^/]+)?", args.dataset)):
+    elif args.folder is None and (path.suffix in SUFFIXES or not re.fullmatch(r"\w[^/]*(/[^/]+)?", args.dataset)):
         raise InputError(f"{args.dataset}: no such file or folder; a set of the Hugging Face hub is named org/name")
     else:
         rows, origin = hub.read(args.folder, args.dataset, args.config, args.split, args.revision)

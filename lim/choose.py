@@ -40,6 +40,16 @@ def choose_random(eligible_P: Mask, count: int, seed: int) -> Mask:
     return chosen_P
 
 
+def choose_listed(ids: Sequence[str], listed: Sequence[str], path: str) -> Mask:
+    """The prompts whose ids are listed, in the file `path`. Raises InputError for an id that no prompt has."""
+    wanted = set(listed)
+    if unknown := sorted(wanted.difference(ids)):
+        raise InputError(
+            f"{path}: {len(unknown):,} of its {len(wanted):,} ids are not in the prompt file: {unknown[0]!r:.80}"
+        )
+    return np.array([id in wanted for id in ids], bool)
+
+
 def choose_band(values_P: Floats, low: float, high: float) -> Mask:
     """Prompts with low ≤ value ≤ high."""
     return (np.nan_to_num(values_P, nan=-np.inf) >= low) & (np.nan_to_num(values_P, nan=np.inf) <= high)

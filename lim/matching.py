@@ -6,6 +6,8 @@ opened or not. All that unwrap to a prompt are that prompt, so matching comes be
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -46,11 +48,18 @@ BETWEEN = (
     r"|<｜Assistant｜>.*?<｜User｜>"
     r"|\n?assistant\n.*?(?<![^\n.!?])user\n+"
 )
+SPECIAL = re.compile(r"<\|(?:im_start|start_header_id)\|>|\[INST\]|<start_of_turn>|<｜User｜>")  # in no plain prompt
 SWITCH = r"\s*/(?:no_)?think\s*$"  # Qwen's switch at the end of the user's turn
 MARKS = r"<image>|<video>|<audio>|<\|(?:vision_start|image_pad|video_pad|vision_end|image)\|>"
 
 BY_TEMPLATE, BY_TURN = "text without template", "what the user said in several turns"
 BY_WRAPPER, BY_LETTERS = "text inside the run's own wrapper", "text but for white space and signs"
+BY_END = "the end of a text that was cut at its start"
+# What templates put behind the last turn, for texts that were cut before it.
+BEHIND = (
+    r"(?:<\|im_end\|>\s*<\|im_start\|>assistant\n*|<\|eot_id\|>\s*<\|start_header_id\|>assistant<\|end_header_id\|>\n*"
+    rf"|\s*\[/INST\]\s*|<end_of_turn>\s*<start_of_turn>model\n*|<｜Assistant｜>|\n?assistant\n*){THINK}$"
+)
 SHORT = 12  # characters; a shorter prompt is found in too many texts to be told by what stands just before it
 TAIL = 4  # characters before a prompt that have to be alike in texts that begin differently
 MOST_WRAPPERS = 50  # shown
@@ -102,6 +111,7 @@ class Matching:
     how: dict[str, int]  # rule → prompts matched by it
     wrappers: tuple[tuple[str, str], ...] = ()  # texts found around the log's prompts, where they had to be sought
     rows_L: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))  # key → key that stands for it
+    undecided: tuple[str, ...] = ()  # keys that are the end of several prompts
 
     @property
     def joined(self) -> int:
@@ -120,23 +130,29 @@ def match_prompts(
     prompts: Sequence[str],
     keys: Sequence[str],
     *,
+    full: Sequence[Sequence[str]] = (),
     by_id: bool = False,
 ) -> Matching:
     """Match prompts (their ids and texts) to a log's keys (ids or texts); each key takes the closest rule.
 
     The rules, in order: same id; same text; same text after whitespace and known chat templates are taken away, of
     several turns all or the last; same text inside a wrapper (a template or instruction of the run's own), of which
-    a log may have several; the same two with `letters` alone compared. `by_id` stops after the first rule.
+    a log may have several; the same two with `letters` alone compared; the end of one prompt that no other key is,
+    where a trainer cut long prompts at their start. `by_id` stops after the first rule. `full` are further texts of
+    the prompts, with their system message and all turns, in one or several templates: the same text as one of those
+    comes first.
     Two prompts of the same text share a key, and keys of the same prompt are joined.
     """
     search = _Search(ids, prompts, keys)
     search.by_table("id", list(ids))
     if not by_id and search.open():
-        search.by_table("text", list(prompts))
+        for texts in (*full, prompts):
+            search.by_table("text", list(texts))
         if search.open() or (search.rows_P < 0).any():
             search.by_forms()
             for rule, fold in ((BY_WRAPPER, normalise), (BY_LETTERS, letters)):
                 search.by_wrapper(rule, fold)
+            search.by_end()
     return search.result()
 
 
@@ -149,6 +165,7 @@ class _Search:
         self.rows_P = np.full(len(ids), -1, np.int64)
         self.how: Counter[str] = Counter()
         self.wrappers: list[tuple[str, str]] = []
+        self.undecided: list[str] = []
 
     def open(self) -> list[int]:
         """Keys without a prompt."""
@@ -164,8 +181,8 @@ class _Search:
 
     def by_forms(self) -> None:
         """Match keys that are a prompt's text once templates, switches and white space are taken away."""
-        plain = [text.strip() for text in self.prompts]
-        folded = [normalise(text) for text in self.prompts]
+        plain = [strip_template(text) if SPECIAL.search(text) else text.strip() for text in self.prompts]
+        folded = [normalise(text) for text in plain]
         by_letters = self.letters()
         tables: dict[Any, dict[str, int]] = {
             str: self.table(plain),
@@ -235,12 +252,46 @@ class _Search:
                     found += 1
         self.share(rule, texts, table)
 
+    def by_end(self) -> None:
+        """Find keys that were cut at their start: the end of one prompt that has no key of its own, complete one.
+
+        A trainer cuts at a number of tokens, so such a key is not much shorter than the longest.
+        """
+        ends = sorted((normalise(self.prompts[at])[::-1], at) for at in np.flatnonzero(self.rows_P < 0).tolist())
+        left = self.open()
+        if not ends or not left:
+            return
+        longest = max(map(len, self.keys))
+        behind = self._behind()
+        for row in left:
+            key = self.keys[row]
+            if 4 * len(key) < longest or strip_template(key) != key.strip():
+                continue
+            text = normalise(key)
+            tails = {text[: len(text) - len(after)] for after in behind if text.endswith(after)}
+            tails.add(normalise(re.sub(BEHIND, "", key)))
+            found = {at for tail in tails if len(tail) >= SHORT for at in _starting(ends, tail[::-1])}
+            if len({normalise(self.prompts[at]) for at in found}) > 1:
+                self.undecided.append(key)
+            elif found:
+                self.take(BY_END, row, min(found))
+        self.share(BY_END, texts := [normalise(prompt) for prompt in self.prompts], self.table(texts))
+
+    def _behind(self) -> set[str]:
+        """What stands behind the prompts of keys that are matched, white space normalised; of up to 50."""
+        found = set()
+        for row in _spread(np.flatnonzero(self.prompt_L >= 0).tolist(), 1):
+            _, inside, after = normalise(self.keys[row]).rpartition(normalise(self.prompts[self.prompt_L[row]]))
+            found |= {after} if inside else set()
+        return found
+
     def result(self) -> Matching:
         rows_L = np.arange(len(self.keys))
         matched = self.prompt_L >= 0
         rows_L[matched] = self.rows_P[self.prompt_L[matched]]
         unmatched = [self.keys[row] for row in self.open()]
-        return Matching(self.rows_P, unmatched, dict(self.how), tuple(self.wrappers[:MOST_WRAPPERS]), rows_L)
+        wrappers, undecided = tuple(self.wrappers[:MOST_WRAPPERS]), tuple(self.undecided)
+        return Matching(self.rows_P, unmatched, dict(self.how), wrappers, rows_L, undecided)
 
 
 def _wrappers(texts: Sequence[str], missing: Sequence[str], prompts: Sequence[str]) -> list[tuple[str, str, bool]]:
@@ -289,6 +340,15 @@ def _inside(text: str, before: str, after: str, whole: bool) -> Iterator[str]:
         if len(inner) - at - len(before) >= SHORT:
             yield inner[at + len(before) :]
         at = inner.find(before, at + 1)
+
+
+def _starting(items: Sequence[tuple[str, int]], start: str) -> Iterator[int]:
+    """The numbers of sorted (text, number) pairs whose text starts so."""
+    first = bisect.bisect_left(items, (start, -1))
+    for text, number in itertools.islice(items, first, None):
+        if not text.startswith(start):
+            return
+        yield number
 
 
 def _spread(items: Sequence[Item], others: int) -> Sequence[Item]:

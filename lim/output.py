@@ -2,61 +2,88 @@
 
 from __future__ import annotations
 
-import json
+import csv
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
+from lim.prompts.write import FORMATS, write_rows
 from lim.scores import mean_over_epochs
 from lim.selection import Selection
 from lim.utils.errors import InputError
-from lim.utils.files import atomic_path, json_text
+from lim.utils.files import atomic_path, json_line, json_text
+
+ScoresFormat = Literal["json", "csv", "parquet"]
+SCORES_FORMATS: tuple[ScoresFormat, ...] = get_args(ScoresFormat)
+# Of a scores file that is a table: column → Arrow type.
+SCORE_COLUMNS = {"id": "string", "prompt": "string", "score": "float64", "reason": "string", "chosen": "bool_"}
+SCORE_COLUMNS |= {"epochs_seen": "int64"} | dict.fromkeys(("first_reward", "last_reward", "mean_reward"), "float64")
 
 
-def companion(output_path: str | Path, kind: str) -> Path:
+def companion(output_path: str | Path, kind: str, format: str = "json") -> Path:
     """Path of a file next to the output: `limr.json` → `limr.<kind>.json`."""
     path = Path(output_path)
-    return path.with_name(f"{path.name.removesuffix('.json')}.{kind}.json")
+    name = path.stem if path.suffix in FORMATS else path.name
+    return path.with_name(f"{name}.{kind}.{format}")
 
 
-def output_paths(output_path: str | Path) -> dict[str, Path]:
+def output_paths(output_path: str | Path, scores_format: ScoresFormat = "json") -> dict[str, Path]:
     """The files of a selection: `prompts`, `scores`, `summary`."""
     return {
         "prompts": Path(output_path),
-        "scores": companion(output_path, "scores"),
+        "scores": companion(output_path, "scores", scores_format),
         "summary": companion(output_path, "summary"),
     }
 
 
-def check_apart(output_path: str | Path, inputs: Sequence[str | Path | None]) -> None:
+def check_apart(paths: Iterable[str | Path], inputs: Sequence[str | Path | None]) -> None:
     """Raise InputError where an output would replace an input."""
-    for path in output_paths(output_path).values():
+    for path in paths:
         for given in inputs:
             if given is not None and os.path.realpath(path) == os.path.realpath(given):
                 raise InputError(f"{path}: would replace the input {given}; give --output_path another name")
 
 
-def write_selection(selection: Selection, output_path: str | Path) -> dict[str, Path]:
-    """Write the chosen prompts, `*.scores.json` and `*.summary.json`, all or none; same selection, same bytes."""
-    paths = output_paths(output_path)
-    chosen = [record for record, taken in zip(selection.records, selection.chosen_P.tolist(), strict=True) if taken]
+def write_selection(
+    selection: Selection, output_path: str | Path, scores_format: ScoresFormat = "json"
+) -> dict[str, Path]:
+    """Write the chosen rows, every prompt's score and `*.summary.json`, all or none; same selection, same bytes."""
+    paths = output_paths(output_path, scores_format)
     with ExitStack() as stack:
         # An error names the innermost: the path that was asked for.
         partial = {kind: stack.enter_context(atomic_path(paths[kind])) for kind in ("scores", "summary", "prompts")}
-        partial["prompts"].write_text(json_text(chosen), encoding="utf-8")
+        write_rows(selection.prompts.rows, selection.chosen_P.tolist(), partial["prompts"], paths["prompts"].suffix)
         partial["summary"].write_text(json_text(summary(selection)), encoding="utf-8")
-        with open(partial["scores"], "w", encoding="utf-8") as file:
-            file.write("[\n")
-            for number, row in enumerate(score_rows(selection)):
-                file.write((",\n" if number else "") + json.dumps(row, ensure_ascii=False, allow_nan=False))
-            file.write("\n]\n")
+        write_scores(score_rows(selection), partial["scores"], scores_format)
     return paths
+
+
+def write_scores(rows: Iterable[Mapping[str, Any]], path: Path, format: ScoresFormat) -> None:
+    """Write `score_rows`: a JSON list, or a table with an empty cell (null) where a row has no such key."""
+    if format != "json":  # halves of surrogate pairs, which only JSON can write
+        rows = [{**row, "prompt": row["prompt"].encode("utf-8", "replace").decode()} for row in rows]
+    if format == "parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        schema = pa.schema([(name, getattr(pa, kind)()) for name, kind in SCORE_COLUMNS.items()])
+        pq.write_table(pa.Table.from_pylist(rows, schema), path)
+        return
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        if format == "csv":
+            writer = csv.DictWriter(file, list(SCORE_COLUMNS))
+            writer.writeheader()
+            writer.writerows(rows)
+            return
+        for number, row in enumerate(rows):
+            file.write((",\n" if number else "[\n") + json_line(row, allow_nan=False))
+        file.write("\n]\n")
 
 
 def score_rows(selection: Selection) -> Iterator[dict[str, Any]]:
@@ -75,8 +102,8 @@ def score_rows(selection: Selection) -> Iterator[dict[str, Any]]:
             strict=True,
         )
     scored = zip(selection.scores_P.tolist(), selection.reasons, selection.chosen_P.tolist(), strict=True)
-    for id, record, (score, reason, chosen) in zip(selection.ids, selection.records, scored, strict=True):
-        row: dict[str, Any] = {"id": id, "prompt": record["prompt"], "score": None if math.isnan(score) else score}
+    for id, text, (score, reason, chosen) in zip(selection.ids, selection.prompts.texts, scored, strict=True):
+        row: dict[str, Any] = {"id": id, "prompt": text, "score": None if math.isnan(score) else score}
         if row["score"] is None:
             row["reason"] = reason
         row["chosen"] = chosen
@@ -91,20 +118,24 @@ def score_rows(selection: Selection) -> Iterator[dict[str, Any]]:
 def summary(selection: Selection) -> dict[str, Any]:
     """What was chosen, from what, and how; without times, so that the same input gives the same bytes."""
     scored = selection.scores_P[~np.isnan(selection.scores_P)]
-    return ({"allowed": selection.allowed} if selection.allowed else {}) | {
-        "prompts": len(selection.ids),
-        "scored": len(scored),
-        "unscored": selection.reason_counts(),
-        "chosen": int(selection.chosen_P.sum()),
-        "settings": asdict(selection.settings) | {"num_samples": selection.settings.num_prompts},  # its former name
-        "score_quantiles": quantiles(scored),
-        "average_curve": None if selection.average_K is None else [float(value) for value in selection.average_K],
-        "matched_by": selection.matched_by,
-        "unmatched_in_log": len(selection.unmatched),
-        "unmatched_examples": selection.unmatched[:20],
-        "log": None if selection.log is None else selection.log.as_dict(),
-        "notes": selection.notes,
-    }
+    return (
+        ({"allowed": selection.allowed} if selection.allowed else {})
+        | {
+            "prompts": len(selection.ids),
+            "scored": len(scored),
+            "unscored": selection.reason_counts(),
+            "chosen": int(selection.chosen_P.sum()),
+            "settings": asdict(selection.settings)
+            | {"num_samples": selection.settings.num_prompts},  # its former name
+            "score_quantiles": quantiles(scored),
+            "average_curve": None if selection.average_K is None else [float(value) for value in selection.average_K],
+            "matched_by": selection.matched_by,
+            "unmatched_in_log": len(selection.unmatched),
+            "unmatched_examples": selection.unmatched[:20],
+            "log": None if selection.log is None else selection.log.as_dict(),
+            "notes": selection.notes,
+        }
+    )
 
 
 def quantiles(scores: np.ndarray) -> dict[str, float]:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from lim.choose import Floats, Mask
+from lim.choose import Floats, Mask, choose_listed
 from lim.logs.doubts import settle
 from lim.logs.find import find_log
 from lim.logs.trajectories import LogSummary, Prompts, RewardMatrix, read_trajectories
 from lim.matching import Matching, match_prompts
 from lim.missing import treat_missing
 from lim.output import companion
-from lim.prompts import prompt_ids
+from lim.prompts import PromptSet, load
+from lim.prompts.rows import read_file
 from lim.scores import average_curve
 from lim.selection import Selection
 from lim.strategies import STRATEGIES, Settings, Trajectories, pass_rate
@@ -25,7 +28,7 @@ from lim.utils.files import read_json
 
 
 def select(
-    prompts_path: str | Path,
+    prompts: str | Path | PromptSet,
     *,
     log_path: str | Path | None = None,
     scores_path: str | Path | None = None,
@@ -33,10 +36,10 @@ def select(
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Selection:
-    """Choose prompts of a prompt file from a run's log or from a scores file.
+    """Choose prompts of a prompt file (its name, or as read by `lim.prompts.load`) from a run's log or a scores file.
 
     `progress(done, total)` is called in bytes of the log. Raises InputError for input or settings that
-    cannot be used. `random` and `diversity` need neither log nor scores.
+    cannot be used. `random`, `diversity` and `ids` need neither log nor scores.
     """
     settings = (settings or Settings()).resolved()
     name, needs = settings.strategy, settings.row.needs
@@ -46,11 +49,11 @@ def select(
         raise InputError(f"--strategy {name} needs a log: --train_samples_path, or --scores_path")
     if scores_path and not settings.row.takes_scores:
         raise InputError(f"--scores_path holds scores already; --strategy {name} needs a log")
-    records = read_json(prompts_path, finite=True)
-    ids = prompt_ids(prompts_path, records, need_answer=False)
-    if not ids:
-        raise InputError(f"{prompts_path}: holds no prompts")
-    texts = [record["prompt"] for record in records]
+    if not isinstance(prompts, PromptSet):
+        prompts = load(prompts)
+    ids, texts = prompts.ids, prompts.texts
+    listed = settings.ids_path
+    listed_P = None if listed is None else choose_listed(ids, read_ids(listed), listed)
 
     matrix = average_K = summary = eligible_P = None
     notes: list[str] = []
@@ -58,7 +61,7 @@ def select(
     if log_path:
         matrix, summary = _read_log(
             log_path,
-            Prompts(ids, texts, lambda at: json.dumps(records[at] | {"id": None}, sort_keys=True)),
+            prompts,
             settings,
             workers,
             progress,
@@ -83,7 +86,8 @@ def select(
         scores_L, reasons_L, eligible_P = np.full(1, np.nan), [None], np.ones(len(ids), bool)
 
     rows_P = matching.rows_P
-    chosen_P, scores_P = settings.choose(np.where(rows_P >= 0, scores_L[rows_P], np.nan), texts, eligible_P)
+    scores_P = np.where(rows_P >= 0, scores_L[rows_P], np.nan)
+    chosen_P, scores_P = settings.choose(scores_P, texts, eligible_P) if listed_P is None else (listed_P, scores_P)
     reasons = [
         None if scored else absent if row < 0 else reasons_L[row]
         for row, scored in zip(rows_P.tolist(), (~np.isnan(scores_P)).tolist(), strict=True)
@@ -101,8 +105,7 @@ def select(
             matrix = replace(matrix, rewards_P_K=matrix.pass_rates_P_K, samples_P_K_S=None)
         matrix = matrix.take(rows_P, ids)
     return Selection(
-        ids=ids,
-        records=records,
+        prompts=prompts,
         scores_P=scores_P,
         reasons=reasons,
         chosen_P=chosen_P,
@@ -119,13 +122,18 @@ def select(
 
 def _read_log(
     path: str | Path,
-    prompts: Prompts,
+    prompts: PromptSet,
     settings: Settings,
     workers: int | None,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[RewardMatrix, LogSummary]:
     options = settings.reading(keep_samples=settings.max_samples is not None)
     log = find_log(path, settings.format, options.columns)
+    if log.by_id and prompts.repeated_ids:
+        raise InputError(
+            f"{prompts.name}: its ids repeat ({prompts.repeated_ids}), and {path} knows prompts by id; name a column "
+            "of unique ids by --id_key"
+        )
     done = 0
 
     def step(size: int) -> None:
@@ -137,7 +145,7 @@ def _read_log(
     step(0)
     matrix, summary = read_trajectories(
         log,
-        prompts=prompts,
+        prompts=Prompts(prompts.ids, prompts.texts, prompts.rest, prompts.full),
         steps_per_epoch=settings.steps_per_epoch,
         max_epochs=settings.max_epochs,
         options=options,
@@ -188,21 +196,21 @@ def score_matrix(
 
 def read_scores(path: str | Path) -> tuple[list[str], Floats, list[str | None]]:
     """(ids or prompts, scores, reasons) of a scores file: a list of `{id or prompt, score or null, …}`."""
-    rows = read_json(path)
     scores_file = companion(str(path).removesuffix(".summary.json"), "scores")
     hint = f"; {scores_file} has the scores" if scores_file.is_file() else ""
-    if not isinstance(rows, list) or not rows:
-        raise InputError(f"{path}: not a list of {{prompt, score}}{hint}")
+    if str(path).endswith(".summary.json"):
+        raise InputError(f"{path}: is a selection's summary, not a list of {{id or prompt, score}}{hint}")
+    rows = read_file(path).records
+    if not rows:
+        raise InputError(f"{path}: holds no {{id or prompt, score}}{hint}")
     keys: list[str] = []
     scores = np.full(len(rows), np.nan)
     reasons: list[str | None] = []
     for number, row in enumerate(rows, 1):
-        name = "id" if isinstance(row, dict) and "id" in row else "prompt"
-        if not isinstance(row, dict) or name not in row or "score" not in row:
+        name = "id" if "id" in row else "prompt"
+        if name not in row or "score" not in row:
             raise InputError(f"{path}: row {number} is not {{id or prompt, score}}{hint}")
-        score = row["score"]
-        if score is not None and (isinstance(score, bool) or not isinstance(score, int | float) or score != score):
-            raise InputError(f"{path}: row {number}: score is {score!r:.40}, not a number or null")
+        score = _score(f"{path}: row {number}", row["score"], text=Path(path).suffix == ".csv")
         keys.append(str(row[name]))
         scores[number - 1] = np.nan if score is None else score
         reasons.append(None if score is not None else str(row.get("reason") or "no score in the scores file"))
@@ -210,6 +218,29 @@ def read_scores(path: str | Path) -> tuple[list[str], Floats, list[str | None]]:
         repeats = next(number for number, key in enumerate(keys) if keys.index(key) < number)
         raise InputError(f"{path}: row {repeats + 1} repeats {keys[repeats]!r:.80}; a prompt can have one score")
     return keys, scores, reasons
+
+
+def _score(where: str, score: Any, *, text: bool) -> float | None:
+    """A score as a number; None for null, for NaN of a table and for an empty cell of CSV, which is `text`."""
+    if text:
+        with contextlib.suppress(ValueError):
+            score = float(score) if score else None
+    if isinstance(score, str | bool) or not isinstance(score, int | float | None):
+        raise InputError(f"{where}: score is {score!r:.40}, not a number or null")
+    return None if score is None or math.isnan(score) else float(score)
+
+
+def read_ids(path: str | Path) -> list[str]:
+    """The ids that the report page saves: a JSON list, an object with `ids`, or rows with an `id` in any format."""
+    found = read_json(path) if Path(path).suffix == ".json" else read_file(path).records
+    found = found.get("ids") if isinstance(found, dict) else found
+    if not isinstance(found, list):
+        raise InputError(f"{path}: holds no list of ids")
+    ids = [row.get("id") if isinstance(row, dict) else row for row in found]
+    for number, id in enumerate(ids, 1):
+        if not isinstance(id, str) and type(id) is not int:
+            raise InputError(f"{path}: row {number} has no id")
+    return [str(id) for id in ids]
 
 
 def _match_notes(matching: Matching, source: str) -> list[str]:

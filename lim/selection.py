@@ -12,6 +12,7 @@ from rich.filesize import decimal
 
 from lim.choose import Floats, Mask
 from lim.logs.trajectories import LogSummary, RewardMatrix
+from lim.prompts import PromptSet
 from lim.strategies import Settings
 
 
@@ -19,8 +20,7 @@ from lim.strategies import Settings
 class Selection:
     """What figures, the page and the output files are made from. P follows the prompt file."""
 
-    ids: list[str]
-    records: list[dict[str, Any]]  # the prompt file's records, untouched
+    prompts: PromptSet
     scores_P: Floats  # NaN where there is none
     reasons: list[str | None]  # why a prompt has no score
     chosen_P: Mask
@@ -32,6 +32,16 @@ class Selection:
     matched_by: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     allowed: list[str] = field(default_factory=list)  # what may be wrong, and --allow let pass
+
+    @property
+    def ids(self) -> list[str]:
+        """The prompts' ids, in the order of the file."""
+        return self.prompts.ids
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The rows of the prompt file, as they are in it."""
+        return self.prompts.rows.records
 
     def reason_counts(self) -> dict[str, int]:
         """Prompts without a score by reason, most frequent first."""
@@ -53,7 +63,7 @@ class Selection:
             ]
             if log.reasons:
                 found.append(("verdict reasons", counted(log.reasons)))
-        found.append(("prompts", f"{len(self.ids):,}"))
+        found.append(("prompts", self.prompts.in_words()))
         if self.matched_by:
             found.append(("matched by", counted(self.matched_by)))
         if self.unmatched:

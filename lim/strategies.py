@@ -74,6 +74,7 @@ ROWS = (  # the thresholds are the paper's
     Strategy("uncertainty", "uncertainty, p(1 − p)", lambda p: scores.uncertainty_scores(p.pass_rates_P_K), "log"),
     Strategy("diversity", "distance to the prompts chosen before", None, "prompts", ("top_k",), takes_scores=True),
     Strategy("difficulty", "mean pass rate", pass_rate, "log", ("pass_rates",), default=(0.2, 0.8)),
+    Strategy("ids", "mean pass rate", pass_rate, "prompts", ("ids_path",), takes_scores=True),
 )
 STRATEGIES = {row.name: row for row in ROWS}
 
@@ -93,6 +94,7 @@ class Settings:
     num_prompts: int | None = None
     seed: int = 42
     pass_rates: tuple[float, float] | None = None
+    ids_path: str | None = None
     metric: Literal["reward", "accuracy"] = "reward"
     max_reward: float = 1.0
     missing: Missing = "backfill"
@@ -124,9 +126,11 @@ class Settings:
 
     def resolved(self) -> Settings:
         """These settings with the strategy's defaults. Raises InputError for settings that contradict each other."""
+        if self.ids_path is not None and self.strategy == Settings.strategy:
+            return replace(self, strategy="ids").resolved()
         row, name = self.row, self.strategy
         keeping = {"similarity_threshold": self.similarity_threshold, "top_k": self.top_k}
-        keeping |= {"num_prompts": self.num_prompts, "pass_rates": self.pass_rates}
+        keeping |= {"num_prompts": self.num_prompts, "pass_rates": self.pass_rates, "ids_path": self.ids_path}
         given = [flag for flag, value in keeping.items() if value is not None]
         for flag in given:
             if flag not in row.flags:
@@ -166,6 +170,8 @@ class Settings:
 
     def rule(self) -> str:
         """How the choice is made, in a few words: score ≥ 0.6."""
+        if self.ids_path is not None:
+            return f"listed in {self.ids_path}"
         if self.num_prompts is not None:
             return f"drawn with seed {self.seed}"
         if self.pass_rates is not None:

@@ -28,7 +28,8 @@ import numpy as np  # noqa: E402
 from lim.choose import choose_above  # noqa: E402
 from lim.logs.trajectories import LogSummary, RewardMatrix  # noqa: E402
 from lim.pipeline import Settings  # noqa: E402
-from lim.prompts import read_prompts  # noqa: E402
+from lim.prompts import prompts_of, read_prompts  # noqa: E402
+from lim.prompts.rows import Rows  # noqa: E402
 from lim.report.page import write_page  # noqa: E402
 from lim.scores import average_curve, lim_scores  # noqa: E402
 from lim.selection import Selection  # noqa: E402
@@ -115,8 +116,7 @@ def made_up_selection(records: list[dict[str, Any]], epochs: int, rng: np.random
     ids = [record["id"] for record in records]
     log = LogSummary("made-up trajectories", "lim", epochs, 0, samples=int(counts_P_K.sum()), epochs_in_log=epochs)
     return Selection(
-        ids=ids,
-        records=records,
+        prompts=prompts_of(Rows("prompts.json", records)),
         scores_P=scores_P,
         reasons=[None] * count,
         chosen_P=choose_above(scores_P, 0.6),

@@ -23,6 +23,7 @@ from typing import Any
 from rich.console import Console
 
 from lim.logs import reward_log
+from lim.prompts.find import hub_id
 from lim.utils.cli import Parser
 from lim.utils.errors import InputError, run_cli
 from lim.utils.files import check_output, locked
@@ -82,7 +83,7 @@ def dry_run(resolved: Resolved, console: Console) -> int:
     run, needed = resolved.recipe.run, memory.check(resolved)
     notes: dict[str, str] = {}
     files = [run.prompt_file, *([run.val_file] if run.val_file else [])]
-    absent = [path for path in files if not Path(path).exists()]
+    absent = [path for path in files if not Path(path).exists() and (run.expect_prompts or hub_id(path) is None)]
     if absent:
         if run.expect_prompts is None:
             dataset.need(absent[0])

@@ -32,7 +32,7 @@ from eval.targets import ModelRef
 from lim.logs import reward_log
 from lim.utils.cli import Parser, whole
 from lim.utils.errors import InputError, run_cli
-from lim.utils.files import check_output, sha256_of
+from lim.utils.files import check_output
 from train.recipe import dataset, recipe
 from train.recipe.recipe import Recipe
 from train.recipe.resolve import resolve
@@ -61,9 +61,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise InputError(f"{folder}: holds another log; give --output_path another folder")
     resolved = resolve(chosen)
     resolved.need_models()
-    rows = {row["id"]: row for row in dataset.load(chosen.run, equal).train}
+    prompts = dataset.load(chosen.run, equal)
+    rows = {row["id"]: row for row in prompts.train}
+    if several := next((id for id, row in rows.items() if "messages" in row), None):
+        raise InputError(
+            f"{chosen.run.prompt_file}: id {several}: the prompt is more than one turn of the user, and only one is "
+            "asked here; give a prompt file of text, and the system message as run.system_prompt"
+        )
     ref = ModelRef(Path(resolved.actor).name, resolved.actor, folder)
-    benchmark, questions = as_benchmark(chosen, args.n_samples), as_questions(chosen, rows)
+    benchmark, questions = as_benchmark(chosen, args.n_samples), as_questions(chosen, rows, prompts.version)
     with ExitStack() as stack:
         engines = Engines(args, [ref], stack)
         generate_missing(ref, {SAMPLES: benchmark}, {benchmark.file: questions}, engines, args, console)
@@ -94,10 +100,10 @@ def as_benchmark(chosen: Recipe, n_samples: int) -> Benchmark:
     ).check()
 
 
-def as_questions(chosen: Recipe, rows: dict[str, dict[str, Any]]) -> Questions:
+def as_questions(chosen: Recipe, rows: dict[str, dict[str, Any]], version: str | None) -> Questions:
     """The prompts as an evaluation reads its questions."""
     path = Path(chosen.run.prompt_file)
-    return Questions(path, sha256_of(path), {id: {**row, "question": row["prompt"]} for id, row in rows.items()})
+    return Questions(path, version or "", {id: {**row, "question": row["prompt"]} for id, row in rows.items()})
 
 
 def to_columns(

@@ -25,6 +25,7 @@ class Prompts:
     ids: Sequence[str]
     texts: Sequence[str]
     rest: Callable[[int], str] | None = None  # of a row
+    full: Sequence[Sequence[str]] = ()  # texts with the system message and all turns, by template
 
 
 def doubt_matching(
@@ -45,6 +46,12 @@ def doubt_matching(
     elif ours < UNMATCHED * rows:
         what = f"only {ours:,} of the log's {rows:,} rows are of prompts of the file ({rows - ours:,} are not)"
         doubts["unmatched"] = what + _nearest(raw, matching, prompts)
+    if matching.undecided:
+        doubts["unmatched"] = (
+            f"{len(matching.undecided):,} texts of the log are cut at their start, and are the end of several "
+            f"prompts of the file ({matching.undecided[0][-80:]!r}), so whose rewards they are is not known; let the "
+            "trainer keep longer prompts, or log their ids"
+        )
     # Rows of the file that are copies of each other may well share a trajectory.
     distinct: dict[int, set[str]] = {}
     for at in np.flatnonzero(np.isin(matching.rows_P, matching.shared)).tolist():

@@ -56,20 +56,26 @@ class Visits:
         usual = np.arange(self.steps_S[0], self.steps_S[-1], self.spacing)
         return np.setdiff1d(usual, self.steps_S)
 
+    def reach(self, length: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The first and the last epoch of each step, from 0, of epochs of `length` steps."""
+        begins_S = (self.steps_S - self.first) / length
+        low_S = np.floor(begins_S + 1e-9).astype(np.int64)
+        return low_S, np.ceil(begins_S + self.spacing / length - 1e-9).astype(np.int64) - 1
+
     def by_steps(self, length: float) -> Epochs:
         """Epochs of `length` steps, from the first step on. One of a fraction ends within a step: there a prompt
         belongs to the epoch that has it not yet.
         """
-        begins_S = (self.steps_S - self.first) / length
-        low_S = np.floor(begins_S + 1e-9).astype(np.int64)
-        high_S = np.ceil(begins_S + self.spacing / length - 1e-9).astype(np.int64) - 1
+        low_S, high_S = self.reach(length)
         epochs_V = low_S[self.step_V]
         if length % 1:
             last_P = np.full(self.prompts, -1)
             ends = np.concatenate([[0], np.cumsum(np.bincount(self.step_V, minlength=len(self.steps_S)))])
             for step, (start, end) in enumerate(itertools.pairwise(ends)):
                 rows = self.row_V[start:end]
-                epochs_V[start:end] = np.where(last_P[rows] < low_S[step], low_S[step], high_S[step])
+                again = np.zeros(len(rows), bool)
+                again[1:] = rows[1:] == rows[:-1]  # the second of two visits in the step
+                epochs_V[start:end] = np.where((last_P[rows] < low_S[step]) & ~again, low_S[step], high_S[step])
                 last_P[rows] = epochs_V[start:end]
         return self._judged("steps", epochs_V + 1, length)
 

@@ -18,6 +18,7 @@ from lim.logs.epochs import Rule, epochs_to_keep, with_epochs
 from lim.logs.find import Log
 from lim.logs.formats import ReadOptions
 from lim.logs.matrix import RewardMatrix, build_matrix, mean_of_samples
+from lim.logs.meeting import once_per_epoch, split_where_epochs_meet
 from lim.logs.parts import Part, RawLog, parts_of, read_log
 from lim.matching import Matching, match_prompts, normalise, strip_template
 from lim.utils.errors import InputError
@@ -94,7 +95,7 @@ def read_trajectories(
     if prompts is None:
         stands_L, ours_L = _alike(raw), np.ones(len(raw.keys), bool)
     else:
-        matching = match_prompts(prompts.ids, prompts.texts, raw.keys, by_id=raw.log.by_id)
+        matching = match_prompts(prompts.ids, prompts.texts, raw.keys, full=prompts.full, by_id=raw.log.by_id)
         if (matching.rows_P < 0).all():
             raise InputError(_none_matches(raw, prompts))
         stands_L, ours_L = matching.rows_L, np.zeros(len(raw.keys), bool)
@@ -106,7 +107,20 @@ def read_trajectories(
         doubt_matching(raw, parts, matching, ours_L, prompts, doubts)
     doubt_filtered(parts, doubts)
     repeats = np.zeros(0, np.int64) if matching is None else matching.shared
-    parts, epochs, visits = with_epochs(parts, ours_L, repeats, steps_per_epoch, notes, doubts)
+    split = parts
+    if steps_per_epoch is None and parts[0].step.epochs_U is None:
+        once_L = ours_L.copy()
+        once_L[repeats] = False
+        split = split_where_epochs_meet(raw, parts, stands_L, once_L, options or ReadOptions())
+    more = sum(len(part.rows_U) for part in split) - sum(len(part.rows_U) for part in parts)
+    given, (parts, epochs, visits) = parts, with_epochs(split, ours_L, repeats, steps_per_epoch, notes, doubts)
+    if more and not once_per_epoch(parts):  # epochs end with steps after all
+        more, (parts, epochs, visits) = 0, with_epochs(given, ours_L, repeats, steps_per_epoch, notes, doubts)
+    if more:
+        notes.append(
+            f"{more} prompt{'s are' if more > 1 else ' is'} twice in a step where two epochs meet; the first half of "
+            "the samples counts for the earlier epoch"
+        )
     lost = _note_gaps(raw, notes)
     kept = epochs_to_keep(log, parts, ours_L, epochs.rule, max_epochs, notes)
     matrix, top_share = build_matrix(parts, raw.keys, kept, None if matching is None else ours_L)

@@ -13,13 +13,14 @@ import html
 import json
 import math
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from string import Template
 from typing import Any
 
 import numpy as np
 
+from lim.prompts import PromptSet
 from lim.report.formulas import split_prompts
 from lim.report.groups import groups_of, numbered
 from lim.selection import Selection
@@ -84,10 +85,10 @@ def _numbers(selection: Selection) -> dict[str, Any]:
     }
 
 
-def _texts(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    prompts, formulas = split_prompts(str(record["prompt"]) for record in records)
-    answers = [None if record.get("answer") is None else formulas.answer(str(record["answer"])) for record in records]
-    return {"formulas": formulas.table, "prompts": prompts, "answers": answers}
+def _texts(prompts: PromptSet) -> dict[str, Any]:
+    texts, formulas = split_prompts(prompts.texts)
+    answers = [None if answer is None else formulas.answer(answer) for answer in prompts.answers]
+    return {"formulas": formulas.table, "prompts": texts, "answers": answers}
 
 
 def _lede(selection: Selection) -> str:
@@ -136,7 +137,7 @@ def page_html(selection: Selection) -> str:
         count=f"<b>{chosen:,}</b> of {total:,}",
         facts=_facts(selection),
         numbers=pack(_numbers(selection)),
-        texts=pack(_texts(selection.records)),
+        texts=pack(_texts(selection.prompts)),
     )
 
 

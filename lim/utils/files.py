@@ -19,6 +19,7 @@ from lim.utils.errors import InputError, unwritable
 from lim.utils.makers import how_to_make
 
 REMOTE = re.compile(r"\w{2,}:/")  # of an address, of which a Path keeps one slash
+HALF = re.compile("[\ud800-\udfff]")
 
 
 @contextmanager
@@ -99,8 +100,14 @@ def write_json(path: str | Path, value: Any) -> None:
 def json_text(value: Any) -> str:
     """What `write_json` writes."""
     # With an indent Python's encoder is its slow one; msgspec indents what the fast one wrote.
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    return msgspec.json.format(text, indent=2) + "\n"
+    return msgspec.json.format(json_line(value, allow_nan=False), indent=2) + "
+"
+
+
+def json_line(value: Any, **how: Any) -> str:
+    """JSON of a value as `json.dumps` writes it; halves of surrogate pairs, which UTF-8 lacks, are escaped."""
+    text = json.dumps(value, ensure_ascii=False, **how)
+    return json.dumps(value, **how) if HALF.search(text) else text
 
 
 def read_json(path: str | Path, *, finite: bool = False) -> Any:

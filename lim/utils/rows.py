@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from lim.utils.errors import InputError, one_line
-from lim.utils.files import read_json, write_text
+from lim.utils.files import json_line, read_json, write_text
 from lim.utils.makers import how_to_make
-
-HALF = re.compile("[\ud800-\udfff]")
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -59,5 +56,4 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write a JSON Lines file atomically, UTF-8; halves of surrogate pairs, which UTF-8 lacks, are escaped."""
-    texts = ((row, json.dumps(row, ensure_ascii=False)) for row in rows)
-    write_text(path, "".join((json.dumps(row) if HALF.search(text) else text) + "\n" for row, text in texts))
+    write_text(path, "".join(f"{json_line(row)}\n" for row in rows))

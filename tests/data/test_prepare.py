@@ -369,6 +369,9 @@ NESTED = [
 ]
 
 
+MIXED = [{"prompt": f"q {answer}", "solution": answer} for answer in ("1.50", 2, "1e3", "\\frac12", "[1]", None)]
+
+
 def parquet(rows: list[dict]) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(rows), buffer)
@@ -394,6 +397,7 @@ REPOS = {
         "main/test-00000-of-00001.parquet": parquet(GSM8K),
         "socratic/test-00000-of-00001.parquet": parquet(GSM8K[:5]),
     },
+    "some/mixed": {"README.md": b"", "train.jsonl": lines(MIXED), "test.jsonl": lines(MIXED[:1])},
     "some/readme-only": {"README.md": b"nothing yet"},
     "some/own-set": {"README.md": b"", "data/train-00000-of-00001.parquet": parquet(NESTED)},
 }
@@ -506,13 +510,50 @@ def test_any_other_data_set(hub, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+def test_strings_of_a_mixed_column_stay_strings(hub, tmp_path):
+    env = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
+    keys = ["--dataset", "some/mixed", "--prompt_key", "prompt", "--answer_key", "solution", "--data_dir", tmp_path]
+    assert cli(*keys, **env).returncode == 0
+    found = [row["answer"] for row in read_prompts(tmp_path / "prompts/mixed.json")]
+    assert found == ["1.50", "2", "1e3", "\\frac12", "[1]", ""]
+
+
+@pytest.mark.parametrize("name", ["some/mixed", "hf://datasets/some/mixed"])
+def test_a_selection_from_the_hub_and_offline_again(hub, tmp_path, name):
+    env = os.environ | {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
+    select = [sys.executable, "lim_selection.py", "--original_prompts_path", name]
+    select += ["--strategy", "random", "--num_prompts", "6", "--output_path", str(tmp_path / "o.jsonl")]
+    for offline in ("0", "1"):
+        done = subprocess.run(select, cwd=ROOT, env=env | {"HF_HUB_OFFLINE": offline}, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert "6 (split train; ids: row numbers from 0)" in done.stdout
+        assert (tmp_path / "o.jsonl").read_bytes() == REPOS["some/mixed"]["train.jsonl"]
+        (tmp_path / "o.jsonl").unlink()
+    for more, says in (
+        (["--split", "dev"], "some/mixed: has no split 'dev' (its splits: train, test)"),
+        (["--revision", "f" * 40], f"the hub has no revision {'f' * 40}"),
+    ):
+        done = subprocess.run([*select, *more], cwd=ROOT, env=env, capture_output=True, text=True)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1) and says in done.stderr
+
+
+@pytest.mark.parametrize("more", [{"HF_HUB_OFFLINE": "1"}, {"HF_ENDPOINT": "http://127.0.0.1:9"}])
+def test_a_selection_without_the_hub_is_one_line(tmp_path, more):
+    select = [sys.executable, "lim_selection.py", "--original_prompts_path", "some/mixed"]
+    select += ["--strategy", "random", "--num_prompts", "6", "--output_path", str(tmp_path / "o.jsonl")]
+    env = os.environ | {"HF_HOME": str(tmp_path / "home")} | more
+    done = subprocess.run(select, cwd=ROOT, env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "some/mixed: no such file or folder, and the Hugging Face hub" in done.stderr
+
+
 @pytest.mark.parametrize(
     "argv, says",
     [
         (["--dataset", "no/such-set"], "the hub has no such data set"),
         (["--dataset", "some/readme-only"], "no data files of it that can be read"),
         (["--dataset", "some/own-set", "--revision", "f" * 40], "the hub has no revision ffff"),
-        (["--dataset", "some/own-set", "--split", "nope"], "(split 'nope'): Unknown split"),
+        (["--dataset", "some/own-set", "--split", "nope"], "has no split 'nope' (its splits: train)"),
         (["--dataset", "some/own-set"], "with --prompt_key and --answer_key (its columns: prompt, reward, uid)"),
     ],
 )

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from doc_commands import Command, commands, python_blocks
 
@@ -149,6 +150,10 @@ def test_example_works(example: Command, project: Path, tmp_path: Path):
             assert (folder / item).exists() or item in done.stdout, f"{item} is not there:\n{done.stdout}"
         else:
             assert item in done.stdout, f"{item} is not said:\n{done.stdout}"
+    if command.endswith("chosen.parquet --report report/"):
+        given, found = (pq.read_table(folder / name) for name in ("train.parquet", "chosen.parquet"))
+        assert found.schema.equals(given.schema, check_metadata=True) and 0 < len(found) < len(given)
+        assert set(map(str, found.to_pylist())) <= set(map(str, given.to_pylist()))
 
 
 def files(folder: Path) -> set[str]:

@@ -12,6 +12,8 @@ import random
 import struct
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from rich.console import Console
 
 from data import arithmetic
@@ -33,6 +35,8 @@ def main() -> None:
     rows = [{"id": f"p{i}", "prompt": f"What is ${i} + {i + 1}$?", "answer": str(2 * i + 1)} for i in range(PROMPTS)]
     for path in ("data/prompts/math8k.json", "math.8k.json", "prompts.json"):
         write_json(path, rows)
+    write_lines(Path("prompts.jsonl"), rows)
+    pq.write_table(pa.Table.from_pylist([verl_prompt(row, at) for at, row in enumerate(rows)]), "train.parquet")
     write_json("scores.json", [{"prompt": row["prompt"], "score": draw.random()} for row in rows])
     reward_log(Path("data/output/math.8k"), rows, draw)
     verl_log(Path("verl/rollouts"), rows, draw)
@@ -76,6 +80,12 @@ def reward_log(folder: Path, rows: list[dict], draw: random.Random, epochs: int 
                 columns["response_tokens"].append(10)
         count = len(columns["sample"])
         write_step(folder, epoch, {**columns, "epoch": [epoch] * count, "step": [epoch] * count})
+
+
+def verl_prompt(row: dict, at: int) -> dict:
+    """A row of verl's training file."""
+    asked = {"data_source": "own/sums", "prompt": [{"role": "user", "content": row["prompt"]}], "ability": "math"}
+    return asked | {"reward_model": {"style": "rule", "ground_truth": row["answer"]}, "extra_info": {"index": at}}
 
 
 def verl_log(folder: Path, rows: list[dict], draw: random.Random, steps_per_epoch: int = 8) -> None:

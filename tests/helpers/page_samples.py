@@ -13,6 +13,8 @@ import numpy as np
 
 from lim.choose import choose_above, choose_random
 from lim.logs.trajectories import LogSummary, RewardMatrix
+from lim.prompts import prompts_of
+from lim.prompts.rows import Rows
 from lim.scores import average_curve, lim_scores
 from lim.selection import Selection
 from lim.strategies import Settings
@@ -50,8 +52,7 @@ def small_selection(prompts: int = 120, epochs: int = 8, *, seed: int = 0, nasty
     reasons: list[str | None] = [None] * prompts
     reasons[-1] = "not in the log"
     return Selection(
-        ids=ids,
-        records=records,
+        prompts=prompts_of(Rows("prompts.json", records)),
         scores_P=scores_P,
         reasons=reasons,
         chosen_P=choose_above(scores_P, 0.6),

@@ -260,6 +260,7 @@ def test_scores_file_in_place_of_a_log(tmp_path):
         ([{"prompt": "q", "score": "0.5"}], "row 1: score is '0.5'"),
         ([{"prompt": "q", "score": 1}, {"prompt": "q", "score": 0}], "row 2 repeats"),
         ({}, "not a list"),
+        ([], "holds no {id or prompt, score}"),
     ],
 )
 def test_scores_files_that_cannot_be_used(tmp_path, rows, message):
@@ -274,7 +275,7 @@ def test_scores_files_that_cannot_be_used(tmp_path, rows, message):
                 "--original_prompts_path",
                 str(prompts),
                 "--output_path",
-                str(tmp_path / "o"),
+                str(tmp_path / "o.json"),
             ]
         )
 
@@ -383,7 +384,8 @@ def test_graded_rewards_are_not_called_never_solved(tmp_path, capsys):
 def test_a_folder_that_may_not_be_read_is_not_called_unwritable(tmp_path, monkeypatch, capsys):
     prompts = write_prompts(tmp_path / "p.json", ["a"])
     log = write_log(tmp_path / "run", REWARDS)
-    arguments = ["--train_samples_path", log, "--original_prompts_path", prompts, "--output_path", tmp_path / "o"]
+    paths = {"--train_samples_path": log, "--original_prompts_path": prompts, "--output_path": tmp_path / "o.json"}
+    arguments = [part for pair in paths.items() for part in pair]
 
     def forbidden(path):
         raise PermissionError(13, "Permission denied", str(path))

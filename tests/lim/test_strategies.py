@@ -49,7 +49,7 @@ def test_a_row_is_all_a_new_strategy_needs(first_reward, world, tmp_path, capsys
     assert figure is not None and figure.axes[0].get_xlabel() == "first reward"
     with pytest.raises(SystemExit):
         lim_selection.main(["--help"])
-    assert "difficulty,first}" in re.sub(r"\s", "", capsys.readouterr().out)
+    assert "difficulty,ids,first}" in re.sub(r"\s", "", capsys.readouterr().out)
 
 
 def test_flags_of_other_strategies_name_those_that_take_them(first_reward):
@@ -80,7 +80,7 @@ def test_rows_are_complete(name):
     row = STRATEGIES[name]
     assert row.name == name and row.label and row.flags
     assert row.takes_scores or row.needs != "prompts"  # what needs no log can use a scores file in its place
-    assert row.count_flag == {"random": "num_prompts", "difficulty": None}.get(name, "top_k")
+    assert row.count_flag == {"random": "num_prompts", "difficulty": None, "ids": None}.get(name, "top_k")
 
 
 def test_strategies_that_compare_epochs_refuse_a_log_of_one(tmp_path):

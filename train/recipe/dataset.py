@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lim.prompts import read_prompts
+from lim.prompts import PromptSet, Reading
+from lim.prompts import load as load_prompts
+from lim.prompts.find import fingerprint, hub_id
 from lim.utils.errors import InputError
 from lim.utils.files import atomic_path
 from lim.utils.makers import how_to_make
@@ -19,13 +21,17 @@ from train.recipe.recipe import RunConfig
 
 @dataclass(frozen=True)
 class Dataset:
-    """Prompts to train on and to validate with; ids of the other prompts are in `dropped` and `held_out`."""
+    """Prompts to train on and to validate with; ids of the other prompts are in `dropped` and `held_out`.
+
+    A row is `{id, prompt, answer}`, and `messages` where the prompt is more than one turn of the user.
+    """
 
     train: list[dict[str, Any]]
     validation: list[dict[str, Any]]
     rows: int
     dropped: list[str]
     held_out: list[str]
+    version: str | None  # the prompt file's sha256, or the revision of a set of the hub
 
 
 def load(run: RunConfig, equal: Callable[[str, str], bool]) -> Dataset:
@@ -34,28 +40,61 @@ def load(run: RunConfig, equal: Callable[[str, str], bool]) -> Dataset:
     Raises InputError where a file is missing (naming the command that makes it) or malformed, a label cannot be
     graded, or nothing is left to train on.
     """
-    prompts = read_prompts(need(run.prompt_file))
-    kept, dropped = drop_bad(run.prompt_file, prompts, equal, drop=run.bad_labels == "drop")
+    reading = Reading(run.prompt_key, run.answer_key, run.id_key, run.config, run.split, run.revision, flag="run.")
+    prompts = load_prompts(need(run.prompt_file), reading)
+    kept, dropped = drop_bad(
+        run.prompt_file, rows_of(prompts, reading, run.system_prompt), equal, drop=run.bad_labels == "drop"
+    )
     validation: list[dict[str, Any]] = []
+    ids: set[str] = set()
     if run.val_file:
-        candidates, _ = drop_bad(run.val_file, read_prompts(need(run.val_file)), equal, drop=run.bad_labels == "drop")
+        same = run.val_file == run.prompt_file
+        if not same:
+            reading = replace(reading, config=None, revision=None)
+        others = load_prompts(need(run.val_file), replace(reading, split=run.val_split))
+        candidates, _ = drop_bad(
+            run.val_file, rows_of(others, reading, run.system_prompt), equal, drop=run.bad_labels == "drop"
+        )
         validation = choose(candidates, run.val_size)
-    ids = {row["id"] for row in validation}
+        # Row numbers, and verl's index, say which prompt it is within one file only.
+        one_file = same and prompts.origin == others.origin
+        if one_file or (prompts.id_key == others.id_key and others.id_key in ("id", run.id_key or "id")):
+            ids = {row["id"] for row in validation}
     texts = {squash(row["prompt"]) for row in validation}
     held_out = [row["id"] for row in kept if row["id"] in ids or squash(row["prompt"]) in texts]
     train = [row for row in kept if row["id"] not in set(held_out)]
     if not train:
         raise InputError(f"{run.prompt_file}: no prompt is left to train on ({len(held_out)} are held out)")
-    return Dataset(train, validation, len(prompts), dropped, held_out)
+    version = fingerprint(run.prompt_file) or prompts.origin.get("revision")
+    return Dataset(train, validation, len(prompts.ids), dropped, held_out, version)
 
 
-def need(path: str) -> Path:
-    """The path of a prompt file. InputError names the command that makes it."""
+def rows_of(prompts: PromptSet, reading: Reading, system_prompt: str | None) -> list[dict[str, Any]]:
+    """The rows of a prompt file. InputError for one without an answer, with images, or a second system prompt."""
+    rows: list[dict[str, Any]] = []
+    answers = prompts.need_answers(reading)
+    for id, text, answer, messages in zip(prompts.ids, prompts.texts, answers, prompts.messages, strict=True):
+        rows.append({"id": id, "prompt": text, "answer": answer})
+        turns = [{"role": turn["role"], "content": turn["content"]} for turn in messages or ()]
+        where = f"{prompts.name}: row {len(rows)} (id {id})"
+        if any(not isinstance(turn["content"], str) for turn in turns):
+            raise InputError(f"{where}: a message is not text; only prompts of text can be trained on here")
+        if system_prompt and any(turn["role"] == "system" for turn in turns):
+            raise InputError(
+                f"{where}: has a system message beside run.system_prompt; run.system_prompt=null keeps the file's"
+            )
+        if [turn["role"] for turn in turns] not in ([], ["user"]):
+            rows[-1]["messages"] = turns
+    return rows
+
+
+def need(path: str) -> str:
+    """The name of a prompt file. InputError names the command that makes it, where it is no set of the hub either."""
     file = Path(path)
-    if not file.exists():
-        hint = how_to_make(path, "run.prompt_file=FILE takes a JSON list of {id, prompt, answer}")
+    if not file.exists() and hub_id(path) is None:
+        hint = how_to_make(path, "run.prompt_file=FILE takes Parquet, JSON, JSON lines, CSV, or a set of the hub")
         raise InputError(f"{path}: no such file{hint}")
-    return file
+    return path
 
 
 def drop_bad(
@@ -94,7 +133,8 @@ def to_row(row: dict[str, Any], system_prompt: str | None) -> dict[str, Any]:
     """A row as OpenRLHF reads it: chat messages, and the label `{"id", "answer"}` as a JSON string."""
     system = [{"role": "system", "content": system_prompt}] if system_prompt else []
     label = json.dumps({"id": row["id"], "answer": row["answer"]}, ensure_ascii=False)
-    return {"messages": [*system, {"role": "user", "content": row["prompt"]}], "label": label}
+    messages = row.get("messages") or [{"role": "user", "content": row["prompt"]}]
+    return {"messages": [*system, *messages], "label": label}
 
 
 def write(path: Path, rows: Sequence[dict[str, Any]], system_prompt: str | None) -> None:

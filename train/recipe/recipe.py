@@ -100,6 +100,13 @@ class RunConfig:
     name: str  # the run's folder under output_dir
     prompt_file: str
     epochs: Positive
+    prompt_key: str | None = None  # columns of prompt_file and val_file where their layout does not say them
+    answer_key: str | None = None
+    id_key: str | None = None
+    split: str | None = None  # of a set with several; default: train
+    config: str | None = None  # of a set of the hub
+    revision: str | None = None
+    val_split: str | None = None  # of val_file
     expect_prompts: int | None = None  # stands in for the prompt file in a dry run without it
     val_file: str | None = None  # validation prompts; any of them in the prompt file are held out of training
     val_size: Positive | None = None  # this many prompts of val_file, always the same ones; null: all

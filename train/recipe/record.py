@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from lim.logs import reward_log
+from lim.prompts.find import fingerprint
 from lim.utils.errors import InputError
-from lim.utils.files import sha256_of
 from lim.utils.provenance import PACKAGES, commit, versions
 from train.ppo import checkpoints
 from train.recipe import recipe
@@ -65,7 +65,7 @@ def check_existing(chosen: Recipe, run_dir: Path) -> dict[str, Any] | None:
     # What is validated on is held out of training.
     for file, key in ((chosen.run.prompt_file, "prompt_sha256"), (chosen.run.val_file, "val_sha256")):
         known = previous.get(key)
-        if file and known and Path(file).exists() and sha256_of(file) != known:
+        if file and known and Path(file).exists() and fingerprint(file) != known:
             raise InputError(f"{file}: has changed since {shown} was started from it; choose another run.name")
     checkpoints.refuse_to_lose(run_dir)
     return previous
@@ -87,14 +87,17 @@ def describe(
     chosen: Recipe, planned: Plan, data: Dataset, command: list[str], previous: dict[str, Any] | None
 ) -> dict[str, Any]:
     """What run.json says about the run."""
+    name, before = chosen.run.prompt_file, None if previous is None else previous["prompt_sha256"]
+    if previous is not None and not Path(name).exists() and before != data.version:
+        raise InputError(f"{name}: has changed since the run was started from revision {before}: give run.revision")
     this_start = {"commit": commit(), "packages": versions(PACKAGES), "command": command}
     return {
         "name": chosen.run.name,
         "recipe": chosen.merged,
         "recipe_files": chosen.sources,
         "prompt_file": chosen.run.prompt_file,
-        "prompt_sha256": sha256_of(chosen.run.prompt_file),
-        "val_sha256": sha256_of(chosen.run.val_file) if chosen.run.val_file else None,
+        "prompt_sha256": data.version,
+        "val_sha256": fingerprint(chosen.run.val_file) if chosen.run.val_file else None,
         "prompts": len(data.train),
         "dropped_ids": data.dropped,
         "held_out_ids": data.held_out,

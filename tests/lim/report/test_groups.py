@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 from page_samples import small_selection, unpack
 
+from lim.prompts import prompts_of
+from lim.prompts.rows import Rows
 from lim.report.figures import write_report
 from lim.report.groups import Group, groups_of
 from lim.report.page import page_html
@@ -41,7 +43,7 @@ def test_values_are_in_natural_order_and_kept_where_useful(values, expected):
 def test_the_page_and_the_figures_show_the_same_groups(tmp_path):
     selection = small_selection()
     records = [{**record, "by/whom": f"author {n % 31}"} for n, record in enumerate(selection.records)]
-    selection = replace(selection, records=records)
+    selection = replace(selection, prompts=prompts_of(Rows("p.json", records)))
     shown = [group["key"] for group in unpack(page_html(selection), "numbers")["groups"]]
     assert shown == ["level", "subject", "source", "by/whom"]
     figures = [path.stem for path in write_report(selection, tmp_path) if "chosen_by" in path.stem]

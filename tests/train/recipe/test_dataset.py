@@ -84,7 +84,7 @@ def test_refused(tmp_path):
         dataset.load(config(tmp_path, rows, val_file=path, val_size=6), same)
     with pytest.raises(InputError, match=r"make it with: python -m data\.prepare math8k"):
         dataset.need(str(tmp_path / "math8k.json"))
-    with pytest.raises(InputError, match=r"other\.json: no such file; run.prompt_file=FILE takes a JSON list"):
+    with pytest.raises(InputError, match=r"other\.json: no such file; run.prompt_file=FILE takes Parquet, JSON"):
         dataset.need(str(tmp_path / "other.json"))
 
 
@@ -138,3 +138,67 @@ def test_the_released_set_makes_eight_whole_steps(shared_data):
     data = dataset.load(run, equal)
     assert (data.rows, len(data.dropped), len(data.held_out), len(data.validation)) == (8523, 2, 329, 329)
     assert len(data.train) == 8192 == run.expect_prompts
+
+
+def verl_rows(count: int, system: str | None = None) -> list[dict]:
+    turns = [{"role": "system", "content": system}] if system else []
+    return [
+        {
+            "prompt": [*turns, {"role": "user", "content": f"What is {n} + 1?"}],
+            "reward_model": {"ground_truth": str(n + 1)},
+            "extra_info": {"index": n},
+        }
+        for n in range(count)
+    ]
+
+
+def parquet_config(tmp_path: Path, rows: list[dict], name: str = "train.parquet", **settings) -> RunConfig:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / name)
+    return RunConfig(name="x", prompt_file=str(tmp_path / name), epochs=1, **settings)
+
+
+def test_a_recipe_trains_on_verls_parquet(tmp_path):
+    run = parquet_config(tmp_path, verl_rows(3), system_prompt="Be brief.")
+    data = dataset.load(run, same)
+    assert data.train[1] == {"id": "1", "prompt": "What is 1 + 1?", "answer": "2"}
+    assert dataset.to_row(data.train[1], run.system_prompt) == {
+        "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What is 1 + 1?"}],
+        "label": '{"id": "1", "answer": "2"}',
+    }
+    assert data.version is not None and len(data.version) == 64
+
+
+def test_system_messages_of_the_file_are_kept_and_not_doubled(tmp_path):
+    run = parquet_config(tmp_path, verl_rows(3, "Box it."))
+    (row, *_) = dataset.load(run, same).train
+    assert [turn["content"] for turn in dataset.to_row(row, None)["messages"]] == ["Box it.", "What is 0 + 1?"]
+    with pytest.raises(InputError, match=r"row 1 \(id 0\): has a system message beside run\.system_prompt"):
+        dataset.load(replace(run, system_prompt="Be brief."), same)
+
+
+def test_row_numbers_and_indices_of_two_files_say_nothing_of_each_other(tmp_path):
+    parquet_config(tmp_path, verl_rows(9)[5:6], "val.parquet")
+    run = parquet_config(tmp_path, verl_rows(5), val_file=str(tmp_path / "val.parquet"))
+    val = tmp_path / "val.jsonl"
+    val.write_text('{"question": "What is 7 + 7?", "answer": "14"}\n')
+    numbered = tmp_path / "train.jsonl"
+    numbered.write_text("".join(json.dumps({"question": f"{n}?", "answer": "1"}) + "\n" for n in range(3)))
+    for one in (run, RunConfig(name="x", prompt_file=str(numbered), epochs=1, val_file=str(val))):
+        data = dataset.load(one, same)
+        assert (data.held_out, len(data.validation), len(data.train)) == ([], 1, data.rows)
+    both = replace(run, val_file=run.prompt_file, val_size=2)
+    assert len(dataset.load(both, same).held_out) == 2
+
+
+def test_columns_of_a_recipes_file_are_given_by_keys(tmp_path):
+    path = tmp_path / "p.jsonl"
+    path.write_text('{"text": "q", "gold": 2, "uid": "u"}\n')
+    run = RunConfig(name="x", prompt_file=str(path), epochs=1, prompt_key="text", answer_key="gold", id_key="uid")
+    assert dataset.load(run, same).train == [{"id": "u", "prompt": "q", "answer": "2"}]
+    with pytest.raises(InputError, match=r"name the column by run\.prompt_key"):
+        dataset.load(replace(run, prompt_key=None), same)
+    with pytest.raises(InputError, match=r"has no answers; name the column by run\.answer_key"):
+        dataset.load(replace(run, answer_key=None), same)

@@ -1,0 +1,212 @@
+"""Rows of a prompt file, untouched: the objects of JSON, JSON lines and CSV, or the table of Parquet and Arrow."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from lim.utils.errors import InputError, one_line
+from lim.utils.files import REMOTE
+from lim.utils.makers import how_to_make
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SUFFIXES = (".parquet", ".arrow", ".jsonl", ".ndjson", ".json", ".csv")
+MISSING = object()  # where a row has no such column
+
+
+@dataclass
+class Rows:
+    """The rows of a prompt file. One of `objects` and `table` is there."""
+
+    name: str  # for messages
+    objects: list[dict[str, Any]] | None = None
+    table: pa.Table | None = None
+    lines: list[str] | None = None  # of JSON lines: each row as it is in the file
+
+    def __len__(self) -> int:
+        return self.table.num_rows if self.objects is None else len(self.objects)  # pyright: ignore
+
+    @cached_property
+    def records(self) -> list[dict[str, Any]]:
+        """All rows as objects."""
+        return self.table.to_pylist() if self.objects is None else self.objects  # pyright: ignore
+
+    def record(self, at: int) -> dict[str, Any]:
+        """One row as an object."""
+        return self.table.slice(at, 1).to_pylist()[0] if self.objects is None else self.objects[at]  # pyright: ignore
+
+    @cached_property
+    def json_columns(self) -> list[str]:
+        """A table's columns that hold JSON as text, as `datasets` keeps values of several types."""
+        fields = [] if self.table is None else list(self.table.schema)
+        return [field.name for field in fields if "arrow.json" in str(field.type)]
+
+    def column(self, name: str) -> list[Any]:
+        """A column's values, `MISSING` in rows that lack it; dots reach nested values (`extra_info.index`)."""
+        if self.objects is not None:
+            return [dig(row, name) for row in self.objects]
+        assert self.table is not None
+        names = self.table.column_names
+        top = name if name in names else name.partition(".")[0]
+        if top not in names:
+            return [MISSING] * len(self)
+        if names.count(top) > 1:
+            raise InputError(f"{self.name}: has {names.count(top)} columns '{top}'; rename one")
+        values = self.table.column(top).to_pylist()
+        if top in self.json_columns:
+            kind = self.table.schema.field(top).type
+            values = [_parsed(value, kind) for value in values]
+        return values if top == name else [dig({top: value}, name) for value in values]
+
+
+def dig(row: Any, column: str) -> Any:
+    """A row's value, or `MISSING`; dots lead into nested values, numbers into lists (`prompt.0.content`)."""
+    if column in row:
+        return row[column]
+    value = row
+    for part in column.split("."):
+        if isinstance(value, dict) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return MISSING
+    return value
+
+
+def _parsed(value: Any, kind: Any, *, item: bool = False) -> Any:
+    """A value without the JSON around its strings. A string that is JSON itself has none ("1.50"): it stays text."""
+    import pyarrow as pa
+
+    if value is None:
+        return None
+    if pa.types.is_struct(kind):
+        return {field.name: _parsed(value[field.name], field.type) for field in kind}
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return [_parsed(part, kind.value_type, item=True) for part in value]
+    if isinstance(value, str) and "arrow.json" in str(kind) and value.startswith(('"', "{") if item else '"'):
+        return json.loads(value)
+    return value
+
+
+def read_file(path: str | Path) -> Rows:
+    """The rows of a Parquet, Arrow, JSON, JSON lines or CSV file; other names are read by what they hold.
+
+    Raises InputError naming the line or row that is malformed. NaN and infinity are no JSON.
+    """
+    name, suffix = str(path), Path(path).suffix
+    try:
+        os.stat(path)
+        if suffix in (".parquet", ".arrow"):
+            return Rows(name, table=_table(name, str(path), parquet=suffix == ".parquet"))
+        data = Path(path).read_bytes()
+    except FileNotFoundError:
+        remote = "; only local files are read here" if REMOTE.match(name) else how_to_make(path)
+        raise InputError(f"{path}: no such file{remote}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if data.startswith(b"PAR1"):
+        import pyarrow as pa
+
+        return Rows(name, table=_table(name, pa.BufferReader(data), parquet=True))
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: byte {error.start}: not UTF-8") from None
+    return Rows(name, _csv(name, text)) if suffix == ".csv" else _json(name, data, text, suffix)
+
+
+def _table(name: str, source: Any, *, parquet: bool) -> pa.Table:
+    import pyarrow as pa
+
+    try:
+        if not parquet:
+            with pa.memory_map(source) as file:
+                return _arrow(file)
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(source) as file:  # not read_table, which takes folders of the path for columns
+            return file.read()
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{name}: not {'a Parquet' if parquet else 'an Arrow'} file ({one_line(error)})") from None
+
+
+def _arrow(file: Any) -> pa.Table:
+    """The table of an Arrow stream, which `datasets` saves, or of an Arrow file."""
+    import pyarrow as pa
+
+    try:
+        return pa.ipc.open_stream(file).read_all()
+    except pa.ArrowInvalid:
+        return pa.ipc.open_file(file).read_all()
+
+
+def _csv(name: str, text: str) -> list[dict[str, Any]]:
+    csv.field_size_limit(1 << 30)
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    rows = []
+    try:
+        columns = list(reader.fieldnames or [])
+        if twice := next((column for column in columns if columns.count(column) > 1), None):
+            raise InputError(f"{name}: has {columns.count(twice)} columns '{twice}'; rename one")
+        for row in reader:
+            if None in row or None in row.values():
+                which = "more" if None in row else "fewer"
+                raise InputError(f"{name}: line {reader.line_num} has {which} cells than the {len(columns)} columns")
+            rows.append(row)
+    except csv.Error as error:
+        raise InputError(f"{name}: line {reader.line_num}: not CSV ({error})") from None
+    return rows
+
+
+def _json(name: str, data: bytes, text: str, suffix: str) -> Rows:
+    try:
+        found = msgspec.json.decode(data, type=list[dict])  # the quick way, which says little of what is wrong
+        return Rows(name, found)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+
+    def refuse(constant: str) -> Any:
+        raise InputError(f"{name}: holds {constant}, which is not JSON; write null instead")
+
+    try:
+        if suffix not in (".jsonl", ".ndjson") or re.match(r"\s*\[", text):
+            try:
+                rows = json.loads(text, parse_constant=refuse)
+            except json.JSONDecodeError as error:
+                # Several objects, one after the other, are JSON lines under a name that does not say so.
+                if not error.msg.startswith("Extra data") or not text.lstrip().startswith("{"):
+                    where = f"line {error.lineno}, column {error.colno}"
+                    raise InputError(f"{name}: {where}: not JSON ({error.msg})") from None
+            else:
+                if not isinstance(rows, list):
+                    raise InputError(f"{name}: holds a JSON {type(rows).__name__}, not a list of rows")
+                return Rows(name, _objects(name, "row", list(enumerate(rows, 1))))
+        lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+        parsed = []
+        for number, line in lines:
+            try:
+                parsed.append((number, json.loads(line, parse_constant=refuse)))
+            except json.JSONDecodeError as error:
+                raise InputError(f"{name}: line {number}: not JSON ({error.msg})") from None
+    except RecursionError:
+        raise InputError(f"{name}: too deeply nested") from None
+    return Rows(name, _objects(name, "line", parsed), lines=[line for _, line in lines])
+
+
+def _objects(name: str, what: str, rows: list[tuple[int, Any]]) -> list[dict[str, Any]]:
+    for number, row in rows:
+        if not isinstance(row, dict):
+            raise InputError(f"{name}: {what} {number} is a {type(row).__name__}, not an object")
+    return [row for _, row in rows]
