@@ -27,8 +27,8 @@ def split_where_epochs_meet(
 ) -> list[Part]:
     """The parts, with two visits for each prompt that is twice in a step where epochs meet.
 
-    Such a prompt has twice the samples of the step's others, and no other visit in either epoch. The first half of
-    its samples, in the log's order, is the earlier visit's. `counted_L`: the file's prompts that an epoch holds once.
+    Such a prompt has twice as many samples as is usual in the log, and no other visit in either epoch. The first half
+    of its samples, in the log's order, is the earlier visit's. `counted_L`: prompts that an epoch has once.
     """
     found = _doubled(parts, counted_L)
     if not found:
@@ -55,11 +55,9 @@ def _doubled(parts: Sequence[Part], counted_L: NDArray[np.bool_]) -> dict[int, N
     """Number of a part → its prompts that two epochs have in it."""
     rows = [part.rows_U[counted_L[part.rows_U]] for part in parts]
     kept = [at for at, part in enumerate(rows) if len(part)]
-    twice: dict[int, NDArray[np.int64]] = {}
-    for at in kept:
-        counts_U = parts[at].step.counts_U[counted_L[parts[at].rows_U]]
-        if (doubled_U := counts_U == 2 * np.bincount(counts_U).argmax()).any():
-            twice[at] = rows[at][doubled_U]
+    counts = {at: parts[at].step.counts_U[counted_L[parts[at].rows_U]] for at in kept}
+    usual = np.bincount(np.concatenate(list(counts.values()))).argmax()
+    twice = {at: rows[at][counts_U == 2 * usual] for at, counts_U in counts.items() if (counts_U == 2 * usual).any()}
     if not twice:
         return {}
     visits = Visits(

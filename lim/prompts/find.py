@@ -121,7 +121,7 @@ def split_files(folder: Path, config: str | None, split: str, flag: str = "--") 
     if not chosen:
         listed = ", ".join(path.relative_to(base).as_posix() for path in found[:6]) or "none"
         raise InputError(
-            f"{base}: no {' or '.join(SUFFIXES)} file of the split '{split}' (data files there: {listed}); "
+            f"{base}: no data file of the split '{split}' (data files there: {listed}); "
             f"name the file itself, or another split with {flag}split"
         )
     suffix = chosen[0].suffix  # the same split in two formats is the same rows twice

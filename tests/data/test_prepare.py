@@ -397,7 +397,11 @@ REPOS = {
         "main/test-00000-of-00001.parquet": parquet(GSM8K),
         "socratic/test-00000-of-00001.parquet": parquet(GSM8K[:5]),
     },
-    "some/mixed": {"README.md": b"", "train.jsonl": lines(MIXED), "test.jsonl": lines(MIXED[:1])},
+    "some/mixed": {
+        "README.md": b"---\nlicense: mit\n---\n",
+        "train.jsonl": lines(MIXED),
+        "test.jsonl": lines(MIXED[:1]),
+    },
     "some/readme-only": {"README.md": b"nothing yet"},
     "some/own-set": {"README.md": b"", "data/train-00000-of-00001.parquet": parquet(NESTED)},
 }
@@ -534,7 +538,7 @@ def test_a_selection_from_the_hub_and_offline_again(hub, tmp_path, name):
         (["--revision", "f" * 40], f"the hub has no revision {'f' * 40}"),
     ):
         done = subprocess.run([*select, *more], cwd=ROOT, env=env, capture_output=True, text=True)
-        assert (done.returncode, done.stderr.count("\n")) == (2, 1) and says in done.stderr
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1) and says in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("more", [{"HF_HUB_OFFLINE": "1"}, {"HF_ENDPOINT": "http://127.0.0.1:9"}])
@@ -598,12 +602,16 @@ def test_folder_without_the_split(tmp_path, capsys):
     for name in ("train.jsonl", "latest.jsonl"):
         (tmp_path / "aime25" / name).write_bytes(lines(AIME25))
     error = failing(capsys, "aime25", "--from", tmp_path)
-    assert "no .parquet or .jsonl or .json file of the split 'test'" in error and "latest.jsonl" in error
+    assert "no data file of the split 'test'" in error and "latest.jsonl" in error
 
 
 @pytest.mark.parametrize(
     "text, says",
-    [('{"a": 1}\n{"a"\n', "line 2: not JSON"), ("[1]\n", "line 1 is a list"), ("", "the split 'train' has no rows")],
+    [
+        ('{"a": 1}\n{"a"\n', "line 2: not JSON"),
+        ("[1]\n", "row 1 is a int, not an object"),
+        ("", "the split 'train' has no rows"),
+    ],
 )
 def test_broken_local_file(tmp_path, capsys, text, says):
     (tmp_path / "own.jsonl").write_text(text)

@@ -128,7 +128,7 @@ def test_later_overlays_and_overrides_win():
         ("lr_warmup_steps=10", "lr_warmup_steps: unknown key, not a flag of OpenRLHF"),
         ("run.epoch=3", "run.epoch: unknown key; did you mean run.epochs?"),
         ("lr=1e-6", "unknown key, not a flag of OpenRLHF; did you mean actor.adam.lr or critic.adam.lr?"),
-        ("prompts=my.json", "did you mean run.system_prompt or run.prompt_file?"),
+        ("prompts=my.json", "did you mean run.system_prompt, run.prompt_key or run.prompt_file?"),
         ("prompt-file=my.json", "prompt_file: unknown key, not a flag of OpenRLHF; did you mean run.prompt_file?"),
         ("batch_size=64", "did you mean train.batch_size, rollout.batch_size or train.micro_batch_size?"),
         ("seed=2", "did you mean run.seed?"),
