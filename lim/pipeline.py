@@ -59,18 +59,19 @@ def select(
     notes: list[str] = []
     allowed: list[str] = []
     if log_path:
-        matrix, summary = _read_log(
+        matrix, summary = read_run(
             log_path,
             prompts,
             settings,
-            workers,
-            progress,
+            keep_samples=settings.max_samples is not None,
+            workers=workers,
+            progress=progress,
         )
         absent, matching = "not in the log", summary.matching
         assert matching is not None
         allowed = settle(summary.doubts | reward_doubts(summary, settings), settings.allow)
         scores_L, average_K, reasons_L = score_matrix(matrix, settings, [summary.visits, *summary.notes])
-        notes += [*summary.notes, *_match_notes(matching, "log"), *_notes(matrix, average_K, settings, scores_L)]
+        notes += [*summary.notes, *match_notes(matching, "log"), *_notes(matrix, average_K, settings, scores_L)]
     elif scores_path:
         keys, scores_L, reasons_L = read_scores(scores_path)
         absent = "not in the scores file"
@@ -80,7 +81,7 @@ def select(
                 f"{scores_path}: none of its {len(keys)} prompts is in the prompt file; it has {keys[0]!r:.80}, "
                 f"the file id {ids[0]!r:.40} with prompt {texts[0]!r:.80}"
             )
-        notes += _match_notes(matching, "scores file")
+        notes += match_notes(matching, "scores file")
     else:
         absent, matching = "no log to score from", Matching(np.full(len(ids), -1), [], {})
         scores_L, reasons_L, eligible_P = np.full(1, np.nan), [None], np.ones(len(ids), bool)
@@ -120,16 +121,23 @@ def select(
     )
 
 
-def _read_log(
+def read_run(
     path: str | Path,
-    prompts: PromptSet,
+    prompts: PromptSet | None,
     settings: Settings,
-    workers: int | None,
-    progress: Callable[[int, int], None] | None,
+    *,
+    keep_samples: bool,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[RewardMatrix, LogSummary]:
-    options = settings.reading(keep_samples=settings.max_samples is not None)
+    """(rewards of a run's log by prompt and epoch, what was read), matched to the prompt file where there is one.
+
+    `progress(done, total)` is called in bytes. Raises InputError as `read_trajectories` does, and for a log of ids
+    where the file's are not unique.
+    """
+    options = settings.reading(keep_samples=keep_samples)
     log = find_log(path, settings.format, options.columns)
-    if log.by_id and prompts.repeated_ids:
+    if prompts is not None and log.by_id and prompts.repeated_ids:
         raise InputError(
             f"{prompts.name}: its ids repeat ({prompts.repeated_ids}), and {path} knows prompts by id; name a column "
             "of unique ids by --id_key"
@@ -145,7 +153,7 @@ def _read_log(
     step(0)
     matrix, summary = read_trajectories(
         log,
-        prompts=Prompts(prompts.ids, prompts.texts, prompts.rest, prompts.full),
+        prompts=None if prompts is None else Prompts(prompts.ids, prompts.texts, prompts.rest, prompts.full),
         steps_per_epoch=settings.steps_per_epoch,
         max_epochs=settings.max_epochs,
         options=options,
@@ -243,7 +251,8 @@ def read_ids(path: str | Path) -> list[str]:
     return [str(id) for id in ids]
 
 
-def _match_notes(matching: Matching, source: str) -> list[str]:
+def match_notes(matching: Matching, source: str) -> list[str]:
+    """What of the log, or of another source, the prompt file does not have, and what stands around its prompts."""
     found, notes = matching.unmatched, []
     if found:
         notes.append(f"{len(found)} prompts of the {source} are not in the prompt file: {found[0]!r:.80}")

@@ -1,6 +1,7 @@
 """How stable is a selection? Thresholds, fewer epochs, fewer samples, and a bootstrap over samples.
 
-    python -m lim.stability --train_samples_path data/output/math.8k --output_path stability/
+    python -m lim.stability --train_samples_path data/output/math.8k \
+        --original_prompts_path data/prompts/math8k.json --output_path stability/
 
 prints tables and writes stability.json, bootstrap.json (one row per prompt) and figures into the folder.
 Every sweep compares with the choice from the complete log: by the same threshold, and by rank at the same
@@ -22,9 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 from lim.logs.doubts import settle
-from lim.logs.find import find_log
-from lim.logs.trajectories import read_trajectories
-from lim.pipeline import reward_doubts
+from lim.pipeline import match_notes, read_run, reward_doubts
+from lim.prompts import add_prompt_flags, load, reading_of
 from lim.stability.sweeps import (
     Bootstrap,
     Reference,
@@ -57,6 +57,12 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = Parser(prog="python -m lim.stability", description=description)
     add = parser.add_argument
     add("--train_samples_path", required=True, help="a run's log: folder, file or URI")
+    add(
+        "--original_prompts_path",
+        metavar="PROMPTS",
+        help="the prompts the run trained on (default: all of the log's)",
+    )
+    add_prompt_flags(add)
     add("--output_path", required=True, help="folder for JSON and figures")
     add_log_flags(add)
     add("--strategy", default="lim", choices=comparing_epochs())
@@ -73,21 +79,19 @@ def main(argv: list[str] | None = None) -> int | None:
 
     check_output("--output_path", args.output_path, folder=True)
     settings = msgspec.convert(vars(args), Settings).resolved()
-    options = settings.reading(keep_samples=True)
-    matrix, log = read_trajectories(
-        find_log(args.train_samples_path, args.format, options.columns),
-        steps_per_epoch=args.steps_per_epoch,
-        max_epochs=args.max_epochs,
-        options=options,
-        workers=args.workers,
-    )
+    given = args.original_prompts_path
+    prompts_given = None if given is None else load(given, reading_of(args))
+    matrix, log = read_run(args.train_samples_path, prompts_given, settings, keep_samples=True, workers=args.workers)
     allowed = settle(log.doubts | reward_doubts(log, settings), settings.allow)
     console = Console(highlight=False)
-    reference = Reference.of(matrix, settings)
-    chosen, prompts = int(reference.chosen_P.sum()), len(matrix.ids)
+    if prompts_given is None or log.matching is None:
+        reference = Reference.of(matrix, settings)
+    else:
+        reference = Reference.of(matrix, settings, prompts_given.ids, log.matching.rows_P)
+    chosen, prompts = int(reference.chosen_P.sum()), len(reference.ids)
     epochs = f"{matrix.epochs} epochs ({log.epochs_in_words()})"
     console.print(f"{prompts:,} prompts, {epochs}; all of the log chooses {chosen:,}", soft_wrap=True)
-    notes = [*allowed, *log.notes]
+    notes = [*allowed, *log.notes, *(match_notes(log.matching, "log") if log.matching else ())]
     result: dict[str, Any] = {
         "log": log.as_dict(),
         "settings": asdict(settings),
@@ -145,7 +149,7 @@ def bootstrap_summary(reference: Reference, replicates: Bootstrap) -> dict[str, 
 def bootstrap_rows(reference: Reference, replicates: Bootstrap) -> list[dict[str, Any]]:
     """One row per prompt: score, its standard error, and the probability of being chosen."""
     rows = []
-    for at, id in enumerate(reference.matrix.ids):
+    for at, id in enumerate(reference.ids):
         score = float(reference.scores_P[at])
         row: dict[str, Any] = {"id": id, "score": None if np.isnan(score) else score}
         if row["score"] is not None:

@@ -25,22 +25,35 @@ from lim.utils.errors import InputError
 class Reference:
     """The choice from the complete log, which the others are compared with."""
 
-    matrix: RewardMatrix
+    matrix: RewardMatrix  # its prompts all count in the average
     settings: Settings
+    ids: list[str]
+    rows_P: NDArray[np.int64]  # prompts to choose from → rows of the matrix, −1 where it has none
     scores_P: Floats
     chosen_P: Mask
 
     @classmethod
-    def of(cls, matrix: RewardMatrix, settings: Settings) -> Reference:
-        """Score and choose with `settings`. InputError for a strategy that does not compare epochs."""
+    def of(
+        cls,
+        matrix: RewardMatrix,
+        settings: Settings,
+        ids: list[str] | None = None,
+        rows_P: NDArray[np.int64] | None = None,
+    ) -> Reference:
+        """Score and choose with `settings`, among the prompts `ids` at `rows_P`, by default those of the matrix.
+
+        InputError for a strategy that does not compare epochs.
+        """
         settings = settings.resolved()
         if settings.strategy not in (names := comparing_epochs()):
             raise InputError(f"stability is about {', '.join(names)}; not about --strategy {settings.strategy}")
-        scores_P = score_matrix(matrix, settings)[0]
+        if ids is None or rows_P is None:
+            ids, rows_P = matrix.ids, np.arange(len(matrix.ids))
+        scores_P = of_rows(score_matrix(matrix, settings)[0], rows_P)
         chosen_P = settings.choose(scores_P)[0]
         if not chosen_P.any():
             raise InputError("the complete log chooses no prompt: nothing to compare with; lower the threshold")
-        return cls(matrix, settings, scores_P, chosen_P)
+        return cls(matrix, settings, ids, rows_P, scores_P, chosen_P)
 
     def agreement(self, scores_P: Floats) -> dict[str, Any]:
         """How the choice from other scores agrees: by the same threshold, and by rank at the reference's size."""
@@ -54,6 +67,11 @@ class Reference:
         row["jaccard_by_rank"] = jaccard(choose_top(scores_P, min(count, row["scored"])), self.chosen_P)
         row["spearman"] = rank_correlation(scores_P[both_P], self.scores_P[both_P])
         return row
+
+
+def of_rows(values_L: Floats, rows_P: NDArray[np.int64]) -> Floats:
+    """The values of rows; NaN for row −1."""
+    return np.where(rows_P >= 0, values_L[rows_P], np.nan)
 
 
 def jaccard(one_P: Mask, two_P: Mask) -> float:
@@ -115,8 +133,8 @@ def epoch_sweep(reference: Reference, epochs: Sequence[int] | None = None) -> li
         row: dict[str, Any] = {"epochs": k}
         if k >= 2:
             fewer = replace(settings, max_epochs=k, min_epochs=min(settings.min_epochs or 1, k))
-            row |= reference.agreement(score_matrix(part, fewer)[0])
-        uncertain_P = uncertainty_scores(part.pass_rates_P_K)
+            row |= reference.agreement(of_rows(score_matrix(part, fewer)[0], reference.rows_P))
+        uncertain_P = of_rows(uncertainty_scores(part.pass_rates_P_K), reference.rows_P)
         known = int((~np.isnan(uncertain_P)).sum())
         row["jaccard_of_uncertainty"] = jaccard(choose_top(uncertain_P, min(count, known)), reference.chosen_P)
         rows.append(row)
@@ -136,7 +154,7 @@ def _sample_values(reference: Reference) -> NDArray[np.float32]:
 def _scores(reference: Reference, rewards_P_K: Floats) -> Floats:
     matrix = reference.matrix
     other = RewardMatrix(matrix.ids, rewards_P_K, rewards_P_K, matrix.counts_P_K)
-    return score_matrix(other, reference.settings)[0]
+    return of_rows(score_matrix(other, reference.settings)[0], reference.rows_P)
 
 
 def sample_sweep(

@@ -11,6 +11,7 @@ from logs import write_log
 from PIL import Image
 from rich.console import Console
 
+import lim_selection
 from lim.logs.find import find_log
 from lim.logs.read import ReadOptions
 from lim.logs.trajectories import RewardMatrix, read_trajectories
@@ -236,3 +237,36 @@ def test_a_figure_over_draws_that_never_varies_is_a_whole_number():
     assert stability._cell({"scored": 29.7, "scored_sd": 0.5}, "scored", 3) == "29.7 ± 0.5"
     assert stability._cell({"replicates": 200}, "replicates", 3) == "200"
     assert stability._cell({"spearman": None}, "spearman", 3) == "–"
+
+
+def test_a_prompt_file_joins_texts_and_gives_its_own_prompts(tmp_path):
+    """verl's texts change with the date; the file has a prompt that the log lacks, and the other way round."""
+    rewards = {"a": [[0, 0], [0, 1]], "b": [[1, 0.5], [0, 0]], "c": [[0, 0], [1, 1]], "x": [[1, 0], [0, 0]]}
+    (tmp_path / "log").mkdir()
+    for epoch in (0, 1):
+        lines = []
+        for id, by_epoch in rewards.items():
+            for sample, reward in enumerate(by_epoch[epoch]):
+                text = f"system\nToday is day {sample}.\nuser\nquestion {id}\nassistant\n"
+                lines.append(json.dumps({"input": text, "output": "…", "score": reward, "step": epoch + 1}) + "\n")
+        (tmp_path / "log" / f"{epoch + 1}.jsonl").write_text("".join(lines))
+    prompts = tmp_path / "p.jsonl"
+    ids = ["c", "new", "a", "b"]
+    prompts.write_text("".join(json.dumps({"uid": id, "question": f"question {id}"}) + "\n" for id in ids))
+    where = [
+        "--train_samples_path",
+        str(tmp_path / "log"),
+        "--original_prompts_path",
+        str(prompts),
+        "--id_key",
+        "uid",
+    ]
+    stability.main([*where, "--output_path", str(tmp_path / "out"), "--bootstrap", "3", "--repeats", "2"])
+    lim_selection.main([*where, "--output_path", str(tmp_path / "o.json")])
+    scores = json.loads((tmp_path / "o.scores.json").read_text())
+    found = json.loads((tmp_path / "out" / "bootstrap.json").read_text())
+    assert [row["id"] for row in found] == ids
+    assert [row["score"] for row in found] == [row["score"] for row in scores]
+    result = json.loads((tmp_path / "out" / "stability.json").read_text())
+    assert (result["prompts"], result["chosen"]) == (4, sum(row["chosen"] for row in scores))
+    assert any("2 prompts of the log are not in the prompt file" in note for note in result["notes"])
