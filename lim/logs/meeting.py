@@ -55,6 +55,8 @@ def _doubled(parts: Sequence[Part], counted_L: NDArray[np.bool_]) -> dict[int, N
     """Number of a part → its prompts that two epochs have in it."""
     rows = [part.rows_U[counted_L[part.rows_U]] for part in parts]
     kept = [at for at, part in enumerate(rows) if len(part)]
+    if not kept:
+        return {}
     counts = {at: parts[at].step.counts_U[counted_L[parts[at].rows_U]] for at in kept}
     usual = np.bincount(np.concatenate(list(counts.values()))).argmax()
     twice = {at: rows[at][counts_U == 2 * usual] for at, counts_U in counts.items() if (counts_U == 2 * usual).any()}
