@@ -100,8 +100,7 @@ def write_json(path: str | Path, value: Any) -> None:
 def json_text(value: Any) -> str:
     """What `write_json` writes."""
     # With an indent Python's encoder is its slow one; msgspec indents what the fast one wrote.
-    return msgspec.json.format(json_line(value, allow_nan=False), indent=2) + "
-"
+    return msgspec.json.format(json_line(value, allow_nan=False), indent=2) + "\n"
 
 
 def json_line(value: Any, **how: Any) -> str:
