@@ -99,8 +99,11 @@ def write_json(path: str | Path, value: Any) -> None:
 
 def json_text(value: Any) -> str:
     """What `write_json` writes."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    if HALF.search(text):
+        return json.dumps(value, indent=2) + "\n"
     # With an indent Python's encoder is its slow one; msgspec indents what the fast one wrote.
-    return msgspec.json.format(json_line(value, allow_nan=False), indent=2) + "\n"
+    return msgspec.json.format(text, indent=2) + "\n"
 
 
 def json_line(value: Any, **how: Any) -> str:
