@@ -257,7 +257,8 @@ class _Search:
 
         A trainer cuts at a number of tokens, so such a key is not much shorter than the longest.
         """
-        ends = sorted((normalise(self.prompts[at])[::-1], at) for at in np.flatnonzero(self.rows_P < 0).tolist())
+        texts = [normalise(prompt) for prompt in self.prompts]
+        ends = sorted((texts[at][::-1], at) for at in np.flatnonzero(self.rows_P < 0).tolist())
         left = self.open()
         if not ends or not left:
             return
@@ -271,17 +272,19 @@ class _Search:
             tails = {text[: len(text) - len(after)] for after in behind if text.endswith(after)}
             tails.add(normalise(re.sub(BEHIND, "", key)))
             found = {at for tail in tails if len(tail) >= SHORT for at in _starting(ends, tail[::-1])}
-            if len({normalise(self.prompts[at]) for at in found}) > 1:
+            if len({texts[at] for at in found}) > 1:
                 self.undecided.append(key)
             elif found:
                 self.take(BY_END, row, min(found))
-        self.share(BY_END, texts := [normalise(prompt) for prompt in self.prompts], self.table(texts))
+        self.share(BY_END, texts, self.table(texts))
 
     def _behind(self) -> set[str]:
         """What stands behind the prompts of keys that are matched, white space normalised; of up to 50."""
         found = set()
-        for row in _spread(np.flatnonzero(self.prompt_L >= 0).tolist(), 1):
-            _, inside, after = normalise(self.keys[row]).rpartition(normalise(self.prompts[self.prompt_L[row]]))
+        matched: list[int] = np.flatnonzero(self.prompt_L >= 0).tolist()
+        for row in _spread(matched, 1):
+            prompt = self.prompts[int(self.prompt_L[row])]
+            _, inside, after = normalise(self.keys[row]).rpartition(normalise(prompt))
             found |= {after} if inside else set()
         return found
 

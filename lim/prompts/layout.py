@@ -119,7 +119,7 @@ def prompts_of(rows: Rows, reading: Reading | None = None) -> PromptSet:
         texts.append(value if turns is None else text_of(turns))
         messages.append(turns)
     answer_key = _key(rows, reading, "answer", ANSWER_KEYS)
-    answers = [None] * len(rows) if answer_key is None else [_answer(value) for value in rows.column(answer_key)]
+    answers = [_answer(value) for value in ([MISSING] * len(rows) if answer_key is None else rows.column(answer_key))]
     ids, id_key, repeated = _ids(rows, reading)
     return PromptSet(rows, ids, texts, answers, messages, id_key, answer_key, repeated)
 

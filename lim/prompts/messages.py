@@ -13,17 +13,18 @@ Messages = list[dict[str, Any]]
 
 def messages_of(value: Any) -> Messages | None:
     """The messages of a prompt; None for text. A CSV file has them as JSON, or as Python writes them."""
+    found: Any = value
     if isinstance(value, str):
         text = value.strip()
         if not (text.startswith("[{") and text.endswith("}]")):
             return None
         for parse in (json.loads, ast.literal_eval):
             try:
-                value = parse(text)
+                found = parse(text)
                 break
             except (ValueError, SyntaxError, RecursionError, MemoryError):
                 continue
-    return value if is_conversation(value) else None
+    return found if is_conversation(found) else None
 
 
 def text_of(messages: Messages) -> str:

@@ -89,7 +89,7 @@ def verl_prompt(row: dict, at: int) -> dict:
 
 
 def verl_log(folder: Path, rows: list[dict], draw: random.Random, steps_per_epoch: int = 8) -> None:
-    """verl's `rollout_data_dir` over three epochs: `<step>.jsonl`, prompts in a chat template; some are always right."""
+    """verl's `rollout_data_dir`, three epochs of `<step>.jsonl`: prompts in a chat template, some always right."""
     for step in range(3 * steps_per_epoch):
         batch = rows[step % steps_per_epoch :: steps_per_epoch]
         wrap = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
