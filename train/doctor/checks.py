@@ -14,6 +14,7 @@ from train.gpu import Gpu
 
 DRIVER = 580  # the least for CUDA 13, which torch 2.13.0 from PyPI is built for
 TORCH_CUDA = "13.0"  # of the pinned torch, where none is installed yet
+DRIVER_CUDA = 13000  # the same, as the driver's library says it
 CAPABILITY = (8, 0)  # the least for FlashAttention 2 and bf16
 OPEN_FILES = 65536  # that Ray asks for
 SHARED_MEMORY = 2**30  # Docker gives 64 MB, on which NCCL fails
@@ -58,7 +59,7 @@ def machine_lines(machine: Machine, needs: Needs) -> Iterator[Line]:
     required: State = "error" if needs.run else "warning"
     yield python_line(machine, needs)
     if needs.gpu:
-        yield from gpu_lines(machine.gpus, needs)
+        yield from gpu_lines(machine.gpus, machine.driver_cuda, needs)
         yield toolkit_line(machine, required)
     yield from compiler_lines(machine, needs, required)
     if needs.installed:
@@ -79,7 +80,7 @@ def python_line(machine: Machine, needs: Needs) -> Line:
     return Line("Python", "ok", found)
 
 
-def gpu_lines(gpus: Sequence[Gpu], needs: Needs) -> Iterator[Line]:
+def gpu_lines(gpus: Sequence[Gpu], driver_cuda: int | None, needs: Needs) -> Iterator[Line]:
     """Driver, kind, memory and use of a machine's GPUs."""
     if not gpus:
         state: State = "error" if needs.run else "warning"
@@ -99,6 +100,8 @@ def gpu_lines(gpus: Sequence[Gpu], needs: Needs) -> Iterator[Line]:
     driver = gpus[0].driver
     if (number := driver.partition(".")[0]).isdigit() and int(number) >= DRIVER:
         yield Line("driver", "ok", driver)
+    elif (driver_cuda or 0) >= DRIVER_CUDA:
+        yield Line("driver", "ok", f"{driver}, with CUDA's compatibility library")
     else:
         fix = f"torch 2.13.0 is built for CUDA 13: install NVIDIA's driver {DRIVER} or newer"
         yield Line("driver", "error", driver, fix)

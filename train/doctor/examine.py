@@ -50,7 +50,12 @@ def visit(resolved: Resolved | None, *, without: Sequence[str] = (), on_gpus: bo
         return [*lines, Line("cluster", "error", address or "", str(error))]
     lines += silent
     needs = sized(needs, resolved, machines)
-    lines += [replace(line, node=machine.name) for machine in machines for line in machine_lines(machine, needs)]
+    for machine in machines:
+        if needs.gpu and not machine.gpus and any(other.gpus for other in machines):
+            found: Iterable[Line] = [Line("GPUs", "ok", "none, so no model is placed there")]
+        else:
+            found = machine_lines(machine, needs)
+        lines += [replace(line, node=machine.name) for line in found]
     lines += cluster_lines(machines, needs)
     return together(lines, len(machines))
 

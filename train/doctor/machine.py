@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib.metadata
 import importlib.util
 import os
@@ -64,6 +65,7 @@ class Machine:
     packages: dict[str, str]
     torch_cuda: str | None  # the CUDA version torch was built for; None without torch, or with torch for CPU
     gpus: list[Gpu]
+    driver_cuda: int | None  # 13000 for CUDA 13.0, as the driver's library says; None without one
     toolkit: Toolkit | None
     ninja: str | None
     compilers: dict[str, str | None]  # of C, which Triton takes, and of C++
@@ -108,6 +110,7 @@ def _look(question: Question) -> Machine:
         packages=versions((*PACKAGES, "flash-attn", "setuptools")),
         torch_cuda=torch_cuda(),
         gpus=list(gpus()),
+        driver_cuda=driver_cuda(),
         toolkit=toolkit(),
         ninja=shutil.which("ninja"),
         compilers={"C": compiler("CC", "gcc", "clang"), "C++": compiler("CXX", "c++")},
@@ -141,6 +144,16 @@ def torch_cuda() -> str | None:
         if found := re.search(r"^cuda\b[^=]*= *['\"]([\d.]+)", text, re.MULTILINE):
             return found[1]
     return None
+
+
+def driver_cuda() -> int | None:
+    """What libcuda runs: more than its driver by itself, where CUDA's compatibility library is in front of it."""
+    version = ctypes.c_int()
+    try:
+        failed = ctypes.CDLL("libcuda.so.1").cuDriverGetVersion(ctypes.byref(version))
+    except (OSError, AttributeError):
+        return None
+    return None if failed else version.value
 
 
 def toolkit() -> Toolkit | None:

@@ -21,6 +21,7 @@ GOOD = Machine(
     packages={"openrlhf": "0.11.2", "torch": "2.13.0", "flash-attn": "2.8.3"},
     torch_cuda="13.0",
     gpus=gpu.read(nvidia_smi.answer(count=8)),
+    driver_cuda=13000,
     toolkit=Toolkit("13.0", "/usr/local/cuda", headers=True),
     ninja="/p/.venv/bin/ninja",
     compilers={"C": "/usr/bin/gcc", "C++": "/usr/bin/c++"},
@@ -47,7 +48,7 @@ def bad(machine: Machine, needs: Needs = RUN) -> dict[str, tuple[str, str, str]]
 
 def with_gpus(**values: str) -> Machine:
     kind = values.pop("kind", "NVIDIA H100 80GB HBM3")
-    return replace(GOOD, gpus=gpu.read(nvidia_smi.answer(kind, count=8, **values)))
+    return replace(GOOD, driver_cuda=12040, gpus=gpu.read(nvidia_smi.answer(kind, count=8, **values)))
 
 
 def test_nothing_is_said_against_a_good_machine():
@@ -132,10 +133,17 @@ def test_any_minor_version_of_the_toolkit_will_do():
     assert "torch is built for 13.0" in bad(old, replace(RUN, installed=False))["CUDA toolkit"][1]
 
 
+def test_a_driver_with_the_compatibility_library():
+    old = replace(with_gpus(driver_version="550.90.07"), driver_cuda=13000)
+    assert bad(old) == {}
+    assert bad(replace(old, driver_cuda=None)).keys() == {"driver"}
+
+
 def test_without_a_run_what_only_training_needs_is_a_warning():
     """Evaluation needs a C compiler and no other; a driver that is too old stops both."""
     cxx = {"C": "/usr/bin/gcc", "C++": None}
-    bare = replace(GOOD, toolkit=None, compilers=cxx, flash_attn="no", gpus=with_gpus(driver_version="550").gpus)
+    old = with_gpus(driver_version="550.90.07")
+    bare = replace(old, toolkit=None, compilers=cxx, flash_attn="no")
     evaluation = Needs(gpu=True, run=False)
     states = {check: state for check, (state, *_) in bad(bare, evaluation).items()}
     assert states == {"driver": "error", "CUDA toolkit": "warning", "compiler": "warning", "flash-attn": "warning"}

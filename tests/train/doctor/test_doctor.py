@@ -32,6 +32,7 @@ GOOD = machine.Machine(
     packages={"openrlhf": "0.11.2", "torch": "2.13.0", "flash-attn": "2.8.3"},
     torch_cuda="13.0",
     gpus=gpu.read(nvidia_smi.answer(count=8)),
+    driver_cuda=None,
     toolkit=machine.Toolkit("13.0", "/usr/local/cuda", headers=True),
     ninja="/p/.venv/bin/ninja",
     compilers={"C": "/usr/bin/gcc", "C++": "/usr/bin/c++"},
@@ -213,6 +214,15 @@ def test_every_node_is_asked(here, capsys, monkeypatch):
     assert "error one commit c: ffffffffffff (unlike b)" in lines
     assert "ok placement 24 on 3 machines, 16 needed" in lines
     assert lines[-1] == "3 errors"
+
+
+def test_a_head_without_gpus_is_as_good_as_any(here, capsys, monkeypatch):
+    ray = FakeRay({"b": replace(GOOD, gpus=[], toolkit=None, flash_attn="not installed"), "a": GOOD, "c": GOOD})
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    monkeypatch.setattr(examine, "connect", lambda *_: ray)
+    code, text = table(capsys, "math.8k", "--without", "data")
+    assert code == 0
+    assert "b: none, so no model is placed there" in text and "16 on 3 machines, 16 needed" in text
 
 
 def test_nodes_of_one_machine_keep_names_of_their_own(here, monkeypatch):

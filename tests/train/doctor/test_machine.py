@@ -56,6 +56,22 @@ def test_the_toolkit_is_the_one_that_torch_takes(tmp_path, monkeypatch):
     assert machine.toolkit() is None
 
 
+def test_the_cuda_of_the_driver(monkeypatch):
+    def library(code: int):
+        def version(pointer) -> int:
+            pointer._obj.value = 13000
+            return code
+
+        return lambda name: type("Library", (), {"cuDriverGetVersion": staticmethod(version)})
+
+    monkeypatch.setattr(machine.ctypes, "CDLL", library(0))
+    assert machine.driver_cuda() == 13000
+    monkeypatch.setattr(machine.ctypes, "CDLL", library(999))
+    assert machine.driver_cuda() is None
+    monkeypatch.undo()
+    assert machine.driver_cuda() is None or machine.driver_cuda() > 9000
+
+
 def test_the_compilers(tmp_path, monkeypatch):
     for name in ("gcc", "clang", "mine"):
         (tmp_path / name).touch()
