@@ -16,7 +16,7 @@ from lim import scores
 from lim.choose import Floats, Mask, choose_above, choose_band, choose_diverse, choose_random, choose_top
 from lim.logs.doubts import KINDS
 from lim.logs.formats import FORMATS, Columns, ReadOptions
-from lim.missing import RULES, Missing
+from lim.logs.missing import RULES, Missing
 from lim.utils.cli import whole
 from lim.utils.errors import InputError
 

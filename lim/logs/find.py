@@ -164,7 +164,7 @@ def _one_log(root: str, found: Found, filesystem: Any) -> Log:
         for one, two in itertools.pairwise(files):
             if one.step == two.step and not FORMATS[name].many_files:
                 raise InputError(f"{two.path}: the same step as {one.path}; keep one of them")
-    return Log(name, root, tuple(files), filesystem, FORMATS[name].has_ids)
+    return Log(name, root, tuple(files), filesystem, _by_id(FORMATS[name], files, filesystem))
 
 
 def _single_file(root: str, entry: Entry, format: str, filesystem: Any) -> Log:
@@ -178,7 +178,19 @@ def _single_file(root: str, entry: Entry, format: str, filesystem: Any) -> Log:
     match = _named(FORMATS[format], entry)
     step = match.groupdict().get("step") if match else None
     number = int(step) if step else (number_of(name) if format == "columns" else 1)
-    return Log(format, root, (LogFile(entry.path, number, entry.size),), filesystem, FORMATS[format].has_ids)
+    file = LogFile(entry.path, number, entry.size)
+    return Log(format, root, (file,), filesystem, _by_id(FORMATS[format], [file], filesystem))
+
+
+def _by_id(format: Format, files: Sequence[LogFile], filesystem: Any) -> bool:
+    """Whether the log knows prompts by id: all logs of the format do, or verl's files have what our recorder adds."""
+    if format.name != "verl":
+        return format.has_ids
+    from lim.logs.verl import prompt_id
+
+    # The first may be validation before training.
+    rows = [first_row(file.path, filesystem) or {} for file in (files[0], files[-1])]
+    return any(prompt_id(row.get("gts")) is not None for row in rows)
 
 
 def _named(format: Format, entry: Entry) -> re.Match[str] | None:

@@ -27,6 +27,7 @@ class ReadOptions:
     columns: Columns = Columns()
     allow: tuple[str, ...] = ()  # kinds of `lim.logs.doubts`
     tokenizer: str | None = None  # for logs that hold token ids in place of text
+    by_id: bool = False  # the log's own: `Log.by_id`
 
 
 @dataclass(frozen=True)

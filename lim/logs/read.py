@@ -10,7 +10,7 @@ import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lim.logs.doubts import Doubt
@@ -46,7 +46,7 @@ def read_files(
     `workers`: processes (threads for this project's own log); 0 reads without, None takes the machine's cores for a
     large log. Raises InputError at the first bad file, unless `skip_bad_files`.
     """
-    options = options or ReadOptions()
+    options = replace(options or ReadOptions(), by_id=log.by_id)
     if options.reward_column and log.kind.reward is None:
         takes = ", ".join(format.name for format in FORMATS.values() if format.reward is not None)
         raise InputError(f"--reward_column is for {takes} logs; {log.root} is of format {log.format}")

@@ -60,10 +60,12 @@ def step_files(log_dir: str | Path) -> list[tuple[int, Path]]:
     return sorted((int(match[1]), path) for match, path in found if match)
 
 
-def write_step(log_dir: str | Path, step: int, columns: Mapping[str, Sequence[Any]]) -> Path:
+def write_step(
+    log_dir: str | Path, step: int, columns: Mapping[str, Sequence[Any]], *, metadata: Mapping[str, str] | None = None
+) -> Path:
     """Write one step's samples (columns of equal length, named as in `SCHEMA`) and drop later steps' files.
 
-    Optional columns may be left out. Raises InputError for a missing or unknown column, a value that does
+    Optional columns may be omitted. `metadata` goes into the file, for its writer; selection does not read it. Raises InputError for a missing or unknown column, a value that does
     not fit its type, or an unknown verdict.
     """
     unknown = set(columns) - set(SCHEMA.names)
@@ -73,7 +75,7 @@ def write_step(log_dir: str | Path, step: int, columns: Mapping[str, Sequence[An
     strange = set(columns.get("verdict", ())) - {*VERDICTS, None}
     if strange:
         raise InputError(f"step {step}: unknown verdicts {sorted(strange)}; known: {', '.join(VERDICTS)}")
-    schema = pa.schema([field for field in SCHEMA if field.name in columns])
+    schema = pa.schema([field for field in SCHEMA if field.name in columns], dict(metadata or {}))
     try:
         table = pa.table({name: pa.array(columns[name], schema.field(name).type) for name in schema.names}, schema)
         table.validate(full=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Sequence
@@ -14,6 +15,18 @@ from lim.logs.step import StepRewards
 from lim.utils.errors import InputError
 
 LATER_OUTPUT = re.compile(r".+_\d+_0*[1-9]\d*")  # uid of an agent loop's output that is not its first
+ID = "lim_prompt_id"  # key of a ground truth that `lim.recorders.verl` has put the prompt's id into
+
+
+def prompt_id(ground_truth: Any) -> str | None:
+    """The id in a ground truth; None where it has none."""
+    if not (isinstance(ground_truth, str) and ground_truth.startswith(f'{{"{ID}": ')):
+        return None
+    try:
+        id = json.loads(ground_truth)[ID]
+    except ValueError:
+        return None
+    return id if isinstance(id, str) else None
 
 
 def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewards]:
@@ -22,19 +35,21 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewar
     `options.reward_column` names other fields than `score`: numbers, or true and false (verl's `acc`). With agent
     loops a rollout has several rows of one reward, `uid` = `<prompt>_<session>_<index>`; index 0 has the prompt as
     it was asked, and the others are skipped. A file of another name may hold several steps, which its rows tell.
+    Where `gts` has the prompts' ids, by `lim.recorders.verl`, prompts are told by them (`options.by_id`).
     """
     terms = reward_terms(options.reward_column or "score")
-    needed: dict[str, Any] = {"input": str | list[Any], "uid": Any, "step": Any}
+    needed: dict[str, Any] = {"input": str | list[Any], "uid": Any, "step": Any, "gts": Any}
     needed |= {name: float | bool | None for _, name in terms}
     rows = decode_rows(file, filesystem, needed, lines=True)
-    prompts = [prompt_text(row.f0) for row in rows]
+    prompts = _ids(file, [row.f3 for row in rows]) if options.by_id else []
+    prompts = prompts or [prompt_text(row.f0) for row in rows]
     if None in prompts:
         row = prompts.index(None)
         raise InputError(f"{file.path}: row {row + 1}: 'input' is {rows[row].f0!r:.60}, not text; {FIX}")
     if len(terms) == 1 and terms[0][0] == 1:
-        rewards: Sequence[Any] = [row.f3 for row in rows]
+        rewards: Sequence[Any] = [row.f4 for row in rows]
     else:
-        columns = [[getattr(row, f"f{at + 3}") for row in rows] for at in range(len(terms))]
+        columns = [[getattr(row, f"f{at + 4}") for row in rows] for at in range(len(terms))]
         rewards = weighted_sum(terms, columns).tolist()
     steps = [row.f2 for row in rows]
     if os.path.basename(file.path).partition(".")[0].isdigit() or not all(type(step) is int for step in steps):
@@ -55,3 +70,16 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewar
         )
         for number, (step, part) in enumerate(at_step.items() or [(file.step, [])])
     ]
+
+
+def _ids(file: LogFile, truths: Sequence[Any]) -> list[str | None]:
+    """The rows' ids; none for validation before training, whose prompts are of another file."""
+    ids = [prompt_id(truth) for truth in truths]
+    if file.step < 1 and not any(ids):
+        return []
+    if None in ids:
+        raise InputError(
+            f"{file.path}: row {ids.index(None) + 1}: 'gts' has no prompt id, as other files of the log have; train "
+            "with the file that lim.recorders.verl.add_ids wrote from the first step on, or pass --skip_bad_files"
+        )
+    return list(ids)

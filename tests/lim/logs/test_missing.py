@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from lim.missing import treat_missing
+from lim.logs.missing import treat_missing
 from lim.pipeline import Settings, select
 
 NAN = np.nan
