@@ -14,9 +14,9 @@ import numpy as np
 from lim.choose import Floats, Mask, choose_listed
 from lim.logs.doubts import settle
 from lim.logs.find import find_log
+from lim.logs.missing import treat_missing
 from lim.logs.trajectories import LogSummary, Prompts, RewardMatrix, read_trajectories
 from lim.matching import Matching, match_prompts
-from lim.logs.missing import treat_missing
 from lim.output import companion
 from lim.prompts import PromptSet, load
 from lim.prompts.rows import read_file

@@ -4,8 +4,8 @@
 
 Every case trains a tiny random model twice: the first process is killed as it scores a batch, the second resumes from
 a checkpoint, and most checkpoints lie between two steps of one batch. The reward functions note, in files of their
-own, what they are called for; from these notes, and from the loop's numbers worked out by hand, comes what the log has
-to hold: each generation once, in its order, with the pass it belongs to and the weighted reward.
+own, what they are called for; from these notes, and from the loop's numbers worked out by hand, comes what the log
+has to hold: each generation once, in its order, with the pass it belongs to and the weighted reward.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -35,24 +35,41 @@ from lim.strategies import Settings  # noqa: E402
 
 PASSES, PER_DEVICE, SAMPLES = 3, 2, 2
 WEIGHTS = [1.0, 0.25]
-# What is asked of each: prompts, processes, num_iterations, steps_per_generation, gradient_accumulation_steps; the
-# step of the checkpoint that is resumed, and the step in which the first process dies.
+
+
+class Case(NamedTuple):
+    prompts: int
+    processes: int
+    iterations: int  # num_iterations
+    per_generation: int  # steps_per_generation
+    accumulation: int  # gradient_accumulation_steps
+    resume: int  # the step of the checkpoint that is resumed
+    dies: int  # the first process ends when it scores a batch in this step or later
+
+
 CASES = {
-    "iterations": dict(prompts=11, processes=1, iterations=2, per_generation=2, accumulation=2, resume=3, dies=8),
-    "two processes": dict(prompts=11, processes=2, iterations=2, per_generation=2, accumulation=2, resume=3, dies=6),
-    "resumed in pass 2": dict(prompts=11, processes=1, iterations=2, per_generation=2, accumulation=2, resume=13, dies=18),
-    "several a step": dict(prompts=9, processes=1, iterations=1, per_generation=1, accumulation=4, resume=2, dies=4),
-    "unaligned": dict(prompts=10, processes=2, iterations=1, per_generation=3, accumulation=2, resume=1, dies=3),
-}  # fmt: skip
+    "iterations": Case(11, 1, 2, 2, 2, resume=3, dies=8),
+    "two processes": Case(11, 2, 2, 2, 2, resume=3, dies=6),
+    "resumed in pass 2": Case(11, 1, 2, 2, 2, resume=13, dies=18),
+    "several a step": Case(9, 1, 1, 1, 4, resume=2, dies=4),
+    "unaligned": Case(13, 2, 1, 3, 2, resume=2, dies=5),
+}
+
+
+Row = tuple[int, str, float]  # pass, prompt, reward
+
+
+def ids_of(case: Case) -> list[str]:
+    return [f"p{number:02}" for number in range(case.prompts)]
 
 
 # The training, in a process of its own.
 
 
-def train(folder: Path, case: dict[str, Any], attempt: int) -> None:
+def train(folder: Path, case: Case, attempt: int) -> None:
     import torch
     from datasets import Dataset
-    from tokenizers import Tokenizer, models, pre_tokenizers
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
     from trl import GRPOConfig, GRPOTrainer
 
@@ -60,18 +77,25 @@ def train(folder: Path, case: dict[str, Any], attempt: int) -> None:
     torch.manual_seed(0)
     letters = ["<pad>", "<end>", *"0123456789abcdefghijklmnopqrstuvwxyz"]
     tokens = Tokenizer(models.WordLevel({letter: at for at, letter in enumerate(letters)}, unk_token="a"))
-    tokens.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    tokens.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=tokens, pad_token="<pad>", eos_token="<end>")
-    sizes = dict(vocab_size=len(letters), hidden_size=16, intermediate_size=32, num_hidden_layers=1)
-    model = LlamaForCausalLM(LlamaConfig(**sizes, num_attention_heads=2, pad_token_id=0, eos_token_id=1))
+    config = LlamaConfig(
+        vocab_size=len(letters),
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        pad_token_id=0,
+        eos_token_id=1,
+    )
     args = GRPOConfig(
         output_dir=str(folder / "trl"),
         num_train_epochs=PASSES,
         per_device_train_batch_size=PER_DEVICE,
         per_device_eval_batch_size=PER_DEVICE,
-        gradient_accumulation_steps=case["accumulation"],
-        steps_per_generation=case["per_generation"],
-        num_iterations=case["iterations"],
+        gradient_accumulation_steps=case.accumulation,
+        steps_per_generation=case.per_generation,
+        num_iterations=case.iterations,
         num_generations=SAMPLES,
         reward_weights=WEIGHTS,
         max_completion_length=6,
@@ -79,19 +103,18 @@ def train(folder: Path, case: dict[str, Any], attempt: int) -> None:
         eval_strategy="steps",
         eval_steps=2,
         save_strategy="steps",
-        save_steps=case["resume"],
+        save_steps=case.resume,
         log_completions=True,
         report_to=[],
         use_cpu=True,
         bf16=False,
-        seed=5 + attempt * 0,
     )
     rank = int(os.environ.get("RANK", 0))
     notes = open(folder / f"seen.{attempt}.{rank}.jsonl", "a", buffering=1)  # noqa: SIM115
 
     def scored(at: int, completions: list[str], given: dict[str, Any]) -> list[float | None]:
         step, ids = given["trainer_state"].global_step, given["id"]
-        if attempt == 1 and step + 1 >= case["dies"] and ids[0] < "v":
+        if attempt == 1 and step + 1 >= case.dies and ids[0] < "v":
             os._exit(9)
         # Of the first letters, so that rewards differ; some rows are of no function, some of one.
         worth = [sum(map(ord, text[:2])) + len(text) for text in completions]
@@ -105,10 +128,10 @@ def train(folder: Path, case: dict[str, Any], attempt: int) -> None:
 
     first = lambda prompts, completions, **given: scored(0, completions, given)  # noqa: E731
     second = lambda prompts, completions, **given: scored(1, completions, given)  # noqa: E731
-    names = [f"p{number:02}" for number in range(case["prompts"])]
+    names = ids_of(case)
     trainer = GRPOTrainer(
-        model,
-        [first, later if case["per_generation"] == 1 else second],
+        LlamaForCausalLM(config),
+        [first, later if case.per_generation == 1 else second],
         args=args,
         train_dataset=Dataset.from_dict({"prompt": [f"question{name}" for name in names], "id": names}),
         eval_dataset=Dataset.from_dict({"prompt": ["validation1", "validation2"], "id": ["v1", "v2"]}),
@@ -125,7 +148,8 @@ def train(folder: Path, case: dict[str, Any], attempt: int) -> None:
 
     recorder.Recorder.on_step_end = timed
     start = time.perf_counter()
-    trainer.train(resume_from_checkpoint=str(folder / "trl" / f"checkpoint-{case['resume']}") if attempt == 2 else None)
+    checkpoint = folder / "trl" / f"checkpoint-{case.resume}"
+    trainer.train(resume_from_checkpoint=str(checkpoint) if attempt == 2 else None)
     if rank == 0 and attempt == 2:
         figures = {"recorder": spent, "step": (time.perf_counter() - start) / len(spent)}
         (folder / "seconds.json").write_text(json.dumps(figures))
@@ -134,25 +158,24 @@ def train(folder: Path, case: dict[str, Any], attempt: int) -> None:
 # What the log has to hold, from the notes.
 
 
-def expected(folder: Path, case: dict[str, Any]) -> list[list[tuple[int, str, float]]]:
+def expected(folder: Path, case: Case) -> list[list[Row]]:
     """(pass, id, reward) of each generation, by the reward functions' notes."""
-    batch = PER_DEVICE * case["processes"] * case["per_generation"] // SAMPLES  # prompts per generation
-    micro = case["prompts"] // batch * case["iterations"] * case["per_generation"]  # micro-steps per pass
-    steps = -(-micro // case["accumulation"])
-    found: list[list[tuple[int, str, float]]] = []
+    batch = PER_DEVICE * case.processes * case.per_generation // SAMPLES  # prompts per generation
+    micro = case.prompts // batch * case.iterations * case.per_generation  # micro-steps per pass
+    steps = -(-micro // case.accumulation)
+    found: list[list[Row]] = []
     for attempt in (1, 2):
         calls = [
             [json.loads(line) for line in (folder / f"seen.{attempt}.{rank}.jsonl").read_text().splitlines()]
-            for rank in range(case["processes"])
+            for rank in range(case.processes)
         ]
-        by_function = [
-            [[note for note in notes if note["at"] == at and note["ids"][0] < "v"] for notes in calls] for at in (0, 1)
-        ]
+        training = [[note for note in notes if note["ids"][0] < "v"] for notes in calls]
+        by_function = [[[note for note in notes if note["at"] == at] for notes in training] for at in (0, 1)]
         for number in range(min(len(notes) for function in by_function for notes in function)):
             at = [[notes[number] for notes in function] for function in by_function]
             step = at[0][0]["step"]
             assert {note["step"] for ranks in at for note in ranks} == {step}
-            if attempt == 1 and step >= case["resume"]:
+            if attempt == 1 and step >= case.resume:
                 continue  # trained on after the checkpoint, and replaced
             ids = [id for note in at[0] for id in note["ids"]]
             assert ids == [id for note in at[1] for id in note["ids"]]
@@ -169,11 +192,15 @@ def expected(folder: Path, case: dict[str, Any]) -> list[list[tuple[int, str, fl
     return found
 
 
-def _prompts(generation: list[tuple[int, str, float]]) -> list[tuple[int, str]]:
+def _prompts(generation: list[Row]) -> list[tuple[int, str]]:
     return sorted((epoch, id) for epoch, id, _ in generation)
 
 
-def written(folder: Path) -> list[list[tuple[int, str, float]]]:
+def _rewards(generations: list[list[Row]]) -> Any:
+    return np.float32([reward for generation in generations for _, _, reward in generation])
+
+
+def written(folder: Path) -> list[list[Row]]:
     found = []
     for number, path in step_files(folder / "log"):
         table = pq.read_table(path, partitioning=None)
@@ -183,29 +210,29 @@ def written(folder: Path) -> list[list[tuple[int, str, float]]]:
     return found
 
 
-def lim(generations: list[list[tuple[int, str, float]]], prompts: int) -> dict[str, float]:
-    """LIM by its formula: a missing epoch takes the next one's mean, one deep; NaN where epochs are still missing."""
-    rewards_P_K = np.full((prompts, PASSES), np.nan)
-    for row in range(prompts):
-        for epoch in range(PASSES):
-            rows = [r for one in generations for k, id, r in one if (k, id) == (epoch + 1, f"p{row:02}")]
-            rows = [reward for reward in rows if not np.isnan(reward)]
-            rewards_P_K[row, epoch] = np.mean(rows) if rows else np.nan
+def lim_scores(rows: list[Row], epochs: int, perfect: float) -> dict[str, float]:
+    """LIM of (epoch, id, reward) by its formula; a missing epoch takes the next one's mean, one deep, else NaN."""
+    cells: dict[tuple[str, int], list[float]] = {}
+    for epoch, id, reward in rows:
+        if not np.isnan(reward):
+            cells.setdefault((id, epoch), []).append(reward)
+    ids = sorted({id for id, _ in cells})
+    rewards_P_K = np.array([[np.mean(cells.get((id, k + 1), [np.nan])) for k in range(epochs)] for id in ids])
     filled_P_K = rewards_P_K.copy()
     gaps_P_K = np.isnan(rewards_P_K[:, :-1])
     filled_P_K[:, :-1][gaps_P_K] = rewards_P_K[:, 1:][gaps_P_K]
     complete_P = ~np.isnan(filled_P_K).any(axis=1)
     average_K = filled_P_K[complete_P].mean(axis=0)
-    scores_P = 1 - ((filled_P_K - average_K) ** 2).sum(axis=1) / ((sum(WEIGHTS) - average_K) ** 2).sum()
-    return {f"p{row:02}": float(score) for row, score in enumerate(scores_P)}
+    scores_P = 1 - ((filled_P_K - average_K) ** 2).sum(axis=1) / ((perfect - average_K) ** 2).sum()
+    return dict(zip(ids, scores_P.tolist(), strict=True))
 
 
-def check(name: str, case: dict[str, Any], folder: Path) -> list[str]:
+def check(name: str, case: Case, folder: Path) -> list[str]:
     """Train a case; what does not match."""
     for attempt in (1, 2):
         command = [sys.executable]
-        if case["processes"] > 1:
-            command += ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={case['processes']}"]
+        if case.processes > 1:
+            command += ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={case.processes}"]
         command += [__file__, "--train", str(folder), "--case", name, "--attempt", str(attempt)]
         env = {**os.environ, "OMP_NUM_THREADS": "1", "TRL_EXPERIMENTAL_SILENCE": "1", "CUDA_VISIBLE_DEVICES": ""}
         with open(folder / f"attempt{attempt}.log", "w") as output:
@@ -217,14 +244,13 @@ def check(name: str, case: dict[str, Any], folder: Path) -> list[str]:
     faults = []
     if [[row[:2] for row in one] for one in found] != [[row[:2] for row in one] for one in truth]:
         faults.append("prompts or passes differ")
-    elif not np.array_equal(*(np.float32([row[2] for g in one for row in g]) for one in (found, truth)), equal_nan=True):
+    elif not np.array_equal(_rewards(found), _rewards(truth), equal_nan=True):
         faults.append("rewards differ")
-    prompts = [{"id": f"p{row:02}", "prompt": f"question{row}", "answer": ""} for row in range(case["prompts"])]
-    (folder / "prompts.json").write_text(json.dumps(prompts))
+    (folder / "prompts.json").write_text(json.dumps([{"id": id, "prompt": id, "answer": ""} for id in ids_of(case)]))
     settings = Settings(similarity_threshold=-99.0, max_reward=sum(WEIGHTS))
     selection = select(folder / "prompts.json", log_path=folder / "log", settings=settings)
-    want = lim(truth, case["prompts"])
-    if not np.allclose(selection.scores_P, [want[id] for id in selection.ids], atol=1e-6, equal_nan=True):
+    want = lim_scores([row for generation in truth for row in generation], PASSES, perfect=sum(WEIGHTS))
+    if not np.allclose(selection.scores_P, [want.get(id, np.nan) for id in selection.ids], atol=1e-6, equal_nan=True):
         faults.append("LIM differs")
     if not np.isfinite(list(want.values())).any():
         faults.append("no prompt has a score: the case shows nothing")
@@ -232,7 +258,8 @@ def check(name: str, case: dict[str, Any], folder: Path) -> list[str]:
     seconds = json.loads((folder / "seconds.json").read_text())
     print(
         f"{name:18} {len(found):11} {sum(map(len, found)):7} {sum(own):10} {np.isfinite(selection.scores_P).sum():6} "
-        f"{1000 * np.median(seconds['recorder']):9.1f} {1000 * seconds['step']:8.0f}  {'; '.join(faults) or 'as it was'}"
+        f"{1000 * np.median(seconds['recorder']):9.1f} {1000 * seconds['step']:8.0f}  "
+        f"{'; '.join(faults) or 'as the reward functions saw it'}"
     )
     return faults
 
@@ -261,7 +288,9 @@ def overhead(folder: Path, prompts: int = 1024, samples: int = 8) -> None:
         callbacks[0].on_step_end(None, state, None)
         spent.append(time.perf_counter() - start)
     low, median, high = (1000 * value for value in np.percentile(spent, [0, 50, 100]))
-    print(f"\na step of {prompts} × {samples} samples and two functions: {median:.0f} ms ({low:.0f} to {high:.0f}, n = 30)")
+    print(
+        f"\na step of {prompts} × {samples} samples, two functions: {median:.0f} ms ({low:.0f} to {high:.0f}, n = 30)"
+    )
 
 
 def main() -> int:

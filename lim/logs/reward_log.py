@@ -65,8 +65,8 @@ def write_step(
 ) -> Path:
     """Write one step's samples (columns of equal length, named as in `SCHEMA`) and drop later steps' files.
 
-    Optional columns may be omitted. `metadata` goes into the file, for its writer; selection does not read it. Raises InputError for a missing or unknown column, a value that does
-    not fit its type, or an unknown verdict.
+    Optional columns may be omitted. `metadata` goes into the file, for its writer; selection does not read it. Raises
+    InputError for a missing or unknown column, a value that does not fit its type, or an unknown verdict.
     """
     unknown = set(columns) - set(SCHEMA.names)
     missing = set(SCHEMA.names) - set(OPTIONAL) - set(columns)

@@ -9,8 +9,8 @@ file with them, and the reward function takes them off again before it scores.
     reward.custom_reward_function.path=pkg://lim.recorders.verl      # verl's own scoring by data source
 
 A reward function of one's own is wrapped in a file that `custom_reward_function.path` names:
-`compute_score = with_ids(my_score)`. What it returns is not touched. Rows without an id, such as those of a validation
-file, are scored as they are. Tried with verl 0.9.1: `scripts/verify_recorders.py`.
+`compute_score = with_ids(my_score)`. What it returns is not touched. Rows without an id, such as those of a
+validation file, are scored as they are. Tried with verl 0.9.1: `scripts/verify_recorders.py`.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def add_ids(data_path: str | Path, output_path: str | Path, *, id_key: str | Non
         if value is None:
             raise InputError(f"{data_path}: row {number}: 'reward_model' is null")
         if prompt_id(value["ground_truth"]) is not None:
-            raise InputError(f"{data_path}: row {number} has an id in its ground truth already; give the original file")
+            raise InputError(f"{data_path}: row {number} has an id in its ground truth; give the original file")
         packed.append(value | {"ground_truth": pack(id, value["ground_truth"])})
     truth = kind.field("ground_truth")
     is_text = pa.types.is_string(truth.type) or pa.types.is_large_string(truth.type)

@@ -1,10 +1,11 @@
-"""A stand-in for TRL's GRPOTrainer: its order of calls, as read in TRL 1.16.0 and transformers 5.15.0, without a model.
+"""A stand-in for TRL's GRPOTrainer: the order of its calls, as read in TRL 1.16.0 and transformers 5.15.0, no model.
 
 A pass cuts the shuffled prompts into generation batches; a last one that is not full is dropped. Each batch comes
-`num_iterations × steps_per_generation` times from the data loader. Completions are generated, and the reward functions
-called, at every so manieth micro-step since the process began, in the midst of an optimiser step; then come the step's
-number and epoch, `on_step_end`, evaluation (the same functions, the model in evaluation mode), and the checkpoint. A
-resumed process skips the batches that were trained on, and starts with nothing generated and with the first shuffle.
+`num_iterations × steps_per_generation` times from the data loader, once per micro-step. Completions are generated,
+and the reward functions called, at the first of so many micro-steps since the process began, within an optimiser
+step; then come the step's number and epoch, `on_step_end`, evaluation (the same functions, the model in evaluation
+mode), and the checkpoint. A resumed process skips the batches that were trained on; it has nothing generated, and
+shuffles as in the first pass.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ class StandIn:
         self.model = SimpleNamespace(training=False)
         self.state = SimpleNamespace(global_step=0, epoch=0)
         self.callbacks: list[Any] = []
+        self.rows = self.train_dataset
         self.per_pass = self.first = 0  # micro-steps in a pass, and those of the first that were skipped
 
     def add_callback(self, callback: Any) -> None:
@@ -81,7 +83,7 @@ class StandIn:
         self.event("on_evaluate")
 
     def score(self, ids: list[Any]) -> None:
-        columns = {name: [self.row(name, id) for id in ids] for name in self.train_dataset.column_names}
+        columns = {name: [self.row(name, id) for id in ids] for name in self.rows}
         given = columns | {"prompts": ids, "completions": ["x"] * len(ids), "trainer_state": self.state}
         later = [one for one in self.reward_funcs if inspect.iscoroutinefunction(one)]
         for function in self.reward_funcs:
@@ -94,13 +96,13 @@ class StandIn:
         asyncio.run(all_of_them())
 
     def row(self, name: str, id: Any) -> Any:
-        ids = next(iter(self.train_dataset.values()))
-        return self.train_dataset[name][ids.index(id)] if id in ids else id
+        ids = next(iter(self.rows.values()))
+        return self.rows[name][ids.index(id)] if id in ids else id
 
     def train(self, resume_at: int = 0) -> None:
         """Train to the end, from the checkpoint of a step where one is given."""
         every = self.num_iterations * self.steps_per_generation
-        ids, shuffle = list(next(iter(self.train_dataset.values()))), random.Random(self.seed)
+        ids, shuffle = list(next(iter(self.rows.values()))), random.Random(self.seed)
         chunks = len(ids) // self.per_batch
         self.per_pass = per_pass = chunks * every
         steps_per_pass = -(-per_pass // self.accumulation)

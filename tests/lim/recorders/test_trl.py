@@ -53,23 +53,23 @@ def rows_of(folder: Path) -> list[list[Row]]:
     for number, path in step_files(folder):
         table = pq.read_table(path, partitioning=None)
         assert set(table["step"].to_pylist()) == {number}
-        found.append(list(zip(*(table[name].to_pylist() for name in ("epoch", "prompt_id", "sample", "reward")))))
+        names = ("epoch", "prompt_id", "sample", "reward")
+        found.append(list(zip(*(table[name].to_pylist() for name in names), strict=True)))
     assert [number for number, _ in step_files(folder)] == list(range(1, len(found) + 1))
     return found
 
 
 def truth(trainers: list[tuple[StandIn, list[Any], int | None]], weights: list[float]) -> list[list[tuple]]:
-    """(pass, id, reward) of what reward functions were called for: (trainer, its rewards, the last step that counts)."""
+    """(pass, id, reward) of what was scored, by trainers with their rewards and the last step that counts."""
     found: list[list[tuple]] = []
     for one, rewards, last in trainers:
         for at, (epoch, ids, step) in enumerate(one.scored):
             if last is not None and step > last:
                 continue
+            values = list(zip(*(reward.calls[at] for reward in rewards), strict=True))
             totals = [
-                math.fsum(weight * (reward.calls[at][row] or 0) for weight, reward in zip(weights, rewards, strict=True))
-                if any(reward.calls[at][row] is not None for reward in rewards)
-                else math.nan
-                for row in range(len(ids))
+                math.nan if set(row) == {None} else sum(w * (v or 0) for w, v in zip(weights, row, strict=True))
+                for row in values
             ]
             batch = [(epoch, id, total) for id, total in zip(ids, totals, strict=True)]
             every = one.num_iterations * one.steps_per_generation
@@ -117,24 +117,19 @@ def test_each_generation_is_written_once_with_its_pass(tmp_path: Path, numbers: 
     assert read_run(tmp_path / "log")["reward_functions"] == ["Reward", "Reward"]
 
 
-RESUMES = [(numbers, at, dies) for numbers in LOOPS for at in (1, 2, 3, 5) for dies in (at + 1, at + 2, 0)]
-
-
-@pytest.mark.parametrize(("numbers", "at", "dies"), RESUMES)
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("numbers", LOOPS)
+@pytest.mark.parametrize(("at", "dies", "seed"), [(1, 2, 0), (1, 0, 1), (2, 4, 2), (3, 5, 3), (5, 6, 0), (5, 0, 2)])
 def test_a_resumed_run_replaces_what_came_after_its_checkpoint(
     tmp_path: Path, numbers: tuple[int, ...], at: int, dies: int, seed: int
 ) -> None:
     rewards, again = [Reward(1), Reward(2)], [Reward(3), Reward(4)]
-    one = trainer(rewards, **loop(numbers, passes=3, seed=seed, kill_at=dies))
+    one = trainer(rewards, **loop(numbers, passes=6, seed=seed, kill_at=dies))
     record(one, tmp_path)
     try:
         one.train()
     except Killed:
         assert dies
-    if one.state.global_step < at:
-        pytest.skip("the run ends before that step")
-    two = trainer(again, **loop(numbers, passes=3, seed=seed))
+    two = trainer(again, **loop(numbers, passes=6, seed=seed))
     record(two, tmp_path)
     two.train(resume_at=at)
     check(tmp_path, truth([(one, rewards, at), (two, again, None)], [1.0, 1.0]))
@@ -147,7 +142,7 @@ def test_a_batch_that_a_checkpoint_lies_in_is_there_once(tmp_path: Path) -> None
     first.train()
     record(second, tmp_path)
     second.train(resume_at=1)
-    assert [ids for _, ids, _ in first.scored][0] == [ids for _, ids, _ in second.scored][0]
+    assert first.scored[0][:2] == second.scored[0][:2]
     seen = [(epoch, id) for batch in rows_of(tmp_path) for epoch, id, _, _ in batch if epoch == 1]
     assert sorted(seen) == sorted((1, id) for id in dict.fromkeys(id for _, id in seen) for _ in range(2))
 
@@ -313,20 +308,14 @@ def test_another_run_s_log_is_not_written_over(tmp_path: Path) -> None:
 
 
 def test_a_streamed_data_set_is_recorded_but_not_resumed(tmp_path: Path) -> None:
-    class Streamed(Data):
-        __len__ = None
-
     class Stream(SimpleNamespace):
         column_names = None
 
     one = trainer([Reward(1)])
-    full = one.train_dataset
     one.train_dataset = Stream()
     record(one, tmp_path)
-    one.train_dataset = full
     one.train()
     assert len(rows_of(tmp_path)) == 4
-    one.train_dataset = Stream()
     with pytest.raises(InputError, match="a resumed run of a streamed data set"):
         one.train(resume_at=1)
 
