@@ -11,7 +11,6 @@ has to hold: each generation once, in its order, with the pass it belongs to and
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import subprocess
@@ -20,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -28,139 +27,19 @@ import pyarrow.parquet as pq
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from verify_trl_training import CASES, PASSES, PER_DEVICE, WEIGHTS, Case, ids_of  # noqa: E402
+
 from lim.logs.reward_log import step_files  # noqa: E402
 from lim.pipeline import select  # noqa: E402
 from lim.recorders import trl as recorder  # noqa: E402
 from lim.strategies import Settings  # noqa: E402
 
-PASSES, PER_DEVICE, SAMPLES = 3, 2, 2
-WEIGHTS = [1.0, 0.25]
-
-
-class Case(NamedTuple):
-    prompts: int
-    processes: int
-    iterations: int  # num_iterations
-    per_generation: int  # steps_per_generation
-    accumulation: int  # gradient_accumulation_steps
-    resume: int  # the step of the checkpoint that is resumed
-    dies: int  # the first process ends when it scores a batch in this step or later
-
-
-CASES = {
-    "iterations": Case(11, 1, 2, 2, 2, resume=3, dies=8),
-    "two processes": Case(11, 2, 2, 2, 2, resume=3, dies=6),
-    "resumed in pass 2": Case(11, 1, 2, 2, 2, resume=13, dies=18),
-    "several a step": Case(9, 1, 1, 1, 4, resume=2, dies=4),
-    "unaligned": Case(13, 2, 1, 3, 2, resume=2, dies=5),
-}
-
-
 Row = tuple[int, str, float]  # pass, prompt, reward
-
-
-def ids_of(case: Case) -> list[str]:
-    return [f"p{number:02}" for number in range(case.prompts)]
-
-
-# The training, in a process of its own.
-
-
-def train(folder: Path, case: Case, attempt: int) -> None:
-    import torch
-    from datasets import Dataset
-    from tokenizers import Regex, Tokenizer, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-    from trl import GRPOConfig, GRPOTrainer
-
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    letters = ["<pad>", "<end>", *"0123456789abcdefghijklmnopqrstuvwxyz"]
-    tokens = Tokenizer(models.WordLevel({letter: at for at, letter in enumerate(letters)}, unk_token="a"))
-    tokens.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=tokens, pad_token="<pad>", eos_token="<end>")
-    config = LlamaConfig(
-        vocab_size=len(letters),
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        pad_token_id=0,
-        eos_token_id=1,
-    )
-    args = GRPOConfig(
-        output_dir=str(folder / "trl"),
-        num_train_epochs=PASSES,
-        per_device_train_batch_size=PER_DEVICE,
-        per_device_eval_batch_size=PER_DEVICE,
-        gradient_accumulation_steps=case.accumulation,
-        steps_per_generation=case.per_generation,
-        num_iterations=case.iterations,
-        num_generations=SAMPLES,
-        reward_weights=WEIGHTS,
-        max_completion_length=6,
-        logging_steps=10,
-        eval_strategy="steps",
-        eval_steps=2,
-        save_strategy="steps",
-        save_steps=case.resume,
-        log_completions=True,
-        report_to=[],
-        use_cpu=True,
-        bf16=False,
-    )
-    rank = int(os.environ.get("RANK", 0))
-    notes = open(folder / f"seen.{attempt}.{rank}.jsonl", "a", buffering=1)  # noqa: SIM115
-
-    def scored(at: int, completions: list[str], given: dict[str, Any]) -> list[float | None]:
-        step, ids = given["trainer_state"].global_step, given["id"]
-        if attempt == 1 and step + 1 >= case.dies and ids[0] < "v":
-            os._exit(9)
-        # Of the first letters, so that rewards differ; some rows are of no function, some of one.
-        worth = [sum(map(ord, text[:2])) + len(text) for text in completions]
-        values = [None if one % (5 + at) == 0 else float(one // (1 + 2 * at) % 2) for one in worth]
-        notes.write(json.dumps({"at": at, "step": step, "ids": ids, "values": values}) + "\n")
-        return values
-
-    async def later(prompts: Any, completions: list[str], **given: Any) -> list[float | None]:
-        await asyncio.sleep(0.001)
-        return scored(1, completions, given)
-
-    first = lambda prompts, completions, **given: scored(0, completions, given)  # noqa: E731
-    second = lambda prompts, completions, **given: scored(1, completions, given)  # noqa: E731
-    names = ids_of(case)
-    trainer = GRPOTrainer(
-        LlamaForCausalLM(config),
-        [first, later if case.per_generation == 1 else second],
-        args=args,
-        train_dataset=Dataset.from_dict({"prompt": [f"question{name}" for name in names], "id": names}),
-        eval_dataset=Dataset.from_dict({"prompt": ["validation1", "validation2"], "id": ["v1", "v2"]}),
-        processing_class=tokenizer,
-    )
-    recorder.record(trainer, folder / "log")
-    spent: list[float] = []
-    on_step_end = recorder.Recorder.on_step_end
-
-    def timed(*args: Any, **given: Any) -> None:
-        start = time.perf_counter()
-        on_step_end(*args, **given)
-        spent.append(time.perf_counter() - start)
-
-    recorder.Recorder.on_step_end = timed
-    start = time.perf_counter()
-    checkpoint = folder / "trl" / f"checkpoint-{case.resume}"
-    trainer.train(resume_from_checkpoint=str(checkpoint) if attempt == 2 else None)
-    if rank == 0 and attempt == 2:
-        figures = {"recorder": spent, "step": (time.perf_counter() - start) / len(spent)}
-        (folder / "seconds.json").write_text(json.dumps(figures))
-
-
-# What the log has to hold, from the notes.
 
 
 def expected(folder: Path, case: Case) -> list[list[Row]]:
     """(pass, id, reward) of each generation, by the reward functions' notes."""
-    batch = PER_DEVICE * case.processes * case.per_generation // SAMPLES  # prompts per generation
+    batch = PER_DEVICE * case.processes * case.per_generation // case.samples  # prompts per generation
     micro = case.prompts // batch * case.iterations * case.per_generation  # micro-steps per pass
     steps = -(-micro // case.accumulation)
     found: list[list[Row]] = []
@@ -233,7 +112,7 @@ def check(name: str, case: Case, folder: Path) -> list[str]:
         command = [sys.executable]
         if case.processes > 1:
             command += ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={case.processes}"]
-        command += [__file__, "--train", str(folder), "--case", name, "--attempt", str(attempt)]
+        command += [str(ROOT / "scripts" / "verify_trl_training.py"), name, str(folder), str(attempt)]
         env = {**os.environ, "OMP_NUM_THREADS": "1", "TRL_EXPERIMENTAL_SILENCE": "1", "CUDA_VISIBLE_DEVICES": ""}
         with open(folder / f"attempt{attempt}.log", "w") as output:
             code = subprocess.run(command, env=env, stdout=output, stderr=subprocess.STDOUT).returncode
@@ -254,10 +133,9 @@ def check(name: str, case: Case, folder: Path) -> list[str]:
         faults.append("LIM differs")
     if not np.isfinite(list(want.values())).any():
         faults.append("no prompt has a score: the case shows nothing")
-    own = [pq.read_table(path).num_rows for path in (folder / "trl" / "completions").glob("*.parquet")]
     seconds = json.loads((folder / "seconds.json").read_text())
     print(
-        f"{name:18} {len(found):11} {sum(map(len, found)):7} {sum(own):10} {np.isfinite(selection.scores_P).sum():6} "
+        f"{name:18} {len(found):11} {sum(map(len, found)):7} {np.isfinite(selection.scores_P).sum():6} "
         f"{1000 * np.median(seconds['recorder']):9.1f} {1000 * seconds['step']:8.0f}  "
         f"{'; '.join(faults) or 'as the reward functions saw it'}"
     )
@@ -295,18 +173,16 @@ def overhead(folder: Path, prompts: int = 1024, samples: int = 8) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--train", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--case", choices=CASES)
-    parser.add_argument("--attempt", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--case", choices=CASES, help="this one alone")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the runs there")
     given = parser.parse_args()
-    if given.train:
-        train(given.train, CASES[given.case], given.attempt)
-        return 0
-    print("case               generations samples TRL's rows scored  rec. ms  step ms  the log")
+    print("case               generations samples scored  rec. ms  step ms  the log")
     faults = []
     for name in [given.case] if given.case else CASES:
-        with tempfile.TemporaryDirectory() as folder:
-            faults += check(name, CASES[name], Path(folder))
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = given.keep / name if given.keep else Path(temporary)
+            folder.mkdir(parents=True, exist_ok=True)
+            faults += check(name, CASES[name], folder)
     with tempfile.TemporaryDirectory() as folder:
         overhead(Path(folder))
     return 1 if faults else 0

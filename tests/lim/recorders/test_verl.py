@@ -97,7 +97,7 @@ def training_file(path: Path, truths: list[Any], *, ids: list[Any] | None = None
     }
     table = pa.table(columns).replace_schema_metadata({"huggingface": "{}", "own": "kept"})
     pq.write_table(table, path)
-    return table
+    return pq.read_table(path)
 
 
 def test_the_ids_go_into_the_ground_truth_and_all_else_stays(tmp_path: Path) -> None:
