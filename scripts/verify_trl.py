@@ -143,7 +143,7 @@ def check(name: str, case: Case, folder: Path) -> list[str]:
 
 
 def overhead(folder: Path, prompts: int = 1024, samples: int = 8) -> None:
-    """Seconds that a step of many samples costs: the wrappers and the file."""
+    """What a step of many samples costs: the wrappers and the file."""
     ids = [f"prompt-{row}" for row in range(prompts) for _ in range(samples)]
     trainer = SimpleNamespace(
         train_dataset=SimpleNamespace(column_names=None),
