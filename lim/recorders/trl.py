@@ -195,7 +195,8 @@ class Recorder:
             else:
                 kept.append(number)
         for number in reversed(kept):
-            table = pq.read_table(step_path(self.log_dir, number), columns=["prompt_id", "epoch"], partitioning=None)
+            with pq.ParquetFile(step_path(self.log_dir, number)) as file:
+                table = file.read(columns=["prompt_id", "epoch"])
             epoch, ids = table["epoch"][0].as_py(), table["prompt_id"].to_pylist()
             if number == kept[-1]:
                 self.number, self.epoch, self.ids = number, epoch, ids
