@@ -9,7 +9,8 @@
 #       compared with the samples they were made of.
 #
 # Each trainer has an environment of its own, made where it is missing: .venv-trl, .venv-verl (torch for CPUs, some
-# 2 GB each). Knobs: PYTHON (makes the environments, default python3), ENVS (their folder, default the checkout)
+# 2 GB each). lim itself is not installed there: it requires another antlr4 than verl's hydra.
+# Knobs: PYTHON (makes the environments, default python3), ENVS (their folder, default the checkout)
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
 
@@ -21,7 +22,7 @@ environment() {
     "${PYTHON:-python3}" -m venv --clear "$venv"
     "$venv/bin/python" -m pip install -q torch==2.13.0 ||
         "$venv/bin/python" -m pip install -q --index-url https://download.pytorch.org/whl/cpu torch==2.13.0
-    "$venv/bin/python" -m pip install -q -r requirements-select.txt "$@"
+    "$venv/bin/python" -m pip install -q msgspec PyYAML rich scikit-learn scipy "$@" # and what selecting takes
     touch "$venv/.ready"
 }
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from lim.logs.files import DEEPEST, Entry, LogFile, list_files, open_filesystem, read_bytes
 from lim.logs.formats import FORMATS, Columns, Format
+from lim.recorders.verl import prompt_id
 from lim.utils.cli import listed
 from lim.utils.errors import InputError
 
@@ -186,8 +187,6 @@ def _by_id(format: Format, files: Sequence[LogFile], filesystem: Any) -> bool:
     """Whether the log knows prompts by id: all logs of the format do, or verl's files have what our recorder adds."""
     if format.name != "verl":
         return format.has_ids
-    from lim.logs.verl import prompt_id
-
     # The first may be validation before training.
     rows = [first_row(file.path, filesystem) or {} for file in (files[0], files[-1])]
     return any(prompt_id(row.get("gts")) is not None for row in rows)

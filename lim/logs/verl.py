@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Sequence
@@ -12,21 +11,10 @@ from lim.logs.files import LogFile
 from lim.logs.formats import ReadOptions
 from lim.logs.rows import FIX, decode_rows, group, prompt_text, reward_terms, weighted_sum
 from lim.logs.step import StepRewards
+from lim.recorders.verl import prompt_id
 from lim.utils.errors import InputError
 
 LATER_OUTPUT = re.compile(r".+_\d+_0*[1-9]\d*")  # uid of an agent loop's output that is not its first
-ID = "lim_prompt_id"  # key of a ground truth that `lim.recorders.verl` has put the prompt's id into
-
-
-def prompt_id(ground_truth: Any) -> str | None:
-    """The id in a ground truth; None where it has none."""
-    if not (isinstance(ground_truth, str) and ground_truth.startswith(f'{{"{ID}": ')):
-        return None
-    try:
-        id = json.loads(ground_truth)[ID]
-    except ValueError:
-        return None
-    return id if isinstance(id, str) else None
 
 
 def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewards]:

@@ -22,8 +22,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lim.logs.verl import ID, prompt_id
 from lim.utils.errors import InputError
+
+ID = "lim_prompt_id"  # key of a ground truth that has the prompt's id
+
+
+def prompt_id(ground_truth: Any) -> str | None:
+    """The id in a ground truth; None where it has none."""
+    if not (isinstance(ground_truth, str) and ground_truth.startswith(f'{{"{ID}": ')):
+        return None
+    try:
+        id = json.loads(ground_truth)[ID]
+    except ValueError:
+        return None
+    return id if isinstance(id, str) else None
 
 
 def pack(id: str, ground_truth: Any) -> str:

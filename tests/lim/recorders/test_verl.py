@@ -6,6 +6,7 @@ import asyncio
 import functools
 import inspect
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ from lim.recorders.verl import add_ids, pack, unpack, with_ids
 from lim.strategies import Settings
 from lim.utils.errors import InputError
 
+ROOT = Path(__file__).resolve().parents[3]
 TRUTHS = [
     "42",
     "",
@@ -232,3 +234,8 @@ def test_from_a_training_file_to_the_chosen_rows_of_the_same_schema(tmp_path: Pa
     chosen = pq.read_table(tmp_path / "chosen.parquet")
     best = sorted(range(40), key=lambda at: -RUN.truth()[RUN.ids[at]])[:7]
     assert chosen.equals(table.take(sorted(best)), check_metadata=True)
+
+
+def test_verl_s_environment_needs_no_package_for_it() -> None:
+    code = "import sys; sys.path.insert(0, sys.argv[1]); from lim.recorders.verl import compute_score, with_ids"
+    subprocess.run([sys.executable, "-S", "-c", code, str(ROOT)], check=True)
