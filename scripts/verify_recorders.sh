@@ -29,10 +29,11 @@ environment() {
 verify() {
     case $1 in
         trl) environment trl trl==1.16.0 ;;
-        verl) environment verl verl==0.9.1 'TransferQueue>=0.1.10' ;;
+        # With what its trainers import and it does not require.
+        verl) environment verl verl==0.9.1 'TransferQueue>=0.1.10' cachetools fastapi uvicorn pyzmq ;;
         *) die "unknown trainer '$1': use trl or verl" ;;
     esac
-    "${ENVS:-.}/.venv-$1/bin/python" "scripts/verify_$1.py"
+    HF_DATASETS_DISABLE_PROGRESS_BARS=1 "${ENVS:-.}/.venv-$1/bin/python" -W ignore "scripts/verify_$1.py"
 }
 
 [ $# -le 1 ] || die "one trainer at a time, not '$*': trl or verl"

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import json
 import random
 import shutil
 import sys
@@ -197,7 +198,7 @@ def check(folder: Path, trainer: str, manager: str, own: str) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the training file and the rollouts there")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the rollouts there")
     keep = parser.parse_args().keep
     print("trainer manager scoring      rows  the log")
     faults = []
@@ -207,7 +208,9 @@ def main() -> int:
             if keep and not own:
                 keep.mkdir(parents=True, exist_ok=True)
                 shutil.copytree(Path(folder) / "rollouts", keep / trainer, dirs_exist_ok=True)
-                shutil.copy(Path(folder) / "train.parquet", keep)
+    if keep:
+        run = {"ids": list(map(str, INDEX)), "questions": TEXTS, "samples": samples()}
+        (keep / "run.json").write_text(json.dumps(run) + "\n")
     return 1 if faults else 0
 
 

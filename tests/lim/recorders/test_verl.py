@@ -192,6 +192,21 @@ def test_prompts_are_told_by_id_where_their_texts_are_one(tmp_path: Path, row: C
     assert scores(tmp_path) == pytest.approx(RUN.truth())
 
 
+@pytest.mark.parametrize("trainer", ["v0", "v1"])
+def test_rollouts_that_verl_s_own_code_wrote(tmp_path: Path, trainer: str) -> None:
+    """By `scripts/verify_verl.py --keep`, from a training file with ids; two questions share a text."""
+    written = Path(__file__).parent / "written"
+    made = json.loads((written / "run.json").read_text())
+    run = Run(prompts=8, epochs=3, batch=4)
+    run.ids, run.questions = made["ids"], made["questions"]
+    prompts = run.write_prompts(tmp_path / "prompts.json")
+    selection = select(prompts, log_path=written / trainer, settings=Settings(similarity_threshold=-99.0))
+    seen = [Sample(step, epoch, prompt, 0, reward) for step, epoch, prompt, reward in made["samples"]]
+    truth = run.truth(seen)
+    assert dict(zip(selection.ids, selection.scores_P.tolist(), strict=True)) == pytest.approx(truth)
+    assert truth[run.ids[0]] != pytest.approx(truth[run.ids[1]]) and run.questions[0] == run.questions[1]
+
+
 def test_validation_before_training_has_no_ids(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "log", by_step(RUN.samples, v0))
     write_jsonl(tmp_path / "log", {0: [{"input": f"v{at}", "gts": "1", "score": 1.0, "step": 0} for at in range(9)]})
