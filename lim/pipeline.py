@@ -137,7 +137,8 @@ def read_run(
     """
     options = settings.reading(keep_samples=keep_samples)
     log = find_log(path, settings.format, options.columns)
-    if prompts is not None and log.by_id and prompts.repeated_ids:
+    # verl's ids are those that `lim.recorders.verl.add_ids` read from the same file: row numbers, too.
+    if prompts is not None and log.by_id and log.format != "verl" and prompts.repeated_ids:
         raise InputError(
             f"{prompts.name}: its ids repeat ({prompts.repeated_ids}), and {path} knows prompts by id; name a column "
             "of unique ids by --id_key"

@@ -27,6 +27,7 @@ EXAMPLES = list({found.text: found for path in DOCUMENTS for found in commands(p
 # Pattern of whole commands → why they do not run here.
 NOT_RUN = {
     r"(VENV=\S+ )?bash scripts/(setup|test)\.sh.*|bash \.ci/run|\S*pip install .*": "installs packages",
+    r"bash scripts/verify_recorders\.sh": "installs TRL and verl; docs/LOG.md has what came of it",
     r"(UPDATE_GOLDEN=1 )?\S*(python -m )?pytest.*": "is the tests themselves",
     r"\S*python -m data\.prepare (?!arithmetic).*": "downloads; tests/data/test_prepare.py has a local server",
     r"\S*python -m train\.pass_rates .*": "generates with a model; tests/train/test_pass_rates.py does",

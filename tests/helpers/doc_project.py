@@ -39,6 +39,7 @@ def main() -> None:
     pq.write_table(pa.Table.from_pylist([verl_prompt(row, at) for at, row in enumerate(rows)]), "train.parquet")
     write_json("scores.json", [{"prompt": row["prompt"], "score": draw.random()} for row in rows])
     reward_log(Path("data/output/math.8k"), rows, draw)
+    reward_log(Path("data/output/my-run"), rows, draw, epochs=3)
     verl_log(Path("verl/rollouts"), rows, draw)
     table_log(Path("rollouts"), rows, draw)
     answers = [

@@ -139,6 +139,16 @@ def test_ids_are_those_that_selection_reads(tmp_path: Path) -> None:
     assert [json.loads(one["ground_truth"])["lim_prompt_id"] for one in found] == ["1", "2", "3"]
 
 
+def test_sets_that_were_joined_are_told_apart_by_row(tmp_path: Path) -> None:
+    training_file(tmp_path / "train.parquet", ["1"] * 40, ids=[*range(20)] * 2)
+    add_ids(tmp_path / "train.parquet", tmp_path / "ids.parquet")
+    truths = [one["ground_truth"] for one in pq.read_table(tmp_path / "ids.parquet")["reward_model"].to_pylist()]
+    write_jsonl(tmp_path / "log", by_step(RUN.samples, lambda s: RUN.verl(s, gts=truths[s.prompt], input="Look.")))
+    settings = Settings(similarity_threshold=-99.0)
+    selection = select(tmp_path / "train.parquet", log_path=tmp_path / "log", settings=settings)
+    assert selection.scores_P.tolist() == pytest.approx([RUN.truth()[id] for id in RUN.ids])
+
+
 def test_what_is_no_training_file_is_refused(tmp_path: Path) -> None:
     training_file(tmp_path / "train.parquet", ["1", "2"])
     add_ids(tmp_path / "train.parquet", tmp_path / "ids.parquet")
