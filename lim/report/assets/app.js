@@ -25,10 +25,14 @@ function mean(row) {
   return seen.length ? seen.reduce((a, b) => a + b, 0) / seen.length : NaN;
 }
 
-function save(name, value) {
-  const link = node("a", { download: name, href: URL.createObjectURL(new Blob([JSON.stringify(value, null, 2) + "\n"], { type: "application/json" })) });
+function save(name, text, type) {
+  const link = node("a", { download: name, href: URL.createObjectURL(new Blob([text], { type })) });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+function saveJson(name, value) {
+  save(name, JSON.stringify(value, null, 2) + "\n", "application/json");
 }
 
 function capital(text) {
@@ -42,7 +46,7 @@ function folded(title, text) {
 function detailView(data, texts, state, table) {
   for (const id of ["trajectory", "legend"]) byId(id).toggleAttribute("hidden", !data.matrix);
   byId("detail-title").textContent = data.matrix ? `${capital(data.rewardName)} by epoch` : "Prompt";
-  const draw = data.matrix && trajectoryChart(byId("trajectory"), data.epochs, data.average, data.low, data.high);
+  const draw = data.matrix && trajectoryChart(byId("trajectory"), data, byId("point"));
   let shown = null;
   function facts() {
     const i = state.selected;
@@ -69,8 +73,8 @@ function detailView(data, texts, state, table) {
       const source = folded("Prompt as it is in the file", plainText(texts.prompts[i], texts.formulas));
       byId("detail-body").replaceChildren(promptNode(texts.prompts[i], texts.formulas, false), facts(), source);
       if (!data.matrix) return;
-      draw(data.matrix[i]);
-      const values = data.epochs.map((epoch, k) => `${epoch}: ${number(data.matrix[i][k], 3)}`).join("   ");
+      draw(i);
+      const values = data.epochs.map((epoch, k) => `${epoch}: ${inWords(data, i, k)}`).join("\n");
       source.before(folded(`${capital(data.rewardName)} by epoch`, values));
       byId("trajectory").setAttribute("aria-label", `${data.rewardName} by epoch of prompt ${data.ids[i]}: ${values}`);
     },
@@ -99,8 +103,10 @@ function start(data) {
     byId("count").replaceChildren(node("b", { textContent: whole(state.total) }), ` of ${whole(n)}`, node("span", { textContent: ` · ${percent(state.total, n)}` }));
     byId("reset").disabled = state.own;
     track();
-    byId("command").hidden = state.own || !data.byThreshold;
-    byId("command").replaceChildren("The same choice from the command line: ", node("code", { textContent: `--similarity_threshold ${state.theta}` }));
+    const outside = !state.own && scored && (state.theta > data.scoreHigh || state.theta <= data.scoreLow);
+    byId("command").hidden = state.own || !(data.byThreshold || outside);
+    if (outside) byId("command").replaceChildren(state.theta > data.scoreHigh ? `No score reaches ${state.theta}: the highest is ${number(data.scoreHigh, 3)}.` : `Every score is at least ${state.theta}: the lowest is ${number(data.scoreLow, 3)}.`);
+    else byId("command").replaceChildren("The same choice from the command line: ", node("code", { textContent: `--similarity_threshold=${state.theta}` }));
     for (const view of views) view(state);
   }
   function later() {
@@ -146,36 +152,111 @@ function start(data) {
     pick(field.valueAsNumber, true);
     if (Number.isFinite(field.valueAsNumber)) slider.value = field.valueAsNumber;
   });
-  byId("reset").addEventListener("click", () => takeBack({ theta: data.threshold, own: true }));
+  field.addEventListener("change", () => {
+    if (!Number.isFinite(field.valueAsNumber)) show(state.theta); // emptied: the threshold in force is back
+  });
+  byId("reset").addEventListener("click", () => {
+    takeBack({ theta: data.threshold, own: true });
+    slider.focus(); // the button is disabled now, and would drop the focus
+  });
   byId("download").addEventListener("click", () => {
     const ids = data.ids.filter((_, i) => state.mask[i]);
-    save("chosen-ids.json", { strategy: data.strategy, as_run: state.own, threshold: state.theta, count: ids.length, ids });
+    saveJson("chosen-ids.json", { strategy: data.strategy, as_run: state.own, threshold: state.theta, count: ids.length, ids });
   });
 
   byId("download").disabled = false;
+  const parts = { state, views, apply, later, pick: (theta) => (pick(theta, true), show(theta)) };
   if (scored === 0) {
     byId("histogram-card").hidden = true;
     apply();
-    return { state, views, apply, later };
+    return parts;
   }
   byId("histogram-title").textContent = capital(data.scoreName);
   views.push(histogramChart(byId("histogram"), data.scores, data.scoreLow, data.scoreHigh, (theta) => pick(theta, false), takeBack));
   apply();
   show(state.theta);
   for (const id of ["theta", "theta-number"]) byId(id).disabled = false;
-  return { state, views, apply, later };
+  return parts;
 }
 
-function finish(data, texts, { state, views, apply, later }) {
+// What the choice or the list holds, as lim_selection.py --ids_path takes it.
+function recordsOf(data, texts, table, rows, mask) {
+  return rows.map((i) => ({
+    id: data.ids[i],
+    prompt: plainText(texts.prompts[i], texts.formulas),
+    ...(texts.answers[i] === null ? {} : { answer: plainText([texts.answers[i]], texts.formulas) }),
+    ...Object.fromEntries(data.groups.map((g) => [g.key, g.values[g.index[i]] ?? null])),
+    score: Number.isNaN(data.scores[i]) ? null : data.scores[i],
+    ...(data.matrix ? { first_reward: table.first[i], last_reward: table.last[i] } : {}),
+    chosen: mask[i] === 1,
+  }));
+}
+
+function asCsv(records) {
+  const cell = (value) => {
+    const text = String(value ?? "");
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  const names = [...new Set(records.flatMap(Object.keys))];
+  return [names, ...records.map((record) => names.map((name) => record[name]))].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
+}
+
+function downloads(data, texts, state, table) {
+  const places = {
+    choice: ["the choice", () => data.ids.flatMap((_, i) => (state.mask[i] ? [i] : []))],
+    list: ["the list below", table.list],
+  };
+  for (const [key, [name, rows]] of Object.entries(places)) {
+    const records = () => recordsOf(data, texts, table, rows(), state.mask);
+    const kinds = {
+      "ids (JSON)": () => saveJson(`${key}-ids.json`, { count: rows().length, ids: rows().map((i) => data.ids[i]) }),
+      "records (JSON)": () => saveJson(`${key}.json`, records()),
+      CSV: () => save(`${key}.csv`, asCsv(records()), "text/csv"),
+    };
+    for (const [kind, go] of Object.entries(kinds)) {
+      const button = node("button", { type: "button", textContent: `${capital(name)} as ${kind}` });
+      button.addEventListener("click", () => {
+        go();
+        byId("save-menu").open = false;
+        byId("save-menu").firstElementChild.focus();
+      });
+      byId("save-items").append(button);
+    }
+  }
+}
+
+// The address holds the view, so that it can be shared: threshold, search, filter, prompt.
+function addressOf(data, state, table, opened) {
+  const { search, filter } = table.query();
+  const view = new URLSearchParams();
+  if (!state.own) view.set("threshold", state.theta);
+  if (search) view.set("search", search);
+  if (filter !== "all") view.set("show", filter);
+  if (opened && state.selected !== null) view.set("prompt", data.ids[state.selected]);
+  return view.toString();
+}
+
+function finish(data, texts, { state, views, apply, later, pick }) {
   let detail;
+  let opened = false; // a prompt was asked for
+  let waiting = null;
+  function changed() {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      const view = addressOf(data, state, table, opened);
+      if (view !== location.hash.slice(1)) history.replaceState(null, "", `#${view}`);
+    }, 250);
+  }
   let back = null; // what had the focus before the sheet of a narrow screen covered it
   function select(i, open = true) {
     state.selected = i;
     detail.show();
     const sheet = byId("detail");
-    const opened = open && !sheet.classList.contains("open");
+    const opens = open && !sheet.classList.contains("open");
+    opened ||= open;
     sheet.classList.toggle("open", open);
-    if (opened && getComputedStyle(sheet).position === "fixed") {
+    changed();
+    if (opens && getComputedStyle(sheet).position === "fixed") {
       back = document.activeElement;
       byId("close-detail").focus({ preventScroll: true });
     }
@@ -186,7 +267,7 @@ function finish(data, texts, { state, views, apply, later }) {
     back?.focus({ preventScroll: true });
     back = null;
   }
-  const table = promptTable(data, texts, state, select);
+  const table = promptTable(data, texts, state, select, changed);
   detail = detailView(data, texts, state, table);
   if (data.matrix && data.sorted.length) {
     const reward = data.rewardName;
@@ -196,18 +277,26 @@ function finish(data, texts, { state, views, apply, later }) {
       last: { name: `last ${reward}`, at: table.last },
       gain: { name: `last − first ${reward}`, at: table.last.map((v, i) => v - table.first[i]) },
     };
-    const scatter = scatterChart(byId("scatter"), values, data.scores, data.scoreLow, data.scoreHigh, select);
+    const toRow = (i) => {
+      select(i);
+      table.reveal(i);
+    };
+    const scatter = scatterChart(byId("scatter"), values, data.scores, data.scoreLow, data.scoreHigh, toRow);
     for (const [key, { name }] of Object.entries(values)) byId("scatter-x").append(node("option", { value: key, textContent: name }));
     byId("scatter-x").addEventListener("change", (event) => scatter.show(event.target.value));
     byId("scatter-x").disabled = false;
     views.push(scatter.update);
   } else {
     byId("scatter-card").hidden = true;
+    byId("histogram-card").classList.add("wide"); // no hole beside it
   }
+  if (data.matrix) averageChart(byId("average"), data);
+  else byId("average-card").hidden = true;
+  downloads(data, texts, state, table);
   const groups = data.groups.filter((group) => group.values.length > 1);
   if (groups.length) views.push(shareBars(byId("shares"), groups));
   else byId("shares-card").hidden = true;
-  views.push(table.update, detail.update);
+  views.push(table.update, detail.update, changed);
   byId("close-detail").addEventListener("click", close);
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") close();
@@ -221,6 +310,18 @@ function finish(data, texts, { state, views, apply, later }) {
   const top = orderBy(data.scores, true)[0];
   if (top !== undefined) select(top, false);
   apply();
+  function follow() {
+    const view = new URLSearchParams(location.hash.slice(1));
+    const theta = Number(view.get("threshold") ?? NaN);
+    if (Number.isFinite(theta)) pick(theta);
+    table.show({ search: view.get("search") ?? "", filter: view.get("show") ?? "all" });
+    const i = data.ids.indexOf(view.get("prompt"));
+    if (i < 0) return;
+    select(i);
+    if (table.list().includes(i)) table.reveal(i);
+  }
+  if (location.hash.length > 1) follow();
+  addEventListener("hashchange", follow);
 }
 
 async function open() {

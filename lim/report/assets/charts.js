@@ -53,6 +53,8 @@ function axes(target, x, y, box, xTicks, yTicks, xName) {
 function boxOf(element, left, bottom) {
   const width = element.clientWidth;
   const height = element.clientHeight;
+  // Paper has another width than the screen: a view box lets the drawing follow.
+  if (element.namespaceURI === SVG) element.setAttribute("viewBox", `0 0 ${width} ${height}`);
   return { width, height, left, right: width - 8, top: 14, bottom: height - bottom };
 }
 
@@ -226,6 +228,56 @@ function pathOf(values, x, y) {
   return path;
 }
 
+// Area between two lines of equal gaps.
+function areaOf(lows, highs, x, y) {
+  const areas = [];
+  let run = [];
+  const close = () => {
+    if (run.length > 1) {
+      const there = run.map((k) => `${x(k).toFixed(1)} ${y(highs[k]).toFixed(1)}`);
+      const back = run.reverse().map((k) => `${x(k).toFixed(1)} ${y(lows[k]).toFixed(1)}`);
+      areas.push(`M${there.join("L")}L${back.join("L")}Z`);
+    }
+    run = [];
+  };
+  lows.forEach((low, k) => (low === null ? close() : run.push(k)));
+  close();
+  return areas.join("");
+}
+
+function epochAxis(element, epochs, low, high) {
+  const box = boxOf(element, 40, 40);
+  if (box.width === 0) return null;
+  const x = linear(0, Math.max(1, epochs.length - 1), box.left + 6, box.right - 4);
+  const y = linear(low, high, box.bottom, box.top);
+  element.replaceChildren();
+  const every = Math.max(1, Math.ceil(epochs.length / (box.width / 34)));
+  axes(element, x, y, box, [], ticks(low, high, 5), "epoch");
+  epochs.forEach((epoch, k) => {
+    if (k % every === 0) element.append(svg("text", { x: x(k), y: box.bottom + 16, "text-anchor": "middle" }, String(epoch)));
+  });
+  return { x, y };
+}
+
+// The average with the middle half of the prompts around it.
+function averageChart(element, data) {
+  const quartile = (share) => data.epochs.map((_, k) => {
+    const seen = data.matrix.map((row) => row[k]).filter((v) => v !== null).sort((a, b) => a - b);
+    return seen.length ? seen[Math.min(seen.length - 1, Math.round(share * (seen.length - 1)))] : null;
+  });
+  const [lows, highs] = [quartile(0.25), quartile(0.75)];
+  const shown = data.average.map((v, k) => `${data.epochs[k]}: ${number(v, 3)}`).join("   ");
+  element.setAttribute("aria-label", `Average ${data.rewardName} by epoch: ${shown}`);
+  const draw = () => {
+    const axis = epochAxis(element, data.epochs, data.low, data.high);
+    if (axis === null) return;
+    element.append(svg("path", { class: "band", d: areaOf(lows, highs, axis.x, axis.y) }));
+    element.append(svg("path", { class: "line-average", d: pathOf(data.average, axis.x, axis.y) }));
+  };
+  draw();
+  onResize(element, draw);
+}
+
 function sparkline(values, average, low, high) {
   const x = linear(0, Math.max(1, values.length - 1), 2, 92);
   const y = linear(low, high, 34, 2);
@@ -234,34 +286,69 @@ function sparkline(values, average, low, high) {
   return picture;
 }
 
-function trajectoryChart(element, epochs, average, low, high) {
+function trajectoryChart(element, data, said) {
+  const { epochs, average, low, high } = data;
   let values = null;
+  let one = null; // the prompt
+  let axis = null;
   function draw() {
-    const box = boxOf(element, 40, 40);
-    if (box.width === 0) return;
-    const x = linear(0, Math.max(1, epochs.length - 1), box.left + 6, box.right - 4);
-    const y = linear(low, high, box.bottom, box.top);
-    element.replaceChildren();
-    const every = Math.max(1, Math.ceil(epochs.length / (box.width / 34)));
-    const shown = epochs.map((_, k) => k).filter((k) => k % every === 0);
-    axes(element, x, y, box, [], ticks(low, high, 5), "epoch");
-    for (const k of shown) element.append(svg("text", { x: x(k), y: box.bottom + 16, "text-anchor": "middle" }, String(epochs[k])));
+    axis = epochAxis(element, epochs, low, high);
+    if (axis === null) return;
+    const { x, y } = axis;
+    const errors = values === null ? null : intervals(data, one);
+    byId("key-error").hidden = errors === null;
+    if (errors !== null) element.append(svg("path", { class: "band-one", d: areaOf(errors.lows, errors.highs, x, y) }));
     element.append(svg("path", { class: "line-average", d: pathOf(average, x, y) }));
     if (values === null) return;
     element.append(svg("path", { class: "line-one", d: pathOf(values, x, y) }));
     values.forEach((value, k) => {
-      if (value === null) return;
-      const dot = svg("circle", { class: "dot-one", cx: x(k), cy: y(value), r: epochs.length > 40 ? 2 : 3 });
-      dot.append(svg("title", {}, `epoch ${epochs[k]}: ${number(value, 3)} (average ${number(average[k], 3)})`));
-      element.append(dot);
+      if (value !== null) element.append(svg("circle", { class: "dot-one", cx: x(k), cy: y(value), r: epochs.length > 40 ? 2 : 3 }));
     });
   }
+  // The epoch nearest to a pointer or finger, in words.
+  function point(event) {
+    if (axis === null || values === null) return;
+    const k = Math.min(Math.max(Math.round(axis.x.back(event.clientX - element.getBoundingClientRect().left)), 0), epochs.length - 1);
+    said.hidden = false;
+    said.textContent = `Epoch ${epochs[k]}: ${inWords(data, one, k)}, average ${number(average[k], 3)}`;
+  }
+  for (const type of ["pointermove", "pointerdown"]) element.addEventListener(type, point);
   draw();
   onResize(element, draw);
-  return (next) => {
-    values = next;
+  return (i) => {
+    one = i;
+    values = data.matrix[i];
+    said.hidden = true;
     draw();
   };
+}
+
+// "0.625, 5 of 8 passed"
+function inWords(data, i, k) {
+  const value = data.matrix[i][k];
+  if (value === null) return "not seen";
+  const count = countOf(data, i, k);
+  return `${number(value, 3)}${count ? `, ${data.passes[i][k]} of ${count} passed` : ""}`;
+}
+
+function countOf(data, i, k) {
+  return typeof data.counts === "number" ? data.counts : (data.counts?.[i][k] ?? 0);
+}
+
+// Wilson's 95 % interval of each epoch's pass rate, in rewards; null where rewards are not two values.
+function intervals(data, i) {
+  if (!data.twoValues) return null;
+  const [wrong, right] = data.twoValues;
+  const z2 = 1.96 ** 2;
+  const side = (sign) => data.matrix[i].map((value, k) => {
+    if (value === null) return null;
+    const n = countOf(data, i, k);
+    const p = data.passes[i][k] / n;
+    const middle = (p + z2 / (2 * n)) / (1 + z2 / n);
+    const half = Math.sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n);
+    return wrong + (right - wrong) * (middle + sign * half);
+  });
+  return { lows: side(-1), highs: side(1) };
 }
 
 function shareBars(element, groups) {

@@ -20,7 +20,7 @@ function orderBy(keys, descending) {
   });
 }
 
-function promptTable(data, texts, state, select) {
+function promptTable(data, texts, state, select, changed) {
   const { ids, scores, matrix, average, groups } = data;
   const first = Float64Array.from(matrix ?? [], (row) => row.find((v) => v !== null) ?? NaN);
   const last = Float64Array.from(matrix ?? [], (row) => row.findLast((v) => v !== null) ?? NaN);
@@ -38,9 +38,27 @@ function promptTable(data, texts, state, select) {
         ]
       : []),
   ];
-  const lower = ids.map((id, i) =>
-    [id, plainText(texts.prompts[i], texts.formulas), plainText([texts.answers[i] ?? ""], texts.formulas), ...groups.map((g) => g.values[g.index[i]] ?? "")].join("\n").toLowerCase(),
-  );
+  const fields = {
+    id: ids.map((id) => id.toLowerCase()),
+    text: texts.prompts.map((parts) => plainText(parts, texts.formulas).toLowerCase()),
+    answer: texts.answers.map((answer) => plainText([answer ?? ""], texts.formulas).toLowerCase()),
+  };
+  for (const { key, values, index } of groups) fields[key.toLowerCase()] ??= Array.from(index, (v) => (values[v] ?? "").toLowerCase());
+  const terms = (text) => {
+    // Words, "phrases", and either behind a field's name and a colon.
+    const found = [];
+    for (const match of text.toLowerCase().matchAll(/(?:([\w-]+):)?(?:"([^"]*)"?|(\S+))/g)) {
+      const field = match[1] !== undefined && match[1] in fields ? match[1] : null;
+      const wanted = match[2] ?? match[3];
+      found.push({ field, wanted: field === null && match[1] !== undefined ? `${match[1]}:${wanted}` : wanted });
+    }
+    return found.filter(({ wanted }) => wanted !== "");
+  };
+  const bare = (text) => text.replaceAll("$", "").trim();
+  const has = (i, { field, wanted }) => {
+    if (field === null) return Object.values(fields).some((column) => column[i].includes(wanted));
+    return field === "text" ? fields.text[i].includes(wanted) : bare(fields[field][i]) === wanted;
+  };
   const filters = [
     ["all", "All"],
     ["chosen", "Chosen"],
@@ -59,7 +77,7 @@ function promptTable(data, texts, state, select) {
     if (filter === "chosen" && !state.mask[i]) return false;
     if (filter === "discarded" && (state.mask[i] || Number.isNaN(scores[i]))) return false;
     if (filter === "unscored" && !Number.isNaN(scores[i])) return false;
-    return words.every((word) => lower[i].includes(word));
+    return words.every((word) => has(i, word));
   }
 
   function row(i) {
@@ -113,6 +131,7 @@ function promptTable(data, texts, state, select) {
     byId("page-number").textContent = `Page ${whole(page + 1)} of ${whole(pages)}`;
     byId("first-page").disabled = byId("previous-page").disabled = page === 0;
     byId("next-page").disabled = byId("last-page").disabled = page === pages - 1;
+    byId("nothing").hidden = shown.length > 0;
     byId("matches").textContent = shown.length === ids.length ? `${whole(ids.length)} prompts` : `${whole(shown.length)} of ${whole(ids.length)} prompts`;
   }
 
@@ -134,6 +153,20 @@ function promptTable(data, texts, state, select) {
     }
     byId("sort").value = `${key} ${descending}`;
     refresh(true);
+  }
+
+  // The list as a link or a button wants it: only what is given changes.
+  function show(wanted) {
+    if (wanted.search !== undefined) {
+      byId("search").value = wanted.search;
+      words = terms(wanted.search);
+    }
+    if (filters.some(([key]) => key === wanted.filter)) {
+      filter = wanted.filter;
+      byId("filter").querySelector(`[value=${filter}]`).checked = true;
+    }
+    refresh(true);
+    changed();
   }
 
   function goTo(target) {
@@ -163,15 +196,17 @@ function promptTable(data, texts, state, select) {
   function controls() {
     for (const [key, name] of filters) {
       const input = node("input", { type: "radio", name: "filter", value: key, checked: key === "all" });
-      input.addEventListener("change", () => {
-        filter = key;
-        refresh(true);
-      });
+      input.addEventListener("change", () => show({ filter: key }));
       byId("filter").append(node("label", {}, input, name));
     }
     byId("search").addEventListener("input", (event) => {
-      words = event.target.value.toLowerCase().split(/\s+/).filter(Boolean);
+      words = terms(event.target.value);
       refresh(true);
+      changed();
+    });
+    byId("clear").addEventListener("click", () => {
+      show({ search: "", filter: "all" });
+      byId("search").focus();
     });
     byId("sort").addEventListener("change", (event) => {
       const [key, descending] = event.target.value.split(" ");
@@ -206,6 +241,16 @@ function promptTable(data, texts, state, select) {
   return {
     first,
     last,
+    show,
+    list: () => shown,
+    query: () => ({ search: byId("search").value.trim(), filter }),
+    // Go to a prompt's row, on whatever page; what hides it is cleared.
+    reveal(i) {
+      if (!shown.includes(i)) show({ search: "", filter: "all" });
+      page = Math.floor(shown.indexOf(i) / PAGE_ROWS);
+      showPage();
+      kept.get(i)?.scrollIntoView({ block: "nearest" });
+    },
     update: () => (filter === "all" ? showPage() : refresh(false)),
     // The prompt `by` places after i in the list as it stands, on whatever page; the page follows.
     step(i, by) {
