@@ -21,8 +21,11 @@ from typing import Any
 import numpy as np
 
 from lim.prompts import PromptSet
+from lim.choose import Floats
+from lim.logs.trajectories import RewardMatrix
 from lim.report.formulas import split_prompts
 from lim.report.groups import groups_of, numbered
+from lim.report.static import first_rows, histogram, settings_in_words
 from lim.selection import Selection
 from lim.utils.files import write_text
 
@@ -51,6 +54,10 @@ def _csp_hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
+# Without a script, what only a script fills is not shown.
+PLAIN_STYLE = ".live { display: none !important; } .charts { grid-template-columns: 1fr !important; }"
+
+
 def _template(**fields: str) -> str:
     script = "(() => {\n" + "\n".join((ASSETS / name).read_text("utf-8") for name in SCRIPTS) + "})();\n"
     style = (ASSETS / "page.css").read_text("utf-8")
@@ -61,6 +68,8 @@ def _template(**fields: str) -> str:
         style=style,
         script_hash=_csp_hash(script),
         style_hash=_csp_hash(style),
+        plain_style=PLAIN_STYLE,
+        plain_style_hash=_csp_hash(PLAIN_STYLE),
     )
 
 
@@ -76,6 +85,7 @@ def _numbers(selection: Selection) -> dict[str, Any]:
         "chosen": selection.chosen_P.astype(int).tolist(),
         "epochs": list(range(1, matrix.epochs + 1)) if matrix is not None and with_log else [],
         "matrix": [_or_none(row, DECIMALS) for row in matrix.rewards_P_K.tolist()] if matrix and with_log else None,
+        **(_passes(matrix) if matrix and with_log else {}),
         "average": _or_none(average_K.tolist(), DECIMALS) if average_K is not None and with_log else [],
         "groups": [vars(group) for group in groups_of(selection.records)],
         "reasons": dict(zip(("values", "index"), numbered(selection.reasons), strict=True)),
@@ -83,6 +93,28 @@ def _numbers(selection: Selection) -> dict[str, Any]:
         "strategy": settings.strategy,
         "byThreshold": "similarity_threshold" in settings.row.flags,
     }
+
+
+def _passes(matrix: RewardMatrix) -> dict[str, Any]:
+    """How many of how many samples passed, and the two rewards that samples have where they have only two."""
+    counts_P_K, seen_P_K = matrix.counts_P_K, matrix.counts_P_K > 0
+    passes_P_K = np.rint(np.where(seen_P_K, matrix.pass_rates_P_K, 0) * counts_P_K).astype(int)
+    usual = int(counts_P_K.max())
+    return {
+        "counts": usual if (counts_P_K[seen_P_K] == usual).all() else counts_P_K.tolist(),
+        "passes": passes_P_K.tolist(),
+        "twoValues": _two_values(matrix.rewards_P_K[seen_P_K], passes_P_K[seen_P_K] / counts_P_K[seen_P_K]),
+    }
+
+
+def _two_values(means_C: Floats, rates_C: Floats) -> list[float] | None:
+    """(reward of a failed sample, of a passed one) where every mean is what the pass rate makes of two values."""
+    low, high = means_C[rates_C == 0], means_C[rates_C == 1]
+    if not len(low) or not len(high):
+        return None
+    wrong, right = float(low[0]), float(high[0])
+    fits = np.allclose(means_C, wrong + (right - wrong) * rates_C, atol=1e-6)
+    return [wrong, right] if fits and right > wrong else None
 
 
 def _texts(prompts: PromptSet) -> dict[str, Any]:
@@ -118,8 +150,8 @@ def _tiles(selection: Selection) -> str:
 
 
 def _facts(selection: Selection) -> str:
-    """Settings as given, what was read and chosen, and every note, as a list of terms."""
-    pairs = [(name, value) for name, value in vars(selection.settings).items() if value is not None]
+    """Settings that had a say, what was read and chosen, and every note, as a list of terms."""
+    pairs = settings_in_words(selection.settings, selection.log is not None)
     pairs += [*selection.facts(), *(("note", note) for note in selection.notes)]
     return "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(str(value))}</dd>" for name, value in pairs)
 
@@ -136,6 +168,8 @@ def page_html(selection: Selection) -> str:
         tiles=_tiles(selection),
         count=f"<b>{chosen:,}</b> of {total:,}",
         facts=_facts(selection),
+        histogram=histogram(selection),
+        rows=first_rows(selection),
         numbers=pack(_numbers(selection)),
         texts=pack(_texts(selection.prompts)),
     )

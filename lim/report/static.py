@@ -95,7 +95,7 @@ def first_rows(selection: Selection) -> str:
     for at in order[:ROWS].tolist():
         score, chosen = selection.scores_P[at], bool(selection.chosen_P[at])
         shown = "–" if np.isnan(score) else f"{score:.3f}".replace("-", "−")
-        text = html.escape(_prompt(selection, at)[:300])
+        text = html.escape(selection.prompts.texts[at][:300])
         rows.append(
             f'<tr class="{"is-chosen" if chosen else ""}"><td class="col-id">{html.escape(selection.ids[at])}</td>'
             f'<td class="col-text">{text}</td><td class="col-score number">{shown}</td>'
@@ -103,6 +103,3 @@ def first_rows(selection: Selection) -> str:
         )
     return "".join(rows)
 
-
-def _prompt(selection: Selection, at: int) -> str:
-    return str(selection.records[at]["prompt"])

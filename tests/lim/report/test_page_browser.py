@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -365,3 +367,155 @@ def test_reset_puts_the_track_back_with_the_slider(open_page):
     page.wait_for_function(f"{at} !== '{before}'")
     page.locator("#reset").click()
     assert page.evaluate(at) == before
+
+
+def test_focus_stays_on_the_slider_after_reset(open_page):
+    page = open_page(small_selection())
+    slide(page, 0.9)
+    page.locator("#reset").click()
+    assert page.evaluate("document.activeElement.id") == "theta"
+
+
+def test_an_empty_list_says_so_and_offers_to_clear(open_page):
+    page = open_page(small_selection())
+    expect(page.locator("#nothing")).to_be_hidden()
+    page.get_by_text("Chosen", exact=True).click()
+    page.fill("#search", "no such words")
+    expect(page.locator("#nothing")).to_be_visible()
+    page.locator("#clear").click()
+    expect(page.locator("#nothing")).to_be_hidden()
+    expect(page.locator("#matches")).to_have_text("120 prompts")
+    assert page.locator("#search").input_value() == ""
+    assert page.evaluate("document.activeElement.id") == "search"
+
+
+def test_phrases_and_fields(open_page):
+    selection = small_selection()
+    page = open_page(selection)
+
+    def found(query: str) -> list[str]:
+        page.fill("#search", query)
+        return sorted(row_ids(page))
+
+    assert found('"in problem 7."') == ["p0007"]
+    assert found('"problem in"') == []
+    assert len(found("problem in")) == 25  # words, in any order
+    assert found("id:p0007") == ["p0007"]
+    assert found("id:p000") == []  # a field is compared as a whole
+    page.fill("#search", "level:1")
+    expect(page.locator("#matches")).to_have_text(
+        f"{sum(str(record['level']) == '1' for record in selection.records)} of 120 prompts"
+    )
+    answer = str(selection.records[3]["answer"]).lower()
+    assert "p0003" in found(f'answer:"{answer}"')
+    assert found("nofield:1") == []
+
+
+def test_the_address_holds_the_view_and_opens_it_again(open_page):
+    page = open_page(small_selection())
+    page.fill("#search", 'level:2 "problem"')
+    page.locator("#theta-number").fill("0.35")
+    page.get_by_text("Discarded", exact=True).click()
+    page.locator("#rows tr").nth(1).click()
+    id = row_ids(page)[1]
+    page.wait_for_function("location.hash.includes('prompt=')")
+    page.wait_for_timeout(300)
+    before = (row_ids(page), page.locator("#count").inner_text())
+    page.reload()
+    page.wait_for_selector("html[data-ready]", state="attached")
+    assert page.locator("#theta-number").input_value() == "0.35"
+    assert page.locator("#search").input_value() == 'level:2 "problem"'
+    assert (row_ids(page), page.locator("#count").inner_text()) == before
+    expect(page.locator("#detail-body")).to_contain_text(id)
+    expect(page.locator('#rows tr[aria-current="true"] td.col-id')).to_have_text(id)
+
+
+def test_a_point_leads_to_its_row(open_page):
+    page = open_page(small_selection())
+    page.fill("#search", "p0001")
+    box = page.locator("#scatter").bounding_box()
+    for share in (0.3, 0.5, 0.7, 0.85):
+        for height in (0.2, 0.4, 0.6):
+            page.mouse.click(box["x"] + share * box["width"], box["y"] + height * box["height"])
+    current = page.locator('#rows tr[aria-current="true"]')
+    expect(current).to_have_count(1)
+    expect(page.locator("#detail-body")).to_contain_text(current.locator("td.col-id").inner_text())
+
+
+def test_a_threshold_outside_the_scores_says_so_and_an_emptied_field_comes_back(open_page):
+    page = open_page(small_selection())
+    page.locator("#theta-number").fill("60")
+    expect(page.locator("#count b")).to_have_text("0")
+    expect(page.locator("#command")).to_contain_text("No score reaches 60")
+    page.locator("#theta-number").fill("")
+    page.locator("#search").focus()
+    assert page.locator("#theta-number").input_value() == "60"
+
+
+def test_downloads_of_the_choice_and_of_the_list(open_page):
+    selection = small_selection()
+    page = open_page(selection)
+    page.fill("#search", "level:3")
+    page.get_by_text("Chosen", exact=True).click()
+    wanted = [
+        id
+        for id, record, chosen in zip(selection.ids, selection.records, selection.chosen_P, strict=True)
+        if chosen and record["level"] == 3
+    ]
+
+    def saved(name: str) -> str:
+        page.locator("#save-menu summary").click()
+        with page.expect_download() as waiting:
+            page.get_by_role("button", name=name, exact=True).click()
+        return Path(waiting.value.path()).read_text("utf-8")
+
+    assert sorted(json.loads(saved("The list below as ids (JSON)"))["ids"]) == wanted
+    records = json.loads(saved("The list below as records (JSON)"))
+    assert sorted(record["id"] for record in records) == wanted
+    given = {id: record for id, record in zip(selection.ids, selection.records, strict=True)}
+    assert all(record["prompt"] == given[record["id"]]["prompt"] for record in records)
+    assert len(json.loads(saved("The choice as ids (JSON)"))["ids"]) == int(selection.chosen_P.sum())
+    rows = list(csv.DictReader(io.StringIO(saved("The choice as CSV"))))
+    assert [row["prompt"] for row in rows] == [given[row["id"]]["prompt"] for row in rows]
+    assert {row["chosen"] for row in rows} == {"true"}
+
+
+def test_numbers_of_an_epoch_are_told_to_a_finger(open_page):
+    page = open_page(small_selection())
+    page.locator("#rows tr").first.click()
+    page.locator("#trajectory").dispatch_event("pointerdown", {"clientX": 0, "clientY": 0})
+    expect(page.locator("#point")).to_contain_text("Epoch 1: ")
+    expect(page.locator("#point")).to_contain_text(" passed")
+
+
+def test_print_is_light_complete_and_covered_by_nothing(open_page):
+    page = open_page(small_selection(), PHONE)
+    page.locator("#rows tr").first.click()
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate("getComputedStyle(document.getElementById('detail')).position") == "static"
+    assert page.locator("#histogram").evaluate("e => e.getAttribute('viewBox')")
+    mark = page.locator(".is-chosen .mark").first
+    assert mark.evaluate("e => getComputedStyle(e).printColorAdjust || getComputedStyle(e).webkitPrintColorAdjust") == "exact"
+
+
+def test_forced_colours_keep_chosen_and_discarded_apart(open_page):
+    page = open_page(small_selection())
+    page.emulate_media(forced_colors="active")
+    ground = "e => getComputedStyle(e).backgroundColor"
+    chosen = page.locator(".is-chosen .mark").first.evaluate(ground)
+    page.get_by_text("Discarded", exact=True).click()
+    assert page.locator("#rows .mark").first.evaluate(ground) != chosen
+
+
+def test_without_javascript_the_histogram_and_the_first_rows_are_there(browser, tmp_path):
+    selection = small_selection()
+    path = write_page(selection, tmp_path / "report.html")
+    context = browser.new_context(java_script_enabled=False, offline=True)
+    page = context.new_page()
+    page.goto(path.as_uri())
+    assert page.locator("#histogram rect.bar-chosen").count() > 3
+    assert page.locator("#rows tr").count() == 25
+    expect(page.locator("#search")).to_be_hidden()
+    expect(page.locator("#scatter-card")).to_be_hidden()
+    context.close()
