@@ -55,7 +55,7 @@ def _csp_hash(text: str) -> str:
 
 
 # Without a script, what only a script fills is not shown.
-PLAIN_STYLE = ".live { display: none !important; } .charts { grid-template-columns: 1fr !important; }"
+PLAIN_STYLE = ".live { display: none !important; } main, .charts { grid-template-columns: 1fr !important; }"
 
 
 def _template(**fields: str) -> str:

@@ -80,9 +80,7 @@ def histogram(selection: Selection) -> str:
         if count
     ]
     ends = (("start", 0, edges[0]), ("end", WIDTH, edges[-1]))
-    texts = [
-        f'<text x="{x}" y="{HEIGHT - 6}" text-anchor="{anchor}">{value:.2f}</text>' for anchor, x, value in ends
-    ]
+    texts = [f'<text x="{x}" y="{HEIGHT - 6}" text-anchor="{anchor}">{value:.2f}</text>' for anchor, x, value in ends]
     return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="100%" height="100%">{"".join(bars + texts)}</svg>'
 
 
@@ -102,4 +100,3 @@ def first_rows(selection: Selection) -> str:
             f"<td>{'chosen' if chosen else 'discarded'}</td></tr>"
         )
     return "".join(rows)
-
