@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from lim.prompts import PromptSet
 from lim.choose import Floats
 from lim.logs.trajectories import RewardMatrix
+from lim.prompts import PromptSet
 from lim.report.formulas import split_prompts
 from lim.report.groups import groups_of, numbered
 from lim.report.static import first_rows, histogram, settings_in_words
