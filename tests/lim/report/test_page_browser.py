@@ -472,7 +472,7 @@ def test_downloads_of_the_choice_and_of_the_list(open_page):
     assert sorted(json.loads(saved("The list below as ids (JSON)"))["ids"]) == wanted
     records = json.loads(saved("The list below as records (JSON)"))
     assert sorted(record["id"] for record in records) == wanted
-    given = {id: record for id, record in zip(selection.ids, selection.records, strict=True)}
+    given = dict(zip(selection.ids, selection.records, strict=True))
     assert all(record["prompt"] == given[record["id"]]["prompt"] for record in records)
     assert len(json.loads(saved("The choice as ids (JSON)"))["ids"]) == int(selection.chosen_P.sum())
     rows = list(csv.DictReader(io.StringIO(saved("The choice as CSV"))))
