@@ -33,7 +33,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     from lim.output import SCORES_FORMATS
     from lim.prompts import add_prompt_flags
     from lim.strategies import STRATEGIES, add_log_flags, add_score_flags
-    from lim.utils.cli import Parser
+    from lim.utils.cli import Parser, kinds
 
     description, _, _ = (__doc__ or "").partition("\n\n")
     parser = Parser(description=description, epilog="docs/method.md and docs/logs.md say more.")
@@ -66,7 +66,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         help="the chosen rows, .json, .jsonl or .parquet; scores and summary beside it",
     )
     add("--scores_format", default="json", choices=SCORES_FORMATS, help="of the scores file (default: json)")
-    add("--report", metavar="DIR", help="also write figures (PNG) and an interactive page (report.html) to DIR")
+    add("--report", metavar="DIR", help="also write figures and an interactive page (report.html) to DIR")
+    add("--figures", type=kinds, default=("png",), metavar="KINDS", help="png, svg, pdf, or several: svg,pdf")
     add("--allow_empty", action="store_true", help="write the files even when nothing is chosen")
     parser.alias("--num_samples", "--num_prompts")
     return parser.parse_args(argv)
@@ -154,7 +155,8 @@ def main(argv: list[str] | None = None) -> int | None:
         from lim.report.figures import write_report
         from lim.report.page import write_page
 
-        for path in [*write_report(selection, args.report), write_page(selection, f"{args.report}/report.html")]:
+        figures = write_report(selection, args.report, args.figures)
+        for path in [*figures, write_page(selection, f"{args.report}/report.html")]:
             sys.stdout.write(f"wrote {path}\n")
     return None
 

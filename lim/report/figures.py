@@ -1,4 +1,4 @@
-"""Figures of a selection as PNG: scores, trajectories, trajectories against the average, share chosen by group."""
+"""Figures of a selection: scores, trajectories, trajectories against the average, share chosen by group."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ SHOWN_TRAJECTORIES = 20
 QUANTILES = (0.98, 0.75, 0.25, 0.02)
 
 
-def write_report(selection: Selection, folder: str | Path) -> list[Path]:
-    """Write the figures the selection has data for; same selection, same bytes. Returns their paths."""
+def write_report(selection: Selection, folder: str | Path, kinds: Sequence[str] = ("png",)) -> list[Path]:
+    """Write the figures the selection has data for, in each kind; same selection, same bytes. Returns their paths."""
     figures = {
         "scores": score_histogram(selection),
         "trajectories": sample_trajectories(selection),
@@ -30,7 +30,12 @@ def write_report(selection: Selection, folder: str | Path) -> list[Path]:
     for group in groups_of(selection.records):
         if len(group.values) > 1:
             figures["chosen_by_" + re.sub(r"[^\w-]", "_", group.key)] = chosen_share(selection, group)
-    return [save_figure(figure, Path(folder) / f"{name}.png") for name, figure in figures.items() if figure]
+    return [
+        save_figure(figure, Path(folder) / f"{name}.{kind}")
+        for name, figure in figures.items()
+        if figure
+        for kind in kinds
+    ]
 
 
 def score_histogram(selection: Selection) -> Figure | None:

@@ -20,6 +20,7 @@ WORDS = {
     "num_prompts": "prompts drawn",
     "seed": "seed of the draw",
     "pass_rates": "pass rates kept",
+    "ids_path": "ids from",
     "metric": "trajectory of",
     "max_reward": "perfect reward",
     "missing": "missing epochs",

@@ -1,4 +1,4 @@
-"""What all figures share: colours, axes, and PNG files that are the same for the same data."""
+"""What all figures share: colours, axes, and files that are the same for the same data."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -19,6 +20,10 @@ COLOURS = (
 )
 BLUE, ORANGE, GREEN = COLOURS[:3]
 GREY = "#b8bcc2"
+
+
+# What each kind of file would say of when and by what it was written.
+UNDATED = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
 def new_figure(
@@ -40,10 +45,11 @@ def new_figure(
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
-    """Write a picture atomically, in the format of its suffix; a PNG without a date or version in it."""
+    """Write a picture atomically, in the format of its suffix; without a date, so that the same data give the same bytes."""
     kind = path.suffix.lstrip(".").lower() or "png"
     if kind not in figure.canvas.get_supported_filetypes():
         raise InputError(f"{path}: a picture cannot be a .{kind} file; name it .png, .pdf or .svg")
     with atomic_path(path) as partial:
-        figure.savefig(partial, format=kind, dpi=130, metadata={"Software": None} if kind == "png" else None)
+        with rc_context({"svg.hashsalt": "lim"}):  # names within the file, else random
+            figure.savefig(partial, format=kind, dpi=130, metadata=UNDATED.get(kind))
     return path

@@ -16,6 +16,9 @@ CLOSE = 0.04  # how far behind the best the other suggestions may be
 NOT_LAST = 0.97  # a name's last words say most of what it is
 
 
+FIGURES = ("png", "svg", "pdf")
+
+
 class Parser(argparse.ArgumentParser):
     """argparse's parser; a mistake is one line on stderr and exit code 2.
 
@@ -107,6 +110,14 @@ def whole(least: int | None = None, most: int | None = None) -> Callable[[str], 
         return value
 
     return read
+
+
+def kinds(text: str) -> tuple[str, ...]:
+    """The kinds of a figure's files: `svg,pdf`."""
+    found = tuple(part.strip().lower().lstrip(".") for part in text.split(","))
+    if strange := [part for part in found if part not in FIGURES]:
+        raise argparse.ArgumentTypeError(f"{strange[0]!r} is not one of {', '.join(FIGURES)}")
+    return found
 
 
 def number(text: str) -> float:

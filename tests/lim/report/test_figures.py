@@ -28,6 +28,14 @@ def selection(tmp_path):
     return select(prompts, log_path=log, settings=Settings(top_k=8))
 
 
+def test_svg_and_pdf_are_repeatable_too(selection, tmp_path):
+    paths = write_report(selection, tmp_path / "report", ("svg", "pdf"))
+    assert {path.suffix for path in paths} == {".svg", ".pdf"} and len(paths) == 8
+    first = [path.read_bytes() for path in paths]
+    assert [path.read_bytes() for path in write_report(selection, tmp_path / "report", ("svg", "pdf"))] == first
+    assert first[0].lstrip().startswith(b"<?xml") and first[1].startswith(b"%PDF")
+
+
 def test_figures_are_written_and_repeatable(selection, tmp_path):
     paths = write_report(selection, tmp_path / "report")
     # All prompts are of one source: no figure of that.

@@ -54,7 +54,7 @@ def test_header_and_settings_say_what_was_run():
     assert "Chosen by strategy lim (score ≥ 0.6), from 8 epochs and 7,680 samples of" in page
     assert "<dt>threshold</dt><dd>0.6</dd>" in page
     assert "<dt>seed" not in page  # nothing is drawn
-    assert "<dt>missing</dt><dd>backfill</dd>" in page
+    assert "<dt>missing epochs</dt><dd>filled from the next epoch</dd>" in page
     assert "<dt>unscored</dt><dd>1: not in the log</dd>" in page
 
 
