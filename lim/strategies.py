@@ -6,7 +6,7 @@ To add a strategy, write its formula in `scores` and add a row to `ROWS`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from math import isfinite
 from typing import Any, Literal
 
@@ -145,7 +145,7 @@ class Settings:
             defaults["min_epochs"] = 2 if self.missing == "observed" and row.needs == "epochs" else 1
         settings = replace(self, **defaults)
         for flag, value in vars(settings).items():
-            if type(value) is int and value < (least := int(flag != "seed")):
+            if flag in WHOLE and value is not None and value < (least := int(flag != "seed")):
                 raise InputError(f"--{flag} {value}: needs at least {least}")
             if isinstance(value, float) and not isfinite(value):
                 raise InputError(f"--{flag} {value}: is not a finite number")
@@ -177,6 +177,9 @@ class Settings:
         if self.pass_rates is not None:
             return "{:g} ≤ pass rate ≤ {:g}".format(*self.pass_rates)
         return f"top {self.top_k:,}" if self.top_k is not None else f"score ≥ {self.similarity_threshold:g}"
+
+
+WHOLE = {field.name for field in fields(Settings) if field.type in ("int", "int | None")}
 
 
 def add_log_flags(add: Callable[..., Any]) -> None:

@@ -112,3 +112,10 @@ def test_prompts_without_a_log_have_a_reason_unless_the_strategy_scores_texts(wo
 def test_the_document_of_strategies_has_a_row_for_each():
     rows = re.findall(r"^\| `(\w+)`", (ROOT / "docs" / "method.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert rows and set(rows) == set(STRATEGIES)
+
+
+def test_whole_numbers_are_fine_where_any_number_is():
+    settings = Settings(similarity_threshold=0, max_reward=-1).resolved()
+    assert (settings.similarity_threshold, settings.max_reward) == (0, -1)
+    with pytest.raises(InputError, match="--max_epochs 0: needs at least 1"):
+        Settings(max_epochs=0).resolved()
