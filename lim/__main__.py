@@ -14,6 +14,7 @@ from lim.utils.paths import CODE, INSTALLED
 COMMANDS = {
     "select": ("lim_selection", "choose prompts by the rewards of a training run"),
     "stability": ("lim.stability.__main__", "how far a choice depends on threshold, epochs and samples"),
+    "compare-selections": ("lim.report.__main__", "two selections side by side: overlap, moved prompts, a page"),
     "grade": ("eval.grader.__main__", "whether an answer equals the reference answer, and why"),
     "compare": ("eval.compare", "evaluated models side by side, differences with error bars"),
 }
@@ -29,7 +30,7 @@ def main() -> int | None:
         else:
             sys.path.insert(0, str(CODE))  # the eval/ beside this lim/, whatever the working folder holds
         return importlib.import_module(module).main()
-    lines = [f"  {name:12}{what}" for name, (_, what) in COMMANDS.items()]
+    lines = [f"  {name:20}{what}" for name, (_, what) in COMMANDS.items()]
     parser = Parser(
         prog="lim",
         usage="lim COMMAND [--help] …",

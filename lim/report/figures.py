@@ -12,8 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from lim.choose import Floats, Mask
 from lim.report.groups import Group, groups_of
-from lim.report.style import BLUE, GREY, ORANGE, new_figure, save_figure
+from lim.report.style import BLUE, GREEN, GREY, ORANGE, new_figure, save_figure
 from lim.selection import Selection
 
 SHOWN_TRAJECTORIES = 20
@@ -120,6 +121,24 @@ def chosen_share(selection: Selection, group: Group) -> Figure:
     axis.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axis.set_title(f"share chosen by {group.key}", fontsize=9, loc="left")
     axis.legend(frameon=False, fontsize=8, loc="lower right")
+    return figure
+
+
+def scores_against(one_P: Floats, two_P: Floats, chosen_one_P: Mask, chosen_two_P: Mask) -> Figure:
+    """The scores of one selection against another's, by who chose the prompt."""
+    figure, axis = new_figure(6.4, 4.8)
+    sides = (
+        ("neither", GREY, ~chosen_one_P & ~chosen_two_P),
+        ("both", BLUE, chosen_one_P & chosen_two_P),
+        ("the first alone", ORANGE, chosen_one_P & ~chosen_two_P),
+        ("the second alone", GREEN, ~chosen_one_P & chosen_two_P),
+    )
+    for name, color, mask_P in sides:
+        label = f"chosen by {name}: {int(mask_P.sum()):,}"
+        axis.scatter(one_P[mask_P], two_P[mask_P], s=7, color=color, alpha=0.7, linewidths=0, label=label)
+    axis.axline((0, 0), slope=1, color="#888888", linewidth=0.8, linestyle=":")
+    axis.set(xlabel="score in the first", ylabel="score in the second")
+    axis.legend(frameon=False, fontsize=8)
     return figure
 
 

@@ -50,7 +50,7 @@ def _tile(name: str, value: str, note: str = "") -> str:
     return f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}{small}</dd></div>"
 
 
-def _csp_hash(text: str) -> str:
+def csp_hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
@@ -66,10 +66,10 @@ def _template(**fields: str) -> str:
         fields,
         script=script,
         style=style,
-        script_hash=_csp_hash(script),
-        style_hash=_csp_hash(style),
+        script_hash=csp_hash(script),
+        style_hash=csp_hash(style),
         plain_style=PLAIN_STYLE,
-        plain_style_hash=_csp_hash(PLAIN_STYLE),
+        plain_style_hash=csp_hash(PLAIN_STYLE),
     )
 
 
