@@ -73,7 +73,9 @@ def compare(one: Choice, two: Choice) -> dict[str, Any]:
     """
     shared = [key for key in one.keys if key in two.texts]
     if not shared:
-        raise InputError(f"{one.path} and {two.path} have no prompt in common: {one.keys[0]!r:.60}, {two.keys[0]!r:.60}")
+        raise InputError(
+            f"{one.path} and {two.path} have no prompt in common: {one.keys[0]!r:.60}, {two.keys[0]!r:.60}"
+        )
     first, second = one.rows(shared), two.rows(shared)
     both_P = ~np.isnan(first.scores_P) & ~np.isnan(second.scores_P)
     change_P = np.nan_to_num(second.scores_P - first.scores_P)
@@ -181,7 +183,9 @@ def page(one: Choice, two: Choice, found: dict[str, Any], picture: str) -> str:
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = Parser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("scores", nargs=2, metavar="SCORES", help="scores files that lim select wrote")
-    parser.add_argument("--report", required=True, metavar="DIR", help="folder for the page, the JSON file and the figure")
+    parser.add_argument(
+        "--report", required=True, metavar="DIR", help="folder for the page, the JSON file and the figure"
+    )
     parser.add_argument("--original_prompts_path", metavar="PROMPTS", help="also show the make-up by its columns")
     add_prompt_flags(parser.add_argument)
     parser.add_argument("--figures", type=kinds, default=("png",), metavar="KINDS", help="png, svg, pdf, or several")

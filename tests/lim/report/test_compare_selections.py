@@ -30,7 +30,12 @@ def pair(tmp_path):
     first = rng.random(30).round(3).tolist()
     second = np.clip(np.array(first) + rng.normal(0, 0.3, 30), 0, 1).round(3).tolist()
     second[4] = None
-    return first, second, write_scores(tmp_path / "a.scores.json", first), write_scores(tmp_path / "b.scores.json", second)
+    return (
+        first,
+        second,
+        write_scores(tmp_path / "a.scores.json", first),
+        write_scores(tmp_path / "b.scores.json", second),
+    )
 
 
 def test_counts_are_those_of_a_loop(pair, tmp_path, capsys):
@@ -51,7 +56,9 @@ def test_counts_are_those_of_a_loop(pair, tmp_path, capsys):
 def test_the_page_is_complete_escapes_and_runs_nothing(pair, tmp_path):
     _, _, one, two = pair
     prompts = write_prompts(tmp_path / "prompts.json", IDS, level=[f"Level {n % 3}" for n in range(30)])
-    main([one, two, "--report", str(tmp_path / "out"), "--original_prompts_path", str(prompts), "--figures", "svg,png"])
+    main(
+        [one, two, "--report", str(tmp_path / "out"), "--original_prompts_path", str(prompts), "--figures", "svg,png"]
+    )
     page = (tmp_path / "out/selections.html").read_text("utf-8")
     assert "<script" not in page and "&lt;b&gt;x&lt;/b&gt; &amp; p" in page and "<b>x</b>" not in page
     assert "default-src 'none'" in page and not re.search(r"(?:src|href)=\"(?!data:)", page)
