@@ -184,7 +184,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = Parser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("scores", nargs=2, metavar="SCORES", help="scores files that lim select wrote")
     parser.add_argument(
-        "--report", required=True, metavar="DIR", help="folder for the page, the JSON file and the figure"
+        "--report", required=True, metavar="DIR", help="folder of the page, the JSON file and the figure"
     )
     parser.add_argument("--original_prompts_path", metavar="PROMPTS", help="also show the make-up by its columns")
     add_prompt_flags(parser.add_argument)

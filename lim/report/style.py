@@ -45,11 +45,10 @@ def new_figure(
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
-    """Write a picture atomically, in the format of its suffix; without a date, so that the same data give the same bytes."""
+    """Write a picture atomically, in the format of its suffix; without a date, so that same data give same bytes."""
     kind = path.suffix.lstrip(".").lower() or "png"
     if kind not in figure.canvas.get_supported_filetypes():
         raise InputError(f"{path}: a picture cannot be a .{kind} file; name it .png, .pdf or .svg")
-    with atomic_path(path) as partial:
-        with rc_context({"svg.hashsalt": "lim"}):  # names within the file, else random
-            figure.savefig(partial, format=kind, dpi=130, metadata=UNDATED.get(kind))
+    with atomic_path(path) as partial, rc_context({"svg.hashsalt": "lim"}):  # names within the file, else random
+        figure.savefig(partial, format=kind, dpi=130, metadata=UNDATED.get(kind))
     return path
