@@ -154,6 +154,7 @@ def page(one: Choice, two: Choice, found: dict[str, Any], picture: str) -> str:
         [row["column"], row["value"], f"{row['prompts']:,}", *(f"{count:,}" for count in row["chosen"])]
         for row in found.get("make_up", [])
     ]
+    shown = f"{len(moved):,} of {len(found['moved']):,}"
     parts = [
         f'<section class="card"><h2>Overlap</h2><dl class="settings">{terms}</dl></section>',
         f'<section class="card"><h2>Score against score</h2><figure>{picture}</figure></section>',
@@ -162,7 +163,7 @@ def page(one: Choice, two: Choice, found: dict[str, Any], picture: str) -> str:
         + "</section>"
         if made
         else "",
-        f'<section class="card"><h2>In one choice alone</h2><p class="hint">{len(moved):,} of {len(found["moved"]):,}, '
+        f'<section class="card"><h2>In one choice alone</h2><p class="hint">{shown}, '
         "the largest change of the score first.</p>"
         + table(["Prompt", "Text", "First score", "Second score", "Chosen by"], moved)
         + "</section>",
