@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 from typing import Any
 
-from .tokens import FUNCTIONS, INVERSE, MATRICES, NAMES, ParseError, Token
+from .tokens import FUNCTIONS, INVERSE, NAMES, ParseError, Token
 
 Node = tuple[Any, ...]
 DEEPEST = 40
@@ -18,6 +18,7 @@ class Atoms:
 
     def __init__(self, stream: list[Token]) -> None:
         self.stream, self.at, self.depth, self.bars = stream, 0, 0, 0
+        self.joint = ""  # the word that joined the items of the last list
 
     # --- the stream
     def peek(self, ahead: int = 0) -> str:
@@ -71,6 +72,14 @@ class Atoms:
         """Whether the next token begins a factor."""
         raise NotImplementedError
 
+    def matrix(self) -> Node:
+        """An environment."""
+        raise NotImplementedError
+
+    def big(self, kind: str) -> Node:
+        """A sum, product or integral."""
+        raise NotImplementedError
+
     # --- atoms
     def atom(self) -> Node:
         symbol = self.peek()
@@ -84,7 +93,7 @@ class Atoms:
             inside = self.sum()
             self.expect(symbol)
             self.bars -= 1
-            return ("fn", "abs", [inside])
+            return ("fn", "det" if inside[0] == "matrix" and symbol == "|" else "abs", [inside])
         if symbol[1:] in FUNCTIONS and symbol[0] == "\\":
             return self.function(self.take()[1:])
         if symbol == "\\begin":
@@ -155,14 +164,17 @@ class Atoms:
         if opener in ("\\{", "{") and self.peek() in ("|", "\\mid") and len(found) == 1:
             self.take()
             condition = self.items(*ends)
+            joint = self.joint
             self.expect(*ends)
             self.bars = bars
-            return condition[0] if len(condition) == 1 else ("list", condition)
+            return ("that", found[0], condition[0] if len(condition) == 1 else ("list", condition, joint or "and"))
         closer = self.expect(*ends)
         self.bars = bars
         if opener == "\\{":
-            if len(found) == 1 and found[0][0] == "rel" and found[0][1][0][0] == "ratio":
-                return ("rel", [found[0][1][0][1][-1], *found[0][1][1:]], found[0][2])  # {x : x > 2}
+            if found and found[0][0] == "rel" and found[0][1][0][0] == "ratio" and len(found[0][1][0][1]) == 2:
+                name, left = found[0][1][0][1]  # {x : x > 2}
+                found[0] = ("rel", [left, *found[0][1][1:]], found[0][2])
+                return ("that", name, found[0] if len(found) == 1 else ("list", found, self.joint or "and"))
             return ("set", found)
         if not found:
             raise ParseError("nothing in brackets")
@@ -170,6 +182,9 @@ class Atoms:
             return ("fn", "floor" if opener == "\\lfloor" else "ceil", found[:1])
         if opener == "{":
             return found[0] if len(found) == 1 else ("list", found)
+        rows = [item[3] if item[:3] == ("seq", "[", "]") else item[1] if item[0] == "list" else [] for item in found]
+        if (opener, closer) == ("[", "]") and len(rows) > 1 and rows[0] and len({len(row) for row in rows}) == 1:
+            return ("matrix", rows)  # [[1,2],[3,4]]
         if opener == "\\langle":
             return ("seq", "(", ")", found)
         if len(found) == 1:
@@ -207,8 +222,11 @@ class Atoms:
         return ("^", node, exponent) if exponent else node
 
     def name(self, name: str) -> Node:
-        operator = name in ("\\sum", "\\prod", "\\int", "\\lim")
-        while self.peek() == "_" or (operator and self.peek() == "^"):
+        if name in ("\\sum", "\\prod", "\\int"):
+            return self.big(name[1:])
+        if name in ("C", "A", "P") and self.peek() == "_" and (chosen := self.chosen(name)):
+            return chosen
+        while self.peek() == "_" or (name == "\\lim" and self.peek() == "^"):
             name += self.take() + self.braced_text()
         while self.peek() in ("'", "\\prime"):
             self.take()
@@ -221,6 +239,27 @@ class Atoms:
             self.expect(")")
             return ("call", name, arguments)
         return ("var", name)
+
+    def chosen(self, name: str) -> Node | None:
+        """C_{10}^{3}, A_5^2: of n things k, unordered or ordered; None, and nothing is taken, where it is no such."""
+        start = self.at
+        self.take()
+        below = self.braced_text()
+        above = ""
+        if self.peek() == "^":
+            self.take()
+            above = self.braced_text()
+        numbers = below.isdigit() and above.isdigit() and 1 < int(below[:6]) >= int(above[:6])
+        letters = name == "C" and above and not below.isdigit() and not above.isdigit() and re.fullmatch(r"[\w+-]+", above)
+        if not (numbers or letters):
+            self.at = start
+            return None
+        self.at = start + 1
+        n = self.braced()
+        self.take()
+        k = self.braced()
+        choices: Node = ("fn", "binom", [n, k])
+        return choices if name == "C" else ("*", [choices, ("fn", "factorial", [k])])
 
     def command(self, symbol: str) -> Node:
         if symbol == "\\frac":
@@ -242,26 +281,14 @@ class Atoms:
         if symbol in ("\\emptyset", "\\varnothing"):
             return ("set", [])
         if symbol == "\\mathbb":
-            return ("var", "\\mathbb" + self.braced_text())
+            name = "\\mathbb" + self.braced_text()
+            while self.peek() in ("^", "_") and self.peek(1) in ("+", "-", "*", "{", "<num>"):
+                name += self.take() + self.braced_text()
+            return ("var", name)
+        if symbol in ("\\top", "\\intercal"):
+            return ("var", symbol)
         if symbol in ("\\overline", "\\bar", "\\dot", "\\widetilde"):
             return ("var", symbol + self.braced_text())
         if symbol in ("\\exists", "\\forall") or not symbol:
             raise ParseError("logic is not read")
         raise ParseError(f"unknown sign {symbol}")
-
-    def matrix(self) -> Node:
-        if self.braced_text() == "array" and self.peek() == "{":
-            self.braced_text()
-        rows: list[list[Node]] = [[]]
-        while self.peek() != "\\end":
-            if self.peek() == "\\\\":
-                self.take()
-                rows.append([])
-            elif self.peek() == "&" or self.peek() == "\\hline":
-                self.take()
-            else:
-                rows[-1].append(self.clause())
-        self.take()
-        if self.braced_text() not in MATRICES:
-            raise ParseError("an environment that is no matrix")
-        return ("matrix", [row for row in rows if row])

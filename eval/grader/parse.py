@@ -5,7 +5,10 @@ r"""A parser of competition answers: LaTeX or plain writing to a tree of tuples.
 ("fn", name, [arguments])  ("call", name, [arguments])          call: f(x) as written, perhaps a product
 ("list", [items])  ("seq", "(" or "[", ")" or "]", [items])  ("set", [items])  ("matrix", [rows])
 ("rel", [sides], [operators])  ("op", "cup" | "cap" | "setminus", a, b)  ("ratio", [parts])
-("unit", node, text)                                            a quantity with its unit
+("unit", node, text)  ("compound", [units])  ("said", node, words)   a quantity with its unit; 5 ft 6 in; n is even
+("given", node, [(condition, restricts)])  ("mod", residue, modulus)  ("that", name, condition)     {x | x > 2}
+("big", "sum" | "prod" | "int", name, low, high, body)  ("cases", [(value, condition or None)])
+A list that was written with "or" or "and" has that word as its third part.
 """
 
 from __future__ import annotations
@@ -13,29 +16,54 @@ from __future__ import annotations
 from fractions import Fraction
 from functools import lru_cache
 
-from .atoms import DEEPEST, Atoms, Node
-from .text import NUMBERS
-from .tokens import NO_FACTOR, RELATIONS, SEPARATORS, SET_OPERATORS, ParseError, tokens
+from . import numerals
+from .atoms import DEEPEST, Node
+from .environments import Environments
+from .tokens import CURRENCIES, IF, NO_FACTOR, RELATIONS, SEPARATORS, SET_OPERATORS, WHERE, ParseError, tokens
+from .units import is_unit, parts
 
 __all__ = ["Node", "ParseError", "parse"]
 LONGEST = 4_000
 
 
-class _Parser(Atoms):
+class _Parser(Environments):
     """Lists, clauses, sums, products and powers over the atoms."""
 
     # --- lists and clauses
     def items(self, *closers: str) -> list[Node]:
         """Clauses separated by commas, semicolons or words, up to a closer (not taken) or the end."""
         found: list[Node] = []
+        joints: set[str] = set()
         while self.peek() in SEPARATORS:
             self.take()
         while self.peek() and self.peek() not in closers:
+            if self.peek() in (WHERE, IF) and found:
+                return [("given", listed(found, joints), self.conditions(*closers))]
             found.append(self.clause())
-            if self.peek() not in SEPARATORS and self.peek() not in closers and self.peek():
+            if self.peek() not in (*SEPARATORS, *closers, WHERE, IF) and self.peek():
                 raise ParseError(f"unexpected {self.peek()}")
             while self.peek() in SEPARATORS:
+                joints.add(self.take())
+        self.joint = joint_of(joints)
+        return found
+
+    def conditions(self, *closers: str) -> list[tuple[Node, bool]]:
+        """What stands after "where", "for all", "if": pairs of a condition and whether it restricts the value."""
+        found: list[tuple[Node, bool]] = []
+        restricts, said = False, ""
+        while self.peek() and self.peek() not in closers:
+            if self.peek() in (WHERE, IF):
+                restricts, said = self.take() == IF, ""
+            elif self.peek() in SEPARATORS:
                 self.take()
+            elif self.peek() == "<text>" and self.peek(1) not in ("", *closers, *SEPARATORS, WHERE, IF, "<text>"):
+                said = f"{said} {self.take()}"  # the kind of what is named next: "integers a, b"
+            else:
+                node = self.clause()
+                said = said.strip()
+                if said.split()[-1:] and said.split()[-1] not in ("all", "any", "every", "some", "each"):
+                    node = ("said", node, said) if node[0] == "var" else node
+                found.append((node, restricts))
         return found
 
     def clause(self) -> Node:
@@ -47,7 +75,12 @@ class _Parser(Atoms):
             operators.append(RELATIONS[self.take()])
             sides.append(self.side())
         self.depth -= 1
-        return ("rel", sides, operators) if operators else sides[0]
+        if not operators:
+            return sides[0]
+        last = sides[-1]
+        if last[0] == "said":  # n >= 3 odd
+            return ("said", ("rel", [*sides[:-1], last[1]], operators), last[2])
+        return ("rel", sides, operators)
 
     def side(self) -> Node:
         node = self.ratio()
@@ -69,27 +102,69 @@ class _Parser(Atoms):
             start = self.at
             while self.peek() in ("<text>", ".", "'", "-", "!", "?"):
                 self.take()
-            return ("text", " ".join(value for _, value, _ in self.stream[start : self.at]))
-        leading = ""
-        if self.peek() in ("\\$", "€", "£", "$"):
-            leading = self.take()
-        elif self.peek() == "-" and self.peek(1) in ("\\$", "€", "£"):
+            text = " ".join(value for _, value, _ in self.stream[start : self.at])
+            return numeral(text) or ("text", text)
+        sign, leading = 1, ""
+        if self.peek() == "-" and self.peek(1) in CURRENCIES:
             self.take()
+            sign = -1
+        if self.peek() in CURRENCIES:
             leading = self.take()
-            node = self.sum()
-            return ("unit", ("*", [("num", Fraction(-1)), node]), leading + self.unit())
-        node = self.sum()
-        unit = leading + self.unit()
-        return ("unit", node, unit) if unit else node
+        node = self.with_unit(self.sum(), leading)
+        if node[0] == "unit" and self.peek() == "<num>" and all(self.known(node)):
+            found = [node]
+            while self.peek() == "<num>":  # 5 ft 6 in
+                found.append(self.with_unit(self.power(), ""))
+                if found[-1][0] != "unit":
+                    raise ParseError("a number without its unit")
+            node = ("compound", found)
+        return node if sign == 1 else ("unit", ("*", [("num", Fraction(-1)), node[1]]), node[2])
+
+    @staticmethod
+    def known(node: Node) -> tuple[bool, ...]:
+        return (bool(parts(node[2])[0]) and not parts(node[2])[1],)
+
+    def with_unit(self, node: Node, leading: str) -> Node:
+        """A value with the words and signs after it."""
+        if self.peek() in ("\\pmod", "\\bmod", "\\mod") or (self.peek() == "(" and self.peek(1) in ("\\bmod", "\\mod")):
+            bracket = self.take() == "(" and self.take() != ""
+            modulus = self.braced() if self.peek() == "{" else self.product()
+            if bracket:
+                self.expect(")")
+            return ("mod", node, modulus)
+        unit = self.unit()
+        if not leading and not unit:
+            return node
+        factor, power, rest = numerals.multiple(unit)
+        if power > 1:
+            node = ("^", node, ("num", Fraction(power)))
+        if factor > 1:
+            node = ("*", [node, ("num", Fraction(factor))])
+        text = f"{leading} {rest}".strip()
+        if not text:
+            return node
+        if leading or is_unit(text, variable=named(node)):
+            return ("unit", node, text)
+        return ("said", node, text)
+
+    def unit_ahead(self) -> bool:
+        """Whether a unit stands here: a text, a fraction of texts, or a text in brackets."""
+        if self.peek() == "\\frac":
+            return self.peek(1) == "{" and self.peek(2) == "<text>" and self.peek(3) in ("}", "^")
+        return self.peek() == "(" and self.peek(1) == "<text>" and self.peek(2) in (")", "<text>")
 
     def unit(self) -> str:
         """Words, signs and powers after a quantity, such as `\text{ cm}^2`; "" where there are none."""
         start = self.at
-        while self.peek() in ("<text>", "\\$", "€", "£", "¢", "%", "\\deg", "\\pmod", "\\bmod", "\\mod"):
-            if self.take() in ("\\pmod", "\\bmod", "\\mod"):
-                self.stream[self.at - 1] = ("text", "mod", True)
-                self.braced() if self.peek() == "{" else self.take()
-                continue
+        if self.unit_ahead():
+            if self.take() == "\\frac":
+                return f"{self.braced_text()} / {self.braced_text()}"
+            while self.peek() == "<text>":
+                self.take()
+            self.expect(")")
+            return " ".join(value for _, value, _ in self.stream[start + 1 : self.at - 1])
+        while self.peek() in ("<text>", "\\$", "€", "£", "¢", "₹", "¥", "%", "\\deg"):
+            self.take()
             if self.peek() in ("^", "/") and self.peek(1) in ("<num>", "<text>", "{"):
                 if self.take() == "/" or self.peek() == "<num>":
                     self.take()
@@ -97,7 +172,9 @@ class _Parser(Atoms):
                     self.braced()
             elif self.peek() in ("/", ".") and self.peek(1) == "":
                 self.take()
-        return " ".join(value for _, value, _ in self.stream[start : self.at])
+            elif self.peek() == "-" and self.peek(1) == "<text>":
+                self.take()
+        return " ".join(value for _, value, _ in self.stream[start : self.at]).replace("^ { -", "^ -")
 
     def braced(self) -> Node:
         """An argument: `{…}` or a single token, a number's first digit (`\\frac12` is a half)."""
@@ -137,6 +214,9 @@ class _Parser(Atoms):
                 term = self.product()
                 terms.append(term if sign == 1 else ("*", [("num", Fraction(-1)), term]))
                 sign = 1
+            if len(terms) > 1 and is_set(terms[-2]) and is_set(terms[-1][1][-1] if terms[-1][0] == "*" else terms[-1]):
+                last = terms.pop()  # R - {2}
+                terms[-1] = ("op", "setminus" if last[0] == "*" else "cup", terms[-1], last[1][-1] if last[0] == "*" else last)
             if self.peek() not in ("+", "-", "\\pm", "\\mp"):
                 return terms[0] if len(terms) == 1 else ("+", terms)
 
@@ -156,7 +236,8 @@ class _Parser(Atoms):
                     whole, _, below = self.take(), self.take(), self.take()
                     factors[-1] = ("+", [factors[-1], ("num", Fraction(int(whole), int(below)))])
                     continue
-                if symbol == "<num>" and self.stream[self.at - 1][1] not in ("!", ")", "]", "}"):
+                powers = factors[-1][0] == "^" and self.peek(1) == "^" and self.stream[self.at][2]  # 2^6 3^5
+                if symbol == "<num>" and not powers and self.stream[self.at - 1][1] not in ("!", ")", "]", "}"):
                     raise ParseError("two numbers side by side")
                 mixed = (
                     symbol == "\\frac" and factors[-1][0] == "num" and getattr(factors[-1][1], "denominator", 0) == 1
@@ -192,7 +273,7 @@ class _Parser(Atoms):
         symbol = self.peek()
         if symbol == "|":
             return self.bars == 0
-        return symbol not in NO_FACTOR
+        return symbol not in NO_FACTOR and not self.unit_ahead()
 
     def power(self) -> Node:
         self.depth += 1
@@ -202,9 +283,12 @@ class _Parser(Atoms):
         while self.peek() in ("^", "!", "\\deg", "%", "'"):
             symbol = self.take()
             if symbol == "^":
-                node = ("^", node, self.exponent())
+                exponent = self.exponent()
+                turned = transposed(node) if exponent in TURNED else None
+                node = turned or ("^", node, exponent)
             elif symbol == "!":
-                node = ("fn", "factorial", [node])
+                twice = self.peek() == "!" and self.take()
+                node = ("fn", "factorial2" if twice else "factorial", [node])
             elif symbol == "\\deg":
                 node = ("fn", "deg", [node])
             elif symbol == "%":
@@ -224,13 +308,57 @@ class _Parser(Atoms):
         return ("^", base, self.exponent()) if self.peek() == "^" and self.take() else base
 
 
+TURNED = tuple(("var", name) for name in ("T", "t", "\\top", "\\intercal", "\\mathsfT"))
+
+
+def transposed(node: Node) -> Node | None:
+    """The transpose of a matrix or of a row of numbers; None where it is neither."""
+    if node[0] == "matrix" and len({len(row) for row in node[1]}) == 1:
+        return ("matrix", [list(column) for column in zip(*node[1], strict=True)])
+    items = node[3] if node[0] == "seq" else node[1] if node[0] == "list" else []
+    return ("matrix", [[item] for item in items]) if items else None
+
+
+def is_set(node: Node) -> bool:
+    return node[0] in ("set", "op", "that") or (node[0] == "var" and node[1].startswith("\\mathbb"))
+
+
+def joint_of(joints: set[str]) -> str:
+    """ "or" or "and" where a list was written with one of them throughout."""
+    return "or" if joints == {"\\or"} else "and" if joints == {"\\and"} else ""
+
+
+def listed(found: list[Node], joints: set[str]) -> Node:
+    """One item, or the list of several, with the word that joins them."""
+    joint = joint_of(joints)
+    return found[0] if len(found) == 1 else ("list", found, joint) if joint else ("list", found)
+
+
+def named(node: object) -> bool:
+    """Whether a tree holds a variable."""
+    if isinstance(node, list):
+        return any(map(named, node))
+    return isinstance(node, tuple) and (node[0] == "var" or any(map(named, node[1:])))
+
+
+def numeral(text: str) -> Node | None:
+    """A text that is a number in words, with its unit: "five hundred dollars"."""
+    found = numerals.leading(text)
+    if found is None:
+        return None
+    value, rest = found
+    if not rest:
+        return ("num", value)
+    return ("unit", ("num", value), rest) if is_unit(rest) else None
+
+
 @lru_cache(maxsize=4096)
 def parse(text: str, thousands: bool = True) -> Node:
     """The tree of a cleaned answer. Raises ParseError; `thousands`: whether "1,234" is one number."""
     if len(text) > LONGEST:
         raise ParseError("too long")
-    if text.casefold() in NUMBERS:
-        return ("num", Fraction(NUMBERS[text.casefold()]))
+    if text.isascii() and text.replace(" ", "").replace("-", "").isalpha() and (value := numeral(text)):
+        return value
     parser = _Parser(tokens(text, thousands))
     try:
         found = parser.items()
@@ -238,4 +366,5 @@ def parse(text: str, thousands: bool = True) -> Node:
         raise ParseError(str(error)) from error
     if not found or parser.peek():
         raise ParseError("does not read to its end")
-    return found[0] if len(found) == 1 else ("list", found)
+    joint = {"\\" + parser.joint} if parser.joint and len(found) > 1 else set()
+    return listed(found, joint)

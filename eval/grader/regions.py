@@ -100,9 +100,9 @@ def looks_like_region(node: Node) -> bool:
     if node[0] == "seq":
         return len(node[3]) == 2 and (node[1] == "[" or node[2] == "]" or has(node[3], "inf"))
     return (
-        node[0] == "op"
+        node[0] in ("op", "that")
         or node == ("var", "\\mathbbR")
-        or (node[0] == "rel" and any(operator not in ("=", "~", "mod", ":") for operator in node[2]))
+        or (node[0] == "rel" and any(operator in ("<", ">", "<=", ">=", "!=", "in", "notin") for operator in node[2]))
     )
 
 
@@ -113,7 +113,12 @@ def region(node: Node, fuel: Fuel) -> list[Piece]:
         return EVERYTHING
     if kind == "seq" and len(node[3]) == 2:
         low, high = _end(node[3][0], fuel), _end(node[3][1], fuel)
-        closed = node[1] == "[" and not isinstance(low, float), node[2] == "]" and not isinstance(high, float)
+        closed = node[1] == "[", node[2] == "]"
+        order = _order(low, high)
+        if (closed[0] and isinstance(low, float)) or (closed[1] and isinstance(high, float)):
+            raise Undefined("infinity in an interval")
+        if order > 0 or (order == 0 and closed != (True, True)):
+            raise Undefined("no interval: its ends are the wrong way round")
         return merged([Piece(low, closed[0], high, closed[1])])
     if kind == "set":
         return merged([Piece(end := _end(item, fuel), True, end, True) for item in node[1]])
@@ -123,12 +128,30 @@ def region(node: Node, fuel: Fuel) -> list[Piece]:
             return merged(first + second)
         return intersection(first, second if node[1] == "cap" else complement(second))
     if kind == "list" and node[1]:
-        return merged([piece for item in node[1] for piece in region(item, fuel)])
+        joint = node[2] if len(node) > 2 else ""
+        pieces = [region(item, fuel) for item in node[1]]
+        both = EVERYTHING
+        for part in pieces:
+            both = intersection(both, part)
+        relations = all(item[0] == "rel" for item in node[1])
+        if joint == "and" or (not joint and relations and both):
+            return both
+        return merged([piece for part in pieces for piece in part])
+    if kind == "that" and node[1][0] == "var":
+        return region(node[2], fuel)
+    if kind == "that" and node[1][0] == "rel" and node[1][2] == ["in"]:  # {x in R | x > 2}
+        return intersection(region(node[1], fuel), region(node[2], fuel))
     if kind == "rel":
         sides, operators = node[1], node[2]
         if operators == ["in"]:
             return region(sides[1], fuel)
+        if operators == ["notin"]:
+            return complement(region(sides[1], fuel))
         result = EVERYTHING
+        if len(sides) == 2 and sides[1][0] == "list" and operators == ["!="]:  # x != 1, 2
+            for part in sides[1][1]:
+                result = intersection(result, _half_line(sides[0], "!=", part, fuel))
+            return result
         for left, operator, right in zip(sides, operators, sides[1:], strict=False):
             result = intersection(result, _half_line(left, operator, right, fuel))
         return result

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-from .text import SHORT_UNITS
+from .units import SHORT as SHORT_UNITS
 
 Token = tuple[str, str, bool]  # kind (num, text, sym), value, whether a space stands before
 
 TOKEN = re.compile(
     r"(?P<space>\s+)|(?P<thousands>(?<![\d,.])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d]|,\d))"
     r"|(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3}(?![\d.]))?|\.\d+)|(?P<text>\\text\s*\{)"
-    r"|(?P<command>\\[A-Za-z]+|\\.)|(?P<word>[^\W\d_]+)|(?P<two><=|>=|!=|\|\||==|->)|(?P<one>[^\s])",
+    r"|(?P<command>\\[A-Za-z]+|\\.)|(?P<cjk>[\u4e00-\u9fff]+)|(?P<word>[^\W\d_\u4e00-\u9fff]+)|(?P<two><=|>=|!=|\|\||==|->)|(?P<one>[^\s])",
     re.DOTALL,
 )
 _FUNCTIONS = "sin cos tan cot sec csc arcsin arccos arctan arccot sinh cosh tanh log ln lg exp gcd lcm max min det"
@@ -26,8 +26,9 @@ RELATIONS = {
     "=": "=", "==": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!=": "!=",
     "\\le": "<=", "\\leq": "<=", "\\leqslant": "<=",
     "\\ge": ">=", "\\geq": ">=", "\\geqslant": ">=", "\\lt": "<", "\\gt": ">", "\\ne": "!=", "\\neq": "!=", 
-    "\\in": "in", "\\approx": "~", "\\equiv": "mod", "\\cong": "~",
-    "\\simeq": "~", "\\doteq": "~", "\\colon": ":", "\\coloneqq": "=",
+    "\\in": "in", "\\notin": "notin", "\\subset": "sub", "\\subseteq": "sub", "\\approx": "~", "\\equiv": "mod", "\\cong": "~",
+    "\\simeq": "~", "\\doteq": "~", "\\colon": ":", "\\coloneqq": "=", "\\sim": "sim", "\\propto": "prop",
+    "\\parallel": "par", "\\perp": "perp",
 }  # fmt: skip
 SET_OPERATORS = {
     "\\cup": "cup",
@@ -39,24 +40,11 @@ SET_OPERATORS = {
 _NAMES = (
     "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi pi rho sigma tau "
     "upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega ell hbar angle triangle "
-    "measuredangle odot square star sum prod int lim partial nabla aleph dots ldots cdots perp parallel"
+    "measuredangle odot square star sum prod int lim partial nabla aleph dots ldots cdots"
 )
 NAMES = frozenset("\\" + name for name in _NAMES.split())
-MATRICES = frozenset(
-    [
-        "matrix",
-        "pmatrix",
-        "bmatrix",
-        "Bmatrix",
-        "vmatrix",
-        "Vmatrix",
-        "smallmatrix",
-        "array",
-        "cases",
-        "aligned",
-        "align",
-    ]
-)
+MATRICES = frozenset(("matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array", "vmatrix", "Vmatrix"))
+SYSTEMS = frozenset(("cases", "dcases", "rcases", "aligned", "align", "gathered", "gather", "split", "eqnarray"))
 BARS = {
     "\\lvert": "|",
     "\\rvert": "|",
@@ -68,39 +56,23 @@ BARS = {
 }
 CLOSERS = frozenset((")", "]", "}", "\\}", "\\rangle", "\\rfloor", "\\rceil", "\\end", "&", "\\\\"))
 SEPARATORS = frozenset((",", ";", "\\and", "\\or"))
+WHERE, IF = "\\where", "\\if"  # before a condition: one that names what a letter is, one that restricts
 
 # What cannot begin a factor that stands beside another without a sign between them.
 NO_FACTOR = frozenset(
     (
-        *(
-            "",
-            "<text>",
-            "%",
-            "\\deg",
-            "\\$",
-            "€",
-            "£",
-            "¢",
-            "+",
-            "-",
-            "\\pm",
-            "\\mp",
-            "^",
-            "_",
-            "'",
-            "!",
-            ".",
-            "?",
-            '"',
-        ),
-        *("\\pmod", "\\bmod", "\\mod", "\\mid", "\\choose", ":", *CLOSERS, *SEPARATORS, *RELATIONS, *SET_OPERATORS),
+        "", "<text>", "%", "\\deg", "\\$", "€", "£", "¢", "₹", "¥", "+", "-", "\\pm", "\\mp", "^", "_", "'", "!", ".", "?", '"',
+        "*", "\\cdot", "\\times", "\\ast", "/", "\\div", "\\d", WHERE, IF,
+        "\\pmod", "\\bmod", "\\mod", "\\mid", "\\choose", ":", *CLOSERS, *SEPARATORS, *RELATIONS, *SET_OPERATORS,
     )
+)  # fmt: skip
+LEAD = re.compile(
+    r"\s*,?\s*(?:and\s+)?(?:(where|with|for|such that|given(?: that)?|provided(?: that)?|as|any|all|every|some)|(if|when|unless))\b(.*)",
+    re.DOTALL,
 )
-
-
-QUALIFIERS = frozenset(("where", "with", "for", "for all", "for any", "for some", "for every", "if", "when"))
-LETTER_UNITS = frozenset("msghLJNWKl")
+LETTER_UNITS = frozenset("msghLJNWKlV")
 SURE_UNITS = frozenset(("cm", "km", "mm", "kg", "ft", "mph", "lbs"))
+CURRENCIES = ("\\$", "€", "£", "$", "₹", "¥")
 
 
 class ParseError(Exception):
@@ -134,9 +106,13 @@ def tokens(text: str, thousands: bool) -> list[Token]:
             place = end + 1
         elif kind == "word":
             out.extend(_word(value, space, out))
+        elif kind == "cjk":
+            out.append(("text", value, space))
         else:
             out.append(("sym", BARS.get(value, value), space))
         space = False
+    if len(out) > 1 and out[-1] == ("sym", "\\Omega", True) and out[-2][0] == "num":
+        out[-1] = ("text", "ohm", True)
     return out
 
 
@@ -144,15 +120,25 @@ def _text(content: str, space: bool, before: list[Token]) -> list[Token]:
     bare = content.strip()
     if re.fullmatch(r"[,;]?\s*(?:and|or|,)?\s*,?", bare):
         return [("sym", "\\or" if "or" in bare else "\\and", space)] if bare else []
-    if bare in LETTER_UNITS and before and (before[-1][0] == "num" or before[-1][1] in (")", "}")):
+    below = len(before) > 2 and before[-1][1] == "{" and "\\frac" in (before[-2][1], before[-min(len(before), 5)][1])
+    if bare in LETTER_UNITS and before and (before[-1][0] == "num" or before[-1][1] in (")", "}") or below):
         return [("text", bare, space)]
     if re.fullmatch(r"[A-Za-z]", bare) or re.fullmatch(r"-?\d+(?:\.\d+)?", bare):
         return [("sym" if bare.isalpha() else "num", bare, space)] if bare[0] != "-" else [("text", bare, space)]
-    if bare in QUALIFIERS:
-        return [("sym", "\\and", space)]
+    if before and (lead := LEAD.fullmatch(bare)):
+        return [("sym", WHERE if lead[1] else IF, space), *_condition(lead[3])]
     if bare in WORD_COMMANDS and not (before and before[-1][0] == "num" and bare in SHORT_UNITS):
         return [("sym", WORD_COMMANDS[bare], space)]
     return [("text", content, space)]
+
+
+def _condition(text: str) -> list[Token]:
+    """The tokens of a condition in words: letters are names, longer words are texts."""
+    out: list[Token] = []
+    for match in re.finditer(r"[^\W\d_]+|\d+|<=|>=|!=|[^\s\w]", text):
+        kind = "num" if match[0].isdigit() else "text" if len(match[0]) > 1 and match[0].isalpha() else "sym"
+        out.append(("sym", "\\and", True) if match[0] in ("and", ",") else (kind, match[0], True))
+    return out
 
 
 def _word(word: str, space: bool, before: list[Token]) -> list[Token]:
@@ -161,6 +147,10 @@ def _word(word: str, space: bool, before: list[Token]) -> list[Token]:
         return [("sym", WORD_COMMANDS[word], space)]
     if len(word) == 1:
         return [("sym", word, space)]
+    if before and word in ("where", "with", "for", "if", "when") and space:
+        return [("sym", IF if word in ("if", "when") else WHERE, space)]
+    if any(token[1] in (WHERE, IF) for token in before) and word.islower() and word in ("is", "an", "all", "any"):
+        return [("text", word, space)]
     if before and before[-1][1] in ("_", "^") and word.isascii():  # F_nF_m
         return [("sym", word[0], space), *_word(word[1:], False, [])]
     if glued := re.fullmatch(r"(and|or)([A-Z])", word):

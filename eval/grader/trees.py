@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from . import units
 from .parse import Node
-from .text import unit_of
-from .value import has, variables
+from .value import Evaluator, Fuel, Undecided, Undefined, has, number, same, variables
 
 
-def measure(node: Node) -> str | None:
-    """The known measure that an answer is in; degrees and percent are ones."""
+def measure(node: Node) -> str:
+    """The unit of an answer, degrees and percent among them; "" where there is none."""
     if node[0] == "unit":
-        return unit_of(node[2]) or ("percent" if "%" in node[2] else None)
+        return node[2]
     _, node = signed(node)
-    return node[1] if node[0] == "fn" and node[1] in ("deg", "percent") else None
+    return node[1] if node[0] == "fn" and node[1] in ("deg", "percent") else ""
 
 
-def unqualified(node: Node) -> Node:
-    r"""A list without "k \in \mathbb{Z}" at its end."""
-    if node[0] != "list":
-        return node
-    kept = [x for x in node[1] if not (x[0] == "rel" and x[2] == ["in"] and str(x[1][1][1]).startswith("\\mathbb"))]
-    return node if not kept or len(kept) == len(node[1]) else kept[0] if len(kept) == 1 else ("list", kept)
+def units_agree(a: Node, b: Node) -> bool:
+    """Whether two answers, where both have a unit, can have the same."""
+    first, second = measure(a), measure(b)
+    return not first or not second or units.agree(first, second)
 
 
 def rational(*values: object) -> bool:
@@ -72,17 +70,24 @@ def is_name(node: Node) -> bool:
     return kind in ("ratio", "list", "set") and bool(node[1]) and all(map(is_name, node[1]))
 
 
-def head(node: Node) -> Node:
-    """A name for comparing: the function of f(x), whatever its argument is called."""
-    if node[0] == "call":
-        return ("var", node[1])
-    if node[0] == "*" and len(node[1]) == 2 and node[1][0][0] == "var":
-        return node[1][0]
-    return node
+def function_of(node: Node) -> tuple[str, list[str]] | None:
+    """The name and the arguments of f(x) or P(x, y), where the arguments are distinct letters."""
+    if node[0] == "call" and node[1] != "'":
+        name, arguments = node[1], node[2]
+    elif node[0] == "*" and len(node[1]) == 2 and node[1][0][0] == "var" and node[1][1][0] in ("var", "seq"):
+        name, other = node[1][0][1], node[1][1]
+        arguments = other[3] if other[0] == "seq" else [other]
+    else:
+        return None
+    letters = [argument[1] for argument in arguments if argument[0] == "var"]
+    return (name, letters) if len(letters) == len(arguments) == len(set(letters)) else None
 
 
 def value_of(node: Node) -> Node | None:
-    """What `name = value` or `name = working = value` gives its name; None where the relation is an equation."""
+    """What `name = value` or `name = working = value` gives its name; None where the relation is an equation.
+
+    Steps between the name and the value count only so far: the first and the last must agree where both are numbers.
+    """
     sides, operators = node[1], node[2]
     if not set(operators) <= {"=", "~", ":"}:
         return None
@@ -90,6 +95,8 @@ def value_of(node: Node) -> Node | None:
         constant = operators == ["="] and is_name(sides[1]) and not variables(sides[0])
         return sides[0] if constant else None  # 5 = x
     exact = operators.index("~") if "~" in operators else len(operators)
+    if not _near(sides[exact:] if exact else sides[1:]) or (exact > 1 and not _alike(sides[1], sides[exact])):
+        return None
     return sides[exact] if exact > 0 else sides[1]
 
 
@@ -103,8 +110,55 @@ def values_of(node: Node, gold: bool) -> list[Node]:
         return [value, *(sides[-1:] if gold and "~" in operators else [])]
     if set(operators) <= {"=", "~"} and not variables(node):
         exact = operators.index("~") if "~" in operators else len(operators)
-        return [sides[exact], *(sides[-1:] if gold and "~" in operators else [])]
+        if all(_alike(sides[exact], side) for side in sides[:exact]) and _near(sides[exact:]):
+            return [sides[exact], *(sides[-1:] if gold and "~" in operators else [])]
     return []
+
+
+def _plain(node: Node) -> Node:
+    while node[0] == "unit":
+        node = node[1]
+    return node
+
+
+def _alike(a: Node, b: Node) -> bool:
+    """Whether two sides have one value, a percentage also as a fraction; True where one holds a variable."""
+    a, b = _plain(a), _plain(b)
+    if variables(a) or variables(b):
+        return True
+    for percent in (False, True):
+        try:
+            if same(Evaluator(Fuel(), percent=percent).value(a), Evaluator(Fuel(), percent=percent).value(b)):
+                return True
+        except Undefined:
+            return a[0] not in ("num", "+", "*", "/", "^", "fn") or b[0] not in ("num", "+", "*", "/", "^", "fn")
+        except Undecided:
+            return True
+    return False
+
+
+def _near(sides: list[Node]) -> bool:
+    """Whether values written with an approximate sign between them are near: within one of the last digit given."""
+    for a, b in zip(sides, sides[1:], strict=False):
+        one, other = _plain(a), _plain(b)
+        if variables(one) or variables(other):
+            continue
+        try:
+            values = [number(Evaluator(Fuel()).value(side)) for side in (one, other)]
+            digits = [len(side[2].partition(".")[2]) if side[0] == "num" and len(side) == 3 else 0 for side in (one, other)]
+            step = number(1) / 10 ** (digits[1] or digits[0])
+            if abs(values[0] - values[1]) > max(step, (abs(values[0]) / 1000) if not any(digits) else 0):
+                return False
+        except (Undefined, Undecided, TypeError):
+            continue
+    return True
+
+
+def is_matrix(node: Node) -> bool:
+    """Whether a tree is made with matrices, and is no determinant."""
+    if node[0] in ("*", "+"):
+        return any(map(is_matrix, node[1]))
+    return node[0] == "matrix" or (node[0] == "/" and is_matrix(node[1]))
 
 
 def matrix(node: Node) -> list[list[Node]] | None:
@@ -115,9 +169,9 @@ def matrix(node: Node) -> list[list[Node]] | None:
     if node[0] == "/":
         rows = matrix(node[1])
         return rows and [[("/", entry, node[2]) for entry in row] for row in rows]
-    if node[0] == "*" and sum(has(factor, "matrix") for factor in node[1]) == 1:
-        scalars = [factor for factor in node[1] if not has(factor, "matrix")]
-        rows = matrix(next(factor for factor in node[1] if has(factor, "matrix")))
+    if node[0] == "*" and sum(map(is_matrix, node[1])) == 1:
+        scalars = [factor for factor in node[1] if not is_matrix(factor)]
+        rows = matrix(next(factor for factor in node[1] if is_matrix(factor)))
         return rows and [[("*", [*scalars, entry]) for entry in row] for row in rows]
     if node[0] == "+":
         terms = [matrix(term) for term in node[1]]

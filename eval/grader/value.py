@@ -1,7 +1,8 @@
 """The value of an expression tree at a point: exact where it is rational, else to 50 digits; bounded in work.
 
 Two expressions are one where they agree at points drawn at random (Schwartz 1980, Zippel 1979): no rewriting, so
-no form of writing is a special case, and no expression can make it run long. Variables stand for positive numbers.
+no form of writing is a special case, and no expression can make it run long. Variables stand for positive numbers;
+of functions with steps or corners negative and whole ones are tried, too. A letter at an end of a sum is whole.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ from typing import Any
 
 import mpmath
 
+from . import series
 from .parse import Node
 
 DIGITS = 50
 BITS = 60_000  # of an exact number; larger ones are kept to DIGITS
 HUGE = 400  # binary exponent above which a function's argument is not reduced any more
 POINTS = 3
+CORNERS = ("floor", "ceil", "abs", "max", "min", "gcd", "lcm")
+COUNTS = frozenset("nkmij")  # letters that stand for whole numbers in a function with steps
+TINY = 1e-30  # below it a value may be what rounding left of 0
 Value = Any  # int, Fraction, or a number of the thread's mpmath context
 
 _local = threading.local()
@@ -33,6 +38,10 @@ class Undefined(Exception):
 
 class Undecided(Exception):
     """A value too large to be had, or the work allowed is spent."""
+
+
+class Slow(Undecided):
+    """An infinite sum or an integral, which is for a worker with a deadline."""
 
 
 class Fuel:
@@ -57,10 +66,10 @@ def context() -> Any:
 
 
 @lru_cache(maxsize=1024)
-def at_point(name: str, point: int) -> Fraction:
+def at_point(name: str, point: int, whole: bool = False) -> Fraction | int:
     """The value that stands for a variable at a point."""
     draw = random.Random(f"{name} at {point}")
-    return Fraction(draw.randrange(101, 997), draw.randrange(101, 499))
+    return draw.randrange(1, 13) if whole else Fraction(draw.randrange(101, 997), draw.randrange(101, 499))
 
 
 def number(value: Value) -> Any:
@@ -76,16 +85,15 @@ def same(first: Value, second: Value) -> bool:
     if isinstance(first, int | Fraction) and isinstance(second, int | Fraction):
         return first == second
     a, b = number(first), number(second)
-    mp = context()
-    size = max(abs(a), abs(b))
-    return abs(a - b) <= max(size * mp.mpf(10) ** -25, mp.mpf(10) ** -40)
+    return abs(a - b) <= max(abs(a), abs(b)) * context().mpf(10) ** -25
 
 
 class Evaluator:
     """Evaluates trees at one point, or with some variables bound.
 
     `percent`: whether the sign divides by 100; `degrees`: whether the sign converts outside of a trigonometric
-    function too; `negative`: whether variables stand for negative numbers.
+    function too; `negative`: whether variables stand for negative numbers; `whole`: the variables that stand for whole
+    ones; `slow`: whether integrals and infinite sums are evaluated.
     """
 
     def __init__(
@@ -97,9 +105,11 @@ class Evaluator:
         degrees: bool = False,
         negative: bool = False,
         bound: dict[str, Value] | None = None,
+        whole: frozenset[str] = frozenset(),
+        slow: bool = False,
     ) -> None:
         self.fuel, self.point, self.percent, self.degrees = fuel, point, percent, degrees
-        self.negative, self.bound = negative, bound or {}
+        self.negative, self.bound, self.whole, self.slow = negative, dict(bound or {}), whole, slow
         self.angle = 0
 
     def value(self, node: Node) -> Value:
@@ -128,7 +138,7 @@ class Evaluator:
     def _variable(self, node: Node) -> Value:
         if node[1] in self.bound:
             return self.bound[node[1]]
-        value = at_point(node[1], self.point)
+        value = at_point(node[1], self.point, node[1] in self.whole)
         return -value if self.negative else value
 
     def _constant(self, node: Node) -> Value:
@@ -138,7 +148,7 @@ class Evaluator:
         return {"pi": mp.pi, "e": mp.e}[node[1]] * 1 if node[1] != "i" else mp.mpc(0, 1)
 
     def _sum(self, node: Node) -> Value:
-        return self.fold(node[1], lambda a, b: a + b)
+        return self.fold(node[1], added)
 
     def _product(self, node: Node) -> Value:
         return self.fold(node[1], lambda a, b: a * b)
@@ -147,11 +157,7 @@ class Evaluator:
         values = [self.value(node) for node in nodes]
         result = values[0]
         for value in values[1:]:
-            if isinstance(result, Fraction) and not isinstance(value, int | Fraction):
-                result = number(result)
-            elif isinstance(value, Fraction) and not isinstance(result, int | Fraction):
-                value = number(value)
-            result = operation(result, value)
+            result = operation(*alike(result, value))
             if isinstance(result, int | Fraction) and result.numerator.bit_length() > BITS:
                 result = number(result)
         return result
@@ -216,8 +222,14 @@ class Evaluator:
             raise Undefined("a ratio of three")
         return self._quotient(("/", *node[1]))
 
+    def _big(self, node: Node) -> Value:
+        """A sum, a product or an integral from one end to the other."""
+        return series.value(self, node)
+
     def _function(self, node: Node) -> Value:
         name, arguments = node[1], node[2]
+        if name == "det":
+            return self.determinant(arguments[0][1])
         if name == "deg":
             value = self.value(arguments[0])
             return number(value) * context().pi / 180 if self.angle or self.degrees else value
@@ -249,14 +261,14 @@ class Evaluator:
             if name in ("max", "min"):
                 return max(values, key=number) if name == "max" else min(values, key=number)
             return math.gcd(*values) if name == "gcd" else math.lcm(*values)
-        if name == "factorial":
-            if rational and first < 0:
+        if name in ("factorial", "factorial2"):
+            if isinstance(first, int) and first < 0:
                 raise Undefined("the factorial of a negative number")
-            if isinstance(first, int) and first <= 2_000:
+            if isinstance(first, int) and first <= 5_000:
                 self.fuel.burn(first // 10)
-                return math.factorial(first)
+                return math.factorial(first) if name == "factorial" else math.prod(range(first, 0, -2))
             self.reduced(number(first), limit=40)
-            return mp.factorial(number(first))
+            return mp.factorial(number(first)) if name == "factorial" else mp.fac2(number(first))
         if name == "binom":
             return self.binomial(first, values[1])
         x = number(first)
@@ -269,6 +281,24 @@ class Evaluator:
         function = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "arccot": "acot"}.get(name, name)
         return getattr(mp, function)(x)
 
+    def determinant(self, rows: list[list[Node]]) -> Value:
+        """By the first row; of at most five rows."""
+        if len({len(rows), *map(len, rows)}) != 1 or len(rows) > 5:
+            raise Undefined("not a square")
+        if len(rows) == 1:
+            return self.value(rows[0][0])
+        total: Value = 0
+        for column, entry in enumerate(rows[0]):
+            minor = self.determinant([row[:column] + row[column + 1 :] for row in rows[1:]])
+            term = self.product_of(self.value(entry), minor)
+            total = added(*alike(total, self.product_of(-1 if column % 2 else 1, term)))
+        return total
+
+    @staticmethod
+    def product_of(first: Value, second: Value) -> Value:
+        first, second = alike(first, second)
+        return first * second
+
     def binomial(self, n: Value, k: Value) -> Value:
         if isinstance(n, int) and isinstance(k, int) and 0 <= n <= 20_000:
             self.fuel.burn(min(k, n - k) // 10 if 0 < k < n else 1)
@@ -277,10 +307,28 @@ class Evaluator:
         return context().binomial(number(n), number(k))
 
 
+def alike(first: Value, second: Value) -> tuple[Value, Value]:
+    """Two values that can be added or multiplied: a fraction with an inexact number is inexact."""
+    if isinstance(first, Fraction) and not isinstance(second, int | Fraction):
+        return number(first), second
+    if isinstance(second, Fraction) and not isinstance(first, int | Fraction):
+        return first, number(second)
+    return first, second
+
+
+def added(a: Value, b: Value) -> Value:
+    """A sum. Raises Undecided where an inexact term is so large that the other one is lost."""
+    total = a + b
+    for term, other in ((a, b), (b, a)):
+        if total == other and term != 0 and (isinstance(term, int | Fraction) or abs(term) > TINY):
+            raise Undecided("a number too large for the digits that are kept")
+    return total
+
+
 TRIGONOMETRIC = frozenset(("sin", "cos", "tan", "cot", "sec", "csc"))
 KINDS = {
     "num": "number", "var": "variable", "const": "constant", "+": "sum", "*": "product", "/": "quotient",
-    "^": "power", "fn": "function", "call": "call", "unit": "unit", "ratio": "ratio",
+    "^": "power", "fn": "function", "call": "call", "unit": "unit", "ratio": "ratio", "big": "big", "mod": "unit",
 }  # fmt: skip
 
 
@@ -331,20 +379,32 @@ def variables(node: Any) -> frozenset[str]:
     return frozenset((node[1],)) if node[0] == "var" else frozenset().union(*map(variables, node[1:]))
 
 
+def whole_names(node: Any) -> frozenset[str]:
+    """Variables that stand for whole numbers: at the ends of sums, in gcd and lcm, counts in functions with steps."""
+    if isinstance(node, list):
+        return frozenset().union(*map(whole_names, node))
+    if not isinstance(node, tuple):
+        return frozenset()
+    found = frozenset().union(*map(whole_names, node[1:]))
+    if node[0] == "big" and node[1] != "int":
+        return found | variables(node[3]) | variables(node[4])
+    if node[0] == "fn" and node[1] in ("gcd", "lcm"):
+        return found | variables(node[2])
+    return found | (variables(node[2]) & COUNTS) if node[0] == "fn" and node[1] in ("floor", "ceil") else found
+
+
 def identical(first: Node, second: Node, fuel: Fuel, **modes: Any) -> bool:
     """Whether two expressions agree wherever both are defined; Undefined is raised where that is nowhere."""
     free = variables(first) | variables(second)
-    points = POINTS if free or has(first, "call") or has(second, "call") else 1
-    signs = [False] * points + [True] * (2 if free and has(first, "abs") != has(second, "abs") else 0)
+    whole = [frozenset(), whole_names((first, second)) if free else frozenset()]
+    signs = [False] * (POINTS if free or has(first, "call") or has(second, "call") else 1)
+    if free and (whole[1] or has(first, *CORNERS) or has(second, *CORNERS)):
+        signs = [False, False, True, True] * POINTS
+        whole = [whole[1], whole[1] if has(first, "big") or has(second, "big") else free]
     compared = 0
     for point, negative in enumerate(signs):
-        evaluator = Evaluator(fuel, point, negative=negative, **modes)
-        values = []
-        for node in (first, second):
-            try:
-                values.append(evaluator.value(node))
-            except Undefined:
-                values.append(None)
+        options = {"negative": negative and not whole_names((first, second)), "whole": whole[point % 2], **modes}
+        values = [_value(node, fuel, point, options) for node in (first, second)]
         if values[0] is None and values[1] is None:
             continue
         if None in values or not same(*values):
@@ -353,3 +413,16 @@ def identical(first: Node, second: Node, fuel: Fuel, **modes: Any) -> bool:
     if not compared:
         raise Undefined("nowhere defined")
     return True
+
+
+def _value(node: Node, fuel: Fuel, point: int, options: dict[str, Any]) -> Value:
+    """The value at a point, None where there is none; what rounding left of 0 is 0."""
+    try:
+        value = Evaluator(fuel, point, **options).value(node)
+        if isinstance(value, int | Fraction) or abs(value) > TINY:
+            return value
+        with context().workdps(3 * DIGITS):
+            again = Evaluator(fuel, point, **options).value(node)
+            return 0 if abs(again) * context().mpf(10) ** DIGITS < abs(value) else again
+    except Undefined:
+        return None

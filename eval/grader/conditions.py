@@ -1,0 +1,205 @@
+r"""What an answer says of its letters: domains (`k \in \mathbb{Z}`, "n is a positive integer") and other conditions.
+
+A domain, or a condition after "for all" or "where", may be missing on one side. Conditions that both sides give must
+agree; a letter that a condition names may be another letter on the other side, if it is replaced everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from itertools import permutations
+from typing import NamedTuple
+
+from .parse import Node
+from .value import variables
+
+ANY, WHOLE, NATURAL, FROM_0, FROM_1 = "any", "whole", "natural", "from 0", "from 1"
+SETS = {
+    "Z": WHOLE, "N": NATURAL, "R": ANY, "C": "complex", "Q": "rational", "N_0": FROM_0, "N^+": FROM_1, "N_+": FROM_1,
+    "N^*": FROM_1, "Z^+": FROM_1, "Z_+": FROM_1, "N_{+}": FROM_1, "Z_{+}": FROM_1, "Z^*": "not 0",
+    "Z_{>0}": FROM_1, "Z_0": FROM_0, "N_1": FROM_1, "R^+": "positive", "R_+": "positive",
+}  # fmt: skip
+KINDS = {
+    "integer": WHOLE, "whole number": NATURAL, "natural number": NATURAL, "natural": NATURAL, "positive integer": FROM_1,
+    "nonnegative integer": FROM_0, "non negative integer": FROM_0, "real": ANY, "real number": ANY, "constant": ANY,
+    "arbitrary constant": ANY, "real constant": ANY, "arbitrary": ANY, "complex number": "complex", "any real": ANY,
+    "rational number": "rational", "rational": "rational", "positive real": "positive", "positive real number": "positive",
+    "negative integer": "below 0",
+}  # fmt: skip
+PARAMETERS = frozenset("kmnlj")  # letters for any whole number where nothing else is said
+
+
+class Given(NamedTuple):
+    """An answer without its conditions."""
+
+    core: Node
+    domains: dict[str, str]  # of letters
+    others: list[tuple[Node, bool]]  # (condition, whether the other side may lack it)
+
+
+def said(text: str) -> str:
+    """Words on a value for comparing: lower case, singular, without articles and "is"."""
+    found = re.findall(r"[^\W_]+", re.sub(r"\\[A-Za-z]+", " ", text).casefold())
+    kept = [w for w in found if w not in ("the", "a", "an", "is", "are", "be", "any", "all", "every", "some", "each")]
+    return " ".join(w[:-1] if w.endswith("s") and len(w) > 4 else w for w in kept)
+
+
+def settle(node: Node) -> Given:
+    """Separate what an answer is from what it says of its letters."""
+    pairs: list[tuple[Node, bool]] = []
+    core, listed = node, False
+    if node[0] == "given":
+        core = node[1]
+        pairs = [(condition, not restricts) for condition, restricts in node[2]]
+    if core[0] == "list":
+        items, listed = core[1], True
+        rest = [item for item in items if not _domain(item)]
+        names = variables(rest)
+        taken = [item for item in items if (found := _domain(item)) and found[0] in names]
+        if rest and taken:
+            pairs += [(item, True) for item in taken]
+            items = [item for item in items if item not in taken]
+            core = items[0] if len(items) == 1 else ("list", items, *core[2:])
+    elif core[0] == "*" and len(core[1]) > 1 and core[1][-1][0] == "rel":  # n^2 (n >= 1)
+        pairs.append((core[1][-1], bool(_domain(core[1][-1]))))
+        core = core[1][0] if len(core[1]) == 2 else ("*", core[1][:-1])
+    elif core[0] == "rel" and core[1][-1][0] == "*" and core[1][-1][1][-1][0] == "rel":
+        factors = core[1][-1][1]
+        pairs.append((factors[-1], bool(_domain(factors[-1]))))
+        core = ("rel", [*core[1][:-1], factors[0] if len(factors) == 2 else ("*", factors[:-1])], core[2])
+    del listed
+    domains: dict[str, str] = {}
+    others = []
+    for condition, droppable in pairs:
+        for one in condition[1] if condition[0] == "list" else [condition]:
+            if droppable and (found := _domain(one)):
+                name, kind = found
+                both = {kind, domains.get(name, kind)}
+                domains[name] = FROM_1 if FROM_1 in both else FROM_0 if FROM_0 in both else kind
+            elif droppable and one[0] == "text":  # "for all real numbers": of nothing named
+                continue
+            else:
+                others.append((one, droppable and one[0] == "rel"))
+    return Given(core, domains, others)
+
+
+def _domain(node: Node) -> tuple[str, str] | None:
+    """(letter, kind) of a condition that says of what kind a letter is."""
+    if node[0] == "said" and node[1][0] == "var" and (kind := KINDS.get(said(node[2]))):
+        return node[1][1], kind
+    if node[0] != "rel" or len(node[2]) != 1 or node[1][0][0] != "var":
+        return None
+    (left, right), (operator,) = node[1], node[2]
+    if operator == "in" and right[0] == "var" and right[1].startswith("\\mathbb"):
+        name = right[1].removeprefix("\\mathbb").replace("{", "").replace("}", "")
+        kind = SETS.get(name) or SETS.get(name[:1] + "^" + name[2:])
+        return (left[1], kind or name) if name else None
+    whole = right[0] == "num" and left[1] in COUNTERS and right[1].denominator == 1
+    if operator in (">=", ">") and whole and 0 <= (least := int(right[1]) + (operator == ">")) <= 2:
+        return left[1], {0: FROM_0, 1: FROM_1}.get(least, "from 2")
+    return None
+
+
+COUNTERS = frozenset("nkmijlprst")
+
+
+def agree(first: Given, second: Given, same: Callable[[Node, Node], bool]) -> bool:
+    """Whether two answers with conditions, at least one of them, are the same."""
+    for renamed in renamings(first, second):
+        if (
+            domains_agree(first.domains, renamed.domains)
+            and _others(first.others, renamed.others, same)
+            and (same(first.core, renamed.core) or _shifted(first, renamed, same))
+        ):
+            return True
+    return False
+
+
+def domains_agree(first: dict[str, str], second: dict[str, str]) -> bool:
+    """Each letter that both sides give a kind to is of one kind."""
+    if not first or not second:
+        return True
+    return first.keys() == second.keys() and all(
+        kind == second[name] or {kind, second[name]} in ({NATURAL, FROM_0}, {NATURAL, FROM_1})
+        for name, kind in first.items()
+    )
+
+
+def _others(first: list[tuple[Node, bool]], second: list[tuple[Node, bool]], same: Callable) -> bool:
+    if not first or not second:
+        return all(droppable for _, droppable in first + second)
+    left = [condition for condition, _ in second]
+    for condition, _ in first:
+        found = next((other for other in left if same(condition, other)), None)
+        if found is None:
+            return False
+        left.remove(found)
+    return not left
+
+
+def renamings(first: Given, second: Given) -> Iterator[Given]:
+    """The second answer with its letters, as they are and as the first one calls them."""
+    yield second
+    names = variables(first.core), variables(second.core)
+    theirs = [name for name in second.domains if name in names[1]]
+    ours = [name for name in first.domains if name in names[0]]
+    # Where only one side says what its letter is, a letter that is used for whole numbers stands for it.
+    if ours and not second.domains:
+        theirs = sorted((names[1] - names[0]) & PARAMETERS)
+    elif theirs and not first.domains:
+        ours = sorted((names[0] - names[1]) & PARAMETERS)
+    if not ours or len(ours) != len(theirs) or len(ours) > 3 or set(ours) == set(theirs):
+        return
+    for order in permutations(ours):
+        change = dict(zip(theirs, order, strict=True))
+        if set(order) & (names[1] - set(theirs)):
+            continue  # the name is taken
+        yield Given(
+            substitute(second.core, change),
+            {change.get(name, name): kind for name, kind in second.domains.items()},
+            [(substitute(condition, change), droppable) for condition, droppable in second.others],
+        )
+
+
+def substitute(node, change: dict[str, str]):
+    """A tree with variables called otherwise."""
+    if isinstance(node, list):
+        return [substitute(part, change) for part in node]
+    if not isinstance(node, tuple):
+        return node
+    if node[0] == "var":
+        return ("var", change.get(node[1], node[1]))
+    if node[0] == "big":
+        return ("big", node[1], change.get(node[2], node[2]), *(substitute(part, change) for part in node[3:]))
+    return tuple(substitute(part, change) if isinstance(part, tuple | list) else part for part in node)
+
+
+def _shifted(first: Given, second: Given, same: Callable[[Node, Node], bool]) -> bool:
+    r"""Whether two families over all whole k are one: π/4 + kπ and 5π/4 - kπ."""
+    names = [name for name, kind in {**second.domains, **first.domains}.items() if kind == WHOLE]
+    if len(names) != 1 or first.core[0] in ("list", "set") or second.core[0] in ("list", "set"):
+        return False
+    (name,) = names
+    cores = [core[1][1] if core[0] == "rel" and core[2] == ["="] and len(core[1]) == 2 else core for core in (first.core, second.core)]
+    heads = {str(core[1][0]) for core in (first.core, second.core) if core[0] == "rel"}
+    if len(heads) > 1 or any(core[0] in ("rel", "seq", "given", "text") for core in cores):
+        return False
+    for sign in (1, -1):
+        for step in range(-3, 4):
+            moved: Node = ("+", [("*", [("num", Fraction(sign)), ("var", name)]), ("num", Fraction(step))])
+            if (sign, step) != (1, 0) and same(cores[0], replace(cores[1], name, moved)):
+                return True
+    return False
+
+
+def replace(node, name: str, new: Node):
+    """A tree with another tree in place of a variable."""
+    if isinstance(node, list):
+        return [replace(part, name, new) for part in node]
+    if not isinstance(node, tuple):
+        return node
+    if node == ("var", name):
+        return new
+    return tuple(replace(part, name, new) if isinstance(part, tuple | list) else part for part in node)

@@ -1,0 +1,69 @@
+"""Numbers in English words: "twenty-one", "six million", "two thirds", "a dozen"."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+_UNITS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+)
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+SMALL = {word: value for value, word in enumerate(_UNITS.split())}
+SMALL |= {word: 10 * value for value, word in enumerate(_TENS.split(), 2)} | {"fourty": 40}
+SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_PARTS = "half third quarter fifth sixth seventh eighth ninth tenth"
+PARTS = {word: value for value, word in enumerate(_PARTS.split(), 2)} | {"fourth": 4}
+PARTS |= {("halves" if word == "half" else word + "s"): value for word, value in PARTS.items()}
+DOZENS = {"dozen": 12, "dozens": 12}
+POWERS = {"squared": 2, "cubed": 3}
+
+
+def leading(text: str) -> tuple[Fraction, str] | None:
+    """(value, what follows) of a text that begins with a number in words; None where it does not."""
+    words = re.findall(r"[^\W_]+|[^\w\s]", text.casefold())
+    sign = 1
+    if words and words[0] in ("negative", "minus"):
+        sign, words = -1, words[1:]
+    if len(words) > 1 and words[0] in ("a", "one") and (words[1] in SCALES or words[1] in DOZENS or words[1] in PARTS):
+        words = ["one", *words[1:]]
+    elif words and words[0] in ("half", *DOZENS):
+        words = ["one", *words]
+    total, part, taken, last = 0, 0, 0, 0  # last: the size of the word before, so that "two five" is no number
+    while taken < len(words):
+        word = words[taken]
+        if word == "-" or (word == "and" and taken and words[taken + 1 : taken + 2] and words[taken + 1] in SMALL and last >= 100):
+            taken += 1
+            continue
+        if word in SMALL:
+            value = SMALL[word]
+            if taken and not (last >= 100 or (last in range(20, 100, 10) and 0 < value < 10)):
+                break
+            part, last = part + value, value
+        elif word == "hundred" and part and last < 100:
+            part, last = part * 100, 100
+        elif word in SCALES and part:
+            total, part, last = total + part * SCALES[word], 0, SCALES[word]
+        elif word in DOZENS and taken:
+            part, last = (part or 1) * 12, 100
+        else:
+            break
+        taken += 1
+    if not taken:
+        return None
+    value = Fraction(total + part)
+    if taken < len(words) and words[taken] in PARTS and (words[taken] not in ("second",)):
+        value, taken = value / PARTS[words[taken]], taken + 1
+    return sign * value, " ".join(words[taken:])
+
+
+def multiple(text: str) -> tuple[int, int, str]:
+    """(factor, power, what follows) of the words after a number: "million people" is (1000000, 1, "people")."""
+    words = text.split()
+    factor, power = 1, 1
+    while words and (word := words[0].casefold().strip("., ")) in SCALES | DOZENS:
+        factor, words = factor * (SCALES | DOZENS)[word], words[1:]
+    if words and words[0].casefold() in POWERS:
+        power, words = POWERS[words[0].casefold()], words[1:]
+    return factor, power, " ".join(words)

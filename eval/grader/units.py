@@ -1,0 +1,100 @@
+r"""The words after a value: which are a unit, which say something of the value, and which units agree.
+
+A unit is dropped where only one side has one. Where both have one they must agree: the same measures with the same
+powers, and of the counting words one side's must be among the other's. Units are not converted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+_ALIASES = {
+    "mm": "millimeter millimetre", "cm": "centimeter centimetre", "dm": "decimeter decimetre", "m": "meter metre",
+    "km": "kilometer kilometre", "in": "inch inche", "ft": "foot feet", "yd": "yard", "mi": "mile",
+    "mg": "milligram", "g": "gram gm", "kg": "kilogram", "lb": "pound", "oz": "ounce", "ton": "tonne",
+    "s": "second sec", "min": "minute", "h": "hour hr", "day": "", "week": "", "month": "", "year": "yr",
+    "ml": "milliliter millilitre", "l": "liter litre", "gal": "gallon", "dollar": "usd buck $",
+    "cent": "penny pennie ¢", "euro": "€ eur", "gbp": "£", "rupee": "₹ rs inr", "yuan": "¥ rmb cny yen",
+    "deg": "degree", "rad": "radian", "mph": "", "kph": "kmh", "am": "", "pm": "", "acre": "", "j": "joule",
+    "n": "newton", "w": "watt", "hz": "hertz", "v": "volt", "ohm": "omega", "k": "kelvin", "pa": "pascal",
+    "unit": "", "percent": "% pct percentage", "permille": "",
+}  # fmt: skip
+MEASURES = {name: unit for unit, others in _ALIASES.items() for name in (unit, *others.split())}
+_SHORT = (
+    "mm cm dm km in ft yd mi mg kg lb lbs oz sec min hr hrs ml gal mph kph day days inch inches foot feet yard yards "
+    "mile miles usd sq cents deg am pm"
+)
+SHORT = frozenset(_SHORT.split())
+FILLERS = frozenset("the a an of in total all altogether per cent each different distinct possible exactly".split())
+# Words that change what stands before them: a value with one of them is not the value.
+CHANGING = frozenset(
+    "or and not no if when unless except where with such that more less fewer greater smaller larger than least most "
+    "plus minus times divided multiplied over by squared cubed factorial modulo above below under up upto to from "
+    "between approximately about is are isn aren was be has have hundred thousand million billion trillion dozen score "
+    "half twice double choose point root negative".split()
+)
+# A property where it is the last word; "5 odd numbers" counts numbers.
+PROPERTIES = frozenset(
+    "even odd prime composite positive negative real rational irrational integer integers constant arbitrary nonzero "
+    "only base mod divisible coprime distinct infinite finite natural whole nonnegative nonpositive perfect free".split()
+)
+
+
+def words(text: str) -> list[str]:
+    """Words, signs and powers of a unit such as `cm^2`, lower case."""
+    text = re.sub(r"\\text|\\left|\\right|[{}\\()]", " ", text).casefold()
+    text = re.sub(r"\b([ap])\.\s?m\b\.?", r"\1m", text)
+    return re.findall(r"[^\W\d_]+|\d+|[€£¢$₹¥%/^-]", text)
+
+
+def is_unit(text: str, *, variable: bool = False) -> bool:
+    """Whether words after a value are its unit. `variable`: the value holds a variable, so that only a measure
+    or a plural is one: "n + 2 regions", but not "n prime"."""
+    found = [word for word in words(text) if word.isalpha() or word in MEASURES]
+    if not found or found[-1] in PROPERTIES or any(word in CHANGING for word in found):
+        return False
+    return not variable or _measure(found[-1]) in MEASURES.values() or (found[-1].endswith("s") or found[-1] == "people")
+
+
+def _measure(word: str) -> str:
+    for name in (word, word[:-1] if word.endswith("s") else word):
+        if name in MEASURES:
+            return MEASURES[name]
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("ches", "shes", "xes", "sses")):
+        return word[:-2]
+    return word[:-1] if word.endswith("s") and len(word) > 3 and not word.endswith("ss") else word
+
+
+def parts(text: str) -> tuple[Counter[str], frozenset[str]]:
+    """(powers of the measures, counting words) of a unit."""
+    measures: Counter[str] = Counter()
+    others = set()
+    power, direction, last = 1, 1, ""
+    tokens = words(text)
+    for place, word in enumerate(tokens):
+        if word in ("square", "sq", "cubic", "cu"):
+            power = 2 if word[0] == "s" else 3
+        elif word in ("/", "per") and word != tokens[-1]:
+            direction = -1
+        elif word == "^" or (word == "-" and tokens[place - 1] == "^"):
+            continue
+        elif word.isdigit():
+            if last and place and tokens[place - 1] in ("^", "-"):
+                measures[last] += (int(word[:3]) - 1) * direction if tokens[place - 1] == "^" else -int(word[:3]) - 1
+        elif (name := _measure(word)) in MEASURES.values():
+            measures[name] += power * direction
+            power, last = 1, name
+        elif word not in FILLERS:
+            others.add(name)
+    return Counter({name: count for name, count in measures.items() if count}), frozenset(others)
+
+
+def agree(first: str, second: str) -> bool:
+    """Whether the units of two values, where each has one, can be the same."""
+    (measures_a, others_a), (measures_b, others_b) = parts(first), parts(second)
+    if (measures_a or measures_b) and measures_a != measures_b:
+        return False
+    return others_a <= others_b or others_b <= others_a
