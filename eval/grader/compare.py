@@ -274,7 +274,7 @@ class _Comparison:
             values = [Evaluator(self.fuel).value(part) for part in (a[1], b[1], a[2])]
         except Undefined:
             return self.same(a[1], b[1], depth + 1)
-        if not variables((a, b)) and all(isinstance(value, int) for value in values) and values[2]:
+        if not variables([a, b]) and all(isinstance(value, int) for value in values) and values[2]:
             return (values[0] - values[1]) % values[2] == 0
         return self.same(a[1], b[1], depth + 1)
 
@@ -364,6 +364,8 @@ class _Comparison:
         if kinds in (("set", "list"), ("list", "set"), ("list", "list"), ("set", "set")):
             return self.matched(a[1], b[1], depth, distinct="set" in kinds or len(a[1]) != len(b[1]))
         collection, single = (a, b) if a[0] in ("set", "list") else (b, a)
+        if collection[2:] == ("or",):  # 1/2 or 0.5
+            return all(self.same(*((item, b) if collection is a else (a, item)), depth + 1) for item in collection[1])
         if collection[0] != "set" or len(collection[1]) != 1 or variables(collection):
             return False  # {5} is 5, but {x} may be a fractional part
         return self.same(*((collection[1][0], single) if collection is a else (single, collection[1][0])), depth + 1)
@@ -389,7 +391,7 @@ class _Comparison:
             value_a, value_b = value_of(a), value_of(b)
             if value_a is not None and value_b is not None:
                 return self.definitions(a, b, value_a, value_b, depth)
-            if not variables((a, b)):  # two statements on numbers: of the same numbers
+            if a[2] == ["="] and not variables([a, b]) and not has([a, b], "call"):  # statements on numbers
                 return a[2] == b[2] and all(x == y for x, y in zip(a[1], b[1], strict=True))
             if self.proportional(a, b):
                 return True

@@ -10,6 +10,14 @@ from typing import NamedTuple
 
 BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])")
 BRACE = re.compile(r"\\[\s\S]|[{}]")
+# What a box without braces holds: digits, a command with its arguments, a sign, or a letter that begins no prose.
+TOKEN = re.compile(
+    r"[-+]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:/\d+)?%?"
+    r"|\\[dtc]?frac\s*(?:\d\d|(?:\{[^{}]{1,80}\}|\d)\s*(?:\{[^{}]{1,80}\}|\d))"
+    r"|\\sqrt(?:\[\w{1,8}\])?\s*(?:\{[^{}]{1,80}\}|\d)|\\(?:text|math)\w{0,4}\{[^{}]{1,80}\}"
+    r"|\\(?!boxed|fbox|[()\[\]]|text|math|end|right|left|q?quad)[A-Za-z]{2,12}(?![A-Za-z])"
+    r"|[A-Za-z](?=\s*(?:\$|\\[)\]]|[.,;:!?](?:\s|$)|$))"
+)
 TAIL = 3_000  # characters of a response that the fallbacks look at
 
 # What may stand between two boxes of one answer: "\boxed{1} and \boxed{2}", "x_1=\boxed{1}, x_2=\boxed{2}".
@@ -37,7 +45,8 @@ NOISE = re.compile(r"I hope it is correct\.?|<\|[^|>]{1,30}\|>(?:user|assistant)
 def boxes(text: str) -> tuple[list[tuple[int, int, str]], int]:
     r"""Every box that closes, as (start, end, content) in order of start, and how many boxes are opened.
 
-    Braces are balanced at any depth; `\{` and `\}` do not count. `\boxed 5` holds the token after it.
+    Braces are balanced at any depth; `\{` and `\}` do not count. `\boxed 5` and `\boxed\frac34` hold what follows;
+    a `\boxed` before a word is a mention and no box.
     """
     starts = [(match.start(), match.end()) for match in BOX.finditer(text)]
     if not starts:
@@ -49,15 +58,19 @@ def boxes(text: str) -> tuple[list[tuple[int, int, str]], int]:
             opened.append(match.start())
         elif match[0] == "}" and opened:
             closing[opened.pop()] = match.start()
-    found = []
+    found, count = [], 0
     for start, end in starts:
         brace = re.compile(r"\s{0,20}").match(text, end).end()  # type: ignore[union-attr]
         if text[brace : brace + 1] == "{":
+            count += 1
             if brace in closing:
                 found.append((start, closing[brace] + 1, text[brace + 1 : closing[brace]]))
-        elif brace > end and (token := re.compile(r"[\w.+\-/]{1,40}").match(text, brace)):
-            found.append((start, token.end(), token[0].rstrip(".")))
-    return found, len(starts)
+        elif token := TOKEN.match(text, brace):
+            count += 1
+            found.append((start, token.end(), token[0].rstrip(",")))
+        elif not text[brace:].strip(" $"):
+            count += 1  # the text ends here; elsewhere the word is only mentioned
+    return found, count
 
 
 class Extraction(NamedTuple):

@@ -56,13 +56,14 @@ class _Parser(Environments):
                 restricts, said = self.take() == IF, ""
             elif self.peek() in SEPARATORS:
                 self.take()
-            elif self.peek() == "<text>" and self.peek(1) not in ("", *closers, *SEPARATORS, WHERE, IF, "<text>"):
+            elif self.peek() == "<text>" and self.peek(1) not in ("", *closers, *SEPARATORS, WHERE, IF):
                 said = f"{said} {self.take()}"  # the kind of what is named next: "integers a, b"
             else:
                 node = self.clause()
                 said = said.strip()
                 if said.split()[-1:] and said.split()[-1] not in ("all", "any", "every", "some", "each"):
                     node = ("said", node, said) if node[0] == "var" else node
+                    node = ("text", f"{said} {node[1]}") if node[0] == "text" else node
                 found.append((node, restricts))
         return found
 

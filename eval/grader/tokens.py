@@ -67,7 +67,7 @@ NO_FACTOR = frozenset(
     )
 )  # fmt: skip
 LEAD = re.compile(
-    r"\s*,?\s*(?:and\s+)?(?:(where|with|for|such that|given(?: that)?|provided(?: that)?|as|any|all|every|some)|(if|when|unless))\b(.*)",
+    r"\s*,?\s*(?:and\s+)?(?:(where|with|for|such that|given(?: that)?|provided(?: that)?|as)|(if|when|unless))\b(.*)",
     re.DOTALL,
 )
 LETTER_UNITS = frozenset("msghLJNWKlV")

@@ -95,7 +95,7 @@ def value_of(node: Node) -> Node | None:
         constant = operators == ["="] and is_name(sides[1]) and not variables(sides[0])
         return sides[0] if constant else None  # 5 = x
     exact = operators.index("~") if "~" in operators else len(operators)
-    if not _near(sides[exact:] if exact else sides[1:]) or (exact > 1 and not _alike(sides[1], sides[exact])):
+    if exact > 1 and not _alike(sides[1], sides[exact]):
         return None
     return sides[exact] if exact > 0 else sides[1]
 

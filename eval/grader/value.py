@@ -396,14 +396,14 @@ def whole_names(node: Any) -> frozenset[str]:
 def identical(first: Node, second: Node, fuel: Fuel, **modes: Any) -> bool:
     """Whether two expressions agree wherever both are defined; Undefined is raised where that is nowhere."""
     free = variables(first) | variables(second)
-    whole = [frozenset(), whole_names((first, second)) if free else frozenset()]
+    whole = [frozenset(), whole_names([first, second]) if free else frozenset()]
     signs = [False] * (POINTS if free or has(first, "call") or has(second, "call") else 1)
     if free and (whole[1] or has(first, *CORNERS) or has(second, *CORNERS)):
         signs = [False, False, True, True] * POINTS
         whole = [whole[1], whole[1] if has(first, "big") or has(second, "big") else free]
     compared = 0
     for point, negative in enumerate(signs):
-        options = {"negative": negative and not whole_names((first, second)), "whole": whole[point % 2], **modes}
+        options = {"negative": negative and not whole_names([first, second]), "whole": whole[point % 2], **modes}
         values = [_value(node, fuel, point, options) for node in (first, second)]
         if values[0] is None and values[1] is None:
             continue
