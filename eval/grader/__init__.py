@@ -14,13 +14,13 @@ import os
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from . import mathverify
-from .compare import decide
+from .compare import decide, reads
+from .judge import UNREAD, judge
 from .extract import Extraction, extract, read
 from .pool import Pool
 from .verdict import Reason, Verdict, benchmark_rule
 
-__all__ = ["Graded", "Grader", "Reason", "Verdict", "equal", "extract"]
+__all__ = ["Graded", "Grader", "Reason", "Verdict", "equal", "extract", "reads"]
 
 Rule = Callable[[str, Extraction], Reason | None]
 
@@ -28,10 +28,9 @@ Rule = Callable[[str, Extraction], Reason | None]
 def equal(gold: str, prediction: str) -> bool:
     """Whether a prediction is the gold answer. Never raises on a string; an empty answer equals nothing.
 
-    Bounded in input, not in time, where Math-Verify is needed: use `Grader` on what a model wrote.
+    Bounded in input, not in time, where it takes a worker: use `Grader` on what a model wrote.
     """
-    verdict = decide(gold, prediction)
-    return mathverify.verify(gold, prediction) if verdict is None else verdict
+    return judge(gold, prediction) is True
 
 
 class Graded(NamedTuple):
@@ -54,8 +53,11 @@ class Grader:
 
     def equal_pairs(self, pairs: Iterable[tuple[str, str]]) -> list[bool | None]:
         """`equal` of each (gold, prediction), in order; None where it timed out."""
-        pairs = list(pairs)
-        verdicts = [decide(gold, prediction) for gold, prediction in pairs]
+        return [None if verdict is None else verdict is True for verdict in self._compared(list(pairs))]
+
+    def _compared(self, pairs: list[tuple[str, str]]) -> list[bool | str | None]:
+        """The verdict on each pair, in order: None where it timed out, UNREAD where neither parser reads a side."""
+        verdicts: list[bool | str | None] = [decide(gold, prediction) for gold, prediction in pairs]
         hard = [index for index, verdict in enumerate(verdicts) if verdict is None]
         if hard:
             distinct = list(dict.fromkeys(pairs[index] for index in hard))
@@ -73,12 +75,15 @@ class Grader:
         ruled = [rule(response, extraction) for (_, response), extraction in zip(items, found, strict=True)]
         left = zip(items, found, ruled, strict=True)
         pairs = [(gold, extraction.answer or "") for (gold, _), extraction, reason in left if reason is None]
-        compared = iter(self.equal_pairs(pairs))
+        compared = iter(self._compared(pairs))
         results = []
         for reason, extraction in zip(ruled, found, strict=True):
-            verdict = reason.verdict if reason else Verdict.compared(next(compared))
-            if verdict is Verdict.TIMEOUT:
-                reason = Reason.OVER_LIMIT
+            if reason is None:
+                equal = next(compared)
+                reason = Reason.OVER_LIMIT if equal is None else Reason.UNREAD if equal == UNREAD else None
+                verdict = reason.verdict if reason else Verdict.compared(equal is True)
+            else:
+                verdict = reason.verdict
             results.append(Graded(verdict, extraction.answer, reason))
         return results
 

@@ -69,7 +69,7 @@ def explain(gold: str, answer: str, grader: Grader) -> None:
     table.add_row("as given", plain(gold), plain(answer))
     table.add_row("compared", *map(plain, sides))
     table.add_row("read as", *(plain("\n".join(map(shown, readings(side))) or "not read") for side in sides))
-    table.add_row("decided by", "Math-Verify" if decide(gold, found) is None else "exact comparison", "")
+    table.add_row("decided by", "exact comparison" if decide(gold, found) is not None else "a worker", "")
     Console().print(table)
 
 

@@ -13,12 +13,26 @@ DEEPEST = 40
 PERIODIC = re.compile(r"\.\d{0,40}?(\d{1,6}?)\1{2,40}$")  # 0.333\dots
 
 
+def that(found: list[Node], joint: str) -> Node | None:
+    """{x : x > 2} or {x in R : x > 2}, whose colon was read as a ratio's; None where there is no colon."""
+    sides = found[0][1] if found and found[0][0] == "rel" else found[:1]
+    place = next((i for i, side in enumerate(sides) if side[0] == "ratio" and len(side[1]) == 2), None)
+    if place is None or (found[0][0] != "rel" and len(found) == 1):
+        return None
+    left, right = sides[place][1]
+    operators = found[0][2] if found[0][0] == "rel" else []
+    name: Node = left if place == 0 else ("rel", [*sides[:place], left], operators[:place])
+    rest: Node = right if place == len(sides) - 1 else ("rel", [right, *sides[place + 1 :]], operators[place:])
+    return ("that", name, rest if len(found) == 1 else ("list", [rest, *found[1:]], joint or "and"))
+
+
 class Atoms:
     """A stream of tokens and the readers of single values; the rest of the grammar is in `parse.py`."""
 
     def __init__(self, stream: list[Token]) -> None:
         self.stream, self.at, self.depth, self.bars = stream, 0, 0, 0
         self.joint = ""  # the word that joined the items of the last list
+        self.letters: set[str] = set()  # "i" where it counts the terms of a sum
 
     # --- the stream
     def peek(self, ahead: int = 0) -> str:
@@ -171,11 +185,7 @@ class Atoms:
         closer = self.expect(*ends)
         self.bars = bars
         if opener == "\\{":
-            if found and found[0][0] == "rel" and found[0][1][0][0] == "ratio" and len(found[0][1][0][1]) == 2:
-                name, left = found[0][1][0][1]  # {x : x > 2}
-                found[0] = ("rel", [left, *found[0][1][1:]], found[0][2])
-                return ("that", name, found[0] if len(found) == 1 else ("list", found, self.joint or "and"))
-            return ("set", found)
+            return that(found, self.joint) or ("set", found)
         if not found:
             raise ParseError("nothing in brackets")
         if opener in ("\\lfloor", "\\lceil"):
@@ -226,12 +236,14 @@ class Atoms:
             return self.big(name[1:])
         if name in ("C", "A", "P") and self.peek() == "_" and (chosen := self.chosen(name)):
             return chosen
-        while self.peek() == "_" or (name == "\\lim" and self.peek() == "^"):
+        if name == "\\lim":
+            raise ParseError("limits are not read")
+        while self.peek() == "_":
             name += self.take() + self.braced_text()
         while self.peek() in ("'", "\\prime"):
             self.take()
             name += "'"
-        if name in ("i", "e", "\\pi"):
+        if name in ("i", "e", "\\pi") and name not in self.letters:
             return ("const", name.lstrip("\\"))
         if name.rstrip("'") in ("f", "g", "F", "G") and self.peek() == "(":
             self.take()
@@ -250,7 +262,7 @@ class Atoms:
             self.take()
             above = self.braced_text()
         numbers = below.isdigit() and above.isdigit() and 1 < int(below[:6]) >= int(above[:6])
-        letters = name == "C" and above and not below.isdigit() and not above.isdigit() and re.fullmatch(r"[\w+-]+", above)
+        letters = name == "C" and not below.isdigit() and re.fullmatch(r"[\w+-]+", above)
         if not (numbers or letters):
             self.at = start
             return None

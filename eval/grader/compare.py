@@ -155,6 +155,17 @@ def readings(text: str) -> tuple[Node, ...]:
     return tuple(found)
 
 
+def reads(answer: str) -> bool:
+    """Whether the grader's own parser reads an answer; else it equals only what is written alike."""
+    side = _prepared(answer)
+    return bool(readings(side[0]) or BASED.fullmatch(side[1]) or _labelled(side[0]) or _textual(side[0]))
+
+
+def _textual(text: str) -> bool:
+    """Whether an answer is in words."""
+    return bool(re.fullmatch(r"(?:[\w\s.,:;'\"!?{}-]|\\text)*", text) and re.search(r"[A-Za-z]{2}", text.replace("\\text", "")))
+
+
 def _by_trees(gold: str, prediction: str, slow: bool) -> bool | None:
     if re.fullmatch(r"[^\W\d_][^\W\d_ ]+(?: [^\W\d_]+)*", gold) and gold.casefold() == prediction.casefold():
         return True
@@ -165,11 +176,10 @@ def _by_trees(gold: str, prediction: str, slow: bool) -> bool | None:
         ):
             return True
         unread = gold if not trees[0] else prediction
-        textual = re.fullmatch(r"[\w\s.,:;'\"!?-]*", unread) and re.search(r"[A-Za-z]{2}", unread)
         if re.fullmatch(r"(?:[\d\s.,+*/^()=?$-]|\\times|\\cdot)*", unread):
             return False  # arithmetic that breaks off: Math-Verify would read a fragment
         other = trees[0] or trees[1]
-        return False if textual or any(node[0] in ("text", "said") for node in other) else None
+        return False if _textual(unread) or any(node[0] in ("text", "said") for node in other) else None
     comparison = _Comparison(slow)
     if any(comparison.equal(a, b) for a in trees[0] for b in trees[1]):
         return True
@@ -219,6 +229,8 @@ class _Comparison:
             verdict = self.regions(a, b)
             if verdict is not None:
                 return verdict
+        if a[0] == b[0] == "op" and a[1] == b[1] != "setminus" and self.parts(a[2:], b[3:1:-1], depth):
+            return True
         if "that" in (a[0], b[0]) or "op" in (a[0], b[0]):
             return a[0] == b[0] and len(a) == len(b) and self.parts(a[1:], b[1:], depth)
         if a[0] == "rel" or b[0] == "rel":
@@ -289,7 +301,7 @@ class _Comparison:
         return node, percent
 
     def expressions(self, a: Node, b: Node, percent: bool) -> bool:
-        if ("const", "inf") in (a, b) or has(a, "inf") or has(b, "inf"):
+        if (has(a, "inf") or has(b, "inf")) and not has(a, "big") and not has(b, "big"):
             return signed(a) == signed(b)
         modes: list[dict[str, bool]] = [{}] + [{"percent": True}] * percent
         if has(a, "deg") != has(b, "deg") and (has(a, "pi") or has(b, "pi")):
@@ -366,6 +378,9 @@ class _Comparison:
         collection, single = (a, b) if a[0] in ("set", "list") else (b, a)
         if collection[2:] == ("or",):  # 1/2 or 0.5
             return all(self.same(*((item, b) if collection is a else (a, item)), depth + 1) for item in collection[1])
+        letters = "".join(sorted(item[1] if item[0] == "var" else " " for item in collection[1]))
+        if single[0] == "var" and len(single[1]) > 1 and letters.isupper() and letters == single[1] and max(letters) < "I":
+            return True  # the choices AC
         if collection[0] != "set" or len(collection[1]) != 1 or variables(collection):
             return False  # {5} is 5, but {x} may be a fractional part
         return self.same(*((collection[1][0], single) if collection is a else (single, collection[1][0])), depth + 1)

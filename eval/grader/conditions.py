@@ -19,7 +19,7 @@ ANY, WHOLE, NATURAL, FROM_0, FROM_1 = "any", "whole", "natural", "from 0", "from
 SETS = {
     "Z": WHOLE, "N": NATURAL, "R": ANY, "C": "complex", "Q": "rational", "N_0": FROM_0, "N^+": FROM_1, "N_+": FROM_1,
     "N^*": FROM_1, "Z^+": FROM_1, "Z_+": FROM_1, "N_{+}": FROM_1, "Z_{+}": FROM_1, "Z^*": "not 0",
-    "Z_{>0}": FROM_1, "Z_0": FROM_0, "N_1": FROM_1, "R^+": "positive", "R_+": "positive",
+    "Z_>0": FROM_1, "Z_\\ge0": FROM_0, "Z_>=0": FROM_0, "Z_\\geq0": FROM_0, "Z_0": FROM_0, "N_1": FROM_1, "R^+": "positive", "R_+": "positive",
 }  # fmt: skip
 KINDS = {
     "integer": WHOLE, "whole number": NATURAL, "natural number": NATURAL, "natural": NATURAL, "positive integer": FROM_1,
@@ -49,12 +49,14 @@ def said(text: str) -> str:
 def settle(node: Node) -> Given:
     """Separate what an answer is from what it says of its letters."""
     pairs: list[tuple[Node, bool]] = []
-    core, listed = node, False
+    core = node
     if node[0] == "given":
         core = node[1]
-        pairs = [(condition, not restricts) for condition, restricts in node[2]]
+        pairs = [(c, not restricts or (restricts is not True and bool(_domain(c)))) for c, restricts in node[2]]
+    elif node[0] == "that" and node[1][0] not in ("var", "rel"):  # {2k : k in Z}
+        core, pairs = node[1], [(node[2], False)] if not _domain(node[2]) else [(node[2], True)]
     if core[0] == "list":
-        items, listed = core[1], True
+        items = core[1]
         rest = [item for item in items if not _domain(item)]
         names = variables(rest)
         taken = [item for item in items if (found := _domain(item)) and found[0] in names]
@@ -62,14 +64,6 @@ def settle(node: Node) -> Given:
             pairs += [(item, True) for item in taken]
             items = [item for item in items if item not in taken]
             core = items[0] if len(items) == 1 else ("list", items, *core[2:])
-    elif core[0] == "*" and len(core[1]) > 1 and core[1][-1][0] == "rel":  # n^2 (n >= 1)
-        pairs.append((core[1][-1], bool(_domain(core[1][-1]))))
-        core = core[1][0] if len(core[1]) == 2 else ("*", core[1][:-1])
-    elif core[0] == "rel" and core[1][-1][0] == "*" and core[1][-1][1][-1][0] == "rel":
-        factors = core[1][-1][1]
-        pairs.append((factors[-1], bool(_domain(factors[-1]))))
-        core = ("rel", [*core[1][:-1], factors[0] if len(factors) == 2 else ("*", factors[:-1])], core[2])
-    del listed
     domains: dict[str, str] = {}
     others = []
     for condition, droppable in pairs:
@@ -78,7 +72,7 @@ def settle(node: Node) -> Given:
                 name, kind = found
                 both = {kind, domains.get(name, kind)}
                 domains[name] = FROM_1 if FROM_1 in both else FROM_0 if FROM_0 in both else kind
-            elif droppable and one[0] == "text":  # "for all real numbers": of nothing named
+            elif droppable and one[0] == "text" and not NEGATED.search(one[1]):  # "for all reals": of nothing named
                 continue
             else:
                 others.append((one, droppable and one[0] == "rel"))
@@ -92,7 +86,7 @@ def _domain(node: Node) -> tuple[str, str] | None:
     if node[0] != "rel" or len(node[2]) != 1 or node[1][0][0] != "var":
         return None
     (left, right), (operator,) = node[1], node[2]
-    if operator == "in" and right[0] == "var" and right[1].startswith("\\mathbb"):
+    if operator == "in" and right[0] == "var" and (right[1].startswith("\\mathbb") or right[1] in ("Z", "N", "R", "Q")):
         name = right[1].removeprefix("\\mathbb").replace("{", "").replace("}", "")
         kind = SETS.get(name) or SETS.get(name[:1] + "^" + name[2:])
         return (left[1], kind or name) if name else None
@@ -102,6 +96,7 @@ def _domain(node: Node) -> tuple[str, str] | None:
     return None
 
 
+NEGATED = re.compile(r"\b(?:no|not|none|never|non\w+)\b")
 COUNTERS = frozenset("nkmijlprst")
 
 

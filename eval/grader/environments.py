@@ -13,7 +13,7 @@ ROW_ENDS = ("\\\\", "\\end")
 class Environments(Atoms):
     r"""`\begin{…}`, `\sum`, `\prod` and `\int`."""
 
-    def conditions(self, *closers: str) -> list[tuple[Node, bool]]:
+    def conditions(self, *closers: str) -> list[tuple[Node, bool | str]]:
         """What stands after "where", "for all", "if"."""
         raise NotImplementedError
 
@@ -93,6 +93,8 @@ class Environments(Atoms):
         low: Node | None = None
         high: Node | None = None
         name = ""
+        counted = {self.peek(2)} & {"i", "e"} if self.peek() == "_" and self.peek(3) in RELATIONS else set()
+        self.letters |= counted
         while self.peek() in ("_", "^"):
             if self.take() == "^":
                 high = self.braced()
@@ -112,7 +114,9 @@ class Environments(Atoms):
             raise ParseError("a sum over something else")
         if high is None:
             raise ParseError("a sum without its end")
-        return ("big", kind, name, low, high, self.product())
+        body = self.product()
+        self.letters -= counted
+        return ("big", kind, name, low, high, body)
 
     def integral(self, low: Node | None, high: Node | None) -> Node:
         r"""`\int_a^b f dx`; the differential may stand in a numerator."""

@@ -19,11 +19,14 @@ from functools import lru_cache
 from . import numerals
 from .atoms import DEEPEST, Node
 from .environments import Environments
-from .tokens import CURRENCIES, IF, NO_FACTOR, RELATIONS, SEPARATORS, SET_OPERATORS, WHERE, ParseError, tokens
+from .tokens import CLOSERS, CURRENCIES, IF, NO_FACTOR, RELATIONS, SEPARATORS, SET_OPERATORS, WHERE, ParseError, tokens
 from .units import is_unit, parts
 
 __all__ = ["Node", "ParseError", "parse"]
 LONGEST = 4_000
+
+
+MODULO = ("\\pmod", "\\bmod", "\\mod")
 
 
 class _Parser(Environments):
@@ -40,6 +43,11 @@ class _Parser(Environments):
             if self.peek() in (WHERE, IF) and found:
                 return [("given", listed(found, joints), self.conditions(*closers))]
             found.append(self.clause())
+            if self.condition_ahead():
+                self.take()
+                pairs = [(condition, "unless it says of what kind a letter is") for condition, _ in self.conditions(")")]
+                self.expect(")")
+                return [("given", listed(found, joints), pairs)]
             if self.peek() not in (*SEPARATORS, *closers, WHERE, IF) and self.peek():
                 raise ParseError(f"unexpected {self.peek()}")
             while self.peek() in SEPARATORS:
@@ -47,9 +55,20 @@ class _Parser(Environments):
         self.joint = joint_of(joints)
         return found
 
-    def conditions(self, *closers: str) -> list[tuple[Node, bool]]:
+    def condition_ahead(self) -> bool:
+        """Whether a relation in brackets ends the list here: n^2 (n >= 1)."""
+        if self.peek() != "(":
+            return False
+        depth, ahead, relation = 1, 1, False
+        while depth and (symbol := self.peek(ahead)):
+            depth += (symbol in ("(", "{", "[")) - (symbol in (")", "}", "]"))
+            relation = relation or (depth == 1 and symbol in RELATIONS)
+            ahead += 1
+        return relation and not depth and self.peek(ahead) in ("", *CLOSERS, *SEPARATORS)
+
+    def conditions(self, *closers: str) -> list[tuple[Node, bool | str]]:
         """What stands after "where", "for all", "if": pairs of a condition and whether it restricts the value."""
-        found: list[tuple[Node, bool]] = []
+        found: list[tuple[Node, bool | str]] = []
         restricts, said = False, ""
         while self.peek() and self.peek() not in closers:
             if self.peek() in (WHERE, IF):
@@ -62,7 +81,8 @@ class _Parser(Environments):
                 node = self.clause()
                 said = said.strip()
                 if said.split()[-1:] and said.split()[-1] not in ("all", "any", "every", "some", "each"):
-                    node = ("said", node, said) if node[0] == "var" else node
+                    negated = said.split()[0] in ("no", "not")  # for no n >= 1
+                    node = ("said", node, said) if node[0] == "var" or negated else node
                     node = ("text", f"{said} {node[1]}") if node[0] == "text" else node
                 found.append((node, restricts))
         return found
@@ -127,7 +147,7 @@ class _Parser(Environments):
 
     def with_unit(self, node: Node, leading: str) -> Node:
         """A value with the words and signs after it."""
-        if self.peek() in ("\\pmod", "\\bmod", "\\mod") or (self.peek() == "(" and self.peek(1) in ("\\bmod", "\\mod")):
+        if self.peek() in MODULO or (self.peek() == "(" and self.peek(1) in MODULO):
             bracket = self.take() == "(" and self.take() != ""
             modulus = self.braced() if self.peek() == "{" else self.product()
             if bracket:
@@ -152,7 +172,9 @@ class _Parser(Environments):
         """Whether a unit stands here: a text, a fraction of texts, or a text in brackets."""
         if self.peek() == "\\frac":
             return self.peek(1) == "{" and self.peek(2) == "<text>" and self.peek(3) in ("}", "^")
-        return self.peek() == "(" and self.peek(1) == "<text>" and self.peek(2) in (")", "<text>")
+        if self.peek() != "(":
+            return False
+        return self.peek(1) in MODULO or (self.peek(1) == "<text>" and self.peek(2) in (")", "<text>"))
 
     def unit(self) -> str:
         """Words, signs and powers after a quantity, such as `\text{ cm}^2`; "" where there are none."""
@@ -274,7 +296,7 @@ class _Parser(Environments):
         symbol = self.peek()
         if symbol == "|":
             return self.bars == 0
-        return symbol not in NO_FACTOR and not self.unit_ahead()
+        return symbol not in NO_FACTOR and not (symbol in ("(", "\\frac") and (self.unit_ahead() or self.condition_ahead()))
 
     def power(self) -> Node:
         self.depth += 1

@@ -95,6 +95,8 @@ def equal_regions(first: list[Piece], second: list[Piece]) -> bool:
 
 def looks_like_region(node: Node) -> bool:
     """Whether a tree can only be meant as a set of numbers: a union, an inequality, a bracket, an infinite end."""
+    if node[0] == "list" and excluded(node):
+        return True
     if node[0] == "list":
         return all(map(looks_like_region, node[1]))
     if node[0] == "seq":
@@ -104,6 +106,15 @@ def looks_like_region(node: Node) -> bool:
         or node == ("var", "\\mathbbR")
         or (node[0] == "rel" and any(operator in ("<", ">", "<=", ">=", "!=", "in", "notin") for operator in node[2]))
     )
+
+
+def excluded(node: Node) -> list[tuple[Node, tuple[Node, str, Node]]]:
+    """The points that "x != 1, 2" takes away, as relations; empty where a list is no such."""
+    first, rest = node[1][0], node[1][1:]
+    if first[0] != "rel" or first[2] != ["!="] or not rest or any(item[0] not in ("num", "*", "/", "+", "fn") for item in rest):
+        return []
+    name = first[1][0]
+    return [(point, (name, "!=", point)) for point in (first[1][1], *rest)]
 
 
 def region(node: Node, fuel: Fuel) -> list[Piece]:
@@ -127,6 +138,8 @@ def region(node: Node, fuel: Fuel) -> list[Piece]:
         if node[1] == "cup":
             return merged(first + second)
         return intersection(first, second if node[1] == "cap" else complement(second))
+    if kind == "list" and node[1] and excluded(node):
+        return complement(merged([p for _, point in excluded(node) for p in complement(_half_line(*point, fuel))]))
     if kind == "list" and node[1]:
         joint = node[2] if len(node) > 2 else ""
         pieces = [region(item, fuel) for item in node[1]]

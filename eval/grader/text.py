@@ -29,6 +29,9 @@ DEGREE = re.compile(
 )
 ORDINAL = re.compile(r"(?<=\d)\s*\^?\s*(?:\{\s*)?\\text\{\s*(?:st|nd|rd|th)\s*\}(?:\s*\})?|(?<=\d)(?:st|nd|rd|th)\b")
 PERCENT = re.compile(r"\\%|\\text\{\s*(?:\\?%|percent(?:age)?|pct\.?)\s*\}|(?<![A-Za-z\\])(?:percent(?:age)?|pct)\b")
+NUMBER_SET = re.compile(
+    r"\\in\s*\{?(?:\\(?:mathbb|mathbf|mathrm|Bbb|bf|bm|boldsymbol)\s*)?\{?\s*([NZRQC])\s*\}*(?![A-Za-z])((?:\s*[_^]\s*\{?[*+]\}?)?)"
+)
 # Line breaks and wide spaces, which separate where both sides of them are relations.
 BREAK = re.compile(r"\\\\(?:\[\d+\w+\])?|\\q?quad(?![a-z])|\n")
 RELATION = re.compile(r"[=<>≤≥≠]|\\(?:le|ge|ne|leq|geq|neq|lt|gt|equiv|in|approx)(?![A-Za-z])")
@@ -63,6 +66,7 @@ def clean(text: str) -> str:
     text = re.sub(r"(?<![\d.,])\d{1,3}(?: \d{3})+(?![\d.,]| \d)", lambda m: m[0].replace(" ", ""), text)
     text = SIZE.sub("", SPACE.sub(lambda m: m[1] or ("" if "!" in m[0] else " "), text))
     text = re.sub(r"\\(?:[dtc]frac|[ns]icefrac|sfrac)(?![a-z])", r"\\frac", re.sub(r"\\[dt]binom(?![a-z])", r"\\binom", text))
+    text = NUMBER_SET.sub(lambda m: rf"\in \mathbb{{{m[1]}}}" + re.sub(r"[{}]", "", m[2] or ""), text)
     text = TEXT.sub(r"\\text", LOOKS.sub("", text))
     text = re.sub(r"\\text([A-Za-z0-9])", r"\\text{\1}", text)
     text = re.sub(r"(?<=[)\]])\s*U\s*(?=[(\[])", r"\\cup ", re.sub(r"\\[lc]dots(?![a-z])|\.\.\.", r"\\dots ", text))

@@ -111,9 +111,30 @@ def tokens(text: str, thousands: bool) -> list[Token]:
         else:
             out.append(("sym", BARS.get(value, value), space))
         space = False
+    out = _separated(out)
     if len(out) > 1 and out[-1] == ("sym", "\\Omega", True) and out[-2][0] == "num":
         out[-1] = ("text", "ohm", True)
     return out
+
+
+def _separated(stream: list[Token]) -> list[Token]:
+    """A second equation after a space, as in "a = 1 b = 2", with a comma before it."""
+    equations = [place for place, token in enumerate(stream) if token[:2] == ("sym", "=")]
+    for place in equations[:0:-1]:
+        start = place - 1
+        if start > 1 and stream[start - 1][1] == "_":  # a_2
+            start -= 2
+        elif stream[start][1] == "}" and (open_ := next((i for i in range(start, 0, -1) if stream[i][1] == "{"), 0)) > 1:
+            start = open_ - 2 if stream[open_ - 1][1] == "_" else place
+        if start <= 0 or start >= place:
+            continue
+        (kind, value, space), before = stream[start], stream[start - 1]
+        name = kind == "sym" and value.isalpha() and space
+        if name and (before[0] == "num" or before[1].isalpha() or before[1] in (")", "}", "]")) and "=" in [
+            token[1] for token in stream[:start]
+        ]:
+            stream = [*stream[:start], ("sym", ",", False), *stream[start:]]
+    return stream
 
 
 def _text(content: str, space: bool, before: list[Token]) -> list[Token]:

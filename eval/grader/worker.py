@@ -1,4 +1,5 @@
-"""A grading worker: reads one JSON pair per line, writes `true`, `false` or `null` (no verdict within its memory).
+"""A grading worker: reads one JSON pair per line, writes `true`, `false`, `"unread"` or `null` (no verdict within
+its memory).
 
 Started by eval/grader/pool.py: python -m eval.grader.worker DEADLINE ADDRESS_SPACE
 """
@@ -14,8 +15,8 @@ import sys
 from collections.abc import Callable
 
 
-def main(judge: Callable[[str, str], bool] | None = None) -> int:
-    """Answer until the pipe closes or the parent is gone. `judge` stands in for `equal` in tests and benchmarks."""
+def main(stand_in: Callable[[str, str], bool] | None = None) -> int:
+    """Answer until the pipe closes or the parent is gone. `stand_in` takes `judge`'s place in tests and benchmarks."""
     deadline, address_space = float(sys.argv[-2]), int(sys.argv[-1])
     parent = os.getppid()
     # Nothing but answers may reach the pipe, whatever a library prints.
@@ -23,7 +24,7 @@ def main(judge: Callable[[str, str], bool] | None = None) -> int:
     os.dup2(2, 1)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
-    from . import equal
+    from .judge import judge
     from .mathverify import verify
 
     verify("1", "1")  # the slow imports, before the clock of the first item starts
@@ -43,14 +44,14 @@ def main(judge: Callable[[str, str], bool] | None = None) -> int:
             line, buffer = buffer.split(b"\n", 1)
             # The default action of SIGALRM ends this process even inside C code, whether or not a parent is there.
             signal.setitimer(signal.ITIMER_REAL, deadline + 1.0)
-            answers.write(json.dumps(answer(judge or equal, *json.loads(line))).encode("ascii") + b"\n")
+            answers.write(json.dumps(answer(stand_in or judge, *json.loads(line))).encode("ascii") + b"\n")
             signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def answer(equal, gold: str, prediction: str) -> bool | dict[str, str] | None:
+def answer(judge, gold: str, prediction: str) -> bool | str | dict[str, str] | None:
     """The verdict on one pair; any other error is returned to the caller, who raises it."""
     try:
-        return equal(gold, prediction)
+        return judge(gold, prediction)
     except MemoryError:
         return None
     except Exception as error:
