@@ -31,6 +31,9 @@ KINDS = {
 PARAMETERS = frozenset("kmnlj")  # letters for any whole number where nothing else is said
 
 
+CONSTANTS = frozenset("CcKkA")
+
+
 class Given(NamedTuple):
     """An answer without its conditions."""
 
@@ -60,9 +63,14 @@ def settle(node: Node) -> Given:
         rest = [item for item in items if not _domain(item)]
         names = variables(rest)
         taken = [item for item in items if (found := _domain(item)) and found[0] in names]
-        if rest and taken:
+        others = [item for item in items if _restricts(item, [x for x in items if x is not item])]
+        if len(others) < len(items) and others:
+            pairs += [(item, False) for item in others if item not in taken]
+        else:
+            others = []
+        if rest and (taken or others):
             pairs += [(item, True) for item in taken]
-            items = [item for item in items if item not in taken]
+            items = [item for item in items if item not in taken and item not in others]
             core = items[0] if len(items) == 1 else ("list", items, *core[2:])
     domains: dict[str, str] = {}
     others = []
@@ -77,6 +85,17 @@ def settle(node: Node) -> Given:
             else:
                 others.append((one, droppable and one[0] == "rel"))
     return Given(core, domains, others)
+
+
+def _restricts(node: Node, others: list[Node]) -> bool:
+    """Whether a relation limits a letter of the other items, none of which is an inequality: 2x + 1, x > 0."""
+    if node[0] != "rel" or len(node[2]) != 1 or node[1][0][0] != "var" or node[2][0] not in ("!=", "<", ">", "<=", ">="):
+        return False
+    values = [item for item in others if not (item[0] == "rel" and item[2] != ["="])]
+    return any(
+        node[1][0][1] in variables(item) and item != node[1][0] and not (item[0] == "rel" and item[1][0] == node[1][0])
+        for item in values
+    ) and variables(node[1][1]) <= variables(values)
 
 
 def _domain(node: Node) -> tuple[str, str] | None:
@@ -142,9 +161,9 @@ def renamings(first: Given, second: Given) -> Iterator[Given]:
     ours = [name for name in first.domains if name in names[0]]
     # Where only one side says what its letter is, a letter that is used for whole numbers stands for it.
     if ours and not second.domains:
-        theirs = sorted((names[1] - names[0]) & PARAMETERS)
+        theirs = sorted((names[1] - names[0]) & (CONSTANTS if ANY in first.domains.values() else PARAMETERS))
     elif theirs and not first.domains:
-        ours = sorted((names[0] - names[1]) & PARAMETERS)
+        ours = sorted((names[0] - names[1]) & (CONSTANTS if ANY in second.domains.values() else PARAMETERS))
     if not ours or len(ours) != len(theirs) or len(ours) > 3 or set(ours) == set(theirs):
         return
     for order in permutations(ours):

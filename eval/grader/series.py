@@ -40,6 +40,7 @@ def value(evaluator: Evaluator, node: Node) -> Any:
         if not evaluator.slow:
             raise Slow("an integral or an infinite sum")
         if kind == "int":
+            evaluator.integrating = True
             result, error = mp.quad(lambda x: number(at(x)), [number(end) for end in ends], error=True)
         else:
             method = mp.nsum if kind == "sum" else mp.nprod

@@ -39,7 +39,7 @@ CIRCLED = {chr(0x2460 + place): str(place + 1) for place in range(20)}
 CJK = re.compile(r"[\u4e00-\u9fff]")
 # What stands before an answer, and says only that it is one, or how many there are.
 LEAD = re.compile(
-    r"^[\s,.:$]*(?:(?:\\text\{\s*)?(?:最终答案|最后答案|答案|答|解得|解|故|所以|因此|则|即|综上|一共有|一共|共计|总共|共有|共"
+    r"^[\s,.:$]*(?:(?:\\text\{\s*)?(?:最终答案|最后答案|正确答案|答案|答|故选|应选|选项|选择|选|解得|解|故|所以|因此|则|即|综上|一共有|一共|共计|总共|共有|共"
     r"|大约|约为|约)(?:应?[是为有])?[\s:,.]*\}?[\s:,.]*)+"
 )
 CLASSIFIERS = "个|種|种|次|只|件|本|条|张|名|位|组|对|棵|辆|项|道|人次|份|套|块|颗|枚|根|支|间|所|座|类|步|回|倍"

@@ -32,6 +32,17 @@ PERCENT = re.compile(r"\\%|\\text\{\s*(?:\\?%|percent(?:age)?|pct\.?)\s*\}|(?<![
 NUMBER_SET = re.compile(
     r"\\in\s*\{?(?:\\(?:mathbb|mathbf|mathrm|Bbb|bf|bm|boldsymbol)\s*)?\{?\s*([NZRQC])\s*\}*(?![A-Za-z])((?:\s*[_^]\s*\{?[*+]\}?)?)"
 )
+BARE = str.maketrans({"\\": " ", ".": " "})
+# Other ways to write a fraction, a binomial, a quantity (siunitx), a set.
+WRITINGS = (
+    (re.compile(r"\{([^{}]{1,80})\\over(?![A-Za-z])([^{}]{1,80})\}|^([^{}=,]{1,80})\\over(?![A-Za-z])([^{}=,]{1,80})$"), r"\\frac{\1\3}{\2\4}"),
+    (re.compile(r"\\num\s*\{([^{}]{1,40})\}"), r"\1"),
+    (re.compile(r"\\ang\s*\{([^{}]{1,40})\}"), r"\1^\\circ"),
+    (re.compile(r"\\(?:SI|qty)\s*\{([^{}]{1,40})\}\s*\{([^{}]{1,40})\}"), lambda m: rf"{m[1]} \text{{ {m[2].translate(BARE)}}}"),
+    (re.compile(r"(?<![\w})\]])(?:\{\})?[\^_](?:\{(\w{1,6})\}|(\w))\s*\{?C\}?_(?:\{(\w{1,6})\}|(\w))"), r"\\binom{\1\2}{\3\4}"),
+    (re.compile(r"^\{([^|{}\\]{1,40})\|([^|{}]{1,80})\}$"), r"\\{\1|\2\\}"),
+    (re.compile(r"^(\$?)(\d{1,3})\.(\d{3}),(\d{1,2})(\$?)$"), r"\1\2\3.\4\5"),
+)
 # Line breaks and wide spaces, which separate where both sides of them are relations.
 BREAK = re.compile(r"\\\\(?:\[\d+\w+\])?|\\q?quad(?![a-z])|\n")
 RELATION = re.compile(r"[=<>≤≥≠]|\\(?:le|ge|ne|leq|geq|neq|lt|gt|equiv|in|approx)(?![A-Za-z])")
@@ -56,6 +67,8 @@ def clean(text: str) -> str:
         text = re.sub(r"\\\\(?=[A-Za-z]{2}|[,;!%${}()\[\]])", r"\\", text)
     if "\\boxed" in text or "\\fbox" in text:
         text = extract(text) or re.sub(r"\\[fb]\w{0,4}ox(?:ed)?\s*\{?", "", text)
+    for pattern, written in WRITINGS if re.search(r"[\\C|,]", text) else ():
+        text = pattern.sub(written, text)
     if "\\begin" in text:
         text = SYSTEM.sub(r"\\begin{cases}\2\\end{cases}", text)
     else:

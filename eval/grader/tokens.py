@@ -19,7 +19,7 @@ FUNCTIONS = frozenset(_FUNCTIONS.split())
 WORD_COMMANDS = {
     **{name: "\\" + name for name in (*FUNCTIONS, "sqrt", "pi", "theta", "alpha", "beta", "infty", "binom")},
     "infinity": "\\infty", "inf": "\\infty", "oo": "\\infty", "and": "\\and", "or": "\\or", "asin": "\\arcsin",
-    "acos": "\\arccos", "atan": "\\arctan", "union": "\\cup", "cbrt": "\\cbrt", "abs": "\\abs",
+    "acos": "\\arccos", "atan": "\\arctan", "union": "\\cup", "mod": "\\mod", "cbrt": "\\cbrt", "abs": "\\abs",
 }  # fmt: skip
 INVERSE = {name: "arc" + name for name in ("sin", "cos", "tan", "cot")}
 RELATIONS = {
@@ -71,6 +71,7 @@ LEAD = re.compile(
     re.DOTALL,
 )
 LETTER_UNITS = frozenset("msghLJNWKlV")
+WORDS = frozenset(("An", "At", "In", "It", "On", "No"))
 SURE_UNITS = frozenset(("cm", "km", "mm", "kg", "ft", "mph", "lbs"))
 CURRENCIES = ("\\$", "€", "£", "$", "₹", "¥")
 
@@ -105,7 +106,10 @@ def tokens(text: str, thousands: bool) -> list[Token]:
             out.extend(_text(text[place:end], space, out))
             place = end + 1
         elif kind == "word":
-            out.extend(_word(value, space, out))
+            if re.fullmatch(r"[A-Z][a-z]", value) and (text[place : place + 1] in ("^", "_") or value[1] in "xyznt") and value not in WORDS:
+                out.extend([("sym", value[0], space), ("sym", value[1], False)])  # Ce^x, Ax
+            else:
+                out.extend(_word(value, space, out))
         elif kind == "cjk":
             out.append(("text", value, space))
         else:

@@ -110,7 +110,7 @@ class Evaluator:
     ) -> None:
         self.fuel, self.point, self.percent, self.degrees = fuel, point, percent, degrees
         self.negative, self.bound, self.whole, self.slow = negative, dict(bound or {}), whole, slow
-        self.angle = 0
+        self.angle, self.integrating = 0, False
 
     def value(self, node: Node) -> Value:
         """Raises Undefined or Undecided."""
@@ -272,6 +272,8 @@ class Evaluator:
         if name == "binom":
             return self.binomial(first, values[1])
         x = number(first)
+        if name == "exp" and self.integrating and mp.re(x) < 0 and mp.mag(x) > 62:
+            return mp.mpf(0)  # at the far end of an integral
         self.reduced(x, limit=62 if name in ("exp", "sinh", "cosh", "tanh") else HUGE)
         if name in ("log", "ln", "lg"):
             if x == 0:
