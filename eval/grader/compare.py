@@ -60,6 +60,8 @@ def decide(gold: str, prediction: str, *, slow: bool = False) -> bool | None:
 @lru_cache(maxsize=8192)
 def _prepared(text: str) -> Prepared:
     """(cleaned, squeezed, exact value of a plain number) of an answer."""
+    if PLAIN.fullmatch(text) and text[-1] != ".":
+        return text, text, Fraction(text)
     cleaned = clean(text)
     short = squeezed(cleaned)
     digits = short.replace(",", "") if GROUPED.fullmatch(short) else short

@@ -1,0 +1,101 @@
+"""The ways to write one thing, as steps of search and replacement that `clean` takes in order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+# A step is taken only where its first part occurs in the text.
+Step = tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]]
+
+# A command of one of these kinds only says how its argument looks.
+LOOKS = re.compile(
+    r"\\(?:mathbf|mathit|mathsf|mathcal|mathtt|mathbin|mathord|boldsymbol|bm|pmb|emph|underline|vec|overrightarrow"
+    r"|overline(?=\{[A-Z]{2}\})|bar(?=\{[A-Z]{2}\})|ensuremath|mathop|displaylines|(?:text)?color\s*(?:\[\w+\])?\{[\w!.,# ]+\}"
+    r"|f?colorbox(?:\{\w+\}){1,2}|widehat|hat|tilde|tiny|scriptsize|footnotesize|small|normalsize|[lL]arge|LARGE|[hH]uge"
+    r"|bfseries|itshape|bf|it|boldmath|underbar|strut)(?![A-Za-z])"
+)
+SPACE = re.compile(
+    r"(\\\\)|\s*\\!\s*|\\[,;:> ]|~|\\(?:q?quad|thinspace|enspace|enskip)(?=[A-Za-z]?(?:[^A-Za-z]|$))"
+    r"|\\[hv]space\*?\{[^{}]{0,20}\}|\\(?:displaystyle|textstyle|scriptstyle|limits|nolimits|nonumber|hfill)(?![A-Za-z])"
+    r"|\\phantom\s*(?:\{[^{}]{0,40}\}|\\?.)"
+)
+DEGREE = re.compile(
+    r"\s*\^\s*(?:\{\s*(?:\\circ|\\degree|\\text\{\s*o\s*\})\s*\}|\\circ(?![A-Za-z])|\\degree(?![A-Za-z]))|\\degree(?![A-Za-z])"
+)
+OVER = re.compile(
+    r"\{([^{}]{1,80})\\over(?![A-Za-z])([^{}]{1,80})\}|^([^{}=,]{1,80})\\over(?![A-Za-z])([^{}=,]{1,80})$"
+)
+CHOOSE = re.compile(r"(?<![\w})\]])(?:\{\})?[\^_](?:\{(\w{1,6})\}|(\w))\s*\{?C\}?_(?:\{(\w{1,6})\}|(\w))")
+NUMBER_SET = re.compile(
+    r"\\in\s*\{?(?:\\(?:mathbb|mathbf|mathrm|Bbb|bf|bm|boldsymbol)\s*)?\{?\s*([NZRQC])\s*\}*(?![A-Za-z])"
+    r"((?:\s*[_^]\s*\{?[*+]\}?)?)"
+)
+THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:\s*(?:\{,\}|\{?\\[,;: !]\}?|,\\[!,]|\\thinspace)\s*\d{3}(?!\d))+")
+BARE = str.maketrans({"\\": " ", ".": " "})
+
+
+def _grouped(match: re.Match[str]) -> str:
+    """Digits in groups of three without what separates the groups; `1,\,234` may be two numbers."""
+    return re.sub(r"[^\d,]", "", match[0]) if r",\," in match[0] else re.sub(r"\D", "", match[0])
+
+
+BEFORE: tuple[Step, ...] = (
+    (".", re.compile(r"\b([ap])\.\s?m\b\.?"), r"\1m"),
+    ("\\over", OVER, r"\\frac{\1\3}{\2\4}"),
+    ("\\num", re.compile(r"\\num\s*\{([^{}]{1,40})\}"), r"\1"),
+    ("\\ang{", re.compile(r"\\ang\s*\{([^{}]{1,40})\}"), r"\1^\\circ"),
+    (
+        "\\", re.compile(r"\\(?:SI|qty)\s*\{([^{}]{1,40})\}\s*\{([^{}]{1,40})\}"),
+        lambda m: rf"{m[1]} \text{{ {m[2].translate(BARE)}}}",
+    ),
+    ("C", CHOOSE, r"\\binom{\1\2}{\3\4}"),
+    ("|", re.compile(r"^\{([^|{}\\]{1,40})\|([^|{}]{1,80})\}$"), r"\\{\1|\2\\}"),
+    (",", re.compile(r"^(\$?)(\d{1,3})\.(\d{3}),(\d{1,2})(\$?)$"), r"\1\2\3.\4\5"),
+    ("\\", re.compile(r"\\\\|\\[()\[\]]"), lambda m: m[0] if m[0] == "\\\\" else " "),
+)  # fmt: skip
+AFTER: tuple[Step, ...] = (
+    ("", THOUSANDS, _grouped),
+    (" ", re.compile(r"(?<![\d.,])\d{1,3}(?: \d{3})+(?![\d.,]| \d)"), lambda m: m[0].replace(" ", "")),
+    ("\\", SPACE, lambda m: m[1] or ("" if "!" in m[0] else " ")),
+    ("~", re.compile("~"), " "),
+    ("\\", re.compile(r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![A-Za-z])\s*\.?"), ""),
+    ("frac", re.compile(r"\\(?:[dtc]frac|[ns]icefrac|sfrac)(?![a-z])"), r"\\frac"),
+    ("binom", re.compile(r"\\[dt]binom(?![a-z])"), r"\\binom"),
+    ("\\in", NUMBER_SET, lambda m: rf"\in \mathbb{{{m[1]}}}" + re.sub(r"[{}]", "", m[2] or "")),
+    ("\\", LOOKS, ""),
+    (
+        "\\", re.compile(r"\\(?:text(?:rm|bf|it|normal|sf|tt|sc)?|mbox|hbox|mathrm|rm|operatorname\*?)(?![A-Za-z])\s*"),
+        r"\\text",
+    ),
+    ("\\text", re.compile(r"\\text([A-Za-z0-9])"), r"\\text{\1}"),
+    ("dots", re.compile(r"\\[lc]dots(?![a-z])"), r"\\dots "),
+    ("...", re.compile(r"\.\.\."), r"\\dots "),
+    ("U", re.compile(r"(?<=[)\]])\s*U\s*(?=[(\[])"), r"\\cup "),
+    ("^", re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)"), r"\\times "),
+    ("R", re.compile(r"(?:\\text\{\s*)?(?<![A-Za-z])(?:Rs\.?|INR)(?![A-Za-z])\s*\}?\s*(?=\d)"), "₹"),
+    (
+        "", re.compile(r"(?<=\d)\s*\^?\s*(?:\{\s*)?\\text\{\s*(?:st|nd|rd|th)\s*\}(?:\s*\})?|(?<=\d)(?:st|nd|rd|th)\b"),
+        " ",
+    ),
+    ("\\%", re.compile(r"\\%|\\text\{\s*\\?%\s*\}"), "% "),
+    ("p", re.compile(r"\\text\{\s*(?:percent(?:age)?|pct\.?)\s*\}|(?<![A-Za-z\\])(?:percent(?:age)?|pct)\b"), "% "),
+    ("\\", DEGREE, r"\\deg "),
+    ("\\deg", re.compile(r"\\deg\s+(?:\\text\{\s*[CF]\s*\}|[CF]\b)"), r"\\deg "),
+    ("**", re.compile(r"^\s*\*\*(.{1,200}?)\*\*\s*$"), r"\1"),
+    ("**", re.compile(r"\*\*"), "^"),
+)  # fmt: skip
+
+# Line breaks and wide spaces, which separate where both sides of them are relations.
+BREAK = re.compile(r"\\\\(?:\[\d+\w+\])?|\\q?quad(?![a-z])|\n")
+RELATION = re.compile(r"[=<>]|\\(?:le|ge|ne|leq|geq|neq|lt|gt|equiv|in|approx)(?![A-Za-z])")
+SYSTEM = re.compile(
+    r"\\(?:left\s*\\)?\{\s*\\begin\{(array|aligned|matrix|gathered|split)\}(?:\{[lcr| ]*\})?(.*?)\\end\{\1\}(?:\s*\\right\s*\.)?(?!\s*\\(?:right\s*\\)?\})",
+    re.DOTALL,
+)
+ABOUT = re.compile(
+    r"^(?:\\text\{\s*)?(?:[Aa]bout|[Aa]pprox(?:imately|\.)?|[Rr]oughly|[Aa]round|[Ee]xactly|[Oo]nly|[Jj]ust)\s*\}?(?![A-Za-z])\s*(?=[-\d\\.$(])"
+)
+CHOICE = re.compile(
+    r"^(?:\\text\{)?\s*(?:[Tt]he\s+)?(?:[Cc]orrect\s+)?(?:[Aa]nswer|[Cc]hoice|[Oo]ption)(?:\s+(?:choice|option))?\s*(?:is\b)?\s*:?\s*(\(?[A-J]\)?)(?![A-Za-z'_^(])"
+)
