@@ -167,7 +167,7 @@ def answer(kind: str, draw: random.Random) -> str:
     if kind == "condition":
         forms = [
             rf"{n}{k}\pi, {k} \in \mathbb{{Z}}", rf"x > {n} \text{{ and }} x \ne {n + m}", rf"x \ne {n}, {-m}",
-            rf"{a} \text{{ for all }} n \ge {n}", rf"n \text{{ is even}}", rf"n \equiv {n} \pmod{{{m}}}",
+            rf"{a} \text{{ for all }} n \ge {n}", r"n \text{ is even}", rf"n \equiv {n} \pmod{{{m}}}",
             rf"\{{x : x \in \mathbb{{R}}, x \ne {n}\}}", rf"x < {-n} \text{{ or }} x > {m}",
             rf"\begin{{cases}} {a} & x \ge {n} \\ {b} & x < {n} \end{{cases}}", rf"\text{{at least }} {n}",
             rf"{n}{k} + {m}, \text{{ where }} {k} \text{{ is a positive integer}}", rf"{n} \text{{ or more}}",
@@ -175,8 +175,32 @@ def answer(kind: str, draw: random.Random) -> str:
         ]  # fmt: skip
         return draw.choice(forms)
     if kind == "word":
-        nouns = "apples marbles students ways points games red blue ducks tickets cubes boys".split()
-        names = "Alice Tuesday ellipse parallelogram convergent infinitely Monday Spain neither increasing".split()
+        nouns = [
+            "apples",
+            "marbles",
+            "students",
+            "ways",
+            "points",
+            "games",
+            "red",
+            "blue",
+            "ducks",
+            "tickets",
+            "cubes",
+            "boys",
+        ]
+        names = [
+            "Alice",
+            "Tuesday",
+            "ellipse",
+            "parallelogram",
+            "convergent",
+            "infinitely",
+            "Monday",
+            "Spain",
+            "neither",
+            "increasing",
+        ]
         forms = [rf"{n} \text{{ {draw.choice(nouns)}}}", rf"\text{{{draw.choice(names)}}}", rf"{a} \text{{ units}}"]
         forms += [rf"x \text{{ is {draw.choice(['even', 'odd', 'prime', 'negative'])}}}", rf"\text{{Option }} {n}"]
         forms += [rf"\text{{(B) {draw.choice(nouns)}}}", rf"\text{{{draw.choice(names)} and {draw.choice(names)}}}"]

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from .compare import decide, reads
-from .judge import UNREAD, judge
 from .extract import Extraction, extract, read
+from .judge import UNREAD, judge
 from .pool import Pool
 from .verdict import Reason, Verdict, benchmark_rule
 

@@ -13,20 +13,22 @@ from itertools import permutations
 from typing import NamedTuple
 
 from .parse import Node
-from .value import variables
+from .points import variables
 
 ANY, WHOLE, NATURAL, FROM_0, FROM_1 = "any", "whole", "natural", "from 0", "from 1"
 SETS = {
-    "Z": WHOLE, "N": NATURAL, "R": ANY, "C": "complex", "Q": "rational", "N_0": FROM_0, "N^+": FROM_1, "N_+": FROM_1,
-    "N^*": FROM_1, "Z^+": FROM_1, "Z_+": FROM_1, "N_{+}": FROM_1, "Z_{+}": FROM_1, "Z^*": "not 0",
-    "Z_>0": FROM_1, "Z_\\ge0": FROM_0, "Z_>=0": FROM_0, "Z_\\geq0": FROM_0, "Z_0": FROM_0, "N_1": FROM_1, "R^+": "positive", "R_+": "positive",
+    "Z": WHOLE, "N": NATURAL, "R": ANY, "C": "complex", "Q": "rational", "Z^*": "not 0", "R^+": "positive",
+    "R_+": "positive",
+    **dict.fromkeys(("N_0", "Z_0", "Z_\\ge0", "Z_>=0", "Z_\\geq0"), FROM_0),
+    **dict.fromkeys(("N^+", "N_+", "N^*", "N_*", "Z^+", "Z_+", "Z_>0", "N_1"), FROM_1),
 }  # fmt: skip
 KINDS = {
-    "integer": WHOLE, "whole number": NATURAL, "natural number": NATURAL, "natural": NATURAL, "positive integer": FROM_1,
-    "nonnegative integer": FROM_0, "non negative integer": FROM_0, "real": ANY, "real number": ANY, "constant": ANY,
-    "arbitrary constant": ANY, "real constant": ANY, "arbitrary": ANY, "complex number": "complex", "any real": ANY,
-    "rational number": "rational", "rational": "rational", "positive real": "positive", "positive real number": "positive",
-    "negative integer": "below 0",
+    "integer": WHOLE, "negative integer": "below 0",
+    **dict.fromkeys(("whole number", "natural number", "natural"), NATURAL),
+    **dict.fromkeys(("nonnegative integer", "non negative integer"), FROM_0), "positive integer": FROM_1,
+    **dict.fromkeys(("real", "real number", "constant", "arbitrary constant", "real constant", "arbitrary"), ANY),
+    **dict.fromkeys(("positive real", "positive real number"), "positive"), "complex number": "complex",
+    **dict.fromkeys(("rational", "rational number"), "rational"),
 }  # fmt: skip
 PARAMETERS = frozenset("kmnlj")  # letters for any whole number where nothing else is said
 
@@ -89,11 +91,18 @@ def settle(node: Node) -> Given:
 
 def _restricts(node: Node, others: list[Node]) -> bool:
     """Whether a relation limits a letter of the other items, none of which is an inequality: 2x + 1, x > 0."""
-    if node[0] != "rel" or len(node[2]) != 1 or node[1][0][0] != "var" or node[2][0] not in ("!=", "<", ">", "<=", ">="):
+    if (
+        node[0] != "rel"
+        or len(node[2]) != 1
+        or node[1][0][0] != "var"
+        or node[2][0] not in ("!=", "<", ">", "<=", ">=")
+    ):
         return False
     values = [item for item in others if not (item[0] == "rel" and item[2] != ["="])]
     return any(
-        node[1][0][1] in variables(item) and item != node[1][0] and not (item[0] == "rel" and item[1][0] == node[1][0])
+        node[1][0][1] in variables(item)
+        and item != node[1][0]
+        and not (item[0] == "rel" and item[1][0] == node[1][0])
         for item in values
     ) and variables(node[1][1]) <= variables(values)
 
@@ -105,7 +114,11 @@ def _domain(node: Node) -> tuple[str, str] | None:
     if node[0] != "rel" or len(node[2]) != 1 or node[1][0][0] != "var":
         return None
     (left, right), (operator,) = node[1], node[2]
-    if operator == "in" and right[0] == "var" and (right[1].startswith("\\mathbb") or right[1] in ("Z", "N", "R", "Q")):
+    if (
+        operator == "in"
+        and right[0] == "var"
+        and (right[1].startswith("\\mathbb") or right[1] in ("Z", "N", "R", "Q"))
+    ):
         name = right[1].removeprefix("\\mathbb").replace("{", "").replace("}", "")
         kind = SETS.get(name) or SETS.get(name[:1] + "^" + name[2:])
         return (left[1], kind or name) if name else None
@@ -123,7 +136,7 @@ def agree(first: Given, second: Given, same: Callable[[Node, Node], bool]) -> bo
     """Whether two answers with conditions, at least one of them, are the same."""
     for renamed in renamings(first, second):
         if (
-            domains_agree(first.domains, renamed.domains)
+            domains_agree(first, renamed)
             and _others(first.others, renamed.others, same)
             and (same(first.core, renamed.core) or _shifted(first, renamed, same))
         ):
@@ -131,13 +144,14 @@ def agree(first: Given, second: Given, same: Callable[[Node, Node], bool]) -> bo
     return False
 
 
-def domains_agree(first: dict[str, str], second: dict[str, str]) -> bool:
-    """Each letter that both sides give a kind to is of one kind."""
-    if not first or not second:
+def domains_agree(first: Given, second: Given) -> bool:
+    """Whether both sides say the same of their letters, or only one says anything."""
+    if not (first.domains or first.others) or not (second.domains or second.others):
         return True
-    return first.keys() == second.keys() and all(
-        kind == second[name] or {kind, second[name]} in ({NATURAL, FROM_0}, {NATURAL, FROM_1})
-        for name, kind in first.items()
+    one, other = first.domains, second.domains
+    return one.keys() == other.keys() and all(
+        kind == other[name] or {kind, other[name]} in ({NATURAL, FROM_0}, {NATURAL, FROM_1})
+        for name, kind in one.items()
     )
 
 
@@ -196,7 +210,10 @@ def _shifted(first: Given, second: Given, same: Callable[[Node, Node], bool]) ->
     if len(names) != 1 or first.core[0] in ("list", "set") or second.core[0] in ("list", "set"):
         return False
     (name,) = names
-    cores = [core[1][1] if core[0] == "rel" and core[2] == ["="] and len(core[1]) == 2 else core for core in (first.core, second.core)]
+    cores = [
+        core[1][1] if core[0] == "rel" and core[2] == ["="] and len(core[1]) == 2 else core
+        for core in (first.core, second.core)
+    ]
     heads = {str(core[1][0]) for core in (first.core, second.core) if core[0] == "rel"}
     if len(heads) > 1 or any(core[0] in ("rel", "seq", "given", "text") for core in cores):
         return False

@@ -1,8 +1,8 @@
 r"""Math-Verify, for what the grader's own parser does not read, where it reads both answers to their ends.
 
-Math-Verify takes from a text what it can parse and drops the rest, so that two answers with one fragment in common are
-equal. Here its LaTeX grammar is given the complete answer: where it does not take every sign, there is no verdict. Its
-plain-expression route goes through `parse_expr`, which evaluates code, and is never used.
+Math-Verify takes from a text what it can parse and drops the rest, so that two answers with one fragment in common
+are equal. Here its LaTeX grammar is given the complete answer: where it does not take every sign, there is no
+verdict. Its plain-expression route goes through `parse_expr`, which evaluates code, and is never used.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from .text import clean
 LONGEST = 600
 HEAVY = re.compile(r"\d{25,}|\^\s*\{?\s*-?\d{5,}|\^[^^]{0,40}\^[^^]{0,40}\^|\d{5,}\s*!|!\s*!|\{\s*\d{4,}\s*\}\s*!")
 # Words, and what Math-Verify's conversion drops or folds without saying so.
-DROPPED = re.compile(r"\\(?:text|approx|deg|circ|overline|bar|dot|mod|pmod|bmod|in|notin)(?![A-Za-z])|[%$:;']|(?<!\\)[A-Za-z]{4,}")
+DROPPED = re.compile(
+    r"\\(?:text|approx|deg|circ|overline|bar|dot|mod|pmod|bmod|in|notin)(?![A-Za-z])|[%$:;']|(?<!\\)[A-Za-z]{4,}"
+)
 
 
 def readable(text: str) -> bool:
@@ -34,7 +36,13 @@ def _library() -> Any:
     import math_verify
     from latex2sympy2_extended import latex2sympy2
 
-    for name in ("math_verify", "math_verify.parser", "math_verify.grader", "math_verify.utils", "latex2sympy2_extended"):
+    for name in (
+        "math_verify",
+        "math_verify.parser",
+        "math_verify.grader",
+        "math_verify.utils",
+        "latex2sympy2_extended",
+    ):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return math_verify, latex2sympy2
 

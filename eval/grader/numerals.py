@@ -26,14 +26,20 @@ def leading(text: str) -> tuple[Fraction, str] | None:
     sign = 1
     if words and words[0] in ("negative", "minus"):
         sign, words = -1, words[1:]
-    if len(words) > 1 and words[0] in ("a", "one") and (words[1] in SCALES or words[1] in DOZENS or words[1] in PARTS):
+    if (
+        len(words) > 1
+        and words[0] in ("a", "one")
+        and (words[1] in SCALES or words[1] in DOZENS or words[1] in PARTS)
+    ):
         words = ["one", *words[1:]]
     elif words and words[0] in ("half", *DOZENS):
         words = ["one", *words]
     total, part, taken, last = 0, 0, 0, 0  # last: the size of the word before, so that "two five" is no number
     while taken < len(words):
         word = words[taken]
-        if word == "-" or (word == "and" and taken and words[taken + 1 : taken + 2] and words[taken + 1] in SMALL and last >= 100):
+        if word == "-" or (
+            word == "and" and taken and words[taken + 1 : taken + 2] and words[taken + 1] in SMALL and last >= 100
+        ):
             taken += 1
             continue
         if word in SMALL:

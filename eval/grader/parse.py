@@ -19,7 +19,19 @@ from functools import lru_cache
 from . import numerals
 from .atoms import DEEPEST, Node
 from .environments import Environments
-from .tokens import CLOSERS, CURRENCIES, IF, NO_FACTOR, RELATIONS, SEPARATORS, SET_OPERATORS, WHERE, ParseError, tokens
+from .nodes import TURNED, is_set, joint_of, listed, named, numeral, transposed
+from .tokens import (
+    CLOSERS,
+    CURRENCIES,
+    IF,
+    NO_FACTOR,
+    RELATIONS,
+    SEPARATORS,
+    SET_OPERATORS,
+    WHERE,
+    ParseError,
+    tokens,
+)
 from .units import is_unit, parts
 
 __all__ = ["Node", "ParseError", "parse"]
@@ -45,7 +57,9 @@ class _Parser(Environments):
             found.append(self.clause())
             if self.condition_ahead():
                 self.take()
-                pairs = [(condition, "unless it says of what kind a letter is") for condition, _ in self.conditions(")")]
+                pairs = [
+                    (condition, "unless it says of what kind a letter is") for condition, _ in self.conditions(")")
+                ]
                 self.expect(")")
                 return [("given", listed(found, joints), pairs)]
             if self.peek() not in (*SEPARATORS, *closers, WHERE, IF) and self.peek():
@@ -193,9 +207,9 @@ class _Parser(Environments):
                     self.take()
                 else:
                     self.braced()
-            elif self.peek() in ("/", ".") and self.peek(1) == "":
-                self.take()
-            elif self.peek() == "-" and self.peek(1) == "<text>":
+            elif (self.peek() in ("/", ".") and self.peek(1) == "") or (
+                self.peek() == "-" and self.peek(1) == "<text>"
+            ):
                 self.take()
         return " ".join(value for _, value, _ in self.stream[start : self.at]).replace("^ { -", "^ -")
 
@@ -237,9 +251,18 @@ class _Parser(Environments):
                 term = self.product()
                 terms.append(term if sign == 1 else ("*", [("num", Fraction(-1)), term]))
                 sign = 1
-            if len(terms) > 1 and is_set(terms[-2]) and is_set(terms[-1][1][-1] if terms[-1][0] == "*" else terms[-1]):
+            if (
+                len(terms) > 1
+                and is_set(terms[-2])
+                and is_set(terms[-1][1][-1] if terms[-1][0] == "*" else terms[-1])
+            ):
                 last = terms.pop()  # R - {2}
-                terms[-1] = ("op", "setminus" if last[0] == "*" else "cup", terms[-1], last[1][-1] if last[0] == "*" else last)
+                terms[-1] = (
+                    "op",
+                    "setminus" if last[0] == "*" else "cup",
+                    terms[-1],
+                    last[1][-1] if last[0] == "*" else last,
+                )
             if self.peek() not in ("+", "-", "\\pm", "\\mp"):
                 return terms[0] if len(terms) == 1 else ("+", terms)
 
@@ -296,7 +319,9 @@ class _Parser(Environments):
         symbol = self.peek()
         if symbol == "|":
             return self.bars == 0
-        return symbol not in NO_FACTOR and not (symbol in ("(", "\\frac") and (self.unit_ahead() or self.condition_ahead()))
+        return symbol not in NO_FACTOR and not (
+            symbol in ("(", "\\frac") and (self.unit_ahead() or self.condition_ahead())
+        )
 
     def power(self) -> Node:
         self.depth += 1
@@ -329,50 +354,6 @@ class _Parser(Environments):
             return ("var", "'")
         base = self.number() if self.peek() == "<num>" else self.braced()
         return ("^", base, self.exponent()) if self.peek() == "^" and self.take() else base
-
-
-TURNED = tuple(("var", name) for name in ("T", "t", "\\top", "\\intercal", "\\mathsfT"))
-
-
-def transposed(node: Node) -> Node | None:
-    """The transpose of a matrix or of a row of numbers; None where it is neither."""
-    if node[0] == "matrix" and len({len(row) for row in node[1]}) == 1:
-        return ("matrix", [list(column) for column in zip(*node[1], strict=True)])
-    items = node[3] if node[0] == "seq" else node[1] if node[0] == "list" else []
-    return ("matrix", [[item] for item in items]) if items else None
-
-
-def is_set(node: Node) -> bool:
-    return node[0] in ("set", "op", "that") or (node[0] == "var" and node[1].startswith("\\mathbb"))
-
-
-def joint_of(joints: set[str]) -> str:
-    """ "or" or "and" where a list was written with one of them throughout."""
-    return "or" if joints == {"\\or"} else "and" if joints == {"\\and"} else ""
-
-
-def listed(found: list[Node], joints: set[str]) -> Node:
-    """One item, or the list of several, with the word that joins them."""
-    joint = joint_of(joints)
-    return found[0] if len(found) == 1 else ("list", found, joint) if joint else ("list", found)
-
-
-def named(node: object) -> bool:
-    """Whether a tree holds a variable."""
-    if isinstance(node, list):
-        return any(map(named, node))
-    return isinstance(node, tuple) and (node[0] == "var" or any(map(named, node[1:])))
-
-
-def numeral(text: str) -> Node | None:
-    """A text that is a number in words, with its unit: "five hundred dollars"."""
-    found = numerals.leading(text)
-    if found is None:
-        return None
-    value, rest = found
-    if not rest:
-        return ("num", value)
-    return ("unit", ("num", value), rest) if is_unit(rest) else None
 
 
 @lru_cache(maxsize=4096)

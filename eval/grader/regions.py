@@ -7,7 +7,8 @@ from functools import cmp_to_key
 from typing import NamedTuple
 
 from .parse import Node
-from .value import Evaluator, Fuel, Undefined, Value, context, has, number, same, variables
+from .points import has, variables
+from .value import Evaluator, Fuel, Undefined, Value, context, number, same
 
 FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "!=": "!=", "=": "="}
 INFINITY = float("inf")
@@ -111,7 +112,12 @@ def looks_like_region(node: Node) -> bool:
 def excluded(node: Node) -> list[tuple[Node, tuple[Node, str, Node]]]:
     """The points that "x != 1, 2" takes away, as relations; empty where a list is no such."""
     first, rest = node[1][0], node[1][1:]
-    if first[0] != "rel" or first[2] != ["!="] or not rest or any(item[0] not in ("num", "*", "/", "+", "fn") for item in rest):
+    if (
+        first[0] != "rel"
+        or first[2] != ["!="]
+        or not rest
+        or any(item[0] not in ("num", "*", "/", "+", "fn") for item in rest)
+    ):
         return []
     name = first[1][0]
     return [(point, (name, "!=", point)) for point in (first[1][1], *rest)]
@@ -156,6 +162,8 @@ def region(node: Node, fuel: Fuel) -> list[Piece]:
         return intersection(region(node[1], fuel), region(node[2], fuel))
     if kind == "rel":
         sides, operators = node[1], node[2]
+        if sides[0][0] != "var" and operators[0] in ("in", "notin"):
+            raise Undefined("not a letter in a set")
         if operators == ["in"]:
             return region(sides[1], fuel)
         if operators == ["notin"]:

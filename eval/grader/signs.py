@@ -11,8 +11,9 @@ import unicodedata
 SIGNS = str.maketrans(
     {
         "−": "-", "–": "-", "‐": "-", "‑": "-", "‒": "-", "﹣": "-", "－": "-", "×": r"\times ", "·": r"\cdot ",
-        "⋅": r"\cdot ", "∙": r"\cdot ", "•": r"\cdot ", "∗": "*", "÷": "/", "∕": "/", "⁄": "/", "∶": ":", "π": r"\pi ",
-        "√": r"\sqrt ", "∛": r"\sqrt[3] ", "∜": r"\sqrt[4] ", "≤": r"\le ", "≥": r"\ge ", "⩽": r"\le ", "⩾": r"\ge ",
+        "⋅": r"\cdot ", "∙": r"\cdot ", "•": r"\cdot ", "∗": "*", "÷": "/", "∕": "/", "⁄": "/", "∶": ":",
+        "π": r"\pi ", "√": r"\sqrt ", "∛": r"\sqrt[3] ", "∜": r"\sqrt[4] ", "≤": r"\le ", "≥": r"\ge ",
+        "⩽": r"\le ", "⩾": r"\ge ",
         "≦": r"\le ", "≧": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "≡": r"\equiv ", "∞": r"\infty ",
         "°": r"^\circ ", "º": r"^\circ ", "˚": r"^\circ ", "℃": r"^\circ ", "℉": r"^\circ ", "∪": r"\cup ",
         "∩": r"\cap ", "∈": r"\in ", "∉": r"\notin ", "∖": r"\setminus ", "⊂": r"\subset ", "⊆": r"\subseteq ",
@@ -23,14 +24,18 @@ SIGNS = str.maketrans(
         "⌈": r"\lceil ", "⌉": r"\rceil ", "∣": "|", "…": r"\dots ", "⋯": r"\dots ", "，": ",", "、": ",", "（": "(",
         "）": ")", "：": ":", "；": ";", "。": ".", "Ω": r"\Omega ", "µ": r"\mu ", "‰": r"\text{ permille}",
         "\u00a0": " ", "\u2009": " ", "\u202f": " ", "\u2002": " ", "\u2003": " ", "\u3000": " ", "\u200a": " ",
-        "\u2005": " ", "\u2008": " ", "\u200b": "", "\u2060": "", "\u2061": "", "\u2062": "", "\u2063": ",", "\ufeff": "",
-        "\u200e": "", "\u200f": "",
+        "\u2005": " ", "\u2008": " ", "\u200b": "", "\u2060": "", "\u2061": "", "\u2062": "", "\u2063": ",",
+        "\ufeff": "", "\u200e": "", "\u200f": "",
     }
 )  # fmt: skip
-GREEK = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho - sigma tau upsilon phi"
+GREEK = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho - sigma tau upsilon phi"
+)
 SAME_GREEK = {"ϕ": "phi", "ϵ": "epsilon", "ϑ": "theta", "ς": "sigma", "ϱ": "rho"}
 CAPITALS = {"Γ", "Δ", "Θ", "Λ", "Ξ", "Π", "Σ", "Υ", "Φ", "Ψ", "Ω"}
-LOWER = {chr(0x3B1 + place): name for place, name in enumerate([*GREEK.split(), "chi", "psi", "omega"]) if name != "-"}
+LOWER = {
+    chr(0x3B1 + place): name for place, name in enumerate([*GREEK.split(), "chi", "psi", "omega"]) if name != "-"
+}
 BLACKBOARD = {"ℕ": "N", "ℤ": "Z", "ℚ": "Q", "ℝ": "R", "ℂ": "C", "𝔽": "F", "ℙ": "P"}
 RAISED = {c: unicodedata.normalize("NFKC", c) for c in "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ"}
 LOWERED = {c: unicodedata.normalize("NFKC", c) for c in "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₒₓₖₗₘₙₚₛₜ"}
@@ -39,21 +44,24 @@ CIRCLED = {chr(0x2460 + place): str(place + 1) for place in range(20)}
 CJK = re.compile(r"[\u4e00-\u9fff]")
 # What stands before an answer, and says only that it is one, or how many there are.
 LEAD = re.compile(
-    r"^[\s,.:$]*(?:(?:\\text\{\s*)?(?:最终答案|最后答案|正确答案|答案|答|故选|应选|选项|选择|选|解得|解|故|所以|因此|则|即|综上|一共有|一共|共计|总共|共有|共"
-    r"|大约|约为|约)(?:应?[是为有])?[\s:,.]*\}?[\s:,.]*)+"
+    r"^[\s,.:$]*(?:(?:\\text\{\s*)?(?:最终答案|最后答案|正确答案|答案|答|故选|应选|选项|选择|选|解得|解|故|所以|因此"
+    r"|则|即|综上|一共有|一共|共计|总共|共有|共|大约|约为|约)(?:应?[是为有])?[\s:,.]*\}?[\s:,.]*)+"
 )
 CLASSIFIERS = "个|種|种|次|只|件|本|条|张|名|位|组|对|棵|辆|项|道|人次|份|套|块|颗|枚|根|支|间|所|座|类|步|回|倍"
 UNITS = {
-    "平方千米": "km^2", "平方公里": "km^2", "平方米": "m^2", "平方厘米": "cm^2", "平方分米": "dm^2", "平方毫米": "mm^2",
+    "平方千米": "km^2", "平方公里": "km^2", "平方米": "m^2", "平方厘米": "cm^2", "平方分米": "dm^2", 
+    "平方毫米": "mm^2",
     "立方米": "m^3", "立方厘米": "cm^3", "立方分米": "dm^3", "千米": "km", "公里": "km", "分米": "dm", "厘米": "cm",
-    "毫米": "mm", "米": "m", "千克": "kg", "公斤": "kg", "毫克": "mg", "克": "g", "吨": "ton", "毫升": "ml", "升": "l",
-    "小时": "hours", "分钟": "minutes", "秒": "seconds", "天": "days", "周": "weeks", "个月": "months", "月": "months",
-    "年": "years", "岁": "years", "元": "yuan", "美元": "dollars", "人": "people", "平方单位": "square units",
+    "毫米": "mm", "米": "m", "千克": "kg", "公斤": "kg", "毫克": "mg", "克": "g", "吨": "ton",
+    "毫升": "ml", "升": "l",
+    "小时": "hours", "分钟": "minutes", "秒": "seconds", "天": "days", "周": "weeks", "个月": "months",
+    "月": "months", "年": "years", "岁": "years", "元": "yuan", "美元": "dollars", "人": "people", "平方单位": "square units",
     "单位": "units", "度": "degrees",
 }  # fmt: skip
 WHOLE = {
     "无解": "no solution", "无实数解": "no solution", "空集": r"\emptyset", "不存在": "does not exist",
-    "全体实数": "all real numbers", "一切实数": "all real numbers", "任意实数": "all real numbers", "实数集": r"\mathbb{R}",
+    "全体实数": "all real numbers", "一切实数": "all real numbers", "任意实数": "all real numbers",
+    "实数集": r"\mathbb{R}",
 }  # fmt: skip
 DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
 MULTIPLES = {"十": 10, "百": 100, "千": 1000}
@@ -64,10 +72,16 @@ def plain(text: str) -> str:
     """A text without Unicode's own mathematical signs; ASCII comes back as it is."""
     if text.isascii():
         return text
-    text = re.sub(r"[①-⑳](?:\s*[,、和]?\s*[①-⑳])*", lambda m: ", ".join(CIRCLED[c] for c in m[0] if c in CIRCLED), text)
+    text = re.sub(
+        r"[①-⑳](?:\s*[,、和]?\s*[①-⑳])*", lambda m: ", ".join(CIRCLED[c] for c in m[0] if c in CIRCLED), text
+    )
     text = re.sub(r"[—―](?=\s*[\d\\(a-zA-Z])", "-", text)
-    text = re.sub(f"[{''.join(RAISED)}]+", lambda m: "^{" + "".join(RAISED[c] for c in m[0]).replace("−", "-") + "}", text)
-    text = re.sub(f"[{''.join(LOWERED)}]+", lambda m: "_{" + "".join(LOWERED[c] for c in m[0]).replace("−", "-") + "}", text)
+    text = re.sub(
+        f"[{''.join(RAISED)}]+", lambda m: "^{" + "".join(RAISED[c] for c in m[0]).replace("−", "-") + "}", text
+    )
+    text = re.sub(
+        f"[{''.join(LOWERED)}]+", lambda m: "_{" + "".join(LOWERED[c] for c in m[0]).replace("−", "-") + "}", text
+    )
     text = re.sub("[¼-¾⅐-⅞↉]", _fraction, text).translate(SIGNS)
     return _chinese("".join(map(_character, text))) if CJK.search(text) else "".join(map(_character, text))
 
@@ -106,7 +120,7 @@ def _chinese(text: str) -> str:
     names = "|".join(sorted(UNITS, key=len, reverse=True))
     numeral = rf"^\s*([零〇一二两三四五六七八九十百千]+)(?=\s*(?:{names}|{CLASSIFIERS}|[万亿])?\s*$)"
     text = re.sub(numeral, lambda m: _numeral(m[1]), text)
-    text = re.sub(r"(?<=\d)\s*([万亿])", lambda m: r"\times 10^{%d} " % (4 if m[1] == "万" else 8), text)
+    text = re.sub(r"(?<=\d)\s*([万亿])", lambda m: rf"\times 10^{{{4 if m[1] == '万' else 8}}} ", text)
     text = re.sub(rf"(?<=[\d}}\s)])\s*({names})(?:/({names}))?(?![\u4e00-\u9fff])", _unit, text)
     return re.sub(rf"(?<=[\d}}\s)])\s*(?:{CLASSIFIERS})(?![\u4e00-\u9fff])", " ", text)
 

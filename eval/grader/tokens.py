@@ -26,7 +26,8 @@ RELATIONS = {
     "=": "=", "==": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!=": "!=",
     "\\le": "<=", "\\leq": "<=", "\\leqslant": "<=",
     "\\ge": ">=", "\\geq": ">=", "\\geqslant": ">=", "\\lt": "<", "\\gt": ">", "\\ne": "!=", "\\neq": "!=", 
-    "\\in": "in", "\\notin": "notin", "\\subset": "sub", "\\subseteq": "sub", "\\approx": "~", "\\equiv": "mod", "\\cong": "~",
+    "\\in": "in", "\\notin": "notin", "\\subset": "sub", "\\subseteq": "sub", "\\approx": "~", "\\equiv": "mod",
+    "\\cong": "~",
     "\\simeq": "~", "\\doteq": "~", "\\colon": ":", "\\coloneqq": "=", "\\sim": "sim", "\\propto": "prop",
     "\\parallel": "par", "\\perp": "perp",
 }  # fmt: skip
@@ -61,8 +62,9 @@ WHERE, IF = "\\where", "\\if"  # before a condition: one that names what a lette
 # What cannot begin a factor that stands beside another without a sign between them.
 NO_FACTOR = frozenset(
     (
-        "", "<text>", "%", "\\deg", "\\$", "€", "£", "¢", "₹", "¥", "+", "-", "\\pm", "\\mp", "^", "_", "'", "!", ".", "?", '"',
-        "*", "\\cdot", "\\times", "\\ast", "/", "\\div", "\\d", WHERE, IF,
+        "", "<text>", "%", "\\deg", "\\$", "€", "£", "¢", "₹", "¥", "+", "-", "\\pm", "\\mp", "^", "_",
+        "'", "!", ".", "?",
+        '"', "*", "\\cdot", "\\times", "\\ast", "/", "\\div", "\\d", WHERE, IF,
         "\\pmod", "\\bmod", "\\mod", "\\mid", "\\choose", ":", *CLOSERS, *SEPARATORS, *RELATIONS, *SET_OPERATORS,
     )
 )  # fmt: skip
@@ -106,7 +108,11 @@ def tokens(text: str, thousands: bool) -> list[Token]:
             out.extend(_text(text[place:end], space, out))
             place = end + 1
         elif kind == "word":
-            if re.fullmatch(r"[A-Z][a-z]", value) and (text[place : place + 1] in ("^", "_") or value[1] in "xyznt") and value not in WORDS:
+            if (
+                re.fullmatch(r"[A-Z][a-z]", value)
+                and (text[place : place + 1] in ("^", "_") or value[1] in "xyznt")
+                and value not in WORDS
+            ):
                 out.extend([("sym", value[0], space), ("sym", value[1], False)])  # Ce^x, Ax
             else:
                 out.extend(_word(value, space, out))
@@ -128,15 +134,20 @@ def _separated(stream: list[Token]) -> list[Token]:
         start = place - 1
         if start > 1 and stream[start - 1][1] == "_":  # a_2
             start -= 2
-        elif stream[start][1] == "}" and (open_ := next((i for i in range(start, 0, -1) if stream[i][1] == "{"), 0)) > 1:
+        elif (
+            stream[start][1] == "}"
+            and (open_ := next((i for i in range(start, 0, -1) if stream[i][1] == "{"), 0)) > 1
+        ):
             start = open_ - 2 if stream[open_ - 1][1] == "_" else place
         if start <= 0 or start >= place:
             continue
         (kind, value, space), before = stream[start], stream[start - 1]
         name = kind == "sym" and value.isalpha() and space
-        if name and (before[0] == "num" or before[1].isalpha() or before[1] in (")", "}", "]")) and "=" in [
-            token[1] for token in stream[:start]
-        ]:
+        if (
+            name
+            and (before[0] == "num" or before[1].isalpha() or before[1] in (")", "}", "]"))
+            and "=" in [token[1] for token in stream[:start]]
+        ):
             stream = [*stream[:start], ("sym", ",", False), *stream[start:]]
     return stream
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 from . import units
 from .parse import Node
-from .value import Evaluator, Fuel, Undecided, Undefined, has, number, same, variables
+from .points import has, variables
+from .value import Evaluator, Fuel, Undecided, Undefined, number, same
 
 
 def measure(node: Node) -> str:
@@ -139,19 +141,30 @@ def _alike(a: Node, b: Node) -> bool:
 
 def _near(sides: list[Node]) -> bool:
     """Whether values written with an approximate sign between them are near: within one of the last digit given."""
-    for a, b in zip(sides, sides[1:], strict=False):
+    for a, b in pairwise(sides):
         one, other = _plain(a), _plain(b)
         if variables(one) or variables(other):
             continue
         try:
             values = [number(Evaluator(Fuel()).value(side)) for side in (one, other)]
-            digits = [len(side[2].partition(".")[2]) if side[0] == "num" and len(side) == 3 else 0 for side in (one, other)]
+            digits = [
+                len(side[2].partition(".")[2]) if side[0] == "num" and len(side) == 3 else 0 for side in (one, other)
+            ]
             step = number(1) / 10 ** (digits[1] or digits[0])
             if abs(values[0] - values[1]) > max(step, (abs(values[0]) / 1000) if not any(digits) else 0):
                 return False
         except (Undefined, Undecided, TypeError):
             continue
     return True
+
+
+def in_order(items: list[Node]) -> list[Node]:
+    """The items of a system, by name where each is named by one letter: "y = 2, x = 1" is (1, 2)."""
+    names = [
+        item[1][0][1] if item[0] == "rel" and item[2] == ["="] and item[1][0][0] == "var" else "" for item in items
+    ]
+    known = set(names) <= set("abcdmnpqrstuvwxyz") and len(set(names)) == len(items)
+    return [item for _, item in sorted(zip(names, items, strict=True), key=lambda pair: pair[0])] if known else items
 
 
 def is_matrix(node: Node) -> bool:

@@ -23,9 +23,6 @@ from .parse import Node
 DIGITS = 50
 BITS = 60_000  # of an exact number; larger ones are kept to DIGITS
 HUGE = 400  # binary exponent above which a function's argument is not reduced any more
-POINTS = 3
-CORNERS = ("floor", "ceil", "abs", "max", "min", "gcd", "lcm")
-COUNTS = frozenset("nkmij")  # letters that stand for whole numbers in a function with steps
 TINY = 1e-30  # below it a value may be what rounding left of 0
 Value = Any  # int, Fraction, or a number of the thread's mpmath context
 
@@ -92,8 +89,8 @@ class Evaluator:
     """Evaluates trees at one point, or with some variables bound.
 
     `percent`: whether the sign divides by 100; `degrees`: whether the sign converts outside of a trigonometric
-    function too; `negative`: whether variables stand for negative numbers; `whole`: the variables that stand for whole
-    ones; `slow`: whether integrals and infinite sums are evaluated.
+    function too; `negative`: whether variables stand for negative numbers; `whole`: the variables that stand for
+    whole ones; `slow`: whether integrals and infinite sums are evaluated.
     """
 
     def __init__(
@@ -359,72 +356,3 @@ def _integer_root(value: int, degree: int) -> int:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if middle**degree <= value else (low, middle - 1)
     return low
-
-
-def has(node: Any, *wanted: str) -> bool:
-    """Whether a tree holds a node of one of these kinds, or a function or constant of one of these names."""
-    if isinstance(node, list):
-        return any(has(part, *wanted) for part in node)
-    if not isinstance(node, tuple):
-        return False
-    if node[0] in wanted or (node[0] in ("fn", "const") and node[1] in wanted):
-        return True
-    return any(has(part, *wanted) for part in node[1:])
-
-
-def variables(node: Any) -> frozenset[str]:
-    """Names of the variables of a tree."""
-    if isinstance(node, list):
-        return frozenset().union(*map(variables, node))
-    if not isinstance(node, tuple):
-        return frozenset()
-    return frozenset((node[1],)) if node[0] == "var" else frozenset().union(*map(variables, node[1:]))
-
-
-def whole_names(node: Any) -> frozenset[str]:
-    """Variables that stand for whole numbers: at the ends of sums, in gcd and lcm, counts in functions with steps."""
-    if isinstance(node, list):
-        return frozenset().union(*map(whole_names, node))
-    if not isinstance(node, tuple):
-        return frozenset()
-    found = frozenset().union(*map(whole_names, node[1:]))
-    if node[0] == "big" and node[1] != "int":
-        return found | variables(node[3]) | variables(node[4])
-    if node[0] == "fn" and node[1] in ("gcd", "lcm"):
-        return found | variables(node[2])
-    return found | (variables(node[2]) & COUNTS) if node[0] == "fn" and node[1] in ("floor", "ceil") else found
-
-
-def identical(first: Node, second: Node, fuel: Fuel, **modes: Any) -> bool:
-    """Whether two expressions agree wherever both are defined; Undefined is raised where that is nowhere."""
-    free = variables(first) | variables(second)
-    whole = [frozenset(), whole_names([first, second]) if free else frozenset()]
-    signs = [False] * (POINTS if free or has(first, "call") or has(second, "call") else 1)
-    if free and (whole[1] or has(first, *CORNERS) or has(second, *CORNERS)):
-        signs = [False, False, True, True] * POINTS
-        whole = [whole[1], whole[1] if has(first, "big") or has(second, "big") else free]
-    compared = 0
-    for point, negative in enumerate(signs):
-        options = {"negative": negative and not whole_names([first, second]), "whole": whole[point % 2], **modes}
-        values = [_value(node, fuel, point, options) for node in (first, second)]
-        if values[0] is None and values[1] is None:
-            continue
-        if None in values or not same(*values):
-            return False
-        compared += 1
-    if not compared:
-        raise Undefined("nowhere defined")
-    return True
-
-
-def _value(node: Node, fuel: Fuel, point: int, options: dict[str, Any]) -> Value:
-    """The value at a point, None where there is none; what rounding left of 0 is 0."""
-    try:
-        value = Evaluator(fuel, point, **options).value(node)
-        if isinstance(value, int | Fraction) or abs(value) > TINY:
-            return value
-        with context().workdps(3 * DIGITS):
-            again = Evaluator(fuel, point, **options).value(node)
-            return 0 if abs(again) * context().mpf(10) ** DIGITS < abs(value) else again
-    except Undefined:
-        return None

@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 
 def main(stand_in: Callable[[str, str], bool] | None = None) -> int:
-    """Answer until the pipe closes or the parent is gone. `stand_in` takes `judge`'s place in tests and benchmarks."""
+    """Answer until the pipe closes or the parent is gone. `stand_in` replaces `judge` in tests and benchmarks."""
     deadline, address_space = float(sys.argv[-2]), int(sys.argv[-1])
     parent = os.getppid()
     # Nothing but answers may reach the pipe, whatever a library prints.

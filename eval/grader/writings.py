@@ -11,7 +11,8 @@ Step = tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]]
 # A command of one of these kinds only says how its argument looks.
 LOOKS = re.compile(
     r"\\(?:mathbf|mathit|mathsf|mathcal|mathtt|mathbin|mathord|boldsymbol|bm|pmb|emph|underline|vec|overrightarrow"
-    r"|overline(?=\{[A-Z]{2}\})|bar(?=\{[A-Z]{2}\})|ensuremath|mathop|displaylines|(?:text)?color\s*(?:\[\w+\])?\{[\w!.,# ]+\}"
+    r"|overline(?=\{[A-Z]{2}\})|bar(?=\{[A-Z]{2}\})|ensuremath|mathop|displaylines"
+    r"|(?:text)?color\s*(?:\[\w+\])?\{[\w!.,# ]+\}"
     r"|f?colorbox(?:\{\w+\}){1,2}|widehat|hat|tilde|tiny|scriptsize|footnotesize|small|normalsize|[lL]arge|LARGE|[hH]uge"
     r"|bfseries|itshape|bf|it|boldmath|underbar|strut)(?![A-Za-z])"
 )
@@ -65,7 +66,7 @@ AFTER: tuple[Step, ...] = (
     ("\\in", NUMBER_SET, lambda m: rf"\in \mathbb{{{m[1]}}}" + re.sub(r"[{}]", "", m[2] or "")),
     ("\\", LOOKS, ""),
     (
-        "\\", re.compile(r"\\(?:text(?:rm|bf|it|normal|sf|tt|sc)?|mbox|hbox|mathrm|rm|operatorname\*?)(?![A-Za-z])\s*"),
+        "\\", re.compile(r"\\(?:text(?:rm|bf|it|normal|sf|tt|sc)?|[mh]box|mathrm|rm|operatorname\*?)(?![A-Za-z])\s*"),
         r"\\text",
     ),
     ("\\text", re.compile(r"\\text([A-Za-z0-9])"), r"\\text{\1}"),
@@ -75,7 +76,8 @@ AFTER: tuple[Step, ...] = (
     ("^", re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)"), r"\\times "),
     ("R", re.compile(r"(?:\\text\{\s*)?(?<![A-Za-z])(?:Rs\.?|INR)(?![A-Za-z])\s*\}?\s*(?=\d)"), "₹"),
     (
-        "", re.compile(r"(?<=\d)\s*\^?\s*(?:\{\s*)?\\text\{\s*(?:st|nd|rd|th)\s*\}(?:\s*\})?|(?<=\d)(?:st|nd|rd|th)\b"),
+        "",
+        re.compile(r"(?<=\d)\s*\^?\s*(?:\{\s*)?\\text\{\s*(?:st|nd|rd|th)\s*\}(?:\s*\})?|(?<=\d)(?:st|nd|rd|th)\b"),
         " ",
     ),
     ("\\%", re.compile(r"\\%|\\text\{\s*\\?%\s*\}"), "% "),
@@ -90,7 +92,8 @@ AFTER: tuple[Step, ...] = (
 BREAK = re.compile(r"\\\\(?:\[\d+\w+\])?|\\q?quad(?![a-z])|\n")
 RELATION = re.compile(r"[=<>]|\\(?:le|ge|ne|leq|geq|neq|lt|gt|equiv|in|approx)(?![A-Za-z])")
 SYSTEM = re.compile(
-    r"\\(?:left\s*\\)?\{\s*\\begin\{(array|aligned|matrix|gathered|split)\}(?:\{[lcr| ]*\})?(.*?)\\end\{\1\}(?:\s*\\right\s*\.)?(?!\s*\\(?:right\s*\\)?\})",
+    r"\\(?:left\s*\\)?\{\s*\\begin\{(array|aligned|matrix|gathered|split)\}(?:\{[lcr| ]*\})?(.*?)"
+    r"\\end\{\1\}(?:\s*\\right\s*\.)?(?!\s*\\(?:right\s*\\)?\})",
     re.DOTALL,
 )
 ABOUT = re.compile(

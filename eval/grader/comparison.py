@@ -1,0 +1,260 @@
+"""Whether two trees are the same answer, gold first: the rules by kind of answer."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from . import conditions, written
+from .parse import Node
+from .points import has, identical, variables
+from .regions import equal_regions, looks_like_region, region
+from .relations import Relations
+from .text import words
+from .trees import in_order, is_matrix, matrix, signed, units_agree, value_of, with_sign
+from .value import Evaluator, Fuel, Slow, Undecided, Undefined
+
+
+class Comparison(Relations):
+    """Compares two trees, gold first, with a budget of work; what is beyond it counts as different."""
+
+    def __init__(self, slow: bool) -> None:
+        self.fuel, self.slow, self.put_off = Fuel(2_000_000 if slow else 20_000), slow, False
+
+    def equal(self, a: Node, b: Node) -> bool:
+        try:
+            first, second = conditions.settle(a), conditions.settle(b)
+            if first.domains or first.others or second.domains or second.others:
+                return conditions.agree(first, second, lambda x, y: self.quietly(lambda: self.same(x, y)))
+            return self.same(a, b)
+        except Slow:
+            self.put_off = True
+            return a == b
+        except Undecided:
+            return a == b
+
+    def same(self, a: Node, b: Node, depth: int = 0) -> bool:
+        self.fuel.burn()
+        if depth > 12:
+            return False
+        if a == b:
+            return True
+        if "given" in (a[0], b[0]):
+            return depth > 0 and self.equal(a, b)
+        if "said" in (a[0], b[0]):
+            return (
+                a[0] == b[0] and conditions.said(a[2]) == conditions.said(b[2]) and self.same(a[1], b[1], depth + 1)
+            )
+        if "compound" in (a[0], b[0]):
+            return a[0] == b[0] and self.ordered(a[1], b[1], depth)
+        if not units_agree(a, b):
+            return False
+        (a, percent_a), (b, percent_b) = self.bare(a), self.bare(b)
+        if a == b:
+            return True
+        if has(a, "pm") or has(b, "pm"):
+            return self.with_signs(a, b, depth)
+        if a[0] == "that" and b[0] == "that" and a[1] != b[1] and a[1][0] == b[1][0] == "var":
+            b = conditions.substitute(b, {b[1][1]: a[1][1]}) if a[1][1] not in variables(b) else b
+        if looks_like_region(a) or looks_like_region(b):
+            verdict = self.regions(a, b)
+            if verdict is not None:
+                return verdict
+        if a[0] == b[0] == "op" and a[1] == b[1] != "setminus" and self.parts(a[2:], b[3:1:-1], depth):
+            return True
+        if "that" in (a[0], b[0]) or "op" in (a[0], b[0]):
+            return a[0] == b[0] and len(a) == len(b) and self.parts(a[1:], b[1:], depth)
+        if a[0] == "rel" or b[0] == "rel":
+            return self.relations(a, b, depth)
+        if "list" in (a[0], b[0]) or "set" in (a[0], b[0]) or "seq" in (a[0], b[0]):
+            return self.collections(a, b, depth)
+        if a[0] == "text" or b[0] == "text":
+            return a[0] == b[0] and words(a[1]) == words(b[1]) != ""
+        if "cases" in (a[0], b[0]):
+            return a[0] == b[0] and self.pieces(a[1], b[1], depth)
+        if "mod" in (a[0], b[0]):
+            return self.residues(a, b, depth)
+        if is_matrix(a) or is_matrix(b):
+            return self.matrices(a, b, depth)
+        if a[0] == "ratio" and b[0] == "ratio":
+            return self.ratios(a, b)
+        if a[0] == "based" or b[0] == "based":
+            return False
+        return self.expressions(a, b, percent_a != percent_b)
+
+    def parts(self, first: tuple, second: tuple, depth: int) -> bool:
+        """Whether two operations on sets have the same parts."""
+        return all(
+            self.same(x, y, depth + 1) if isinstance(x, tuple) and isinstance(y, tuple) else x == y
+            for x, y in zip(first, second, strict=True)
+        )
+
+    def pieces(self, first: list, second: list, depth: int) -> bool:
+        """Whether two functions by pieces have the same values under the same conditions, in any order."""
+        left = list(second)
+        for value, condition in first:
+            for index, (other, its) in enumerate(left):
+                if self.condition(condition, its, depth) and self.same(value, other, depth + 1):
+                    del left[index]
+                    break
+            else:
+                return False
+        return not left
+
+    def condition(self, a: Node | None, b: Node | None, depth: int) -> bool:
+        texts = [words(node[1]) if node is not None and node[0] == "text" else None for node in (a, b)]
+        if all(node is None or text in ("otherwise", "else") for node, text in zip((a, b), texts, strict=True)):
+            return True
+        return a is not None and b is not None and self.quietly(lambda: self.same(a, b, depth + 1))
+
+    def residues(self, a: Node, b: Node, depth: int) -> bool:
+        """7 (mod 5) is 2 (mod 5); the modulus may be missing on one side, and then the residue is as written."""
+        if a[0] != b[0]:
+            return self.same(a[1] if a[0] == "mod" else a, b[1] if b[0] == "mod" else b, depth + 1)
+        if not self.same(a[2], b[2], depth + 1):
+            return False
+        try:
+            values = [Evaluator(self.fuel).value(part) for part in (a[1], b[1], a[2])]
+        except Undefined:
+            return self.same(a[1], b[1], depth + 1)
+        if not variables([a, b]) and all(isinstance(value, int) for value in values) and values[2]:
+            return (values[0] - values[1]) % values[2] == 0
+        return self.same(a[1], b[1], depth + 1)
+
+    @staticmethod
+    def bare(node: Node) -> tuple[Node, bool]:
+        """A tree without its unit, and whether it is a percentage."""
+        percent = has(node, "percent") or (node[0] == "unit" and "%" in node[2])
+        while node[0] == "unit":
+            node = node[1]
+        if node[0] == "*" and len(node[1]) == 2 and (node[1][0][0], node[1][1][0]) == ("var", "seq"):
+            node = node[1][1]  # the point P(1,2)
+        return node, percent
+
+    def expressions(self, a: Node, b: Node, percent: bool) -> bool:
+        if (has(a, "inf") or has(b, "inf")) and not has(a, "big") and not has(b, "big"):
+            return signed(a) == signed(b)
+        modes: list[dict[str, bool]] = [{}] + [{"percent": True}] * percent
+        if has(a, "deg") != has(b, "deg") and (has(a, "pi") or has(b, "pi")):
+            modes.append({"degrees": True})
+        for mode in modes:
+            try:
+                if identical(a, b, self.fuel, slow=self.slow, **mode):
+                    return True
+            except Undefined:
+                return False
+        sign, gold = signed(a)
+        share = gold[:2] == ("fn", "percent")
+        gold = gold[2][0] if share else gold
+        if gold[0] == "num" and len(gold) == 3 and not variables(b):
+            try:
+                value = Evaluator(self.fuel).value(b)
+                options = [
+                    value,
+                    *([Evaluator(self.fuel).value(("*", [("num", Fraction(100)), b]))] if share and percent else []),
+                ]
+                return any(written.rounds_to(gold[2], sign * gold[1], option) for option in options)
+            except Undefined:
+                return False
+        return False
+
+    # --- ± stands for two answers
+    def with_signs(self, a: Node, b: Node, depth: int) -> bool:
+        lists = []
+        for node in (a, b):
+            if node[0] == "rel":
+                node = value_of(node) or node
+            items = node[1] if node[0] in ("list", "set") else [node]
+            expanded = []
+            for item in items:
+                signs = (1, -1) if has(item, "pm") else (1,)
+                expanded.extend(with_sign(item, sign) for sign in signs)
+            lists.append(("set" if node[0] == "set" else "list", expanded))
+        return self.matched(lists[0][1], lists[1][1], depth)
+
+    def matched(self, first: list[Node], second: list[Node], depth: int, distinct: bool = False) -> bool:
+        """Whether two collections hold the same items in any order; as sets, where `distinct`."""
+        if distinct:
+            return all(any(self.same(x, y, depth + 1) for y in second) for x in first) and all(
+                any(self.same(x, y, depth + 1) for x in first) for y in second
+            )
+        left = list(second)
+        for item in first:
+            for index, other in enumerate(left):
+                if self.same(item, other, depth + 1):
+                    del left[index]
+                    break
+            else:
+                return False
+        return not left
+
+    def collections(self, a: Node, b: Node, depth: int) -> bool:
+        kinds = a[0], b[0]
+        if kinds == ("seq", "seq"):
+            return a[1:3] == b[1:3] and self.ordered(a[3], b[3], depth)
+        if "seq" in kinds:
+            seq, other = (a, b) if a[0] == "seq" else (b, a)
+            if other[0] == "list" and seq[1:3] == ("(", ")"):
+                items = in_order(other[1])
+                return self.ordered(seq[3], items, depth) if a[0] == "seq" else self.ordered(items, seq[3], depth)
+            if is_matrix(other) and seq[1:3] == ("(", ")"):
+                rows = matrix(other)
+                return (
+                    bool(rows)
+                    and 1 in (len(rows), len(rows[0]))
+                    and self.ordered(seq[3], [x for row in rows for x in row], depth)
+                )
+            if other[0] != "set" or len(other[1]) != 1:
+                return False
+            return self.same(*((a, other[1][0]) if other is b else (other[1][0], b)), depth + 1)
+        if kinds in (("set", "list"), ("list", "set"), ("list", "list"), ("set", "set")):
+            return self.matched(a[1], b[1], depth, distinct="set" in kinds or len(a[1]) != len(b[1]))
+        collection, single = (a, b) if a[0] in ("set", "list") else (b, a)
+        if collection[2:] == ("or",):  # 1/2 or 0.5
+            return all(self.same(*((item, b) if collection is a else (a, item)), depth + 1) for item in collection[1])
+        letters = "".join(sorted(item[1] if item[0] == "var" else " " for item in collection[1]))
+        if (
+            single[0] == "var"
+            and len(single[1]) > 1
+            and letters.isupper()
+            and letters == single[1]
+            and max(letters) < "I"
+        ):
+            return True  # the choices AC
+        if collection[0] != "set" or len(collection[1]) != 1 or variables(collection):
+            return False  # {5} is 5, but {x} may be a fractional part
+        return self.same(*((collection[1][0], single) if collection is a else (single, collection[1][0])), depth + 1)
+
+    def ordered(self, first: list[Node], second: list[Node], depth: int) -> bool:
+        return len(first) == len(second) and all(
+            self.same(x, y, depth + 1) for x, y in zip(first, second, strict=True)
+        )
+
+    def regions(self, a: Node, b: Node) -> bool | None:
+        """Whether both are one set of real numbers; None where one is no such set. Letters must agree."""
+        names = variables(a) - {"\\mathbbR"}, variables(b) - {"\\mathbbR"}
+        if a[0] != "that" and b[0] != "that" and names[0] and names[1] and names[0] != names[1]:
+            return None if "rel" not in (a[0], b[0]) else False
+        try:
+            return equal_regions(region(a, self.fuel), region(b, self.fuel))
+        except Undefined:
+            return None
+
+    # --- matrices and ratios
+    def matrices(self, a: Node, b: Node, depth: int) -> bool:
+        first, second = matrix(a), matrix(b)
+        if first is None or second is None:
+            return False
+        return len(first) == len(second) and all(
+            self.ordered(x, y, depth) for x, y in zip(first, second, strict=True)
+        )
+
+    def ratios(self, a: Node, b: Node) -> bool:
+        if len(a[1]) != len(b[1]):
+            return False
+        try:
+            return all(
+                identical(("*", [a[1][0], y]), ("*", [b[1][0], x]), self.fuel)
+                for x, y in zip(a[1][1:], b[1][1:], strict=True)
+            )
+        except Undefined:
+            return False

@@ -1,0 +1,50 @@
+"""Small questions about trees, and trees made of trees, for the parser."""
+
+from __future__ import annotations
+
+from . import numerals
+from .atoms import Node
+from .units import is_unit
+
+TURNED = tuple(("var", name) for name in ("T", "t", "\\top", "\\intercal", "\\mathsfT"))
+
+
+def transposed(node: Node) -> Node | None:
+    """The transpose of a matrix or of a row of numbers; None where it is neither."""
+    if node[0] == "matrix" and len({len(row) for row in node[1]}) == 1:
+        return ("matrix", [list(column) for column in zip(*node[1], strict=True)])
+    items = node[3] if node[0] == "seq" else node[1] if node[0] == "list" else []
+    return ("matrix", [[item] for item in items]) if items else None
+
+
+def is_set(node: Node) -> bool:
+    return node[0] in ("set", "op", "that") or (node[0] == "var" and node[1].startswith("\\mathbb"))
+
+
+def joint_of(joints: set[str]) -> str:
+    """ "or" or "and" where a list was written with one of them throughout."""
+    return "or" if joints == {"\\or"} else "and" if joints == {"\\and"} else ""
+
+
+def listed(found: list[Node], joints: set[str]) -> Node:
+    """One item, or the list of several, with the word that joins them."""
+    joint = joint_of(joints)
+    return found[0] if len(found) == 1 else ("list", found, joint) if joint else ("list", found)
+
+
+def named(node: object) -> bool:
+    """Whether a tree holds a variable."""
+    if isinstance(node, list):
+        return any(map(named, node))
+    return isinstance(node, tuple) and (node[0] == "var" or any(map(named, node[1:])))
+
+
+def numeral(text: str) -> Node | None:
+    """A text that is a number in words, with its unit: "five hundred dollars"."""
+    found = numerals.leading(text)
+    if found is None:
+        return None
+    value, rest = found
+    if not rest:
+        return ("num", value)
+    return ("unit", ("num", value), rest) if is_unit(rest) else None

@@ -1,0 +1,82 @@
+"""Whether two expressions agree at points drawn at random (Schwartz 1980, Zippel 1979)."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from .parse import Node
+from .value import DIGITS, TINY, Evaluator, Fuel, Undefined, Value, context, same
+
+POINTS = 3
+CORNERS = ("floor", "ceil", "abs", "max", "min", "gcd", "lcm")
+COUNTS = frozenset("nkmij")  # letters that stand for whole numbers in a function with steps
+
+
+def has(node: Any, *wanted: str) -> bool:
+    """Whether a tree holds a node of one of these kinds, or a function or constant of one of these names."""
+    if isinstance(node, list):
+        return any(has(part, *wanted) for part in node)
+    if not isinstance(node, tuple):
+        return False
+    if node[0] in wanted or (node[0] in ("fn", "const") and node[1] in wanted):
+        return True
+    return any(has(part, *wanted) for part in node[1:])
+
+
+def variables(node: Any) -> frozenset[str]:
+    """Names of the variables of a tree."""
+    if isinstance(node, list):
+        return frozenset().union(*map(variables, node))
+    if not isinstance(node, tuple):
+        return frozenset()
+    return frozenset((node[1],)) if node[0] == "var" else frozenset().union(*map(variables, node[1:]))
+
+
+def whole_names(node: Any) -> frozenset[str]:
+    """Variables that stand for whole numbers: at the ends of sums, in gcd and lcm, counts in functions with steps."""
+    if isinstance(node, list):
+        return frozenset().union(*map(whole_names, node))
+    if not isinstance(node, tuple):
+        return frozenset()
+    found = frozenset().union(*map(whole_names, node[1:]))
+    if node[0] == "big" and node[1] != "int":
+        return found | variables(node[3]) | variables(node[4])
+    if node[0] == "fn" and node[1] in ("gcd", "lcm"):
+        return found | variables(node[2])
+    return found | (variables(node[2]) & COUNTS) if node[0] == "fn" and node[1] in ("floor", "ceil") else found
+
+
+def identical(first: Node, second: Node, fuel: Fuel, **modes: Any) -> bool:
+    """Whether two expressions agree wherever both are defined; Undefined is raised where that is nowhere."""
+    free = variables(first) | variables(second)
+    whole = [frozenset(), whole_names([first, second]) if free else frozenset()]
+    signs = [False] * (POINTS if free or has(first, "call") or has(second, "call") else 1)
+    if free and (whole[1] or has(first, *CORNERS) or has(second, *CORNERS)):
+        signs = [False, False, True, True] * POINTS
+        whole = [whole[1], whole[1] if has(first, "big") or has(second, "big") else free]
+    compared = 0
+    for point, negative in enumerate(signs):
+        options = {"negative": negative and not whole_names([first, second]), "whole": whole[point % 2], **modes}
+        values = [_value(node, fuel, point, options) for node in (first, second)]
+        if values[0] is None and values[1] is None:
+            continue
+        if None in values or not same(*values):
+            return False
+        compared += 1
+    if not compared:
+        raise Undefined("nowhere defined")
+    return True
+
+
+def _value(node: Node, fuel: Fuel, point: int, options: dict[str, Any]) -> Value:
+    """The value at a point, None where there is none; what rounding left of 0 is 0."""
+    try:
+        value = Evaluator(fuel, point, **options).value(node)
+        if isinstance(value, int | Fraction) or abs(value) > TINY:
+            return value
+        with context().workdps(3 * DIGITS):
+            again = Evaluator(fuel, point, **options).value(node)
+            return 0 if abs(again) * context().mpf(10) ** DIGITS < abs(value) else again
+    except Undefined:
+        return None

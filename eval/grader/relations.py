@@ -1,0 +1,103 @@
+"""Whether two relations are the same: definitions, equations up to a factor, statements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from . import conditions
+from .parse import Node
+from .points import POINTS, has, variables
+from .regions import FLIPPED
+from .trees import function_of, rational, value_of, values_of
+from .value import Evaluator, Fuel, Undefined, context, number, same
+
+
+class Relations:
+    """The rules for relations; the others are in `comparison.py`."""
+
+    fuel: Fuel
+
+    def same(self, a: Node, b: Node, depth: int = 0) -> bool:
+        """Whether two trees are the same answer."""
+        raise NotImplementedError
+
+    def ordered(self, first: list[Node], second: list[Node], depth: int) -> bool:
+        """Whether two sequences are the same, item by item."""
+        raise NotImplementedError
+
+    def relations(self, a: Node, b: Node, depth: int) -> bool:
+        if a[0] == "rel" and b[0] == "rel":
+            value_a, value_b = value_of(a), value_of(b)
+            if value_a is not None and value_b is not None:
+                return self.definitions(a, b, value_a, value_b, depth)
+            if a[2] == ["="] and not variables([a, b]) and not has([a, b], "call"):  # statements on numbers
+                return a[2] == b[2] and all(x == y for x, y in zip(a[1], b[1], strict=True))
+            if self.proportional(a, b):
+                return True
+            if a[2] == b[2]:
+                return self.ordered(a[1], b[1], depth)
+            turned = [FLIPPED.get(operator, operator) for operator in reversed(b[2])]
+            return a[2] == turned and self.ordered(a[1], b[1][::-1], depth)
+        relation, other = (a, b) if a[0] == "rel" else (b, a)
+        return any(
+            self.same(*((value, other) if relation is a else (other, value)), depth + 1)
+            for value in values_of(relation, gold=relation is a)
+        )
+
+    def definitions(self, a: Node, b: Node, value_a: Node, value_b: Node, depth: int) -> bool:
+        """Whether two names with their values are the same; arguments may be called otherwise, if bound."""
+        functions = function_of(a[1][0]), function_of(b[1][0])
+        if functions[0] and functions[1]:
+            (name_a, letters_a), (name_b, letters_b) = functions
+            if name_a != name_b or len(letters_a) != len(letters_b):
+                return False
+            change = dict(zip(letters_b, letters_a, strict=True))
+            free = variables(value_b) - set(letters_b)
+            return not free & set(letters_a) and self.same(value_a, conditions.substitute(value_b, change), depth + 1)
+        for function, other in ((functions[0], b), (functions[1], a)):  # y = 2x defines the function f(x) = 2x
+            if function and other[1][0] == ("var", "y") and len(function[1]) == 1:
+                return self.same(value_a, value_b, depth + 1)
+        names = [r[1][0] if value is not r[1][0] else r[1][1] for r, value in ((a, value_a), (b, value_b))]
+        if names[0] == names[1] or self.quietly(lambda: self.named_alike(*names, depth)):
+            return self.same(value_a, value_b, depth + 1)
+        return self.proportional(a, b)
+
+    def named_alike(self, a: Node, b: Node, depth: int) -> bool:
+        return variables(a) == variables(b) and a[0] == b[0] and self.same(a, b, depth + 1)
+
+    @staticmethod
+    def quietly(test: Callable[[], bool]) -> bool:
+        try:
+            return test()
+        except Undefined:
+            return False
+
+    def proportional(self, a: Node, b: Node) -> bool:
+        """Whether two relations of two sides differ by a factor: 2x + 4y = 3 and y = 3/4 - x/2."""
+        if len(a[2]) != 1 or len(b[2]) != 1 or a[2][0] not in FLIPPED or b[2][0] not in FLIPPED:
+            return False
+        factor = None
+        for point in range(POINTS + 1):
+            evaluator = Evaluator(self.fuel, point, negative=point == POINTS)
+            try:
+                minus: Node = ("num", Fraction(-1))
+                values = [evaluator.value(("+", [r[1][0], ("*", [minus, r[1][1]])])) for r in (a, b)]
+                if values[0] == 0 or values[1] == 0:
+                    return False
+                ratio = (
+                    Fraction(values[0]) / values[1] if rational(*values) else number(values[0]) / number(values[1])
+                )
+            except (Undefined, TypeError):
+                return False
+            if factor is not None and not same(ratio, factor):
+                return False
+            factor = ratio
+        if factor is None or not variables(a[1]):
+            return False
+        operator = b[2][0]
+        if operator in ("=", "!="):
+            return a[2][0] == operator
+        if isinstance(factor, context().mpc):
+            return False
+        return a[2][0] == (FLIPPED[operator] if factor < 0 else operator)

@@ -1,0 +1,108 @@
+"""What is decided from the text of two answers alone: plain numbers, rounding, decimal commas, choices, bases."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from fractions import Fraction
+from functools import lru_cache
+from typing import NamedTuple
+
+from .numerals import SMALL
+from .text import clean, squeezed
+from .value import number
+
+PLAIN = re.compile(r"[+-]?(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})")
+GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+COMMA_DECIMAL = re.compile(r"[+-]?\d+,\d+")
+LABELLED = re.compile(
+    r"\(([A-J])\)\s*(?:[:.-]\s*)?(\S.*)|([A-J])(?:[.):]|\s+-+(?=\s+[^\W\d_]{2}))\s*(\S.*)", re.DOTALL
+)
+LABEL = re.compile(r"^\\text\{\s*(\(?[A-J]\)?[.:]?)\s*\}")
+ANOTHER = re.compile(r"\([A-J]\)|(?<![\w\\^_{(])[A-J][.):](?!\w)|^\W*(?:\\text\{\s*)?(?:or|and|,)\b|^[,;/]")
+BASED = re.compile(r"(-?)\(?([0-9A-Z.]*\d[0-9A-Z.]*)\)?_(?:\{?(\d{1,2}|[a-z]{2,7})\}?)")
+
+
+class Side(NamedTuple):
+    """An answer: cleaned, without spaces, and its value where it is a plain number."""
+
+    text: str
+    short: str
+    value: Fraction | None
+
+
+@lru_cache(maxsize=8192)
+def side(text: str) -> Side:
+    """An answer made ready for comparing."""
+    if PLAIN.fullmatch(text) and text[-1] != ".":
+        return Side(text, text, Fraction(text))
+    cleaned = clean(text)
+    short = squeezed(cleaned)
+    digits = short.replace(",", "") if GROUPED.fullmatch(short) else short
+    return Side(cleaned, short, Fraction(digits) if PLAIN.fullmatch(digits) else None)
+
+
+def rounds_to(gold: str, value: Fraction, prediction: object) -> bool:
+    """Whether a gold of two or more decimals, three or more digits, is what a more precise value rounds to."""
+    match = re.search(r"\.(\d*)$", gold.replace(" ", ""))
+    decimals = len(match[1]) if match else 0
+    if decimals < 2 or len(re.sub(r"\D", "", gold).lstrip("0")) < 3 or value.denominator == 1:
+        return False
+    scale = 10**decimals
+    if isinstance(prediction, int | Fraction):
+        exact = Fraction(prediction)
+        if (exact * scale).denominator == 1:
+            return exact == value
+        return abs(exact - value) * scale * 2 <= 1
+    try:
+        return bool(abs(number(prediction) - number(value)) * scale * 2 <= 1)
+    except (TypeError, ValueError):
+        return False
+
+
+def decimal_commas(first: Side, second: Side) -> bool | None:
+    """ "1000,99" is 1000.99 where the other side is a decimal with a point."""
+    for one, other in ((first, second), (second, first)):
+        if other[2] is not None and "." in other[1] and COMMA_DECIMAL.fullmatch(one[1]) and one[2] is None:
+            return Fraction(one[1].replace(",", ".")) == other[2]
+    return None
+
+
+def labels(first: Side, second: Side, decide: Callable[[str, str], bool | None]) -> bool | None:
+    """The choice "(C) 5" is (C), and it is 5; a small letter is a choice too. Two choices are none."""
+    if re.fullmatch(r"\(?[A-J]\)?", first[1]) and re.fullmatch(r"\(?[a-j]\)?", second[1]):
+        return first[1].strip("()") == second[1].strip("()").upper()
+    parts = [labelled(side[0]) for side in (first, second)]
+    if parts[0] and parts[1]:
+        return parts[0][0] == parts[1][0] and decide(parts[0][1], parts[1][1])
+    for part, side, other in ((parts[0], first, second), (parts[1], second, first)):
+        if part:
+            if re.fullmatch(r"\(?[A-J]\)?", other[1]):
+                return other[1].strip("()") == part[0]
+            return decide(*((part[1], other[0]) if side is first else (other[0], part[1])))
+    return None
+
+
+def labelled(text: str) -> tuple[str, str] | None:
+    """(letter, what it stands for) of a choice; None where the text names another choice, too."""
+    match = LABELLED.fullmatch(LABEL.sub(r"\1", text))
+    if match is None or ANOTHER.search(match[2] or match[4]):
+        return None
+    return match[1] or match[3], match[2] or match[4]
+
+
+def bases(first: Side, second: Side) -> bool | None:
+    """Digits in a base: the same digits in the same base, which the prediction may leave out."""
+    matches = [BASED.fullmatch(side[1]) for side in (first, second)]
+    if not any(matches):
+        return None
+    digits = []
+    for match, side in zip(matches, (first, second), strict=True):
+        if match is None and not re.fullmatch(r"-?[0-9A-Z.]+", side[1]):
+            return False
+        body = (match[1] + match[2] if match else side[1]).lstrip("-")
+        digits.append(((match[1] if match else side[1][:1]) == "-", body.lstrip("0")))
+    bases = {str(SMALL.get(match[3], match[3])) for match in matches if match}
+    if matches[0] is None and bases != {"10"}:
+        return False
+    return digits[0] == digits[1] and len(bases) == 1
