@@ -22,7 +22,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from data.overlap import N, Overlap, compare
-from eval.grader import Grader
+from eval.grader import Grader, reads
 from lim.utils.cli import Parser, did_you_mean, whole
 from lim.utils.errors import InputError, run_cli
 from lim.utils.files import check_output, write_json
@@ -48,13 +48,14 @@ class Duplicate:
 
 @dataclass
 class Audit:
-    """What was found; every list holds indices of rows, from 0."""
+    """What was found; every list holds indices of rows, from 0. A row is not bad because its answer is unread."""
 
     rows: int
     duplicates: list[Duplicate] = field(default_factory=list)
     repeated_ids: list[int] = field(default_factory=list)
     empty_answers: list[int] = field(default_factory=list)
     ungradable: list[int] = field(default_factory=list)
+    unread: list[int] = field(default_factory=list)
     outer_whitespace: list[int] = field(default_factory=list)
     long_prompts: list[int] = field(default_factory=list)
     against: dict[str, Overlap] = field(default_factory=dict)
@@ -87,6 +88,8 @@ def audit(rows: Rows, benchmarks: dict[str, list[str]], longest: int = LONG, wor
         ids.add(row["id"])
         if not row["answer"].strip():
             result.empty_answers.append(index)
+        elif not reads(row["answer"]):
+            result.unread.append(index)
         if row["prompt"] != row["prompt"].strip():
             result.outer_whitespace.append(index)
         if len(row["prompt"]) > longest:
@@ -167,6 +170,7 @@ def show(result: Audit, rows: Rows, questions: dict[str, list[str]], longest: in
         ("repeated ids", result.repeated_ids),
         ("empty answers", result.empty_answers),
         ("answers not graded right against themselves", result.ungradable),
+        ("answers not read, equal to their own text at best", result.unread),
         ("prompts with outer whitespace", result.outer_whitespace),
         (f"prompts of over {longest:,} characters", result.long_prompts),
     ]

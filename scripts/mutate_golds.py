@@ -2,10 +2,10 @@
 
     python scripts/mutate_golds.py [GOLDS.json ...] [--count 18000] [--seed 0] [--json FILE]
 
-GOLDS.json: a JSON list or JSON lines of rows with `answer` or `gold`. Without files only generated answers are changed.
-Prints, for each operator (number, sign, letter, operator, bracket, condition, unit, base, word), how many changed
-answers were graded and how many were accepted: those that agree with the gold at random points, and the others, which
-are printed and which docs/grading.md explains by rule. Exits 1 where one of the others is no such renaming.
+GOLDS.json: a JSON list or JSON lines of rows with `answer` or `gold`. Without files generated answers are changed.
+Prints, for each operator (number, sign, letter, operator, bracket, condition, unit, base, word), how many
+changed answers were graded and how many were accepted: those that agree with the gold at random points, and the
+others, which are printed; docs/grading.md says by which rule.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ TEXTS = re.compile(r"\\(?:text\w*|mbox|mathrm)\s*\{([^{}]*)\}")
 SWAPS = {
     "\\cup": "\\cap", "\\cap": "\\cup", "\\le": ">", "\\leq": "<", "\\ge": "<", "\\geq": ">", "<": "\\le ", ">": "<",
     "\\sin": "\\cos", "\\cos": "\\sin", "\\tan": "\\cot", "\\ln": "\\sin", "\\times": "+", "\\cdot": "+", "/": "+",
-    "\\pm": "+", "\\lfloor": "\\lceil", "\\rfloor": "\\rceil", "\\min": "\\max", "\\max": "\\min", "\\binom": "\\frac",
+    "\\pm": "+", "\\lfloor": "\\lceil", "\\rfloor": "\\rceil", "\\min": "\\max", "\\max": "\\min",
+    "\\binom": "\\frac",
     "\\frac": "\\binom", "\\dfrac": "\\binom", "\\sqrt": "\\sin ", "!": "", "^": "\\cdot ", "=": "\\ne ", ":": ",",
     "\\setminus": "\\cup", "\\gcd": "\\max", "\\sum": "\\prod", "+": "\\cdot ",
 }  # fmt: skip
@@ -49,7 +50,8 @@ CONDITIONS = {
     "\\mathbb{Z}": "\\mathbb{N}", "\\mathbb{N}": "\\mathbb{R}", "\\mathbb{R}": "\\mathbb{Q}", "\\ne": "=",
     "\\neq": "=", "even": "odd", "odd": "even", "positive": "negative", "negative": "positive", "integer": "real",
     "integers": "reals", "real": "rational", "prime": "composite", "and": "or", "or": "and", "if": "unless",
-    "\\in": "\\notin", "for all": "for no", "otherwise": "never", "\\ge": "<", "\\le": ">", "<": "\\ge ", ">": "\\le ",
+    "\\in": "\\notin", "for all": "for no", "otherwise": "never", "\\ge": "<", "\\le": ">", "<": "\\ge ",
+    ">": "\\le ",
     "at least": "at most", "at most": "at least", "more": "less", "\\pmod{": "\\pmod{1",
 }  # fmt: skip
 UNITS = ["cm", "m", "km", "inches", "feet", "miles", "hours", "minutes", "days", "kg", "grams", "liters", "dollars"]
@@ -206,8 +208,10 @@ def answer(kind: str, draw: random.Random) -> str:
         forms += [rf"\text{{(B) {draw.choice(nouns)}}}", rf"\text{{{draw.choice(names)} and {draw.choice(names)}}}"]
         return draw.choice(forms)
     forms = [
-        f"({a}, {b})", f"[{n}, {n + m}]", f"({-n}, {m}]", rf"\{{{n}, {-m}, {a}\}}", rf"(-\infty, {n}) \cup [{n + m}, \infty)",
-        f"{n}, {m}, {-n}", f"y = {a} + {b}", f"x = {n}, y = {-m}", f"f(x) = {a} + {n}x", f"{n}x + {m}y = {n + m}", f"x \\ge {n}",
+        f"({a}, {b})", f"[{n}, {n + m}]", f"({-n}, {m}]", rf"\{{{n}, {-m}, {a}\}}",
+        rf"(-\infty, {n}) \cup [{n + m}, \infty)",
+        f"{n}, {m}, {-n}", f"y = {a} + {b}", f"x = {n}, y = {-m}", f"f(x) = {a} + {n}x", f"{n}x + {m}y = {n + m}",
+        f"x \\ge {n}",
         rf"\begin{{pmatrix}} {n} & {-m} \\ {a} & {b} \end{{pmatrix}}", f"{n} : {m}", rf"{n} \pm \sqrt{{{m}}}",
         f"{n}x^2 - {m}y^2 = 1", rf"\sum_{{k=1}}^{{n}} (k + {m})", f"[{n + m}, {n}]", rf"\frac{{1}}{{{1900 + n}!}}",
     ]  # fmt: skip
@@ -248,11 +252,15 @@ def _kinds(node: object) -> bool:
         return all(map(_kinds, node))
     if not isinstance(node, tuple):
         return True
-    plain = node[0] in ("num", "var", "const", "+", "*", "/", "^", "fn", "call", "big")
+    plain = node[0] in ("list", "seq", "rel", "num", "var", "const", "+", "*", "/", "^", "fn", "call", "big")
     return plain and node[:2] not in (("fn", "deg"), ("fn", "percent")) and all(map(_kinds, node[1:]))
 
 
 def _agree(one: tuple, other: tuple) -> bool:
+    if one[0] == other[0] and one[0] in ("list", "seq", "rel"):
+        first, second = (node[3] if node[0] == "seq" else node[1] for node in (one, other))
+        brackets = one[1:3] == other[1:3] if one[0] == "seq" else one[2:] == other[2:]
+        return brackets and len(first) == len(second) and all(map(_agree, first, second))
     compared = 0
     for point in range(POINTS):
         evaluator = Evaluator(Fuel(100_000), 50 + point, negative=point % 3 == 2)
@@ -278,7 +286,7 @@ def read_golds(paths: list[str]) -> list[str]:
             text = row.get("answer", row.get("gold", row.get("ground_truth"))) if isinstance(row, dict) else None
             if text is None:
                 raise InputError(f"{path}: a row without 'answer' or 'gold'")
-            if 0 < len(str(text).strip()) <= 200:
+            if 0 < len(str(text).strip()) <= 200 and "\\boxed" not in str(text):
                 found[str(text).strip()] = None
     return list(found)
 

@@ -25,7 +25,7 @@ class Comparison(Relations):
             first, second = conditions.settle(a), conditions.settle(b)
             if first.domains or first.others or second.domains or second.others:
                 return conditions.agree(first, second, lambda x, y: self.quietly(lambda: self.same(x, y)))
-            return self.same(a, b)
+            return self.same(first.core, second.core)
         except Slow:
             self.put_off = True
             return a == b
@@ -51,8 +51,6 @@ class Comparison(Relations):
         (a, percent_a), (b, percent_b) = self.bare(a), self.bare(b)
         if a == b:
             return True
-        if has(a, "pm") or has(b, "pm"):
-            return self.with_signs(a, b, depth)
         if a[0] == "that" and b[0] == "that" and a[1] != b[1] and a[1][0] == b[1][0] == "var":
             b = conditions.substitute(b, {b[1][1]: a[1][1]}) if a[1][1] not in variables(b) else b
         if looks_like_region(a) or looks_like_region(b):
@@ -61,6 +59,8 @@ class Comparison(Relations):
                 return verdict
         if a[0] == b[0] == "op" and a[1] == b[1] != "setminus" and self.parts(a[2:], b[3:1:-1], depth):
             return True
+        if has(a, "pm") or has(b, "pm"):
+            return self.with_signs(a, b, depth)
         if "that" in (a[0], b[0]) or "op" in (a[0], b[0]):
             return a[0] == b[0] and len(a) == len(b) and self.parts(a[1:], b[1:], depth)
         if a[0] == "rel" or b[0] == "rel":
@@ -79,7 +79,20 @@ class Comparison(Relations):
             return self.ratios(a, b)
         if a[0] == "based" or b[0] == "based":
             return False
+        if a[0] == b[0] == "big" and a[1] == b[1] and self.alike(a, b, depth):
+            return True
         return self.expressions(a, b, percent_a != percent_b)
+
+    def alike(self, a: Node, b: Node, depth: int) -> bool:
+        """Whether two sums have the same ends and terms, whatever their letter is called."""
+        if a[2] != b[2] and a[2] in variables(b[5]):
+            return False
+        below = {letter: letter.partition("_") for letter in variables(b[5])}
+        change = {
+            letter: f"{name}_{index.replace(b[2], a[2])}" for letter, (name, mark, index) in below.items() if mark
+        }
+        b = conditions.substitute(b, {**change, b[2]: a[2]})
+        return self.parts(a[3:], b[3:], depth) if None not in (*a[3:5], *b[3:5]) else a == b
 
     def parts(self, first: tuple, second: tuple, depth: int) -> bool:
         """Whether two operations on sets have the same parts."""

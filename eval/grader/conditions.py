@@ -82,8 +82,8 @@ def settle(node: Node) -> Given:
                 name, kind = found
                 both = {kind, domains.get(name, kind)}
                 domains[name] = FROM_1 if FROM_1 in both else FROM_0 if FROM_0 in both else kind
-            elif droppable and one[0] == "text" and not NEGATED.search(one[1]):  # "for all reals": of nothing named
-                continue
+            elif droppable and (one[0] == "var" or (one[0] == "text" and not NEGATED.search(one[1]))):
+                continue  # "for all x", "for all reals": nothing that the other side could lack
             else:
                 others.append((one, droppable and one[0] == "rel"))
     return Given(core, domains, others)

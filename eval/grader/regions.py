@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from .parse import Node
 from .points import has, variables
+from .trees import with_sign
 from .value import Evaluator, Fuel, Undefined, Value, context, number, same
 
 FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "!=": "!=", "=": "="}
@@ -188,6 +189,8 @@ def _half_line(left: Node, operator: str, right: Node, fuel: Fuel) -> list[Piece
         above = _half_line(left[2][0], operator, right, fuel)
         below = _half_line(left[2][0], FLIPPED[operator], ("*", [("num", Fraction(-1)), right]), fuel)
         return intersection(above, below) if operator[0] == "<" else merged(above + below)
+    if operator == "!=" and has(right, "pm"):
+        return intersection(*(_half_line(left, operator, with_sign(right, sign), fuel) for sign in (1, -1)))
     if operator not in FLIPPED or len(names) != 1:
         raise Undefined("not an inequality in one variable")
     if has(left, "inf") or has(right, "inf"):

@@ -16,11 +16,14 @@ ACCURACY = 20  # digits of an integral or an infinite sum that must be sure
 
 def value(evaluator: Evaluator, node: Node) -> Any:
     """Raises Undefined where an end is missing, Slow where it takes a worker, Undecided where it takes too long."""
+    from .points import variables
     from .value import Slow, Undecided, Undefined, added, alike, context, number
 
     _, kind, name, low, high, body = node
     if low is None or high is None:
         raise Undefined("an integral without its ends")
+    if any("_" in letter and name in letter.partition("_")[2] for letter in variables(body)):
+        raise Undefined("terms that are not known")
     mp = context()
     ends = [_end(evaluator, end) for end in (low, high)]
     outer = evaluator.bound.get(name)

@@ -55,8 +55,8 @@ UNITS = {
     "毫米": "mm", "米": "m", "千克": "kg", "公斤": "kg", "毫克": "mg", "克": "g", "吨": "ton",
     "毫升": "ml", "升": "l",
     "小时": "hours", "分钟": "minutes", "秒": "seconds", "天": "days", "周": "weeks", "个月": "months",
-    "月": "months", "年": "years", "岁": "years", "元": "yuan", "美元": "dollars", "人": "people", "平方单位": "square units",
-    "单位": "units", "度": "degrees",
+    "月": "months", "年": "years", "岁": "years", "元": "yuan", "美元": "dollars", "人": "people",
+    "平方单位": "square units", "单位": "units", "度": "degrees",
 }  # fmt: skip
 WHOLE = {
     "无解": "no solution", "无实数解": "no solution", "空集": r"\emptyset", "不存在": "does not exist",

@@ -179,6 +179,8 @@ def _condition(text: str) -> list[Token]:
 
 def _word(word: str, space: bool, before: list[Token]) -> list[Token]:
     """A run of letters: a function, a unit, a name such as AB, a text, or a product of variables."""
+    if word == "min" and space and before and before[-1][0] == "num":
+        return [("text", word, space)]
     if word in WORD_COMMANDS:
         return [("sym", WORD_COMMANDS[word], space)]
     if len(word) == 1:

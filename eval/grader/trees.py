@@ -81,7 +81,7 @@ def function_of(node: Node) -> tuple[str, list[str]] | None:
         arguments = other[3] if other[0] == "seq" else [other]
     else:
         return None
-    letters = [argument[1] for argument in arguments if argument[0] == "var"]
+    letters = [a[1] for a in arguments if a[0] == "var" and len(a[1]) == 1 and a[1].islower()]
     return (name, letters) if len(letters) == len(arguments) == len(set(letters)) else None
 
 
@@ -93,7 +93,8 @@ def value_of(node: Node) -> Node | None:
     sides, operators = node[1], node[2]
     if not set(operators) <= {"=", "~", ":"}:
         return None
-    if not is_name(sides[0]):
+    function = sides[0][0] == "fn" and all(map(is_name, sides[0][2])) and not variables(sides[1:])  # tan A = 3/4
+    if not is_name(sides[0]) and not function:
         constant = operators == ["="] and is_name(sides[1]) and not variables(sides[0])
         return sides[0] if constant else None  # 5 = x
     exact = operators.index("~") if "~" in operators else len(operators)

@@ -149,6 +149,9 @@ PROPERTIES = frozenset(
 )
 
 
+SPEEDS = {"mph": "mi", "kph": "km", "kmh": "km"}
+
+
 def words(text: str) -> list[str]:
     """Words, signs and powers of a unit such as `cm^2`, lower case."""
     text = re.sub(r"\\text|\\left|\\right|[{}\\()]", " ", text).casefold()
@@ -194,6 +197,8 @@ def parts(text: str) -> tuple[Counter[str], frozenset[str]]:
         elif word.isdigit():
             if last and place and tokens[place - 1] in ("^", "-"):
                 measures[last] += (int(word[:3]) - 1) * direction if tokens[place - 1] == "^" else -int(word[:3]) - 1
+        elif word in SPEEDS:
+            measures.update({SPEEDS[word]: 1, "h": -1})
         elif (name := _measure(word)) in MEASURES.values():
             measures[name] += power * direction
             power, last = 1, name

@@ -13,7 +13,7 @@ LOOKS = re.compile(
     r"\\(?:mathbf|mathit|mathsf|mathcal|mathtt|mathbin|mathord|boldsymbol|bm|pmb|emph|underline|vec|overrightarrow"
     r"|overline(?=\{[A-Z]{2}\})|bar(?=\{[A-Z]{2}\})|ensuremath|mathop|displaylines"
     r"|(?:text)?color\s*(?:\[\w+\])?\{[\w!.,# ]+\}"
-    r"|f?colorbox(?:\{\w+\}){1,2}|widehat|hat|tilde|tiny|scriptsize|footnotesize|small|normalsize|[lL]arge|LARGE|[hH]uge"
+    r"|colorbox\{\w+\}|fcolorbox(?:\{\w+\}){2}|widehat|hat|tilde|tiny|scriptsize|footnotesize|small|normalsize|[lL]arge|LARGE|[hH]uge"
     r"|bfseries|itshape|bf|it|boldmath|underbar|strut)(?![A-Za-z])"
 )
 SPACE = re.compile(
