@@ -30,8 +30,8 @@ def decide(gold: str, prediction: str, *, slow: bool = False) -> bool | None:
         return False
     if first[1] == second[1]:
         return True
-    if first[2] is not None and second[2] is not None:
-        return first[2] == second[2] or written.rounds_to(first[0], first[2], second[2])
+    if first.value is not None and second.value is not None:
+        return first.value == second.value or written.rounds_to(first.text, first.value, second.value)
     for verdict in (
         written.decimal_commas(first, second),
         written.labels(first, second, decide),

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import permutations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .parse import Node
 from .points import variables
@@ -191,7 +191,7 @@ def renamings(first: Given, second: Given) -> Iterator[Given]:
         )
 
 
-def substitute(node, change: dict[str, str]):
+def substitute(node: Any, change: dict[str, str]) -> Any:
     """A tree with variables called otherwise."""
     if isinstance(node, list):
         return [substitute(part, change) for part in node]
@@ -225,7 +225,7 @@ def _shifted(first: Given, second: Given, same: Callable[[Node, Node], bool]) ->
     return False
 
 
-def replace(node, name: str, new: Node):
+def replace(node: Any, name: str, new: Node) -> Any:
     """A tree with another tree in place of a variable."""
     if isinstance(node, list):
         return [replace(part, name, new) for part in node]

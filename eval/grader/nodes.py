@@ -17,6 +17,11 @@ def transposed(node: Node) -> Node | None:
     return ("matrix", [[item] for item in items]) if items else None
 
 
+def without_sign(node: Node) -> Node:
+    """The last factor of a product, else the tree itself."""
+    return node[1][-1] if node[0] == "*" else node
+
+
 def is_set(node: Node) -> bool:
     return node[0] in ("set", "op", "that") or (node[0] == "var" and node[1].startswith("\\mathbb"))
 

@@ -19,7 +19,7 @@ from functools import lru_cache
 from . import numerals
 from .atoms import DEEPEST, Node
 from .environments import Environments
-from .nodes import TURNED, is_set, joint_of, listed, named, numeral, transposed
+from .nodes import TURNED, is_set, joint_of, listed, named, numeral, transposed, without_sign
 from .tokens import (
     CLOSERS,
     CURRENCIES,
@@ -146,18 +146,21 @@ class _Parser(Environments):
         if self.peek() in CURRENCIES:
             leading = self.take()
         node = self.with_unit(self.sum(), leading)
-        if node[0] == "unit" and self.peek() == "<num>" and all(self.known(node)):
+        if node[0] == "unit" and self.peek() == "<num>" and self.known(node[2]):
             found = [node]
             while self.peek() == "<num>":  # 5 ft 6 in
                 found.append(self.with_unit(self.power(), ""))
                 if found[-1][0] != "unit":
                     raise ParseError("a number without its unit")
-            node = ("compound", found)
+            return (
+                ("compound", found) if sign == 1 else ("compound", [("*", [("num", Fraction(-1)), node]), *found[1:]])
+            )
         return node if sign == 1 else ("unit", ("*", [("num", Fraction(-1)), node[1]]), node[2])
 
     @staticmethod
-    def known(node: Node) -> tuple[bool, ...]:
-        return (bool(parts(node[2])[0]) and not parts(node[2])[1],)
+    def known(unit: str) -> bool:
+        measures, others = parts(unit)
+        return bool(measures) and not others
 
     def with_unit(self, node: Node, leading: str) -> Node:
         """A value with the words and signs after it."""
@@ -251,18 +254,9 @@ class _Parser(Environments):
                 term = self.product()
                 terms.append(term if sign == 1 else ("*", [("num", Fraction(-1)), term]))
                 sign = 1
-            if (
-                len(terms) > 1
-                and is_set(terms[-2])
-                and is_set(terms[-1][1][-1] if terms[-1][0] == "*" else terms[-1])
-            ):
+            if len(terms) > 1 and is_set(terms[-2]) and is_set(without_sign(terms[-1])):
                 last = terms.pop()  # R - {2}
-                terms[-1] = (
-                    "op",
-                    "setminus" if last[0] == "*" else "cup",
-                    terms[-1],
-                    last[1][-1] if last[0] == "*" else last,
-                )
+                terms[-1] = ("op", "setminus" if last[0] == "*" else "cup", terms[-1], without_sign(last))
             if self.peek() not in ("+", "-", "\\pm", "\\mp"):
                 return terms[0] if len(terms) == 1 else ("+", terms)
 

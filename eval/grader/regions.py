@@ -148,7 +148,7 @@ def region(node: Node, fuel: Fuel) -> list[Piece]:
     if kind == "list" and node[1] and excluded(node):
         return complement(merged([p for _, point in excluded(node) for p in complement(_half_line(*point, fuel))]))
     if kind == "list" and node[1]:
-        joint = node[2] if len(node) > 2 else ""
+        joint = "".join(node[2:])
         pieces = [region(item, fuel) for item in node[1]]
         both = EVERYTHING
         for part in pieces:

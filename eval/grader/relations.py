@@ -47,19 +47,19 @@ class Relations:
 
     def definitions(self, a: Node, b: Node, value_a: Node, value_b: Node, depth: int) -> bool:
         """Whether two names with their values are the same; arguments may be called otherwise, if bound."""
-        functions = function_of(a[1][0]), function_of(b[1][0])
-        if functions[0] and functions[1]:
-            (name_a, letters_a), (name_b, letters_b) = functions
+        function_a, function_b = function_of(a[1][0]), function_of(b[1][0])
+        if function_a and function_b:
+            (name_a, letters_a), (name_b, letters_b) = function_a, function_b
             if name_a != name_b or len(letters_a) != len(letters_b):
                 return False
             change = dict(zip(letters_b, letters_a, strict=True))
             free = variables(value_b) - set(letters_b)
             return not free & set(letters_a) and self.same(value_a, conditions.substitute(value_b, change), depth + 1)
-        for function, other in ((functions[0], b), (functions[1], a)):  # y = 2x defines the function f(x) = 2x
+        for function, other in ((function_a, b), (function_b, a)):  # y = 2x defines the function f(x) = 2x
             if function and other[1][0] == ("var", "y") and len(function[1]) == 1:
                 return self.same(value_a, value_b, depth + 1)
-        names = [r[1][0] if value is not r[1][0] else r[1][1] for r, value in ((a, value_a), (b, value_b))]
-        if names[0] == names[1] or self.quietly(lambda: self.named_alike(*names, depth)):
+        name, other = (r[1][0] if value is not r[1][0] else r[1][1] for r, value in ((a, value_a), (b, value_b)))
+        if name == other or self.quietly(lambda: self.named_alike(name, other, depth)):
             return self.same(value_a, value_b, depth + 1)
         return self.proportional(a, b)
 

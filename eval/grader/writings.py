@@ -37,7 +37,7 @@ BARE = str.maketrans({"\\": " ", ".": " "})
 
 
 def _grouped(match: re.Match[str]) -> str:
-    """Digits in groups of three without what separates the groups; `1,\,234` may be two numbers."""
+    r"""Digits in groups of three without what separates the groups; `1,\,234` may be two numbers."""
     return re.sub(r"[^\d,]", "", match[0]) if r",\," in match[0] else re.sub(r"\D", "", match[0])
 
 
