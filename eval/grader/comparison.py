@@ -25,7 +25,10 @@ class Comparison(Relations):
             first, second = conditions.settle(a), conditions.settle(b)
             if first.domains or first.others or second.domains or second.others:
                 return conditions.agree(first, second, lambda x, y: self.quietly(lambda: self.same(x, y)))
-            return self.same(first.core, second.core)
+            if self.same(first.core, second.core):
+                return True
+            ours, theirs = conditions.family(first.core), conditions.family(second.core)
+            return bool(ours and theirs) and self.same(first.core, conditions.substitute(second.core, {theirs: ours}))
         except Slow:
             self.put_off = True
             return a == b

@@ -13,7 +13,8 @@ from itertools import permutations
 from typing import Any, NamedTuple
 
 from .parse import Node
-from .points import variables
+from .points import has, variables
+from .value import Evaluator, Fuel, Undecided, Undefined, number, same
 
 ANY, WHOLE, NATURAL, FROM_0, FROM_1 = "any", "whole", "natural", "from 0", "from 1"
 SETS = {
@@ -33,6 +34,7 @@ KINDS = {
 PARAMETERS = frozenset("kmnlj")  # letters for any whole number where nothing else is said
 
 
+FAMILIES = frozenset("knm")
 CONSTANTS = frozenset("CcKkA")
 
 
@@ -202,6 +204,20 @@ def substitute(node: Any, change: dict[str, str]) -> Any:
     if node[0] == "big":
         return ("big", node[1], change.get(node[2], node[2]), *(substitute(part, change) for part in node[3:]))
     return tuple(substitute(part, change) if isinstance(part, tuple | list) else part for part in node)
+
+
+def family(core: Node) -> str:
+    """The letter of an answer that is linear in k, n or m, and holds pi and no other letter: "k pi"; else ""."""
+    value = core[1][1] if core[0] == "rel" and core[2] == ["="] and len(core[1]) == 2 else core
+    names = variables(value)
+    if len(names) != 1 or not names <= FAMILIES or value[0] not in ("*", "+", "/") or not has(value, "pi"):
+        return ""
+    (name,) = names
+    try:
+        at = [number(Evaluator(Fuel(), bound={name: k}).value(value)) for k in (0, 1, 5)]
+    except (Undefined, Undecided, TypeError):
+        return ""
+    return name if same(at[2] - at[0], 5 * (at[1] - at[0])) else ""
 
 
 def _shifted(first: Given, second: Given, same: Callable[[Node, Node], bool]) -> bool:

@@ -210,8 +210,10 @@ class _Parser(Environments):
                     self.take()
                 else:
                     self.braced()
+                if self.peek() in ("\\cdot", "*") and self.peek(1) == "<text>":
+                    self.take()
             elif (self.peek() in ("/", ".") and self.peek(1) == "") or (
-                self.peek() == "-" and self.peek(1) == "<text>"
+                self.peek() in ("-", "\\cdot", "*") and self.peek(1) == "<text>"
             ):
                 self.take()
         return " ".join(value for _, value, _ in self.stream[start : self.at]).replace("^ { -", "^ -")

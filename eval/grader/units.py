@@ -154,7 +154,7 @@ SPEEDS = {"mph": "mi", "kph": "km", "kmh": "km"}
 
 def words(text: str) -> list[str]:
     """Words, signs and powers of a unit such as `cm^2`, lower case."""
-    text = re.sub(r"\\text|\\left|\\right|[{}\\()]", " ", text).casefold()
+    text = re.sub(r"\\(?:text|left|right|cdot)(?![a-z])|[{}\\()]", " ", text).casefold()
     text = re.sub(r"\b([ap])\.\s?m\b\.?", r"\1m", text)
     return re.findall(r"[^\W\d_]+|\d+|[€£¢$₹¥%/^-]", text)
 

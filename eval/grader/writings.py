@@ -32,7 +32,9 @@ NUMBER_SET = re.compile(
     r"\\in\s*\{?(?:\\(?:mathbb|mathbf|mathrm|Bbb|bf|bm|boldsymbol)\s*)?\{?\s*([NZRQC])\s*\}*(?![A-Za-z])"
     r"((?:\s*[_^]\s*\{?[*+]\}?)?)"
 )
-THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:\s*(?:\{,\}|\{?\\[,;: !]\}?|,\\[!,]|\\thinspace)\s*\d{3}(?!\d))+")
+THOUSANDS = re.compile(
+    r"(?<![\d.,])\d{1,3}(?:\s*(?:\{,\}|\{?\\[,;: !]\}?|,\\[!,]|\\thinspace|'|\{'\})\s*\d{3}(?!\d))+"
+)
 BARE = str.maketrans({"\\": " ", ".": " "})
 
 
