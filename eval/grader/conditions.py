@@ -87,7 +87,7 @@ def settle(node: Node) -> Given:
             elif droppable and (one[0] == "var" or (one[0] == "text" and not NEGATED.search(one[1]))):
                 continue  # "for all x", "for all reals": nothing that the other side could lack
             else:
-                others.append((one, droppable and one[0] == "rel"))
+                others.append((one, droppable and one[0] == "rel" and "=" not in one[2]))
     return Given(core, domains, others)
 
 

@@ -26,127 +26,24 @@ _SHORT = (
     "mile miles usd sq cents deg am pm"
 )
 SHORT = frozenset(_SHORT.split())
-FILLERS = frozenset(
-    [
-        "the",
-        "a",
-        "an",
-        "of",
-        "in",
-        "total",
-        "all",
-        "altogether",
-        "per",
-        "cent",
-        "each",
-        "different",
-        "distinct",
-        "possible",
-        "exactly",
-    ]
-)
+_FILLERS = "the a an of in total all altogether per cent each different distinct possible exactly"
+FILLERS = frozenset(_FILLERS.split())
 # Words that change what stands before them: a value with one of them is not the value.
-CHANGING = frozenset(
-    [
-        "or",
-        "and",
-        "not",
-        "no",
-        "if",
-        "when",
-        "unless",
-        "except",
-        "where",
-        "with",
-        "such",
-        "that",
-        "more",
-        "less",
-        "fewer",
-        "greater",
-        "smaller",
-        "larger",
-        "than",
-        "least",
-        "most",
-        "plus",
-        "minus",
-        "times",
-        "divided",
-        "multiplied",
-        "over",
-        "by",
-        "squared",
-        "cubed",
-        "factorial",
-        "modulo",
-        "above",
-        "below",
-        "under",
-        "up",
-        "upto",
-        "to",
-        "from",
-        "between",
-        "approximately",
-        "about",
-        "is",
-        "are",
-        "isn",
-        "aren",
-        "was",
-        "be",
-        "has",
-        "have",
-        "hundred",
-        "thousand",
-        "million",
-        "billion",
-        "trillion",
-        "dozen",
-        "score",
-        "half",
-        "twice",
-        "double",
-        "choose",
-        "point",
-        "root",
-        "negative",
-    ]
+_CHANGING = (
+    "or and not no if when unless except where with such that more less fewer greater smaller larger than "
+    "least most plus minus divided multiplied over by squared cubed factorial modulo above below under up "
+    "upto to from between approximately about is are isn aren was be has have hundred thousand million "
+    "billion trillion dozen score half twice double choose negative"
 )
+CHANGING = frozenset(_CHANGING.split())
+BETWEEN = frozenset(("times", "point", "root"))  # changing, unless it is the last word: "3 times"
 # A property where it is the last word; "5 odd numbers" counts numbers.
-PROPERTIES = frozenset(
-    [
-        "even",
-        "odd",
-        "prime",
-        "composite",
-        "positive",
-        "negative",
-        "real",
-        "rational",
-        "irrational",
-        "integer",
-        "integers",
-        "constant",
-        "arbitrary",
-        "nonzero",
-        "only",
-        "base",
-        "mod",
-        "divisible",
-        "coprime",
-        "distinct",
-        "infinite",
-        "finite",
-        "natural",
-        "whole",
-        "nonnegative",
-        "nonpositive",
-        "perfect",
-        "free",
-    ]
+_PROPERTIES = (
+    "even odd prime composite positive negative real rational irrational integer integers constant arbitrary "
+    "nonzero only base mod divisible coprime distinct infinite finite natural whole nonnegative nonpositive "
+    "perfect free"
 )
+PROPERTIES = frozenset(_PROPERTIES.split())
 
 
 SPEEDS = {"mph": "mi", "kph": "km", "kmh": "km"}
@@ -163,7 +60,7 @@ def is_unit(text: str, *, variable: bool = False) -> bool:
     """Whether words after a value are its unit. `variable`: the value holds a variable, so that only a measure
     or a plural is one: "n + 2 regions", but not "n prime"."""
     found = [word for word in words(text) if word.isalpha() or word in MEASURES]
-    if not found or found[-1] in PROPERTIES or any(word in CHANGING for word in found):
+    if not found or found[-1] in PROPERTIES or CHANGING & set(found) or BETWEEN & set(found[:-1]):
         return False
     return (
         not variable or _measure(found[-1]) in MEASURES.values() or (found[-1].endswith("s") or found[-1] == "people")

@@ -16,7 +16,8 @@ PLAIN = re.compile(r"[+-]?(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})")
 GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 COMMA_DECIMAL = re.compile(r"[+-]?\d+,\d+")
 LABELLED = re.compile(
-    r"\(([A-J])\)\s*(?:[:.-]\s*)?(\S.*)|([A-J])(?:[.):]|\s+-+(?=\s+[^\W\d_]{2}))\s*(\S.*)", re.DOTALL
+    r"\(([A-J])\)\s*(?:[:.-]\s*)?(\S.*)|([A-J])(?:[.):]|\s+-+(?=\s+(?:[^\W\d_]{4}|[^\W\d_]+\s+[^\W\d_]{2})))\s*(\S.*)",
+    re.DOTALL,
 )
 LABEL = re.compile(r"^\\text\{\s*(\(?[A-J]\)?[.:]?)\s*\}")
 ANOTHER = re.compile(r"\([A-J]\)|(?<![\w\\^_{(])[A-J][.):](?!\w)|^\W*(?:\\text\{\s*)?(?:or|and|,)\b|^[,;/]")
