@@ -116,7 +116,7 @@ JUDGES = {
     "TRL 1.16.0": (trl, [*VERIFY, "packaging"], ["trl==1.16.0"]),
     "verl 0.9.1": (verl, [], ["verl==0.9.1"]),
     "lighteval 0.13.0": (
-        lighteval, ["latex2sympy2_extended==1.0.6", VERIFY[1], "packaging", "numpy", "pydantic"],
+        lighteval, ["latex2sympy2_extended==1.0.6", VERIFY[1], "packaging", "numpy", "pydantic", "pytablewriter"],
         ["lighteval==0.13.0"],
     ),
     "lm-eval 0.4.13": (lm_eval, [VERIFY[0], "antlr4-python3-runtime==4.11.0"], ["lm-eval==0.4.13"]),

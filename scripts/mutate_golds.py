@@ -15,6 +15,7 @@ import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,8 +23,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from eval.grader import Grader
 from eval.grader.compare import readings
+from eval.grader.points import value_at
 from eval.grader.text import clean
-from eval.grader.value import Evaluator, Fuel, Undecided, Undefined, same
+from eval.grader.trees import matrix
+from eval.grader.value import Fuel, Undecided, same
 from lim.utils.cli import Parser, whole
 from lim.utils.errors import InputError, run_cli
 from lim.utils.files import write_json
@@ -252,7 +255,22 @@ def _kinds(node: object) -> bool:
         return all(map(_kinds, node))
     if not isinstance(node, tuple):
         return True
-    plain = node[0] in ("list", "seq", "rel", "num", "var", "const", "+", "*", "/", "^", "fn", "call", "big")
+    plain = node[0] in (
+        "list",
+        "seq",
+        "rel",
+        "matrix",
+        "num",
+        "var",
+        "const",
+        "+",
+        "*",
+        "/",
+        "^",
+        "fn",
+        "call",
+        "big",
+    )
     return plain and node[:2] not in (("fn", "deg"), ("fn", "percent")) and all(map(_kinds, node[1:]))
 
 
@@ -261,15 +279,19 @@ def _agree(one: tuple, other: tuple) -> bool:
         first, second = (node[3] if node[0] == "seq" else node[1] for node in (one, other))
         brackets = one[1:3] == other[1:3] if one[0] == "seq" else one[2:] == other[2:]
         return brackets and len(first) == len(second) and all(map(_agree, first, second))
+    rows = matrix(one), matrix(other)
+    if rows[0] and rows[1]:
+        return [len(row) for row in rows[0]] == [len(row) for row in rows[1]] and all(
+            _agree(*entries) for entries in zip(chain(*rows[0]), chain(*rows[1]), strict=True)
+        )
     compared = 0
     for point in range(POINTS):
-        evaluator = Evaluator(Fuel(100_000), 50 + point, negative=point % 3 == 2)
-        values = []
-        for node in (one, other):
-            try:
-                values.append(evaluator.value(node))
-            except (Undefined, Undecided):
-                values.append(None)
+        try:
+            values = [
+                value_at(node, Fuel(100_000), 50 + point, {"negative": point % 3 == 2}) for node in (one, other)
+            ]
+        except Undecided:
+            values = [None, None]
         if values == [None, None]:
             continue
         if None in values or not same(*values):

@@ -58,7 +58,7 @@ def identical(first: Node, second: Node, fuel: Fuel, **modes: Any) -> bool:
     compared = 0
     for point, negative in enumerate(signs):
         options = {"negative": negative and not whole_names([first, second]), "whole": whole[point % 2], **modes}
-        values = [_value(node, fuel, point, options) for node in (first, second)]
+        values = [value_at(node, fuel, point, options) for node in (first, second)]
         if values[0] is None and values[1] is None:
             continue
         if None in values or not same(*values):
@@ -69,7 +69,7 @@ def identical(first: Node, second: Node, fuel: Fuel, **modes: Any) -> bool:
     return True
 
 
-def _value(node: Node, fuel: Fuel, point: int, options: dict[str, Any]) -> Value:
+def value_at(node: Node, fuel: Fuel, point: int, options: dict[str, Any]) -> Value:
     """The value at a point, None where there is none; what rounding left of 0 is 0."""
     try:
         value = Evaluator(fuel, point, **options).value(node)

@@ -44,7 +44,8 @@ def value(evaluator: Evaluator, node: Node) -> Any:
             raise Slow("an integral or an infinite sum")
         if kind == "int":
             evaluator.integrating = True
-            result, error = mp.quad(lambda x: number(at(x)), [number(end) for end in ends], error=True)
+            with mp.workdps(2 * ACCURACY):
+                result, error = mp.quad(lambda x: number(at(x)), [number(end) for end in ends], error=True)
         else:
             method = mp.nsum if kind == "sum" else mp.nprod
             result = method(lambda k: number(at(int(k))), [ends[0], mp.inf])
