@@ -10,7 +10,7 @@ from .points import has, identical, variables
 from .regions import equal_regions, looks_like_region, region
 from .relations import Relations
 from .text import words
-from .trees import in_order, is_matrix, matrix, signed, units_agree, value_of, with_sign
+from .trees import in_order, is_clock, is_matrix, matrix, signed, units_agree, value_of, with_sign
 from .value import Evaluator, Fuel, Slow, Undecided, Undefined
 
 
@@ -267,6 +267,8 @@ class Comparison(Relations):
     def ratios(self, a: Node, b: Node) -> bool:
         if len(a[1]) != len(b[1]):
             return False
+        if is_clock(a) and is_clock(b):  # 3:30 is not 1:10
+            return a == b
         try:
             return all(
                 identical(("*", [a[1][0], y]), ("*", [b[1][0], x]), self.fuel)

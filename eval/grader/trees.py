@@ -168,6 +168,12 @@ def in_order(items: list[Node]) -> list[Node]:
     return [item for _, item in sorted(zip(names, items, strict=True), key=lambda pair: pair[0])] if known else items
 
 
+def is_clock(node: Node) -> bool:
+    """Whether a ratio of two can be a time of day."""
+    values = [part[1] if part[0] == "num" else -1 for part in node[1]]
+    return len(values) == 2 and 0 <= values[0] <= 24 and (values[1] == 0 or 10 <= values[1] < 60)
+
+
 def is_matrix(node: Node) -> bool:
     """Whether a tree is made with matrices, and is no determinant."""
     if node[0] in ("*", "+"):
