@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = Parser(description=__doc__.split("\n")[0])
     parser.add_argument("files", nargs="+", metavar="OUTPUTS.json")
     parser.add_argument("--against", metavar="CHECKOUT", help="folder of another commit, measured in turns with this")
-    parser.add_argument("--repeat", type=int, default=5, help="passes over the items of each; the fastest counts")
+    parser.add_argument("--repeat", type=int, default=5, help="passes over the items of each; an item's fastest counts")
     parser.add_argument("--hanging", type=float, default=0.01, help="share of hanging items in the last measurement")
     parser.add_argument("--deadline", type=float, default=5.0, help="seconds an item")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="of the pool with hanging items")
@@ -113,7 +113,7 @@ def math_verify(
 def in_turns(
     checkouts: dict[str, Path], items: list[tuple[str, str]], labels: list[bool | None], deadline: float, repeat: int
 ) -> list[dict[str, Any]]:
-    """Each checkout's grader on single items: its fastest pass, since other work on the machine only adds."""
+    """Each checkout's grader on single items; an item's time is its fastest, since other work only adds to it."""
     passes: dict[str, list[list[tuple[float, str]]]] = {name: [] for name in checkouts}
     for _ in range(repeat):
         for name, folder in checkouts.items():
@@ -127,8 +127,8 @@ def in_turns(
             passes[name].append(json.loads(done.stdout))
     rows = []
     for name, found in passes.items():
-        seconds, verdicts = zip(*min(found, key=lambda one: sum(seconds for seconds, _ in one)), strict=True)
-        rows.append(row(name, sum(seconds), list(seconds), [verdict == "correct" for verdict in verdicts], labels))
+        fastest = [min(times) for times in zip(*([seconds for seconds, _ in one] for one in found), strict=True)]
+        rows.append(row(name, sum(fastest), fastest, [verdict == "correct" for _, verdict in found[0]], labels))
     return rows
 
 
@@ -199,8 +199,7 @@ def show(rows: list[dict[str, Any]], count: int) -> None:
             f"{one['p50_ms']:.2f}", f"{one['p99_ms']:.2f}", f"{one['max_ms']:.0f}", str(one["correct"]),
             f"{one['agree']}/{one['labelled']}", str(one["timeouts"]),
         )  # fmt: skip
-    console = Console()
-    console.print(table, width=max(console.width, 120))
+    Console(width=max(Console().width, 120)).print(table)
 
 
 if __name__ == "__main__":
