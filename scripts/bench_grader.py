@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = Parser(description=__doc__.split("\n")[0])
     parser.add_argument("files", nargs="+", metavar="OUTPUTS.json")
     parser.add_argument("--against", metavar="CHECKOUT", help="folder of another commit, measured in turns with this")
-    parser.add_argument("--repeat", type=int, default=5, help="passes over the items of each; an item's fastest counts")
+    parser.add_argument("--repeat", type=int, default=5, help="passes of each; an item's fastest counts")
     parser.add_argument("--hanging", type=float, default=0.01, help="share of hanging items in the last measurement")
     parser.add_argument("--deadline", type=float, default=5.0, help="seconds an item")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="of the pool with hanging items")
