@@ -35,11 +35,16 @@ def describe(error: BaseException) -> str:
         if not isinstance(inner, BaseException):
             break
         error = inner
-    name = type(error).__name__
-    lines = [COLOUR.sub("", line).strip() for line in str(error).splitlines()]
+    name, whole = type(error).__name__, str(error)
+    if (machine := re.search(r"\bip: (\S+)", whole)) and "its node has died" in whole:
+        return (
+            f"the machine {machine[1]} left the Ray cluster: it was switched off, its job or scripts/ray_cluster.sh "
+            "ended, or the network failed; have it join again and resume with run.resume=true"
+        )
+    lines = [COLOUR.sub("", line).strip() for line in whole.splitlines()]
     if name.startswith("RayTaskError") or len(lines) > 3:
         lines = [line for line in lines if EXCEPTION.match(line)][-1:] or lines
-    actor = re.search(r"class_name: (\w+)", str(error))
+    actor = re.search(r"class_name: (\w+)", whole)
     if name in MESSENGERS and actor:
         lines = [f"{actor[1]} exited without a message; it was probably killed because memory ran out"]
     text = next((line for line in lines if line), "")

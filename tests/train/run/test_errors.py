@@ -35,6 +35,17 @@ class ActorDiedError(Exception):
             "ActorDiedError: PolicyModelActor exited without a message; it was probably killed because memory "
             "ran out",
         ),
+        (
+            RayTaskError(
+                ActorDiedError(
+                    "The actor died unexpectedly before finishing this task.\n\tclass_name: PolicyModelActor\n"
+                    "\tactor_id: 1\n\tpid: 2\n\tnamespace: n\n\tip: 10.0.0.3\nThe actor died because its node has "
+                    "died. Node Id: 4\n\tthe actor's node was terminated unexpectedly: health check failed"
+                )
+            ),
+            "the machine 10.0.0.3 left the Ray cluster: it was switched off, its job or scripts/ray_cluster.sh "
+            "ended, or the network failed; have it join again and resume with run.resume=true",
+        ),
     ],
 )
 def test_describe(error, line):
