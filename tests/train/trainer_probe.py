@@ -2,7 +2,8 @@
 
 python tests/train/trainer_probe.py launch RECIPE …      train.launch, with the trainer below
 python tests/train/trainer_probe.py train FLAGS          train.ppo; after each step a line in <run>/probe.jsonl:
-                                                         sum of |w| in each vLLM engine, vllm_kl, nodes
+                                                         sum of |w| in each vLLM engine, vllm_kl, nodes,
+                                                         responses that ended, and that went on after an end
 """
 
 from __future__ import annotations
@@ -33,6 +34,16 @@ def node_of(_actor):
 def probed(make_class):
     def trainer_class(base):
         class Probed(make_class(base)):
+            def train_step(self, rollout_samples, global_step):
+                from train.reward import end_tokens
+
+                ends = {self.tokenizer.convert_tokens_to_ids(token) for token in end_tokens()}
+                # What the loss is over: the action mask starts at the second token.
+                rows = [row.sequences[0][1:][row.action_mask[0].bool()].tolist() for row in rollout_samples]
+                self.ended = sum(row[-1] in ends for row in rows)
+                self.written_on = sum(any(token in ends for token in row[:-1]) for row in rows)
+                return super().train_step(rollout_samples, global_step)
+
             def save_logs_and_checkpoints(self, global_step, logs_dict=None, client_states=None):
                 super().save_logs_and_checkpoints(global_step, logs_dict, client_states)
                 import ray
@@ -40,6 +51,8 @@ def probed(make_class):
                 call = lambda actors, function: [actor.__ray_call__.remote(function) for actor in actors]  # noqa: E731
                 facts = {
                     "step": global_step,
+                    "ended": self.ended,
+                    "written_on": self.written_on,
                     "vllm_kl": logs_dict.get("vllm_kl"),
                     "engine_sums": ray.get(call(self.vllm_engines, sum_in_engine)),
                     "engine_nodes": ray.get(call(self.vllm_engines, node_of)),

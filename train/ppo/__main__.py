@@ -28,7 +28,7 @@ ENTRY_MODULE = "openrlhf.cli.train_ppo_ray"
 
 def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
-    run_dir = Path(environment.read().run_dir)
+    run_dir, dead = Path(environment.read().run_dir), set[str]()
     try:
         if "--train.async_enable" in arguments:
             raise InputError("train.async_enable: OpenRLHF's asynchronous trainer has no epochs; remove it")
@@ -36,6 +36,7 @@ def main(argv: list[str] | None = None) -> int:
         progress.emit(run_dir, "stage", text="starting Ray")
         tell_end_tokens(arguments)
         start_ray()
+        dead = set(errors.dead_nodes())
         # Not in a thread beside Ray's start: libraries of both walk sys.modules, which must not grow meanwhile.
         swap_trainer(importlib.import_module(TRAINER_MODULE))
         swap_workers(*map(importlib.import_module, WORKER_MODULES))
@@ -44,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
         runpy.run_module(ENTRY_MODULE, run_name="__main__", alter_sys=True)
         checkpoints.write_former_names(run_dir / "final")
     except Exception as error:
-        progress.emit(run_dir, "error", text=errors.describe(error))
+        progress.emit(run_dir, "error", text=errors.describe_in_cluster(error, dead))
         raise
     progress.emit(run_dir, "stage", text=f"final model in {run_dir / 'final'}")
     return 0

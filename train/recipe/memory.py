@@ -1,7 +1,7 @@
 """The memory and disk a run needs, before anything starts: docs/cluster.md explains each term.
 
 Sums of what the installed OpenRLHF, DeepSpeed and vLLM keep at once, for samples of full length. None of it was
-measured on a GPU; tests/train/recipe/test_memory.py measures the share of the logits on a CPU.
+measured on a GPU; tests/train/recipe/logits_peak.py measures the share of the logits on a CPU.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from train.recipe.resolve import Resolved, resolve
 GIB = 2**30
 # Bytes per parameter: bf16 weights, bf16 gradients, DeepSpeed's fp32 master copy with Adam's two moments.
 WEIGHTS, GRADIENTS, OPTIMIZER = 2, 2, 12
-# Copies of the fp32 logits at the backward pass: the logits, the cross-entropy's gradient, the temperature's.
-LOGITS = 3
+# Copies of the fp32 logits. In training: the logits, the cross-entropy's gradient, the temperature's. Without
+# gradients: the logits and the bf16 ones that they are made of. Both measured on a CPU.
+LOGITS, LOGITS_READ = 3, 1.5
 BUCKET = 5e8 * WEIGHTS  # DeepSpeed's reduce_bucket_size
 GATHERED = 1e9 * WEIGHTS  # its stage3_max_live_parameters, of a sharded model
 SUB_GROUP = 10**9  # its sub_group_size: parameters per buffer
@@ -75,7 +76,7 @@ def memory_plan(resolved: Resolved) -> MemoryPlan | None:
     buckets = BUCKET + (GATHERED + WEIGHTS * shape.vocab_size * shape.hidden_size if stage == 3 else 0)
     passing = {
         "train": LOGITS * 4 * tokens["train"] * shape.vocab_size + checkpoints(chosen, shape, tokens["train"]),
-        "rollout": (LOGITS - 1) * 4 * tokens["rollout"] * shape.vocab_size,
+        "rollout": LOGITS_READ * 4 * tokens["rollout"] * shape.vocab_size,
     }
     fixed = buckets + processes * CONTEXT
     peaks = [resident[role] + states(role) + passing["train"] + fixed for role in trained]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable
+import time
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 # Exceptions that say that another process died, not why.
@@ -37,10 +39,7 @@ def describe(error: BaseException) -> str:
         error = inner
     name, whole = type(error).__name__, str(error)
     if (machine := re.search(r"\bip: (\S+)", whole)) and "its node has died" in whole:
-        return (
-            f"the machine {machine[1]} left the Ray cluster: it was switched off, its job or scripts/ray_cluster.sh "
-            "ended, or the network failed; have it join again and resume with run.resume=true"
-        )
+        return left(machine[1])
     lines = [COLOUR.sub("", line).strip() for line in whole.splitlines()]
     if name.startswith("RayTaskError") or len(lines) > 3:
         lines = [line for line in lines if EXCEPTION.match(line)][-1:] or lines
@@ -51,6 +50,41 @@ def describe(error: BaseException) -> str:
     if EXCEPTION.match(text) or name == "InputError":
         return text.removeprefix("lim.utils.errors.").removeprefix("InputError: ")
     return f"{name}: {text}" if text else name
+
+
+def left(machine: str) -> str:
+    """The line for a machine that is no longer part of the cluster."""
+    return (
+        f"the machine {machine} left the Ray cluster: it was switched off, its job or scripts/ray_cluster.sh ended, "
+        "or the network failed; have it join again and resume with run.resume=true"
+    )
+
+
+def dead_nodes() -> dict[str, str]:
+    """Id → address of the nodes that the cluster of RAY_ADDRESS has lost; empty for a Ray of the run's own."""
+    if not os.environ.get("RAY_ADDRESS"):
+        return {}
+    import ray
+
+    try:
+        return {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if not node["Alive"]}
+    except Exception:  # the head itself is gone, or Ray is not connected
+        return {}
+
+
+def describe_in_cluster(error: BaseException, dead_before: Collection[str], seconds: float = 60.0) -> str:
+    """`describe`, or the machine that the cluster has lost since `dead_before` (node ids).
+
+    The first error of such a loss names an actor only; Ray counts a node as dead some heartbeats later.
+    """
+    text = describe(error)
+    end = time.monotonic() + (seconds if os.environ.get("RAY_ADDRESS") and is_messenger(text) else 0)
+    while True:
+        if lost := [machine for node, machine in dead_nodes().items() if node not in dead_before]:
+            return left(lost[0])
+        if time.monotonic() >= end:
+            return text
+        time.sleep(1)
 
 
 def is_messenger(text: str) -> bool:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -75,6 +79,16 @@ def test_separate_gpus_and_the_optimiser_on_the_host():
     assert kept.gpu_train - found.gpu_train == pytest.approx(14 * P7 / 4, abs=1)
     # P/4 = 1.9e9: sub-groups of 1e9 and 0.9e9 in 2^32 each, four times (with fp32 gradients); bf16 gradients in 2^32.
     assert found.host - kept.host == pytest.approx(2 * 4 * (4 * 2 * 2**32 + 2**32) / 0.95, abs=1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_share_of_the_logits_is_what_openrlhfs_actor_takes():
+    environment = {**os.environ, "DS_ACCELERATOR": "cpu", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(Path(__file__).with_name("logits_peak.py"))]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=280)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert [float(line) for line in done.stdout.split()[-2:]] == [memory.LOGITS, memory.LOGITS_READ]
 
 
 def test_what_less_at_once_saves():

@@ -52,6 +52,36 @@ def test_describe(error, line):
     assert errors.describe(error) == line
 
 
+UNAVAILABLE = type("ActorUnavailableError", (Exception,), {})("The actor 91 is unavailable: Socket closed")
+
+
+@pytest.mark.parametrize(
+    ("error", "looks", "line"),
+    [
+        (
+            UNAVAILABLE,
+            [{"a": "10.0.0.2"}, {"a": "10.0.0.2", "b": "10.0.0.3"}],
+            "the machine 10.0.0.3 left the Ray cluster",
+        ),
+        (UNAVAILABLE, [{"a": "10.0.0.2"}], "ActorUnavailableError: The actor 91 is unavailable"),
+        # Other errors are what a lost machine causes elsewhere, or nothing of the kind: one look, no wait.
+        (RuntimeError("Connection closed by peer"), [{"b": "10.0.0.3"}], "the machine 10.0.0.3 left"),
+        (RuntimeError("Connection closed by peer"), [{}, {"b": "10.0.0.3"}], "RuntimeError: Connection closed"),
+    ],
+)
+def test_a_machine_that_was_lost_is_named(monkeypatch, error, looks, line):
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    monkeypatch.setattr(errors, "dead_nodes", lambda: looks.pop(0) if len(looks) > 1 else looks[0])
+    monkeypatch.setattr(errors.time, "sleep", lambda _: None)
+    assert errors.describe_in_cluster(error, {"a"}, seconds=0.2).startswith(line)
+
+
+def test_a_ray_of_the_runs_own_is_not_asked(monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert errors.dead_nodes() == {}
+    assert errors.describe_in_cluster(ValueError("seven"), set()) == "ValueError: seven"
+
+
 @pytest.mark.parametrize(
     ("lines", "found"),
     [
