@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from lim.prompts.write import FORMATS, write_rows
 from lim.scores import mean_over_epochs
 from lim.selection import Selection
 from lim.utils.errors import InputError
-from lim.utils.files import atomic_path, json_line, json_text
+from lim.utils.files import HALVES, atomic_path, json_text
 
 ScoresFormat = Literal["json", "csv", "parquet"]
 SCORES_FORMATS: tuple[ScoresFormat, ...] = get_args(ScoresFormat)
@@ -59,30 +60,29 @@ def write_selection(
         # An error names the innermost: the path that was asked for.
         partial = {kind: stack.enter_context(atomic_path(paths[kind])) for kind in ("scores", "summary", "prompts")}
         write_rows(selection.prompts.rows, selection.chosen_P.tolist(), partial["prompts"], paths["prompts"].suffix)
-        partial["summary"].write_text(json_text(summary(selection)), encoding="utf-8")
+        partial["summary"].write_text(json_text(summary(selection)), encoding="utf-8", errors=HALVES)
         write_scores(score_rows(selection), partial["scores"], scores_format)
     return paths
 
 
 def write_scores(rows: Iterable[Mapping[str, Any]], path: Path, format: ScoresFormat) -> None:
     """Write `score_rows`: a JSON list, or a table with an empty cell (null) where a row has no such key."""
-    if format != "json":  # halves of surrogate pairs, which only JSON can write
-        rows = [{**row, "prompt": row["prompt"].encode("utf-8", "replace").decode()} for row in rows]
     if format == "parquet":
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         schema = pa.schema([(name, getattr(pa, kind)()) for name, kind in SCORE_COLUMNS.items()])
+        rows = [{**row, "prompt": row["prompt"].encode("utf-8", HALVES).decode()} for row in rows]
         pq.write_table(pa.Table.from_pylist(rows, schema), path)
         return
-    with open(path, "w", encoding="utf-8", newline="") as file:
+    with open(path, "w", encoding="utf-8", errors=HALVES, newline="") as file:
         if format == "csv":
             writer = csv.DictWriter(file, list(SCORE_COLUMNS))
             writer.writeheader()
             writer.writerows(rows)
             return
         for number, row in enumerate(rows):
-            file.write((",\n" if number else "[\n") + json_line(row, allow_nan=False))
+            file.write((",\n" if number else "[\n") + json.dumps(row, ensure_ascii=False, allow_nan=False))
         file.write("\n]\n")
 
 

@@ -29,6 +29,7 @@ from lim.utils.errors import InputError
 PROMPT_KEYS = ("prompt", "question", "problem", "input", "messages", "context_messages")
 ANSWER_KEYS = ("reward_model.ground_truth", "answer", "solution", "ground_truth", "label")
 ID_KEY, VERL_ID_KEY = "id", "extra_info.index"
+LISTED = re.compile(r"\s*\[\{")  # text that may be a list of messages
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def prompts_of(rows: Rows, reading: Reading | None = None) -> PromptSet:
         )
     texts, messages = [], []
     for number, value in enumerate(rows.column(prompt_key), 1):
-        turns = messages_of(value)
+        turns = None if isinstance(value, str) and not LISTED.match(value) else messages_of(value)
         if turns is None and not isinstance(value, str):
             what = "is not there" if value is MISSING else f"is a {type(value).__name__}, neither text nor messages"
             columns = ", ".join(rows.record(number - 1)) or "none"
@@ -119,7 +120,8 @@ def prompts_of(rows: Rows, reading: Reading | None = None) -> PromptSet:
         texts.append(value if turns is None else text_of(turns))
         messages.append(turns)
     answer_key = _key(rows, reading, "answer", ANSWER_KEYS)
-    answers = [_answer(value) for value in ([MISSING] * len(rows) if answer_key is None else rows.column(answer_key))]
+    answers = [None] * len(rows) if answer_key is None else rows.column(answer_key)
+    answers = [value if isinstance(value, str) else _answer(value) for value in answers]
     ids, id_key, repeated = _ids(rows, reading)
     return PromptSet(rows, ids, texts, answers, messages, id_key, answer_key, repeated)
 
@@ -137,9 +139,9 @@ def _key(rows: Rows, reading: Reading, what: str, known: Sequence[str]) -> str |
 
 
 def _answer(value: Any) -> str | None:
-    """An answer as text: text as it is ("1.50"), numbers and lists as JSON; None where there is none."""
-    if value is MISSING or value is None or isinstance(value, str):
-        return None if value is MISSING else value
+    """An answer that is no text, as JSON; None where there is none. (Text stays as it is: "1.50".)"""
+    if value is MISSING or value is None:
+        return None
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
@@ -160,6 +162,8 @@ def _ids(rows: Rows, reading: Reading) -> tuple[list[str], str | None, str]:
 
 def _unique(values: Sequence[Any]) -> tuple[list[str], str]:
     """(ids as text, what is wrong with them)."""
+    if all(isinstance(value, str) for value in values) and len(set(values)) == len(values):
+        return list(values), ""
     seen: dict[str, int] = {}
     for number, value in enumerate(values, 1):
         if not isinstance(value, str) and type(value) is not int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -55,7 +56,7 @@ class Rows:
     def column(self, name: str) -> list[Any]:
         """A column's values, `MISSING` in rows that lack it; dots reach nested values (`extra_info.index`)."""
         if self.objects is not None:
-            return [dig(row, name) for row in self.objects]
+            return [row[name] if name in row else dig(row, name) for row in self.objects]
         assert self.table is not None
         names = self.table.column_names
         top = name if name in names else name.partition(".")[0]
@@ -120,11 +121,14 @@ def read_file(path: str | Path) -> Rows:
         import pyarrow as pa
 
         return Rows(name, table=_table(name, pa.BufferReader(data), parquet=True))
+    if suffix != ".csv":
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return Rows(name, msgspec.json.decode(data, type=list[dict]))  # quick, but says little of what is wrong
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: byte {error.start}: not UTF-8") from None
-    return Rows(name, _csv(name, text)) if suffix == ".csv" else _json(name, data, text, suffix)
+    return Rows(name, _csv(name, text)) if suffix == ".csv" else _json(name, text, suffix)
 
 
 def _table(name: str, source: Any, *, parquet: bool) -> pa.Table:
@@ -170,13 +174,7 @@ def _csv(name: str, text: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _json(name: str, data: bytes, text: str, suffix: str) -> Rows:
-    try:
-        found = msgspec.json.decode(data, type=list[dict])  # the quick way, which says little of what is wrong
-        return Rows(name, found)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass
-
+def _json(name: str, text: str, suffix: str) -> Rows:
     def refuse(constant: str) -> Any:
         raise InputError(f"{name}: holds {constant}, which is not JSON; write null instead")
 

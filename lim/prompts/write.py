@@ -10,7 +10,7 @@ from typing import Any
 
 from lim.prompts.rows import Rows
 from lim.utils.errors import InputError, one_line
-from lim.utils.files import json_line, json_text
+from lim.utils.files import HALVES, json_text
 
 FORMATS = (".json", ".jsonl", ".parquet")
 PARQUET = "give --output_path a name that ends in .parquet"
@@ -52,11 +52,11 @@ def write_rows(rows: Rows, taken: Sequence[bool], path: Path, suffix: str) -> No
         pq.write_table(as_table(rows, path).filter(pa.array(taken, pa.bool_())), path)
         return
     if suffix == ".jsonl":
-        lines = rows.lines or [json_line(row) for row in rows.records]
+        lines = rows.lines or [json.dumps(row, ensure_ascii=False) for row in rows.records]
         text = "".join(f"{line}\n" for line, kept in zip(lines, taken, strict=True) if kept)
     else:
         text = json_text([row for row, kept in zip(rows.records, taken, strict=True) if kept])
-    path.write_text(text, encoding="utf-8", newline="")
+    path.write_text(text, encoding="utf-8", errors=HALVES, newline="")
 
 
 def as_table(rows: Rows, path: str | Path) -> Any:

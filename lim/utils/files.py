@@ -19,7 +19,7 @@ from lim.utils.errors import InputError, unwritable
 from lim.utils.makers import how_to_make
 
 REMOTE = re.compile(r"\w{2,}:/")  # of an address, of which a Path keeps one slash
-HALF = re.compile("[\ud800-\udfff]")
+HALVES = "backslashreplace"  # of `open`: halves of surrogate pairs, which UTF-8 lacks, are escaped as in JSON
 
 
 @contextmanager
@@ -87,9 +87,9 @@ def _cannot_write(error: OSError, name: object) -> InputError:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write UTF-8 text atomically."""
+    """Write UTF-8 text atomically; halves of surrogate pairs, which UTF-8 lacks, as escapes."""
     with atomic_path(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors=HALVES)
 
 
 def write_json(path: str | Path, value: Any) -> None:
@@ -100,16 +100,10 @@ def write_json(path: str | Path, value: Any) -> None:
 def json_text(value: Any) -> str:
     """What `write_json` writes."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    if HALF.search(text):
+    try:  # with an indent Python's encoder is its slow one; msgspec indents what the fast one wrote
+        return msgspec.json.format(text, indent=2) + "\n"
+    except UnicodeError:  # halves of surrogate pairs
         return json.dumps(value, indent=2) + "\n"
-    # With an indent Python's encoder is its slow one; msgspec indents what the fast one wrote.
-    return msgspec.json.format(text, indent=2) + "\n"
-
-
-def json_line(value: Any, **how: Any) -> str:
-    """JSON of a value as `json.dumps` writes it; halves of surrogate pairs, which UTF-8 lacks, are escaped."""
-    text = json.dumps(value, ensure_ascii=False, **how)
-    return json.dumps(value, **how) if HALF.search(text) else text
 
 
 def read_json(path: str | Path, *, finite: bool = False) -> Any:

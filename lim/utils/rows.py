@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lim.utils.errors import InputError, one_line
-from lim.utils.files import json_line, read_json, write_text
+from lim.utils.files import read_json, write_text
 from lim.utils.makers import how_to_make
 
 
@@ -56,4 +56,4 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write a JSON Lines file atomically, UTF-8; halves of surrogate pairs, which UTF-8 lacks, are escaped."""
-    write_text(path, "".join(f"{json_line(row)}\n" for row in rows))
+    write_text(path, "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows))
