@@ -240,11 +240,18 @@ def _score(where: str, score: Any, *, text: bool) -> float | None:
 
 
 def read_ids(path: str | Path) -> list[str]:
-    """The ids that the report page saves: a JSON list, an object with `ids`, or rows with an `id` in any format."""
+    """The ids that the report page saves: a JSON list, an object with `ids`, or rows with an `id` in any format.
+
+    Raises InputError where some of the rows are `chosen` and others are not, as in a scores file.
+    """
     found = read_json(path) if Path(path).suffix == ".json" else read_file(path).records
     found = found.get("ids") if isinstance(found, dict) else found
     if not isinstance(found, list):
         raise InputError(f"{path}: holds no list of ids")
+    if len({str(row.get("chosen")).lower() for row in found if isinstance(row, dict)}) > 1:
+        raise InputError(
+            f"{path}: holds prompts that were chosen and prompts that were not; give the ids to keep alone"
+        )
     ids = [row.get("id") if isinstance(row, dict) else row for row in found]
     for number, id in enumerate(ids, 1):
         if not isinstance(id, str) and type(id) is not int:
