@@ -56,7 +56,10 @@ def _check_ids(trainer: Any, column: str) -> None:
     data = trainer.train_dataset
     names = getattr(data, "column_names", None)
     if names is not None and column not in names:
-        raise InputError(f"train_dataset: has no column '{column}' (its columns: {', '.join(names)}); name the ids'")
+        raise InputError(
+            f"train_dataset: has no column '{column}' (its columns: {', '.join(names)}); name another by id_column, "
+            "or number the rows: dataset.add_column('id', range(len(dataset)))"
+        )
     if trainer.args.remove_unused_columns:
         raise InputError(f"remove_unused_columns=True keeps '{column}' from reward functions; set it to False")
     if not hasattr(data, "__len__"):  # streamed
