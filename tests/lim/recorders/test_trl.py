@@ -143,8 +143,8 @@ def test_a_batch_that_a_checkpoint_lies_in_is_there_once(tmp_path: Path) -> None
     record(second, tmp_path)
     second.train(resume_at=1)
     assert first.scored[0][:2] == second.scored[0][:2]
-    seen = [(epoch, id) for batch in rows_of(tmp_path) for epoch, id, _, _ in batch if epoch == 1]
-    assert sorted(seen) == sorted((1, id) for id in dict.fromkeys(id for _, id in seen) for _ in range(2))
+    seen = [(id, sample) for batch in rows_of(tmp_path) for epoch, id, sample, _ in batch if epoch == 1]
+    assert sorted(seen) == sorted((id, sample) for id in {id for id, _ in seen} for sample in (0, 1))
 
 
 def test_a_prompt_that_comes_twice_in_a_pass_keeps_all_its_samples(tmp_path: Path) -> None:
