@@ -4,7 +4,7 @@
 #   bash scripts/verify_recorders.sh [trl|verl]      both where none is named; exit code 1 at a mismatch
 #
 # trl:  GRPO trainings of a tiny model by TRL 1.16.0, killed and resumed, in one process and in two; the log is compared
-#       with what the reward functions noted, and LIM on it with the formula. About 6 minutes on two cores.
+#       with what the reward functions noted, and LIM on it with the formula.
 # verl: the reward managers and dump functions of verl 0.9.1's two trainers; the rollout files, read by lim, are
 #       compared with the samples they were made of.
 #
