@@ -45,7 +45,7 @@ CHANGED = {
     r"\+colocated-8gpu .*": r"bash scripts/train_math.8k.sh \g<0> --dry_run",
     r"((\w+=\S+ )*bash scripts/train_\S+\.sh(?:(?! --dry_run).)*)": r"\1 --dry_run",
     r"(.*) /path/to/(\S+.*)": r"\1 \2",
-    r"(.*)OUTPUTS\.json …(.*)": r"\1OUTPUTS.json\2",
+    r"(.*)OUTPUTS\.json … --against CHECKOUT --repeat \d+(.*)": r"\1OUTPUTS.json --against . --repeat 1\2",
     # Names of commands; what follows them is elsewhere.
     r"python -m (lim\.stability|eval\.grader|eval\.compare)|lim [a-z]+|\S*python lim_selection\.py": r"\g<0> --help",
 }
