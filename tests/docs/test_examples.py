@@ -34,6 +34,8 @@ NOT_RUN = {
     r"(\w+=\S+ )*bash scripts/ray_cluster\.sh .*": "takes nodes; tests/train/test_launch_cluster.py starts two",
     r"(RAY_ADDRESS=\S+ )?bash scripts/doctor\.sh \S+.*": "wants GPUs; tests/train/doctor has made-up ones",
     r"bash scripts/resolve_gpu\.sh": "asks PyPI",
+    r"python scripts/mutate_golds\.py .*": "grades 18,000 answers; tests/scripts/test_mutate_golds.py does with 2,000",
+    r"python scripts/grader_conventions\.py .*": "takes an environment per package",
     r"export HF_\w+=.*|\S*hf download .*": "downloads",
     r"sbatch .*": "takes Slurm; tests/train/test_launch_cluster.py has stand-ins",
     r"export RAY_ADDRESS=\S+|kill %1 %2": "belongs to the cluster's commands around it",
@@ -47,7 +49,9 @@ CHANGED = {
     r"(.*) /path/to/(\S+.*)": r"\1 \2",
     r"(.*)OUTPUTS\.json … --against CHECKOUT --repeat \d+(.*)": r"\1OUTPUTS.json --against . --repeat 1\2",
     # Names of commands; what follows them is elsewhere.
-    r"python -m (lim\.stability|eval\.grader|eval\.compare)|lim [a-z]+|\S*python lim_selection\.py": r"\g<0> --help",
+    r"python -m (lim\.stability|eval\.(grader|compare)|data\.audit)|lim [a-z]+|\S*python lim_selection\.py": (
+        r"\g<0> --help"
+    ),
 }
 # Pattern → files that must be there afterwards, beside those that flags name, and text to be seen.
 EXPECTED = {
