@@ -36,10 +36,13 @@ def split_where_epochs_meet(
     numbers = {parts[at].step.step for at in found}
     steps = [step for step in raw.steps if step.step in numbers]
     if any(step.groups_R is None for step in steps):  # the order of samples was not kept
-        files = [file for file in raw.log.files if file.step in numbers] or raw.log.files
-        options = replace(options, keep_samples=True)
-        read = (read_one(file, raw.log.format, raw.log.filesystem, options) for file in files)
-        steps = [step for result in read for step in result.steps if step.step in numbers]
+        options = replace(options, keep_samples=True, by_id=raw.log.by_id)
+        named = [file for file in raw.log.files if file.step in numbers]
+        for files in (named, raw.log.files):  # a file may hold several steps, whatever its name says
+            read = (read_one(file, raw.log.format, raw.log.filesystem, options) for file in files)
+            steps = [step for result in read for step in result.steps if step.step in numbers]
+            if {step.step for step in steps} == numbers:
+                break
         place = {key: row for row, key in enumerate(raw.keys)}
         rows = [stands_L[[place[key] for key in step.keys]] for step in steps]
     else:

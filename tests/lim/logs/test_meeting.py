@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import lim_selection
+from lim.recorders.verl import pack
 
 PROMPTS, BATCH, SAMPLES, EPOCHS = 10, 4, 2, 4  # an epoch is two and a half steps
 
@@ -82,12 +83,25 @@ def one_file(folder: Path, found: list[tuple[int, int, int, list[int]]]) -> None
     (folder / "rollouts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
+def verl_ids(folder: Path, found: list[tuple[int, int, int, list[int]]]) -> None:
+    """Prompts of one text, told apart by the ids in the ground truth."""
+    for step in {step for step, *_ in found}:
+        rows = [
+            {"input": "the picture", "output": "…", "gts": pack(str(prompt), "1"), "score": reward, "step": step}
+            for at, prompt, _, rewards in found
+            if at == step
+            for reward in rewards
+        ]
+        (folder / f"{step}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
 COLUMNS = ["--prompt_column", "question", "--reward_column", "score", "--step_column", "step"]
 
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(
-    ("write", "flags"), [(verl, []), (trl, []), (one_file, COLUMNS), (verl, ["--max_samples", str(SAMPLES)])]
+    ("write", "flags"),
+    [(verl, []), (verl_ids, []), (trl, []), (one_file, COLUMNS), (verl, ["--max_samples", str(SAMPLES)])],
 )
 def test_a_prompt_twice_in_a_step_counts_for_both_epochs(tmp_path, capsys, write, flags, seed):
     found = visits(seed)
