@@ -10,7 +10,6 @@ has to hold: each generation once, in its order, with the pass it belongs to and
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -33,6 +32,7 @@ from lim.logs.reward_log import step_files  # noqa: E402
 from lim.pipeline import select  # noqa: E402
 from lim.recorders import trl as recorder  # noqa: E402
 from lim.strategies import Settings  # noqa: E402
+from lim.utils.cli import Parser  # noqa: E402
 
 Row = tuple[int, str, float]  # pass, prompt, reward
 
@@ -170,7 +170,7 @@ def overhead(folder: Path, prompts: int, samples: int = 8) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--case", choices=CASES, help="this one alone")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the runs there")
     given = parser.parse_args()

@@ -9,7 +9,6 @@ have one text, which only ids tell apart. `--keep FOLDER` keeps the files.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
 import json
@@ -34,6 +33,7 @@ from verify_trl import lim_scores  # noqa: E402
 from lim.pipeline import select  # noqa: E402
 from lim.recorders.verl import add_ids  # noqa: E402
 from lim.strategies import Settings  # noqa: E402
+from lim.utils.cli import Parser  # noqa: E402
 
 EPOCHS, BATCH, SAMPLES = 3, 4, 4
 TEXTS = ["What is in the picture?"] * 2 + [f"What is {number} + {number + 1}?" for number in range(6)]
@@ -197,7 +197,7 @@ def check(folder: Path, trainer: str, manager: str, own: str) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the rollouts there")
     keep = parser.parse_args().keep
     print("trainer manager scoring      rows  the log")
