@@ -13,6 +13,8 @@ from .text import words
 from .trees import in_order, is_clock, is_matrix, matrix, signed, units_agree, value_of, with_sign
 from .value import Evaluator, Fuel, Slow, Undecided, Undefined
 
+ANGLES = ("pi", "arcsin", "arccos", "arctan", "arccot")
+
 
 class Comparison(Relations):
     """Compares two trees, gold first, with a budget of work; what is beyond it counts as different."""
@@ -150,7 +152,7 @@ class Comparison(Relations):
         if (has(a, "inf") or has(b, "inf")) and not has(a, "big") and not has(b, "big"):
             return signed(a) == signed(b)
         modes: list[dict[str, bool]] = [{}] + [{"percent": True}] * percent
-        if has(a, "deg") != has(b, "deg") and (has(a, "pi") or has(b, "pi")):
+        if has(a, "deg") != has(b, "deg") and (has(a, *ANGLES) or has(b, *ANGLES)):
             modes.append({"degrees": True})
         for mode in modes:
             try:

@@ -105,6 +105,11 @@ class _Parser(Environments):
         self.depth += 1
         if self.depth > DEEPEST:
             raise ParseError("nested too deeply")
+        if self.peek() == "<text>" and self.stream[self.at][1].rstrip().endswith(":") and self.peek(1):
+            label = self.take().strip(" :")  # Domain: [0, 1]
+            node = self.clause()
+            self.depth -= 1
+            return ("rel", [("text", label), node], ["="])
         sides, operators = [self.side()], []
         while self.peek() in RELATIONS:
             operators.append(RELATIONS[self.take()])

@@ -184,6 +184,8 @@ def _word(word: str, space: bool, before: list[Token]) -> list[Token]:
         return [("text", word, space)]
     if word in WORD_COMMANDS:
         return [("sym", WORD_COMMANDS[word], space)]
+    if word in LETTER_UNITS and len(before) > 1 and before[-1][1] == "/" and before[-2][0] == "text":  # km/h
+        return [("text", word, space)]
     if len(word) == 1:
         return [("sym", word, space)]
     if before and word in ("where", "with", "for", "if", "when") and space:

@@ -76,6 +76,13 @@ def test_ungradable_answer(answer, gradable):
     assert result.found() is not gradable
 
 
+def test_answers_that_no_parser_of_this_project_reads_are_shown_and_kept():
+    answers = [r"a \oplus b", r"\text{October 30}", r"4210_5", r"\frac{1}{2}", r"\text{(B) } 7"]
+    result = found([row(str(index), f"question {index}", answer) for index, answer in enumerate(answers)])
+    assert result.unread == [0]
+    assert not result.found()
+
+
 def test_outer_whitespace_is_fixed_and_long_prompts_removed():
     rows = [row("a", " x\n"), row("b", "y" * 11), row("c", "z" * 10)]
     result = found(rows, longest=10)

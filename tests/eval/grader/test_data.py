@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 
@@ -10,6 +11,7 @@ from eval.grader import Grader, equal
 from eval.grader.__main__ import read_cases, sides_of
 from eval.grader.compare import decide, readings
 from eval.grader.text import clean
+from eval.grader.verdict import training_rule
 
 pytestmark = pytest.mark.data
 
@@ -33,6 +35,23 @@ def test_cases_of_others(shared_data):
         verdicts = grader.equal_pairs([sides_of(row) for row in rows])
     wrong = [row["id"] for row, verdict in zip(rows, verdicts, strict=True) if verdict != row["is_equal"]]
     assert len(rows) == 599
+    assert wrong == []
+
+
+def test_kinds_from_public_reports(shared_data):
+    rows = [json.loads(line) for line in (shared_data / "cases/grader_kinds.jsonl").read_text().splitlines()]
+    options = {"fb": {"fallbacks": True}, "train": {"rule": partial(training_rule, finished=True)}}
+    wrong = []
+    with Grader(workers=1) as grader:
+        for row in rows:
+            pair = [(row["gold"], row["answer"])]
+            if row["mode"] == "eq":
+                right = grader.equal_pairs(pair)[0]
+            else:
+                right = grader.grade(pair, **options.get(row["mode"], {}))[0].verdict == "correct"
+            if right != row["equal"]:
+                wrong.append(row)
+    assert len(rows) == 418
     assert wrong == []
 
 
