@@ -219,6 +219,8 @@ class Atoms:
             name, exponent = INVERSE[name], None
         if self.peek() in ("(", "{", "[") or (self.peek() == "\\{" and name in ("max", "min", "gcd", "lcm")):
             argument = self.group(self.take())
+            if argument[0] == "seq" and argument[1:3] not in (("(", ")"), ("[", "]")):
+                raise ParseError("brackets of two kinds around arguments")
             arguments = argument[3] if argument[0] == "seq" else [argument]
             arguments = argument[1] if argument[0] in ("list", "set") else arguments
         else:

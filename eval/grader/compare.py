@@ -49,7 +49,7 @@ def decide(gold: str, prediction: str, *, slow: bool = False) -> bool | None:
 def readings(text: str) -> tuple[Node, ...]:
     """The trees a cleaned answer can be read as: "1,234" is a number, and two."""
     text = re.sub(r"^\](.+)([\[\]])$", lambda m: "(" + m[1] + ("]" if m[2] == "]" else ")"), text, flags=re.DOTALL)
-    known = SAME_WORDS.get(words(text))
+    known = None if text.startswith("-") else SAME_WORDS.get(words(text))
     if known:
         return ({"no solution": EMPTY, "all real numbers": REALS}.get(known, ("text", known)),)
     found: list[Node] = []

@@ -10,7 +10,7 @@ from .points import has, identical, variables
 from .regions import equal_regions, looks_like_region, region
 from .relations import Relations
 from .text import words
-from .trees import in_order, is_clock, is_matrix, matrix, signed, units_agree, value_of, with_sign
+from .trees import in_order, is_clock, is_matrix, matrix, named_apart, signed, units_agree, value_of, with_sign
 from .value import Evaluator, Fuel, Slow, Undecided, Undefined
 
 ANGLES = ("pi", "arcsin", "arccos", "arctan", "arccot")
@@ -90,7 +90,7 @@ class Comparison(Relations):
 
     def alike(self, a: Node, b: Node, depth: int) -> bool:
         """Whether two sums have the same ends and terms, whatever their letter is called."""
-        if a[2] != b[2] and a[2] in variables(b[5]):
+        if a[2] != b[2] and any(a[2] == letter or a[2] in letter.partition("_")[2] for letter in variables(b[5])):
             return False
         below = {letter: letter.partition("_") for letter in variables(b[5])}
         change = {
@@ -179,7 +179,7 @@ class Comparison(Relations):
     def with_signs(self, a: Node, b: Node, depth: int) -> bool:
         lists = []
         for node in (a, b):
-            if node[0] == "rel":
+            if node[0] == "rel" and (a[0], b[0]) != ("rel", "rel"):
                 node = value_of(node) or node
             items = node[1] if node[0] in ("list", "set") else [node]
             expanded = []
@@ -224,6 +224,8 @@ class Comparison(Relations):
             if other[0] != "set" or len(other[1]) != 1:
                 return False
             return self.same(*((a, other[1][0]) if other is b else (other[1][0], b)), depth + 1)
+        if kinds == ("list", "list") and a[2:] != b[2:] and a[2:] and b[2:] and named_apart(a[1]):
+            return False  # x = 1 and y = 2, x = 1 or y = 2
         if kinds in (("set", "list"), ("list", "set"), ("list", "list"), ("set", "set")):
             return self.matched(a[1], b[1], depth, distinct="set" in kinds or len(a[1]) != len(b[1]))
         collection, single = (a, b) if a[0] in ("set", "list") else (b, a)

@@ -12,7 +12,7 @@ from fractions import Fraction
 from itertools import permutations
 from typing import Any, NamedTuple
 
-from .parse import Node
+from .parse import Node, is_kind
 from .points import has, variables
 from .value import Evaluator, Fuel, Undecided, Undefined, number, same
 
@@ -84,7 +84,9 @@ def settle(node: Node) -> Given:
                 name, kind = found
                 both = {kind, domains.get(name, kind)}
                 domains[name] = FROM_1 if FROM_1 in both else FROM_0 if FROM_0 in both else kind
-            elif droppable and (one[0] == "var" or (one[0] == "text" and not NEGATED.search(one[1]))):
+            elif droppable and (
+                (one[0] == "var" and one[1] in variables(core)) or (one[0] == "text" and is_kind(one[1]))
+            ):
                 continue  # "for all x", "for all reals": nothing that the other side could lack
             else:
                 others.append((one, droppable and one[0] == "rel" and "=" not in one[2]))
@@ -130,7 +132,6 @@ def _domain(node: Node) -> tuple[str, str] | None:
     return None
 
 
-NEGATED = re.compile(r"\b(?:no|not|none|never|non\w+)\b")
 COUNTERS = frozenset("nkmijlprst")
 
 

@@ -6,6 +6,18 @@ from . import numerals
 from .atoms import Node
 from .units import is_unit
 
+DETERMINERS = frozenset(("all", "any", "every", "some", "each", "a", "the"))
+_KIND = (
+    "all any every some each a an the real positive negative nonnegative natural whole number integer constant value "
+)
+KIND = frozenset((_KIND + "arbitrary complex rational of numbers integers reals constants values x y n").split())
+
+
+def is_kind(text: str) -> bool:
+    """Whether words name only a kind of numbers: "all positive integers"."""
+    return set(text.casefold().replace(",", " ").split()) <= KIND
+
+
 TURNED = tuple(("var", name) for name in ("T", "t", "\\top", "\\intercal", "\\mathsfT"))
 
 

@@ -19,7 +19,7 @@ from functools import lru_cache
 from . import numerals
 from .atoms import DEEPEST, Node
 from .environments import Environments
-from .nodes import TURNED, is_set, joint_of, listed, named, numeral, transposed, without_sign
+from .nodes import DETERMINERS, TURNED, is_kind, is_set, joint_of, listed, named, numeral, transposed, without_sign
 from .tokens import (
     CLOSERS,
     CURRENCIES,
@@ -34,7 +34,7 @@ from .tokens import (
 )
 from .units import is_unit, parts
 
-__all__ = ["Node", "ParseError", "parse"]
+__all__ = ["Node", "ParseError", "is_kind", "parse"]
 LONGEST = 4_000
 
 
@@ -94,10 +94,10 @@ class _Parser(Environments):
             else:
                 node = self.clause()
                 said = said.strip()
-                if said.split()[-1:] and said.split()[-1] not in ("all", "any", "every", "some", "each"):
-                    negated = said.split()[0] in ("no", "not")  # for no n >= 1
-                    node = ("said", node, said) if node[0] == "var" or negated else node
-                    node = ("text", f"{said} {node[1]}") if node[0] == "text" else node
+                if node[0] == "text":
+                    node = ("text", f"{said} {node[1]}".strip())
+                elif said and (node[0] == "var" or not is_kind(said)) and said not in DETERMINERS:
+                    node = ("said", node, said)
                 found.append((node, restricts))
         return found
 

@@ -154,9 +154,12 @@ def region(node: Node, fuel: Fuel) -> list[Piece]:
         for part in pieces:
             both = intersection(both, part)
         relations = all(item[0] == "rel" for item in node[1])
-        if joint == "and" or (not joint and relations and both):
+        members = any(item[0] == "rel" and item[2][0] in ("in", "notin") for item in node[1])
+        if joint == "and" or (not joint and relations and (both or members)):
             return both
         return merged([piece for part in pieces for piece in part])
+    if kind == "that" and variables(node[1]) - {"\\mathbbR"} != variables(node[2]) - {"\\mathbbR"}:
+        raise Undefined("a condition on another letter")
     if kind == "that" and node[1][0] == "var":
         return region(node[2], fuel)
     if kind == "that" and node[1][0] == "rel" and node[1][2] == ["in"]:  # {x in R | x > 2}

@@ -69,7 +69,7 @@ NO_FACTOR = frozenset(
     )
 )  # fmt: skip
 LEAD = re.compile(
-    r"\s*,?\s*(?:and\s+)?(?:(where|with|for|such that|as)|(if|when|unless|given|provided))\b(.*)",
+    r"\s*,?\s*(?:and\s+)?(?:(where|with|for|such that|as)|(if|when|given|provided))\b(.*)",
     re.DOTALL,
 )
 LETTER_UNITS = frozenset("msghLJNWKlV")

@@ -78,6 +78,8 @@ def function_of(node: Node) -> tuple[str, list[str]] | None:
         name, arguments = node[1], node[2]
     elif node[0] == "*" and len(node[1]) == 2 and node[1][0][0] == "var" and node[1][1][0] in ("var", "seq"):
         name, other = node[1][0][1], node[1][1]
+        if other[0] == "seq" and other[1:3] != ("(", ")"):
+            return None
         arguments = other[3] if other[0] == "seq" else [other]
     else:
         return None
@@ -166,6 +168,12 @@ def in_order(items: list[Node]) -> list[Node]:
     ]
     known = set(names) <= set("abcdmnpqrstuvwxyz") and len(set(names)) == len(items)
     return [item for _, item in sorted(zip(names, items, strict=True), key=lambda pair: pair[0])] if known else items
+
+
+def named_apart(items: list[Node]) -> bool:
+    """Whether all items are equations, for different names."""
+    heads = [str(item[1][0]) for item in items if item[0] == "rel" and item[2] == ["="]]
+    return len(heads) == len(items) == len(set(heads))
 
 
 def is_clock(node: Node) -> bool:
