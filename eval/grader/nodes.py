@@ -10,11 +10,11 @@ DETERMINERS = frozenset(("all", "any", "every", "some", "each", "a", "the"))
 _KIND = (
     "all any every some each a an the real positive negative nonnegative natural whole number integer constant value "
 )
-KIND = frozenset((_KIND + "arbitrary complex rational of numbers integers reals constants values x y n").split())
+KIND = frozenset((_KIND + "arbitrary complex rational numbers integers reals constants values x y n").split())
 
 
 def is_kind(text: str) -> bool:
-    """Whether words name only a kind of numbers: "all positive integers"."""
+    """Whether words name only a kind numbers: "all positive integers"."""
     return set(text.casefold().replace(",", " ").split()) <= KIND
 
 
@@ -22,7 +22,7 @@ TURNED = tuple(("var", name) for name in ("T", "t", "\\top", "\\intercal", "\\ma
 
 
 def transposed(node: Node) -> Node | None:
-    """The transpose of a matrix or of a row of numbers; None where it is neither."""
+    """The transpose of a matrix or of a row numbers; None where it is neither."""
     if node[0] == "matrix" and len({len(row) for row in node[1]}) == 1:
         return ("matrix", [list(column) for column in zip(*node[1], strict=True)])
     items = node[3] if node[0] == "seq" else node[1] if node[0] == "list" else []

@@ -47,12 +47,23 @@ def whole_names(node: Any) -> frozenset[str]:
     return found | (variables(node[2]) & COUNTS) if node[0] == "fn" and node[1] in ("floor", "ceil") else found
 
 
+def alternates(node: Any) -> bool:
+    """Whether a tree holds a power of a negative number with letters in the exponent, such as (-1)^n."""
+    if isinstance(node, list):
+        return any(map(alternates, node))
+    if not isinstance(node, tuple):
+        return False
+    if node[0] == "^" and not variables(node[1]) and node[1][0] == "*" and variables(node[2]):
+        return True
+    return any(map(alternates, node[1:]))
+
+
 def identical(first: Node, second: Node, fuel: Fuel, **modes: Any) -> bool:
     """Whether two expressions agree wherever both are defined; Undefined is raised where that is nowhere."""
     free = variables(first) | variables(second)
     whole = [frozenset(), whole_names([first, second]) if free else frozenset()]
     signs = [False] * (POINTS if free or has(first, "call") or has(second, "call") else 1)
-    if free and (whole[1] or has(first, *CORNERS) or has(second, *CORNERS)):
+    if free and (whole[1] or has(first, *CORNERS) or has(second, *CORNERS) or alternates([first, second])):
         signs = [False, False, True, True] * POINTS
         whole = [whole[1], whole[1] if has(first, "big") or has(second, "big") else free]
     compared = 0
