@@ -162,7 +162,11 @@ def test_saved_generations_are_scored_with_the_settings_that_come_along(site: Pa
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["selct"], "COMMAND: 'selct' is not one of select, stability, compare-selections, grade, compare; did you mean select?"),
+        (
+            ["selct"],
+            "COMMAND: 'selct' is not one of select, stability, compare-selections, grade, compare; "
+            "did you mean select?",
+        ),
         (["--verison"], "unknown flag --verison; did you mean --version?"),
         ([], "missing: COMMAND; --help says what they are"),
         (["select", "--treshold", "1"], "unknown flag --treshold; did you mean --similarity_threshold?"),
