@@ -223,7 +223,8 @@ def vllm_follows_the_trainer(folder: Path) -> None:
     probes = [json.loads(line) for line in (folder / "probe.jsonl").read_text().splitlines()]
     assert {probe["step"] for probe in probes} == set(range(1, STEPS + 1))
     for probe in probes:
-        assert probe["vllm_kl"] < 1e-3, probe
+        # Rounding to bf16 gave 1.5e-4 to 1.1e-3; weights that are not synchronised give 0.3 after 12 steps.
+        assert probe["vllm_kl"] < 5e-3, probe
         assert len(probe["engine_sums"]) == 2
         assert len(set(probe["engine_sums"])) == 1, probe
     last = {probe["step"]: probe["engine_sums"][0] for probe in probes}
