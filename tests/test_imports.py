@@ -87,7 +87,8 @@ def test_each_part_imports_only_what_lies_below_it(part):
         for name, others in edges(lazy=True).items()
         if part_of(name) == part
         for other in others
-        if part_of(other) != part and not any(other == top or other.startswith(f"{top}.") for top in ALLOWED[part])
+        if part_of(other) != part
+        and not any(other == top or other.startswith(f"{top}.") for top in ALLOWED[part])
         # A part's own sub-part is no other part.
         and not other.startswith(f"{part}.")
     ]

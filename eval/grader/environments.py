@@ -78,7 +78,7 @@ class Environments(Atoms):
         return node
 
     def condition_of_row(self) -> Node | None:
-        """The condition of a piece, if its row goes on."""
+        """The condition of a piece, if its row continues."""
         while self.peek() in ("&", WHERE, IF, ".", *SEPARATORS):
             self.take()
         if self.peek() in ROW_ENDS or not self.peek():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
+from pairs import cases
 
 from eval.grader import Grader, equal
 from eval.grader.verdict import training_rule
@@ -180,14 +181,6 @@ DIFFERENT = {
         (r"3 \oplus 4", r"3 \oplus 5"), (r"A \leadsto B, 7", "7"), (r"f \circ g = 3", r"f \circ g = 4"),
     ],
 }  # fmt: skip
-
-
-def cases(table):
-    return [
-        pytest.param(*pair, id=f"{kind}: {pair[0]} | {pair[1]}"[:90])
-        for kind, pairs in table.items()
-        for pair in pairs
-    ]
 
 
 @pytest.mark.parametrize(("gold", "prediction"), cases(SAME))

@@ -3,6 +3,7 @@ r"""What is one answer and what is not: a table by rule, each pair judged by han
 from __future__ import annotations
 
 import pytest
+from pairs import cases
 
 from eval.grader import equal
 from eval.grader.compare import decide
@@ -263,14 +264,6 @@ DIFFERENT = {
         (r"\text{Monday}", r"\text{Tuesday}"),
     ],
 }  # fmt: skip
-
-
-def cases(table):
-    return [
-        pytest.param(*pair, id=f"{rule}: {pair[0]} | {pair[1]}"[:90])
-        for rule, pairs in table.items()
-        for pair in pairs
-    ]
 
 
 @pytest.mark.parametrize(("gold", "prediction"), cases(SAME))

@@ -148,7 +148,7 @@ def test_a_batch_that_a_checkpoint_lies_in_is_there_once(tmp_path: Path) -> None
 
 
 def test_a_prompt_that_comes_twice_in_a_pass_keeps_all_its_samples(tmp_path: Path) -> None:
-    # Resumed in the second pass, TRL goes on in the order of the first: a prompt may come again, another never.
+    # Resumed in the second pass, TRL continues in the order of the first: a prompt may come again, another never.
     found = set()
     for seed in range(6):
         folder = tmp_path / str(seed)

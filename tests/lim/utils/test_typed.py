@@ -44,7 +44,10 @@ def test_values_of_the_right_types():
         ({"seeds": 3}, "run.seeds=3: expected a list (run.seeds=[…]), not a whole number"),
         ({"seeds": [1, "two"]}, "run.seeds=[1, 'two']: expected a whole number, not text (in seeds[1])"),
         ({"texts": [1]}, "run.texts=[1]: expected text, not a whole number (in texts[0])"),
-        ({"options": {"a": 3}}, "run.options={'a': 3}: expected keys and values, not a whole number (in options[...])"),  # noqa: E501
+        (
+            {"options": {"a": 3}},
+            "run.options={'a': 3}: expected keys and values, not a whole number (in options[...])",
+        ),
         ({"nam": 1}, "x.yaml: run.nam: unknown key; did you mean run.name?"),
     ],
 )

@@ -10,6 +10,7 @@ import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
+import machines
 import nvidia_smi
 import pytest
 from rich.console import Console
@@ -23,27 +24,7 @@ from train.doctor.checks import Line
 from train.recipe import recipe
 from train.recipe.resolve import resolve
 
-GOOD = machine.Machine(
-    name="here",
-    python="3.11.9",
-    prefix="/p/.venv",
-    root="/p",
-    commit="0123456789ab",
-    packages={"openrlhf": "0.11.2", "torch": "2.13.0", "flash-attn": "2.8.3"},
-    torch_cuda="13.0",
-    gpus=gpu.read(nvidia_smi.answer(count=8)),
-    driver_cuda=None,
-    toolkit=machine.Toolkit("13.0", "/usr/local/cuda", headers=True),
-    ninja="/p/.venv/bin/ninja",
-    compilers={"C": "/usr/bin/gcc", "C++": "/usr/bin/c++"},
-    python_headers=True,
-    memory=2 * 10**12,
-    shared_memory=10**12,
-    open_files=1048576,
-    locked_memory=None,
-    allocator="",
-    disk=3 * 10**12,
-)
+GOOD = replace(machines.GOOD, name="here", python="3.11.9", driver_cuda=None, operations={}, models={})
 
 
 @pytest.fixture
