@@ -3,6 +3,9 @@
     python -m data.audit data/prompts/math8k.json --against aime24 amc23 math500
     python -m data.audit data/prompts/math8k.json --against math500 --strict --json audit.json
     python -m data.audit data/prompts/math8k.json --write_clean data/prompts/math8k_clean.json
+    python -m data.audit train.parquet
+
+The prompt file may have a trainer's own layout (docs/logs.md); --write_clean then keeps its rows as they are.
 
 A benchmark is a file ({question or prompt, …}, .jsonl or .json) or a name in data/benchmarks/. With --strict the
 exit code is 1 where something is found: a row that --write_clean removes or fixes. Near pairs and 13-gram shares
@@ -23,9 +26,13 @@ from rich.table import Table
 
 from data.overlap import N, Overlap, compare
 from eval.grader import Grader, reads
+from lim.prompts import Reading, add_prompt_flags, prompts_of, reading_of
+from lim.prompts.find import find
+from lim.prompts.rows import Rows as File
+from lim.prompts.write import check_suffix, write_rows
 from lim.utils.cli import Parser, did_you_mean, whole
 from lim.utils.errors import InputError, run_cli
-from lim.utils.files import check_output, write_json
+from lim.utils.files import atomic_path, check_output, write_json
 from lim.utils.makers import MAKERS, how_to_make
 from lim.utils.rows import read_rows as load_rows
 from lim.utils.text import squash
@@ -129,9 +136,23 @@ def clean(rows: Rows, result: Audit) -> Rows:
     return [row | {"prompt": row["prompt"].strip()} for index, row in enumerate(rows) if index not in bad]
 
 
-def read_rows(path: Path) -> Rows:
-    """A prompt file's rows as they are: repeated ids are for the audit to find, a missing text is an error."""
-    rows = list(load_rows(path))
+def read_rows(path: Path, reading: Reading | None = None) -> tuple[Rows, File | None]:
+    """(rows with id, prompt and answer; the file's own rows, where it has a trainer's layout).
+
+    Of this project's layout, repeated ids are for the audit to find, and a missing text is an error.
+    """
+    reading = reading or Reading()
+    source, _ = find(path, reading)
+    own = reading == Reading() and len(source) > 0 and {"id", "prompt", "answer"} <= source.record(0).keys()
+    if own and isinstance(source.record(0)["prompt"], str):
+        return checked(path, source.records), None
+    prompts = prompts_of(source, reading)
+    named = zip(prompts.ids, prompts.texts, prompts.need_answers(reading), strict=True)
+    return [{"id": id, "prompt": text, "answer": answer} for id, text, answer in named], source
+
+
+def checked(path: Path, rows: Rows) -> Rows:
+    """Rows of this project's layout. InputError at the first that lacks a text."""
     for number, row in enumerate(rows, 1):
         for key in ("id", "prompt", "answer"):
             if key not in row:
@@ -222,6 +243,7 @@ def main(argv: list[str] | None = None) -> int | None:
         prog="python -m data.audit", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("prompts", type=Path, help="prompt file to check")
+    add_prompt_flags(parser.add_argument)
     parser.add_argument("--against", nargs="+", default=[], metavar="BENCHMARK", help="benchmarks, by file or name")
     parser.add_argument("--json", type=Path, help="write all findings to this file")
     parser.add_argument("--write_clean", type=Path, metavar="FILE", help="write the prompt file without the bad rows")
@@ -233,9 +255,11 @@ def main(argv: list[str] | None = None) -> int | None:
     for flag, path in (("--json", args.json), ("--write_clean", args.write_clean)):
         if path is not None:
             check_output(flag, path)
+            if flag == "--write_clean":
+                check_suffix(flag, path)
             if path.exists() and path.samefile(args.prompts):
                 raise InputError(f"{flag} {path}: would replace the prompt file that is checked; name another")
-    rows = read_rows(args.prompts)
+    rows, source = read_rows(args.prompts, reading_of(args))
     questions = {name: read_questions(name) for name in args.against}
     result = audit(rows, questions, args.longest)
     console = Console()
@@ -243,11 +267,13 @@ def main(argv: list[str] | None = None) -> int | None:
     if args.json:
         write_json(args.json, report(result, args.prompts, rows))
     if args.write_clean:
-        kept = clean(rows, result)
-        write_json(args.write_clean, kept)
+        kept = [index not in result.bad() for index in range(len(rows))]
+        out = File(str(args.prompts), clean(rows, result)) if source is None else source
+        with atomic_path(args.write_clean) as partial:
+            write_rows(out, [True] * sum(kept) if source is None else kept, partial, args.write_clean.suffix)
+        fixed = f"{len(result.outer_whitespace)} fixed" if source is None else "as they are"
         console.print(
-            f"{args.write_clean}: {len(kept):,} of {len(rows):,} rows, {len(result.outer_whitespace)} fixed",
-            markup=False,
+            f"{args.write_clean}: {sum(kept):,} of {len(rows):,} rows, {fixed}", markup=False, soft_wrap=True
         )
     return 1 if args.strict and result.found() else None
 

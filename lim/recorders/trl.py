@@ -8,7 +8,7 @@ The reward functions are wrapped, to see what they return, and a callback writes
 the optimiser step that first trained on it is over: before a checkpoint of that step, and with the pass over the data
 that the step is in. Evaluation is not recorded. A batch that is trained on several times (`num_iterations`,
 `steps_per_generation`) is written once. A resumed run replaces what was logged after its checkpoint, and the batch
-that the checkpoint lies in, which TRL generates anew. Tried with TRL 1.16.0: `scripts/verify_recorders.py`.
+that the checkpoint lies in, which TRL generates anew. Tried with TRL 1.16.0: `scripts/verify_recorders.sh`.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ file with them, and the reward function takes them off again before it scores.
 
 A reward function of one's own is wrapped in a file that `custom_reward_function.path` names:
 `compute_score = with_ids(my_score)`. What it returns is not touched. Rows without an id, such as those of a
-validation file, are scored as they are. Tried with verl 0.9.1: `scripts/verify_recorders.py`.
+validation file, are scored as they are. Tried with verl 0.9.1: `scripts/verify_recorders.sh`.
 """
 
 from __future__ import annotations

@@ -194,10 +194,29 @@ def test_strict_clean_and_json(tmp_path, capsys):
     assert "1 rows" in capsys.readouterr().out
 
 
+def test_a_trainers_own_file_is_audited_and_written_back_as_it_was(tmp_path, capsys):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    def verl(at: int, question: str, truth: str) -> dict:
+        turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": question}]
+        return {"prompt": turns, "reward_model": {"ground_truth": truth}, "extra_info": {"index": at}}
+
+    rows = [verl(0, "What is 1 + 1?", "2"), verl(1, "leaked", "1"), verl(2, " Name it.", "\\beta")]
+    table = pa.Table.from_pylist(rows).replace_schema_metadata({"made": "by hand"})
+    pq.write_table(table, tmp_path / "train.parquet")
+    test = write(tmp_path / "t.jsonl", [{"question": "leaked", "answer": "1"}])
+    clean = tmp_path / "clean.parquet"
+    assert run(tmp_path / "train.parquet", "--against", test, "--write_clean", clean) == 0
+    assert "2 of 3 rows, as they are" in capsys.readouterr().out
+    assert pq.read_table(clean).equals(pq.read_table(tmp_path / "train.parquet").take([0, 2]), check_metadata=True)
+
+
 @pytest.mark.parametrize(
     "prompts, against, says",
     [
-        ([{"id": "a", "prompt": "x"}], [], "row 1 has no 'answer' (its keys: id, prompt)"),
+        ([{"id": "a", "prompt": "x"}], [], "has no answers; name the column by --answer_key (id, prompt)"),
+        ([row("a", "x"), {"id": "b", "prompt": "y"}], [], "row 2 has no 'answer' (its keys: id, prompt)"),
         ([{"id": "a", "prompt": "x", "answer": 5}], [], "row 1: 'answer' is a int, not text"),
         ([row("a", "x")], [{"text": "x"}], "row 1 has no 'question' (its keys: text)"),
         ([row("a", "x")], "nosuchset", "nosuchset: neither a file nor a prepared benchmark\n"),
@@ -218,6 +237,7 @@ def test_bad_input_is_one_line(tmp_path, capsys, prompts, against, says):
         (["--json", "{folder}/p.json"], "would replace the prompt file that is checked"),
         (["--write_clean", "{folder}/./p.json"], "would replace the prompt file that is checked"),
         (["--json", "{folder}"], "is a folder; name a file"),
+        (["--write_clean", "{folder}/clean.txt"], "its suffix names no format"),
         (["--write_clean", "/proc/x.json"], "--write_clean /proc/x.json: cannot be written"),
     ],
 )
@@ -245,7 +265,7 @@ def questions(folder: Path) -> dict[str, list[str]]:
 
 @pytest.mark.data
 def test_released_math8k(shared_data):
-    rows = module.read_rows(shared_data / "limr/math.8k.json")
+    rows = module.read_rows(shared_data / "limr/math.8k.json")[0]
     result = audit(rows, questions(shared_data / "limr"), workers=1)
     assert result.rows == 8523
     assert Counter(group.kind for group in result.duplicates) == {"exact": 1, "whitespace": 1}
@@ -265,7 +285,7 @@ def test_released_math8k(shared_data):
 
 @pytest.mark.data
 def test_release_validates_on_the_test_sets(shared_data):
-    rows = module.read_rows(shared_data / "limr/validation_of_the_release.json")
+    rows = module.read_rows(shared_data / "limr/validation_of_the_release.json")[0]
     result = audit(rows, questions(shared_data / "limr"), workers=1)
     assert len(rows) == 256
     assert {name: len(overlap.same) for name, overlap in result.against.items()} == {

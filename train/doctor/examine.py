@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from lim.prompts.find import hub_id
 from lim.utils.errors import InputError, one_line
 from lim.utils.makers import how_to_make
 from train import cpu, gpu
@@ -127,6 +128,8 @@ def data_lines(resolved: Resolved) -> Iterable[Line]:
     for path in dict.fromkeys(filter(None, (run.prompt_file, run.val_file))):
         if Path(path).exists():
             yield Line("data", "ok", path)
+        elif hub_id(path) is not None:
+            yield Line("data", "ok", f"{path}, a set of the hub")
         else:
             yield Line("data", "error", f"{path}: no such file", how_to_make(path).removeprefix("; "))
 

@@ -1,4 +1,4 @@
-"""The recorder around a stand-in for TRL's trainer. With TRL itself: scripts/verify_recorders.py."""
+"""The recorder around a stand-in for TRL's trainer. With TRL itself: scripts/verify_recorders.sh."""
 
 from __future__ import annotations
 

@@ -68,6 +68,13 @@ def test_what_is_wrong_comes_with_what_to_do(here, capsys):
     assert lines[-1] == "1 error, 1 warning"
 
 
+def test_prompts_may_be_a_set_of_the_hub(here, capsys):
+    _, text = table(capsys, "arithmetic-cpu", "run.prompt_file=someone/sums", "run.val_file=null")
+    assert [line for line in text.splitlines() if " data " in line] == [
+        "ok       data                someone/sums, a set of the hub"
+    ]
+
+
 def test_a_recipe(here, capsys):
     code, text = table(capsys, "math.8k", "+colocated-8gpu")
     assert code == 2
