@@ -1,6 +1,6 @@
 """Selection from a large Parquet log against DuckDB, Polars and an older commit of this project.
 
-    python -m venv /tmp/peers && /tmp/peers/bin/pip install duckdb==1.4.2 polars==1.35.2
+    python -m venv /tmp/peers && /tmp/peers/bin/pip install duckdb==2.0.1 polars==2.1.0
     git worktree add /tmp/old 6a7e125
     python scripts/bench_scale.py --peers /tmp/peers/bin/python --old /tmp/old
 
@@ -158,7 +158,7 @@ def programs(folder: Path, peers: str | None, old: str | None) -> dict[str, Call
     return found
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     parser = Parser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--prompts", type=int, default=250_000)
     parser.add_argument("--samples", type=int, default=8, help="per prompt and epoch")
@@ -169,7 +169,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--folder", help="where the log is made (default: a temporary folder); it is removed")
     parser.add_argument("--json", metavar="FILE", help="write the figures there")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(dir=args.folder) as name:
         folder = Path(name)
         make_log(folder, args.prompts, args.samples, args.epochs, args.response_bytes)
@@ -198,7 +198,10 @@ def main() -> None:
     if len(chosen) > 1:
         raise SystemExit("the programs chose different prompts")
     if args.json:
-        write_json(args.json, {"bytes": size, "load_1_min": round(os.getloadavg()[0], 1), "programs": table})
+        write_json(
+            args.json,
+            {"bytes": size, "chosen": chosen.pop(), "load_1_min": round(os.getloadavg()[0], 1), "programs": table},
+        )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Time and memory of lim_selection.py on generated logs of a given size, compared with a straightforward program.
 
     python scripts/bench_selection.py --fraction 0.5                the paper's run at half its epochs' prompts
-    python scripts/bench_selection.py --million                     a million prompts × 20 epochs × 8 samples
+    python scripts/bench_selection.py --million                     bench_scale.py with a million prompts
 
 Paper scale is 8,523 prompts × 8 samples × 21 epochs with responses of about 2 KB. Each program runs in its
 own process on a warm page cache; its memory is the peak, over samples taken every 20 ms, of the proportional
@@ -249,27 +249,20 @@ def run_paper_scale(folder: Path, fraction: float, repeats: int) -> dict[str, An
     return result
 
 
-def run_million(folder: Path, prompts: int) -> dict[str, Any]:
-    print(f"making {prompts:,} prompts × 8 samples × 20 epochs in Parquet …", flush=True)
-    make_logs(folder, prompts, 8, 20, 8192, ("parquet",))
-    result = select(folder / "parquet", folder / "prompts.json", folder / "limr.json")
-    result |= {"parquet_bytes": size_of(folder / "parquet"), "files": len(list((folder / "parquet").iterdir())) - 1}
-    print(json.dumps(result))
-    return result
-
-
 def main() -> None:
+    if "--million" in sys.argv:
+        from scripts import bench_scale
+
+        return bench_scale.main(["--prompts", "1000000", *(word for word in sys.argv[1:] if word != "--million")])
     parser = Parser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--fraction", type=float, default=0.5, help="of the paper's prompts and batch")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--million", action="store_true", help="the million-prompt case instead")
-    parser.add_argument("--prompts", type=int, default=1_000_000, help="prompts of the million-prompt case")
+    parser.add_argument("--million", action="store_true", help="run bench_scale.py with a million prompts instead")
     parser.add_argument("--folder", help="where the logs are made (default: a temporary folder); they are removed")
     parser.add_argument("--json", metavar="FILE", help="write the figures there")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-        run = run_million(Path(folder), args.prompts) if args.million else None
-        run = run or run_paper_scale(Path(folder), args.fraction, args.repeats)
+        run = run_paper_scale(Path(folder), args.fraction, args.repeats)
     run["load_1_min"] = round(os.getloadavg()[0], 1)
     if args.json:
         write_json(args.json, run)

@@ -66,36 +66,31 @@ class Choice:
         return Choice(self.path, keys, self.scores_P[at_Q], self.chosen_P[at_Q], self.texts)
 
 
-def compare(one: Choice, two: Choice) -> dict[str, Any]:
-    """Overlap, agreement of scores, and the prompts that are in one choice alone, the most moved first.
+def shared(one: Choice, two: Choice) -> tuple[Choice, Choice]:
+    """Both choices over the prompts that both files have. InputError where they share none."""
+    both = [key for key in one.keys if key in two.texts]
+    if not both:
+        raise InputError(f"{one.path} and {two.path} share no prompt: {one.keys[0]!r:.60}, {two.keys[0]!r:.60}")
+    return one.rows(both), two.rows(both)
 
-    Over the prompts of both files. InputError where they share none.
-    """
-    shared = [key for key in one.keys if key in two.texts]
-    if not shared:
-        raise InputError(
-            f"{one.path} and {two.path} have no prompt in common: {one.keys[0]!r:.60}, {two.keys[0]!r:.60}"
-        )
-    first, second = one.rows(shared), two.rows(shared)
+
+def compare(first: Choice, second: Choice) -> dict[str, Any]:
+    """Overlap, agreement of scores, and the prompts that are in one choice alone, the most moved first."""
     both_P = ~np.isnan(first.scores_P) & ~np.isnan(second.scores_P)
     change_P = np.nan_to_num(second.scores_P - first.scores_P)
     moved = np.flatnonzero(first.chosen_P != second.chosen_P)
     counts = int(first.chosen_P.sum()), int(second.chosen_P.sum())
-    overlap = counts[0] * counts[1] / len(shared)
     return {
-        "prompts": len(shared),
-        "only_in": [len(one.keys) - len(shared), len(two.keys) - len(shared)],
+        "prompts": len(first.keys),
         "chosen": list(counts),
         "chosen_by_both": int((first.chosen_P & second.chosen_P).sum()),
         "jaccard": jaccard(first.chosen_P, second.chosen_P),
-        "jaccard_by_chance": jaccard_by_chance(counts[0], len(shared))
-        if counts[0] == counts[1]
-        else overlap / max(1e-12, sum(counts) - overlap),
+        "jaccard_by_chance": jaccard_by_chance(counts[0], len(first.keys), counts[1]),
         "spearman": rank_correlation(first.scores_P[both_P], second.scores_P[both_P]),
         "moved": [
             {
-                "key": shared[at],
-                "prompt": one.texts[shared[at]] or two.texts[shared[at]],
+                "key": first.keys[at],
+                "prompt": first.texts[first.keys[at]] or second.texts[first.keys[at]],
                 "scores": [None if np.isnan(v) else float(v) for v in (first.scores_P[at], second.scores_P[at])],
                 "chosen_by": "first" if first.chosen_P[at] else "second",
             }
@@ -197,12 +192,11 @@ def main(argv: list[str] | None = None) -> int | None:
     args = parse_args(argv)
     check_output("--report", args.report, folder=True)
     one, two = (Choice.read(path) for path in args.scores)
-    found = compare(one, two)
+    first, second = shared(one, two)
+    found = {"only_in": [len(choice.keys) - len(first.keys) for choice in (one, two)], **compare(first, second)}
     if args.original_prompts_path:
         found["make_up"] = make_up(one, two, load(args.original_prompts_path, reading_of(args)))
     folder = Path(args.report)
-    shared = [key for key in one.keys if key in two.texts]
-    first, second = one.rows(shared), two.rows(shared)
     figure = scores_against(first.scores_P, second.scores_P, first.chosen_P, second.chosen_P)
     written = [save_figure(figure, folder / f"selections.{kind}") for kind in args.figures]
     picture = '<img alt="Scores of the first selection against those of the second" src="data:image/png;base64,'

@@ -80,10 +80,11 @@ def jaccard(one_P: Mask, two_P: Mask) -> float:
     return int((one_P & two_P).sum()) / union if union else 1.0
 
 
-def jaccard_by_chance(count: int, total: int) -> float:
-    """Jaccard of two independent draws of `count` from `total`, at their expected overlap."""
-    overlap = count * count / total
-    return overlap / (2 * count - overlap)
+def jaccard_by_chance(count: int, total: int, other: int | None = None) -> float:
+    """Jaccard of two independent draws of `count` (the second: `other`) from `total`, at their expected overlap."""
+    other = count if other is None else other
+    overlap = count * other / total
+    return overlap / (count + other - overlap) if count + other else 1.0
 
 
 def rank_correlation(one: Floats, two: Floats) -> float | None:

@@ -78,7 +78,7 @@ def test_the_same_file_twice_agrees_wholly(pair, tmp_path):
 def test_bad_input_is_one_line(pair, tmp_path):
     _, _, one, _ = pair
     other = write_scores(tmp_path / "other.json", [0.5] * 3, ids=["x", "y", "z"])
-    with pytest.raises(InputError, match="no prompt in common"):
+    with pytest.raises(InputError, match="share no prompt"):
         main([one, other, "--report", str(tmp_path / "out")])
     published = tmp_path / "published.json"
     published.write_text(json.dumps([{"prompt": "p", "score": 0.3}]))
