@@ -52,7 +52,7 @@ def read_files(
         raise InputError(f"--reward_column is for {takes} logs; {log.root} is of format {log.format}")
     threads = log.format == "lim"
     if workers is None:
-        workers = _cores() if threads or log.size >= PARALLEL_FROM_BYTES else 0
+        workers = cores() if threads or log.size >= PARALLEL_FROM_BYTES else 0
         if threads and log.filesystem is not None:
             workers = REMOTE_THREADS
     workers = min(workers, len(log.files))
@@ -150,5 +150,6 @@ def _tasks(files: tuple[LogFile, ...], at_most: int) -> Iterator[list[LogFile]]:
         yield task
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
