@@ -33,6 +33,7 @@ SYMBOLS = {
         "trainer/ray/vllm_worker_wrap.py": ("WorkerWrap.update_weight",),
         "trainer/ray/launcher.py": ("BaseDistributedActor._get_free_port",),
     },
+    "deepspeed": {"comm/torch.py": ("TorchBackend.all_gather_into_tensor",)},
     "transformers": {"utils/import_utils.py": ("is_sklearn_available",)},
     "vllm": {
         "distributed/utils.py": ("stateless_init_torch_distributed_process_group",),

@@ -133,6 +133,20 @@ def _keep_ports_apart(module: Any) -> None:
     module.BaseDistributedActor._get_free_port = staticmethod(free_port)
 
 
+def _finish_gathers(module: Any) -> None:
+    # Loading under ZeRO-3 gathers the weights of a layer side by side and waits for the last alone. NCCL has then done
+    # all of them; gloo may still be writing the first over what was loaded (a weight that comes with a bias).
+    gather = module.TorchBackend.all_gather_into_tensor
+
+    def all_gather_into_tensor(self: Any, *arguments: Any, **options: Any) -> Any:
+        work = gather(self, *arguments, **options)
+        if work is not None:
+            work.wait()
+        return work
+
+    module.TorchBackend.all_gather_into_tensor = all_gather_into_tensor
+
+
 BEFORE: dict[str, Callable[[Any], None]] = {"openrlhf.models.ring_attn_utils": _without_flash_attn}
 AFTER: dict[str, Callable[[Any], None]] = {
     "torch": _patch_torch,
@@ -142,6 +156,7 @@ AFTER: dict[str, Callable[[Any], None]] = {
     "transformers.utils.import_utils": _hide_sklearn,
     "torch.utils.cpp_extension": _quote_library_path,
     "openrlhf.trainer.ray.launcher": _keep_ports_apart,
+    "deepspeed.comm.torch": _finish_gathers,
 }
 
 

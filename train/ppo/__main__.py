@@ -1,9 +1,9 @@
-"""OpenRLHF's PPO with every sample logged: its own entry point, with three classes swapped.
+"""OpenRLHF's PPO with every sample logged: its own entry point, with four classes swapped.
 
     python -m train.ppo <OpenRLHF's flags>          started by train/launch.py
 
 They are `PPOTrainer`, the Ray actor that leads a run (train/ppo/trainer.py has the one in its place), and the actors
-of the two models that are trained (train/ppo/workers.py). OpenRLHF's package is used as installed: no file of it is
+of the actor, the critic and the reference (train/ppo/workers.py). OpenRLHF's package is used as installed: no file of it is
 copied or changed. train/run/environment.py declares what it reads of its environment; a Ray that RAY_ADDRESS names is
 used, else one is started for the run alone.
 """
@@ -22,7 +22,7 @@ from train.ppo.workers import swap_workers
 from train.run import environment, errors, progress
 
 TRAINER_MODULE = "openrlhf.trainer.ppo_trainer"
-WORKER_MODULES = ("openrlhf.trainer.ray.ppo_actor", "openrlhf.trainer.ray.ppo_critic")
+WORKER_MODULES = tuple(f"openrlhf.trainer.ray.{name}" for name in ("ppo_actor", "ppo_critic", "launcher"))
 ENTRY_MODULE = "openrlhf.cli.train_ppo_ray"
 
 

@@ -1,4 +1,10 @@
-"""The workers of a run that train a model: OpenRLHF's own, with one fault of DeepSpeed's sleep mode kept out."""
+"""The workers of a run that hold a model: OpenRLHF's own, with two faults of the libraries below kept out.
+
+- Adam's moments stay on the GPU after a resume, where DeepSpeed's sleep mode has saved copies of them.
+- ZeRO-3 loads a model within DeepSpeed's `zero.Init`, which makes every new tensor bf16: the frequencies of rotary
+  positions, too, which vLLM and a run without ZeRO-3 have in float32. Rounded, they turn a position of 1,000 by up to
+  two radians too far.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +12,12 @@ from typing import Any
 
 from lim.utils.errors import InputError
 
-WORKERS = {"PolicyModelActor", "CriticModelActor"}  # OpenRLHF's actors that train a model
+WORKERS = {"PolicyModelActor", "CriticModelActor", "ReferenceModelActor"}  # OpenRLHF's actors that hold a model
 OFFLOAD_BUFFER = "_offload_buffer"  # the end of DeepSpeed's names for them, in deepspeed.runtime.zero.offload_states
 
 
 def swap_workers(*modules: Any) -> None:
-    """Have the actors of OpenRLHF's modules that train a model load checkpoints as `CleanLoading` does."""
+    """Have the actors of OpenRLHF's modules that hold a model load it as `CleanLoading` does."""
     import ray
 
     for module in modules:
@@ -27,7 +33,7 @@ def swap_workers(*modules: Any) -> None:
 
 
 class CleanLoading:
-    """Loads the optimiser's states without the copies that DeepSpeed's sleep mode keeps among them.
+    """Loads a model with exact rotary frequencies, and the optimiser's states without DeepSpeed's copies of them.
 
     DeepSpeed offloads Adam's moments to buffers beside them in the optimiser's state, saves those with it, and on
     loading torch puts all of it on the GPU. Its next offload finds buffers, on the GPU, and frees nothing from then
@@ -35,14 +41,35 @@ class CleanLoading:
     """
 
     def init_model_from_pretrained(self, strategy: Any, *arguments: Any, **options: Any) -> Any:
-        load = strategy.load_ckpt
+        load, prepare = strategy.load_ckpt, strategy.prepare
 
         def load_without_buffers(model: Any, *rest: Any, **more: Any) -> Any:
             model.optimizer.optimizer.register_load_state_dict_pre_hook(without_buffers)
             return load(model, *rest, **more)
 
-        strategy.load_ckpt = load_without_buffers
+        def prepare_exact(*models: Any, **more: Any) -> Any:
+            for given in models:
+                exact_rotary(given[0] if isinstance(given, tuple) else given)
+            return prepare(*models, **more)
+
+        strategy.load_ckpt, strategy.prepare = load_without_buffers, prepare_exact
         return super().init_model_from_pretrained(strategy, *arguments, **options)  # type: ignore[misc]
+
+
+def exact_rotary(model: Any) -> int:
+    """Compute a model's rotary frequencies anew in float32 where they are in another type; returns how many were."""
+    import torch
+
+    fixed = 0
+    for module in model.modules():
+        frequencies = getattr(module, "inv_freq", None)
+        if frequencies is None or frequencies.dtype == torch.float32 or not hasattr(module, "config"):
+            continue
+        exact = type(module)(module.config)
+        for name, buffer in exact.named_buffers(recurse=False):
+            setattr(module, name, buffer.to(getattr(module, name).device))
+        fixed += 1
+    return fixed
 
 
 def without_buffers(_: Any, saved: dict[str, Any]) -> dict[str, Any]:

@@ -66,6 +66,22 @@ def test_optimiser_links_in_a_folder_with_a_space_in_its_name():
     assert python(code) == "-L/a b/lib"
 
 
+def test_a_gather_is_done_when_it_returns():
+    code = """
+from types import SimpleNamespace
+from train.cpu import patches
+said = []
+work = SimpleNamespace(wait=lambda: said.append("waited"))
+class TorchBackend:
+    def all_gather_into_tensor(self, output, input, group=None, async_op=False):
+        return work if async_op else None
+patches.AFTER["deepspeed.comm.torch"](SimpleNamespace(TorchBackend=TorchBackend))
+backend = TorchBackend()
+print(backend.all_gather_into_tensor(1, 2, async_op=True) is work, backend.all_gather_into_tensor(1, 2), said)
+"""
+    assert python(code) == "True None ['waited']"
+
+
 def test_ports_lie_below_those_the_kernel_gives_to_connections():
     code = """
 from types import SimpleNamespace

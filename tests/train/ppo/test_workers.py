@@ -1,4 +1,7 @@
-"""A resume frees Adam's moments: DeepSpeed's and torch's own functions, with torch's "meta" device as the GPU."""
+"""A resume frees Adam's moments: DeepSpeed's and torch's own functions, with torch's "meta" device as the GPU.
+
+And rotary frequencies are exact whatever type a model was loaded in.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +88,8 @@ def test_both_actors_load_without_buffers(saved):
     for swapped in (actor.PolicyModelActor, critic.CriticModelActor):
         assert swapped._default_options["num_gpus"] == 1
         model = swapped.__ray_metadata__.modified_class()
-        assert model.init_model_from_pretrained(SimpleNamespace(load_ckpt=load_ckpt), "model") == "model/ckpt"
+        strategy = SimpleNamespace(load_ckpt=load_ckpt, prepare=None)
+        assert model.init_model_from_pretrained(strategy, "model") == "model/ckpt"
         assert state_of(model.adam).keys() == {"step", "exp_avg", "exp_avg_sq"}
 
 
@@ -95,9 +99,36 @@ def test_another_openrlhf_is_named():
         workers.swap_workers(module)
 
 
-def test_the_installed_openrlhf_has_both_actors():
+@pytest.mark.parametrize("kind", ["Llama", "Qwen2", "Qwen3"])
+def test_rotary_frequencies_are_exact_once_a_model_is_prepared(kind):
+    import transformers
+
+    config = getattr(transformers, f"{kind}Config")(
+        vocab_size=8, hidden_size=256, intermediate_size=8, num_hidden_layers=1, num_attention_heads=2, head_dim=128
+    )
+    model = getattr(transformers, f"{kind}ForCausalLM")(config)
+    exact = model.model.rotary_emb.inv_freq.clone()
+    model.to(torch.bfloat16)
+    assert (model.model.rotary_emb.inv_freq.float() / exact - 1).abs().max() > 1e-3
+
+    class Worker:
+        def init_model_from_pretrained(self, strategy, given, options):
+            return strategy.prepare((given, options))
+
+    strategy = SimpleNamespace(load_ckpt=None, prepare=lambda *models: models)
+    worker = type("CleanWorker", (workers.CleanLoading, Worker), {})()
+    assert worker.init_model_from_pretrained(strategy, model, {"lr": 1}) == ((model, {"lr": 1}),)
+    for name in ("inv_freq", "original_inv_freq"):
+        assert torch.equal(getattr(model.model.rotary_emb, name), exact)
+    assert model.lm_head.weight.dtype == torch.bfloat16
+    assert workers.exact_rotary(model) == 0
+
+
+def test_the_installed_openrlhf_has_all_actors():
     folder = Path(importlib.util.find_spec("openrlhf").origin).parent / "trainer" / "ray"
-    texts = {name: (folder / name).read_text() for name in ("ppo_actor.py", "ppo_critic.py")}
-    for name, text in zip(sorted(workers.WORKERS, reverse=True), texts.values(), strict=True):
-        begin = text.index(f"class {name}(")
-        assert "strategy.load_ckpt(" in text[text.index("def init_model_from_pretrained", begin) :]
+    text = "".join((folder / f"{name}.py").read_text() for name in ("ppo_actor", "ppo_critic", "launcher"))
+    for name in workers.WORKERS:
+        begin = text.index("def init_model_from_pretrained", text.index(f"class {name}("))
+        body = text[begin : text.index("\n    def ", begin)]
+        assert "strategy.prepare(" in body
+        assert ("strategy.load_ckpt(" in body) == (name != "ReferenceModelActor")
