@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from lim.prompts.write import FORMATS, write_rows
 from lim.scores import mean_over_epochs
 from lim.selection import Selection
 from lim.utils.errors import InputError
-from lim.utils.files import HALVES, atomic_path, json_text
+from lim.utils.files import HALVES, atomic_path, json_line, json_text
 
 ScoresFormat = Literal["json", "csv", "parquet"]
 SCORES_FORMATS: tuple[ScoresFormat, ...] = get_args(ScoresFormat)
@@ -82,7 +81,7 @@ def write_scores(rows: Iterable[Mapping[str, Any]], path: Path, format: ScoresFo
             writer.writerows(rows)
             return
         for number, row in enumerate(rows):
-            file.write((",\n" if number else "[\n") + json.dumps(row, ensure_ascii=False, allow_nan=False))
+            file.write((",\n" if number else "[\n") + json_line(row))
         file.write("\n]\n")
 
 

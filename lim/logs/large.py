@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lim.logs.files import LogFile
@@ -27,19 +28,18 @@ POLL_S = 0.1
 FILES = "read_parquet($files, hive_partitioning = false)"
 WHOLE = """
     select count(*) as rows, count(reward) as rewards, count({verdict}) as verdicts, max(reward) as top,
-        min(reward) as bottom, min(epoch) as first_epoch
+        min(reward) as bottom, min(epoch) as first_epoch, count(*) filter ({at_top}) as at_top
     from {files}
 """
-AT_TOP = "select count(*) from {files} where {at_top}"
-REASONS = "select reason::varchar, count(*) from {files} where reason is not null group by all"
 PAIRS = """
-    select prompt_id, epoch, sum(reward::double) as total, count(*)::integer as number,
+    select prompt_id, epoch::integer as epoch, sum(reward::double) as total, count(*)::integer as number,
         (count(*) filter ({passed}))::integer as passed
     from {files} group by prompt_id, epoch
 """
-LISTS = """
-    select prompt_id, list(epoch::integer), list(total), list(number), list(passed)
-    from ({pairs}) group by prompt_id order by prompt_id
+REASONS = "select reason::varchar, count(*) from {files} where reason is not null group by all"
+BYTES = """
+    select sum(total_compressed_size)::bigint from parquet_metadata($files)
+    where path_in_schema in ('prompt_id', 'epoch', 'reward', 'verdict', 'reason')
 """
 EQUAL = """
     select 1 from {files} group by prompt_id, epoch having count(*) >= {samples} and min(reward) = max(reward) limit 1
@@ -62,6 +62,8 @@ def read_large(
         return None
     with tempfile.TemporaryDirectory() as spill, duckdb.connect() as connection:
         connection.execute("set autoinstall_known_extensions = false; set preserve_insertion_order = false")
+        # Progress is counted where the bar is on; we print our own.
+        connection.execute("set enable_progress_bar = true; set enable_progress_bar_print = false")
         connection.execute(f"set threads = {threads}; set temp_directory = $spill", {"spill": spill})
         query = _Query(connection, files, progress)
         try:
@@ -93,7 +95,7 @@ class _Query:
         try:
             while thread.is_alive():
                 thread.join(POLL_S)
-                if sql == LISTS:
+                if sql == PAIRS:
                     self.tell(self.connection.query_progress() / 100)
         except BaseException:
             self.connection.interrupt()
@@ -114,19 +116,25 @@ def _read(
     first: StepRewards, columns: Container[str], query: _Query
 ) -> tuple[StepRewards, NDArray[np.int32], list[str]] | None:
     judged = first.correct_U is not None
-    whole = query(WHOLE, verdict="verdict" if judged else "*").to_pylist()[0]
+
+    def survey(top: float) -> dict[str, Any]:
+        at_top = f"reward::float = {top!r}::float"
+        return query(WHOLE, verdict="verdict" if judged else "*", at_top=at_top).to_pylist()[0]
+
+    whole = survey(first.top)
     top, bottom = whole["top"], whole["bottom"]
     complete = whole["rows"] == whole["rewards"] == whole["verdicts"]
     if not complete or not np.isfinite([top, bottom]).all() or whole["first_epoch"] < 1:
         return None
-    at_top = f"reward::float = {top!r}::float"
-    table = query(LISTS, pairs=PAIRS.format(files=FILES, passed="verdict = 'correct'" if judged else at_top))
-    ids, *lists = (column.combine_chunks() for column in table.columns)
-    epochs, *values = (column.flatten() for column in lists)
-    if ids.null_count or epochs.null_count:
+    if top != first.top:
+        whole = survey(top)
+    pairs = query(PAIRS, passed="verdict = 'correct'" if judged else f"reward::float = {top!r}::float")
+    ids, *values = (column.combine_chunks() for column in pairs.columns)
+    if ids.null_count or values[0].null_count:
         return None
-    sizes_L = np.diff(np.from_dlpack(lists[0].offsets))
-    epochs_U, (sums_U, counts_U, passed_U) = np.from_dlpack(epochs), map(np.from_dlpack, values)
+    codes = ids.dictionary_encode()
+    del pairs, ids
+    epochs_U, sums_U, counts_U, passed_U = map(np.from_dlpack, values)
     # A group's rewards are equal where all are the log's largest or smallest; about other values the engine is asked.
     equal_U = (sums_U == top * counts_U) | (sums_U == bottom * counts_U)
     large = np.flatnonzero(counts_U >= FILTER_SAMPLES)
@@ -135,7 +143,7 @@ def _read(
     tops_U = passed_U
     if judged:  # of the samples at the top only the sum is used
         tops_U = np.zeros_like(counts_U)
-        tops_U[0] = query(AT_TOP, at_top=at_top)[0][0].as_py()
+        tops_U[0] = whole["at_top"]
     step = replace(
         first,
         keys=[],
@@ -146,7 +154,12 @@ def _read(
         correct_U=passed_U if judged else None,
         equal_U=equal_U,
         top=top,
+        bytes_read=query(BYTES)[0][0].as_py(),
         reasons=dict(zip(*query(REASONS).to_pydict().values(), strict=True)) if "reason" in columns else {},
     )
     query.tell(1)
-    return step, np.repeat(np.arange(len(sizes_L), dtype=np.int32), sizes_L), ids.to_pylist()
+    # The engine's order differs from run to run.
+    order = pc.sort_indices(codes.dictionary)
+    place_L = np.empty(len(order), np.int32)
+    place_L[np.from_dlpack(order)] = np.arange(len(order), dtype=np.int32)
+    return step, place_L[np.from_dlpack(codes.indices)], codes.dictionary.take(order).to_pylist()

@@ -106,6 +106,14 @@ def json_text(value: Any) -> str:
         return json.dumps(value, indent=2) + "\n"
 
 
+def json_line(value: Any) -> str:
+    """A value as JSON in one line."""
+    try:
+        return msgspec.json.format(msgspec.json.encode(value), indent=0).decode()
+    except UnicodeError:  # halves of surrogate pairs
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
 def read_json(path: str | Path, *, finite: bool = False) -> Any:
     """Parse a JSON file. InputError names the file and, where the text is malformed, the line and column.
 

@@ -14,11 +14,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PROBE = Path(__file__).with_name("trainer_probe.py")
 
 
-def train(folder: Path, epochs: int) -> None:
+def train(folder: Path, *more: str) -> None:
     command = [
         *(sys.executable, str(PROBE), "launch", "arithmetic-cpu", "run.name=run", f"run.output_dir={folder}"),
         *(f"run.prompt_file={folder / 'prompts.json'}", "run.val_file=null", "run.epoch_prompts=null"),
-        *(f"actor.model_name_or_path={folder / 'model'}", "run.warmup_steps=0", f"run.epochs={epochs}"),
+        *(f"actor.model_name_or_path={folder / 'model'}", "run.warmup_steps=0", *more),
         *("actor.adam.lr=1e-4", "critic.adam.lr=1e-4", "rollout.batch_size=24", "rollout.micro_batch_size=16"),
         *("rollout.n_samples_per_prompt=4", "rollout.max_new_tokens=20", "data.max_len=64", "eval.steps=-1"),
         *("train.batch_size=32", "train.micro_batch_size=8", "ckpt.save_steps=1"),
@@ -49,8 +49,8 @@ def test_a_qwen2_model_trains_and_resumes(tmp_path):
         {"id": f"p{a}{b}", "prompt": two_ends.question(a, b), "answer": str(a + b)} for a, b in two_ends.SUMS[1:]
     ]
     (tmp_path / "prompts.json").write_text(json.dumps(rows))
-    train(tmp_path, 1)
-    train(tmp_path, 2)
+    train(tmp_path, "run.epochs=1")
+    train(tmp_path, "run.epochs=2", "run.resume=true")
     run = tmp_path / "run"
     assert "resuming after step 1" in (run / "progress.jsonl").read_text()
     probe = [json.loads(line) for line in (run / "probe.jsonl").read_text().splitlines()]
