@@ -8,6 +8,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -39,16 +40,24 @@ def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> lis
     return [f"| {' | '.join(cells)} |" for cells in (columns, ["---", *["---:"] * (len(columns) - 1)], *rows)]
 
 
+FIRST = 10  # columns that the first column of a table has at least
+
+
 def terminal_table(
     columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, wrap: bool = False, **options: Any
 ) -> Table:
-    """The same for the terminal: the first column folds, the others keep to one line unless they may `wrap`."""
+    """The same for the terminal: the first column folds, the others keep to one line unless they may `wrap`.
+
+    Where a line is too narrow the headings wrap first, so that names and figures stay whole.
+    """
     table = Table(**options)
+    rows = list(rows)
     for number, column in enumerate(columns):
+        longest = max((cell_len(str(cells[number])) for cells in rows), default=0)
         if number:
-            table.add_column(Text(column), justify="right", no_wrap=not wrap)
+            table.add_column(Text(column), justify="right", min_width=None if wrap else longest)
         else:
-            table.add_column(Text(column), overflow="fold")
+            table.add_column(Text(column), overflow="fold", min_width=min(longest, FIRST))
     for cells in rows:
         table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))
     return table

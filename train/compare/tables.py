@@ -32,6 +32,7 @@ def terminal_table(results: Mapping[str, Any]) -> Table:
         title_justify="left",
         caption=f"differences: paired, {title[results['headline']]}",
         box=box.SIMPLE_HEAD,
+        pad_edge=False,
         collapse_padding=True,
     )
 

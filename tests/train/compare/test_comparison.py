@@ -1,3 +1,4 @@
+import io
 import json
 import re
 from pathlib import Path
@@ -5,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from rich.console import Console
 
 from eval import settings
 from eval.results.statistics import blocks, over_runs
@@ -13,7 +15,7 @@ from lim.utils.errors import InputError
 from train.compare import figures, spec
 from train.compare.__main__ import main
 from train.compare.results import collect, curve
-from train.compare.tables import markdown, spread_in_words, terminal_table
+from train.compare.tables import markdown, percent, spread_in_words, terminal_table
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES = sorted((ROOT / "configs" / "compare").glob("*.yaml"))
@@ -270,6 +272,16 @@ def test_tables_and_figures(finished, tmp_path):
     assert "| LIMR − RAND | +37.5 | 10.2 | 12.5 | 37.5 | 54.7 | +50.0 +25.0 |" in text
     assert "| FULL | 4 | 2 | 87.5 ± 12.5 |" in text
     assert terminal_table(results).row_count == 4
+    results["labels"] = results["labels"] | {"limr": "LIM, first 3 epochs"}
+    for width in (80, 90, 120):
+        console = Console(width=width, file=io.StringIO())
+        console.print(terminal_table(results))
+        shown = console.file.getvalue()
+        for arm, figure in results["benchmarks"][results["headline"]]["accuracy"].items():
+            assert all(word in shown for word in results["labels"][arm].split()), width
+            assert percent(figure) in shown
+        against_full = results["benchmarks"][results["headline"]]["differences"]["full"]
+        assert all(percent(one, "+") in shown for one in against_full.values())
     assert "a true difference of 54.7 points would be detected" in spread_in_words(results)
     for path in figures.write(results, tmp_path / "figures"):
         assert path.read_bytes().startswith(b"\x89PNG")
