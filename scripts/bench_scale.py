@@ -33,6 +33,7 @@ from lim.utils.files import write_json  # noqa: E402
 from scripts.bench_selection import measure, size_of  # noqa: E402
 
 ROWS, PROMPT_CHARACTERS, THRESHOLD = 65_536, 300, 0.6
+UNITS = (("seconds", "s"), ("processor_s", "s of processors"), ("peak_mb", "MB"))
 SQL = """
 with means as (select prompt_id, epoch, avg(reward) as r from read_parquet('{log}/step_*.parquet') group by all),
 curve as (select epoch, avg(r) as m from means group by epoch)
@@ -182,18 +183,22 @@ def main(argv: list[str] | None = None) -> None:
                 result = run()
                 if turn:  # the first turn warms the page cache
                     runs[way].append(result)
-                    print(f"  {way}: {result['seconds']} s, {result['peak_mb']} MB", flush=True)
+                    print(f"  {way}: {', '.join(f'{result[key]} {unit}' for key, unit in UNITS)}", flush=True)
     chosen = {run["output"][0] for way in runs if way != "plain read" for run in runs[way]}
     table = {
         way: {
             "median_s": statistics.median(run["seconds"] for run in found),
             "seconds": sorted(run["seconds"] for run in found),
+            "processor_s": statistics.median(run["processor_s"] for run in found),
             "peak_mb": max(run["peak_mb"] for run in found),
         }
         for way, found in runs.items()
     }
     for way, row in table.items():
-        print(f"{way:28} median {row['median_s']:6.2f} s, peak {row['peak_mb']:,} MB")
+        print(
+            f"{way:28} median {row['median_s']:6.2f} s ({row['processor_s']:.2f} s of processors), "
+            f"peak {row['peak_mb']:,} MB"
+        )
     print(f"chosen: {chosen}")
     if len(chosen) > 1:
         raise SystemExit("the programs chose different prompts")

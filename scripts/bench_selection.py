@@ -15,6 +15,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -165,8 +166,8 @@ def plain_read(folder: str) -> None:
 
 
 def measure(command: list[str]) -> dict[str, Any]:
-    """Run a command: seconds, peak PSS of its process tree in MB, its last line."""
-    started = time.monotonic()
+    """Run a command: seconds, processor seconds, peak PSS of its process tree in MB, its last line."""
+    started, before = time.monotonic(), _processor_seconds()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     peak = 0
     done = threading.Event()
@@ -191,7 +192,18 @@ def measure(command: list[str]) -> dict[str, Any]:
     watcher.join()
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
-    return {"seconds": round(seconds, 2), "peak_mb": round(peak / 1e6), "output": output.strip().splitlines()[-1:]}
+    return {
+        "seconds": round(seconds, 2),
+        "processor_s": round(_processor_seconds() - before, 2),
+        "peak_mb": round(peak / 1e6),
+        "output": output.strip().splitlines()[-1:],
+    }
+
+
+def _processor_seconds() -> float:
+    """Of all children so far; other work on the machine hardly changes it."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def select(log: Path, prompts: Path, output: Path, *more: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,12 +20,17 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lim.logs.files import LogFile
-from lim.logs.parquet import column_names
 from lim.logs.step import FILTER_SAMPLES, StepRewards
 
 FROM_ROWS = 2_000_000  # below this the reader is done before the engine is imported
 POLL_S = 0.1
 FILES = "read_parquet($files, hive_partitioning = false)"
+COLUMNS = ("prompt_id", "epoch", "reward", "verdict", "reason")
+# The engine takes the first file's types for all, and would round the rewards of others to them.
+TYPES = """
+    select name, count(*) as files, count(distinct concat_ws(' ', type, converted_type, logical_type)) as types
+    from parquet_schema($files) where name in {columns} group by name
+"""
 WHOLE = """
     select count(*) as rows, count(reward) as rewards, count({verdict}) as verdicts, max(reward) as top,
         min(reward) as bottom, min(epoch) as first_epoch, count(*) filter ({at_top}) as at_top
@@ -39,7 +44,7 @@ PAIRS = """
 REASONS = "select reason::varchar, count(*) from {files} where reason is not null group by all"
 BYTES = """
     select sum(total_compressed_size)::bigint from parquet_metadata($files)
-    where path_in_schema in ('prompt_id', 'epoch', 'reward', 'verdict', 'reason')
+    where path_in_schema in {columns}
 """
 EQUAL = """
     select 1 from {files} group by prompt_id, epoch having count(*) >= {samples} and min(reward) = max(reward) limit 1
@@ -67,7 +72,7 @@ def read_large(
         connection.execute(f"set threads = {threads}; set temp_directory = $spill", {"spill": spill})
         query = _Query(connection, files, progress)
         try:
-            return _read(first, column_names(files[0].path), query)
+            return _read(first, query)
         except (duckdb.Error, OSError):
             return None
 
@@ -85,7 +90,7 @@ class _Query:
 
         def run() -> None:
             try:
-                text = sql.format(files=FILES, **values)
+                text = sql.format(files=FILES, columns=COLUMNS, **values)
                 found.append(self.connection.sql(text, params={"files": self.paths}).to_arrow_table())
             except Exception as error:
                 failed.append(error)
@@ -112,9 +117,10 @@ class _Query:
             self.told = done
 
 
-def _read(
-    first: StepRewards, columns: Container[str], query: _Query
-) -> tuple[StepRewards, NDArray[np.int32], list[str]] | None:
+def _read(first: StepRewards, query: _Query) -> tuple[StepRewards, NDArray[np.int32], list[str]] | None:
+    found = query(TYPES).to_pylist()
+    if any(row["types"] > 1 or row["files"] < len(query.paths) for row in found):
+        return None
     judged = first.correct_U is not None
 
     def survey(top: float) -> dict[str, Any]:
@@ -155,11 +161,15 @@ def _read(
         equal_U=equal_U,
         top=top,
         bytes_read=query(BYTES)[0][0].as_py(),
-        reasons=dict(zip(*query(REASONS).to_pydict().values(), strict=True)) if "reason" in columns else {},
+        reasons=dict(zip(*query(REASONS).to_pydict().values(), strict=True))
+        if any(row["name"] == "reason" for row in found)
+        else {},
     )
     query.tell(1)
     # The engine's order differs from run to run.
-    order = pc.sort_indices(codes.dictionary)
-    place_L = np.empty(len(order), np.int32)
-    place_L[np.from_dlpack(order)] = np.arange(len(order), dtype=np.int32)
-    return step, place_L[np.from_dlpack(codes.indices)], codes.dictionary.take(order).to_pylist()
+    order: Any = pc.sort_indices(codes.dictionary)  # pyright: ignore[reportAttributeAccessIssue]
+    order_L: NDArray[np.integer] = np.from_dlpack(order)  # pyright: ignore[reportAssignmentType]
+    codes_U: NDArray[np.integer] = np.from_dlpack(codes.indices)  # pyright: ignore[reportAssignmentType]
+    place_L = np.empty(len(order_L), np.int32)
+    place_L[order_L] = np.arange(len(order_L), dtype=np.int32)
+    return step, place_L[codes_U], codes.dictionary.take(order).to_pylist()

@@ -28,7 +28,7 @@ def train(folder: Path, *more: str) -> None:
     with open(folder / "terminal.txt", "w") as terminal:
         run = subprocess.Popen(command, cwd=ROOT, stdout=terminal, stderr=terminal)
     try:
-        code = run.wait(timeout=400)
+        code = run.wait(timeout=600)
     finally:
         run.terminate()  # ends what it started, too
         run.wait(60)
@@ -36,7 +36,7 @@ def train(folder: Path, *more: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1300)
 def test_a_qwen2_model_trains_and_resumes(tmp_path):
     """Its attention has biases: each is gathered beside a weight, which Llama's layers do not have."""
     import torch

@@ -146,6 +146,22 @@ def test_unusual_values_are_the_readers(tmp_path, engine, name, values):
     assert engine == [False]
 
 
+def test_files_of_other_types_or_columns_are_the_readers(tmp_path, engine):
+    """The engine would read the rewards of all files as the whole numbers that the first one has."""
+    folder = make(tmp_path, graded, verdicts=False)
+    table = pq.read_table(folder / "step_1.parquet")
+    whole = pa.array(np.arange(len(table)) % 2, pa.int64())
+    for first in (
+        table.set_column(4, "reward", whole),
+        table.append_column("verdict", pa.nulls(len(table), pa.string())),
+    ):
+        pq.write_table(first, folder / "step_1.parquet")
+        found, wanted = both(folder)
+        assert_alike(found, wanted)
+        assert len(np.unique(found[0].rewards_P_K)) > 50
+    assert engine == [False, False]
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
