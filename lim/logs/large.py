@@ -119,7 +119,7 @@ class _Query:
 
 def _read(first: StepRewards, query: _Query) -> tuple[StepRewards, NDArray[np.int32], list[str]] | None:
     found = query(TYPES).to_pylist()
-    if any(row["types"] > 1 or row["files"] < len(query.paths) for row in found):
+    if any(row["types"] > 1 or row["files"] != len(query.paths) for row in found):
         return None
     judged = first.correct_U is not None
 
