@@ -28,6 +28,7 @@ from lim.utils.cli import Parser
 from lim.utils.errors import InputError, run_cli
 from lim.utils.files import check_output, locked
 from lim.utils.paths import ROOT
+from train.cpu import release_locks
 from train.doctor import examine
 from train.recipe import dataset, memory, model, plan, recipe, record
 from train.recipe.resolve import Resolved, resolve
@@ -71,6 +72,8 @@ def launch(resolved: Resolved, console: Console) -> int:
         dataset.write(run_dir / "openrlhf" / "prompts.jsonl", data.train, run.system_prompt)
         if data.validation:
             dataset.write(run_dir / "openrlhf" / "val.jsonl", data.validation, run.system_prompt)
+        if run.device == "cpu":
+            release_locks(Path(variables["TORCH_EXTENSIONS_DIR"]))
         reward_log.write_run(run_dir, record.describe(chosen, planned, data, command, previous))
 
         from train.run import supervise

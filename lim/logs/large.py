@@ -16,7 +16,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lim.logs.files import LogFile
@@ -166,6 +165,8 @@ def _read(first: StepRewards, query: _Query) -> tuple[StepRewards, NDArray[np.in
         else {},
     )
     query.tell(1)
+    import pyarrow.compute as pc
+
     # The engine's order differs from run to run.
     order: Any = pc.sort_indices(codes.dictionary)  # pyright: ignore[reportAttributeAccessIssue]
     order_L: NDArray[np.integer] = np.from_dlpack(order)  # pyright: ignore[reportAssignmentType]

@@ -115,7 +115,8 @@ def _read_parallel(log: Log, options: ReadOptions, workers: int) -> Iterator[Fil
 
     # A fork of this process could inherit Arrow's and rich's threads in any state; a fork server has none.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, log.kind.reader.__module__])
+    # Libraries alone: it would look for our own modules in the working directory, which may hold another version.
+    context.set_forkserver_preload(["msgspec", "numpy"])
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts_to_the_parent)
     pending: deque[Future[list[FileResult]]] = deque()
     try:

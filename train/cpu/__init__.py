@@ -17,6 +17,7 @@ import importlib.util
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 from lim.utils.errors import InputError
@@ -40,6 +41,7 @@ SYMBOLS = {
         "model_executor/layers/utils.py": ("dispatch_cpu_unquantized_gemm",),
     },
 }
+LOADING_TAKES = 60.0  # seconds; loading what is compiled takes less
 # DeepSpeed's operations that a CPU run loads: folder under TORCH_EXTENSIONS_DIR → builder.
 OPERATIONS = {"fused_adam": "FusedAdamBuilder", "deepspeed_shm_comm": "ShareMemCommBuilder"}
 
@@ -79,6 +81,23 @@ def flags() -> dict[str, str | bool]:
         "vllm.enforce_eager": True,
         "ds.attn_implementation": "eager",
     }
+
+
+def release_locks(folder: Path) -> list[Path]:
+    """Delete locks under TORCH_EXTENSIONS_DIR (`folder`) that ended processes have left; returns them.
+
+    torch locks an operation while it compiles or loads it, and waits for another's lock without end. A lock counts as
+    left when it is a minute old and no process works in its folder, where the compiler runs.
+    """
+    import psutil
+
+    locks = [folder / name / "lock" for name in OPERATIONS]
+    old = [lock for lock in locks if lock.exists() and time.time() - lock.stat().st_mtime > LOADING_TAKES]
+    at_work = {process.info["cwd"] for process in psutil.process_iter(["cwd"])} if old else set()
+    left = [lock for lock in old if str(lock.parent.resolve()) not in at_work]
+    for lock in left:
+        lock.unlink(missing_ok=True)
+    return left
 
 
 def check_symbols() -> None:

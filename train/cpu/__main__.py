@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from lim.utils.cli import Parser
 from lim.utils.errors import run_cli
-from train.cpu import OPERATIONS, environment
+from train.cpu import OPERATIONS, environment, release_locks
 
 
 def compile_operations() -> int:
@@ -17,7 +18,9 @@ def compile_operations() -> int:
         f"builder = get_accelerator().create_op_builder({builder!r})\nbuilder.is_compatible() and builder.load()"
         for builder in OPERATIONS.values()
     )
-    return subprocess.run([sys.executable, "-c", code], env={**os.environ, **environment()}, check=False).returncode
+    variables = environment()
+    release_locks(Path(variables["TORCH_EXTENSIONS_DIR"]))
+    return subprocess.run([sys.executable, "-c", code], env={**os.environ, **variables}, check=False).returncode
 
 
 def main() -> int:

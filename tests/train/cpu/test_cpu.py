@@ -66,6 +66,25 @@ def test_optimiser_links_in_a_folder_with_a_space_in_its_name():
     assert python(code) == "-L/a b/lib"
 
 
+def test_locks_of_ended_compilers_are_removed(tmp_path):
+    """torch would wait for them without end, and a training would never start."""
+    first, second = (tmp_path / name / "lock" for name in cpu.OPERATIONS)
+    for lock in (first, second):
+        lock.parent.mkdir()
+        lock.touch()
+    assert cpu.release_locks(tmp_path) == []  # someone may be about to load it
+    for lock in (first, second):
+        os.utime(lock, (0, 0))
+    compiler = subprocess.Popen(["sleep", "60"], cwd=second.parent)
+    try:
+        assert cpu.release_locks(tmp_path) == [first]
+        assert second.exists() and not first.exists()
+    finally:
+        compiler.kill()
+        compiler.wait()
+    assert cpu.release_locks(tmp_path) == [second]
+
+
 def test_a_gather_is_done_when_it_returns():
     code = """
 from types import SimpleNamespace
