@@ -134,8 +134,8 @@ def _keep_ports_apart(module: Any) -> None:
 
 
 def _finish_gathers(module: Any) -> None:
-    # Loading under ZeRO-3 gathers the weights of a layer side by side and waits for the last alone. NCCL has then done
-    # all of them; gloo may still be writing the first over what was loaded (a weight that comes with a bias).
+    # Loading under ZeRO-3 gathers a layer's weights side by side and waits for the last alone. NCCL has then done all
+    # of them; gloo may still be writing the first over what was loaded (a weight that comes with a bias).
     gather = module.TorchBackend.all_gather_into_tensor
 
     def all_gather_into_tensor(self: Any, *arguments: Any, **options: Any) -> Any:

@@ -2,8 +2,8 @@
 
     python -m train.ppo <OpenRLHF's flags>          started by train/launch.py
 
-They are `PPOTrainer`, the Ray actor that leads a run (train/ppo/trainer.py has the one in its place), and the actors
-of the actor, the critic and the reference (train/ppo/workers.py). OpenRLHF's package is used as installed: no file of it is
+They are `PPOTrainer`, the Ray actor that leads a run (train/ppo/trainer.py has the one in its place), and the workers
+of actor, critic and reference (train/ppo/workers.py). OpenRLHF's package is used as installed: no file of it is
 copied or changed. train/run/environment.py declares what it reads of its environment; a Ray that RAY_ADDRESS names is
 used, else one is started for the run alone.
 """
