@@ -20,7 +20,7 @@ from lim.logs.formats import FORMATS, ReadOptions
 from lim.logs.step import StepRewards
 from lim.utils.errors import InputError, one_line
 
-PARALLEL_FROM_BYTES = 512 << 20  # below this, starting processes costs more than it saves
+PARALLEL_FROM_BYTES = 2 << 30  # below this, starting processes costs more than it saves
 REMOTE_THREADS = 16  # requests to an object store under way at a time
 TASK_BYTES = 8 << 20  # small files go to a worker several at a time, up to this or a hundredth of the log
 
