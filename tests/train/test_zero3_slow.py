@@ -21,7 +21,12 @@ def train(folder: Path, *more: str) -> None:
         *(f"actor.model_name_or_path={folder / 'model'}", "run.warmup_steps=0", *more),
         *("actor.adam.lr=1e-4", "critic.adam.lr=1e-4", "rollout.batch_size=24", "rollout.micro_batch_size=16"),
         *("rollout.n_samples_per_prompt=4", "rollout.max_new_tokens=20", "data.max_len=64", "eval.steps=-1"),
-        *("train.batch_size=32", "train.micro_batch_size=8", "ckpt.save_steps=1"),
+        *(
+            "train.batch_size=32",
+            "train.micro_batch_size=8",
+            "ckpt.save_steps=1",
+            "algo.advantage.is_correction_level=token",
+        ),
         *("ds.zero_stage=3", "actor.gradient_checkpointing_enable=true", "actor.num_gpus_per_node=2"),
         *("critic.num_gpus_per_node=2", "ref.num_gpus_per_node=2"),
     ]
@@ -45,9 +50,7 @@ def test_a_qwen2_model_trains_and_resumes(tmp_path):
 
     torch.set_num_threads(1)
     two_ends.make(tmp_path / "model")
-    rows = [
-        {"id": f"p{a}{b}", "prompt": two_ends.question(a, b), "answer": str(a + b)} for a, b in two_ends.SUMS[1:]
-    ]
+    rows = [{"id": f"p{a}{b}", "prompt": two_ends.question(a, b), "answer": str(a + b)} for a, b in two_ends.SUMS[1:]]
     (tmp_path / "prompts.json").write_text(json.dumps(rows))
     train(tmp_path, "run.epochs=1")
     train(tmp_path, "run.epochs=2", "run.resume=true")
