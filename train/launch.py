@@ -148,7 +148,9 @@ def build_command(flags: dict[str, Any]) -> list[str]:
 def own_environment(resolved: Resolved) -> dict[str, str]:
     """What the trainer reads from its environment."""
     own = ("seed", "format_rules", "log_responses", "keep_checkpoints", "resume")
-    return environment.write(run_dir=resolved.run_dir, **{name: getattr(resolved.recipe.run, name) for name in own})
+    run = resolved.recipe.run
+    select = {} if run.select is None else {"select_from": Path.cwd()}
+    return environment.write(run_dir=resolved.run_dir, **{name: getattr(run, name) for name in own}, **select)
 
 
 def build_environment(resolved: Resolved) -> dict[str, str]:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lim.logs.files import LogFile
@@ -118,7 +119,7 @@ def read_step(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewar
         file.path,
         filesystem,
         ["prompt_id", "epoch", "reward"],
-        optional=("verdict", "reason"),
+        optional=("verdict", "reason", "chosen_at"),
         encoded=("prompt_id",),
     )
     if not table.num_rows:
@@ -167,7 +168,11 @@ def read_step(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewar
         bytes_read=read,
         keep_samples=options.keep_samples,
     )
-    return replace(step, reasons=_counts(table["reason"])) if "reason" in table.column_names else step
+    if "reason" in table.column_names:
+        step = replace(step, reasons=_counts(table["reason"]))
+    if "chosen_at" in table.column_names and pa.types.is_integer(table["chosen_at"].type):
+        step = replace(step, chosen_at=pc.max(table["chosen_at"]).as_py() or 0)
+    return step
 
 
 def _counts(column: pa.ChunkedArray) -> dict[str, int]:

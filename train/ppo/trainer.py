@@ -6,6 +6,7 @@ The subclass here changes no computation:
 - all samples of a step are written to the reward log, with the true epoch, off the critical path;
 - complete train batches go to optimisation (train/ppo/samples.py says why);
 - a response ends at each of the model's end tokens (eval/engine/ends.py), not at eos alone;
+- with `run.select`, the prompts are chosen on the way (train/ppo/choosing.py), and the run's end follows from that;
 - a checkpoint is marked when it is complete, _hf folders are pruned, the best by validation is kept.
 """
 
@@ -26,9 +27,11 @@ from eval.engine import ends
 from lim.utils.errors import InputError
 from lim.utils.ray import carried
 from train.ppo import checkpoints, samples
+from train.ppo.choosing import ChoosingOrder, RunEnds
 from train.reward import end_tokens
 from train.run import environment, progress
 
+MOST_EPOCHS = 10**9  # more than any run has
 # What Ray's workers on another node need of this process's environment.
 CARRIED = ("LIM_", "PYTHONPATH", "DS_", "VLLM_", "OMP_", "TORCH_EXTENSIONS_DIR", "TOKENIZERS_", "NCCL_", "HF_")
 
@@ -100,6 +103,7 @@ def swap_trainer(module: Any) -> None:
     try:
         base = module.PPOTrainer.__ray_metadata__.modified_class
         methods = ("fit", "train_step", "save_logs_and_checkpoints", "evaluate", "save_best_checkpoint")
+        methods += ("init_checkpoint_states", "get_max_steps")
         for method in methods:
             getattr(base, method)
     except AttributeError as error:
@@ -119,13 +123,18 @@ def stop_at_end_tokens(tokenizer: Any) -> None:
 class LoggedPPO:
     """The changes named on top, to be laid over OpenRLHF's trainer."""
 
+    choosing: ChoosingOrder | None = None  # with run.select
+
     def __init__(self, pretrain: str, strategy: Any, *groups: Any, **generate_kwargs: Any) -> None:
         super().__init__(pretrain, strategy, *groups, **generate_kwargs)
         self.environment = environment.read()
         self.run_dir = Path(self.environment.run_dir)
-        self.prompts_dataloader = samples.EpochOrder(self.prompts_dataloader.dataset, self.environment.seed)
-        self.samples_generator.prompts_dataloader = self.prompts_dataloader
         self.writer = samples.StepWriter(self.run_dir)
+        data, seed = self.prompts_dataloader.dataset, self.environment.seed
+        if folder := self.environment.select_from:
+            self.choosing = ChoosingOrder(data, seed, self.run_dir, folder, self.args, self.writer.wait)
+        self.prompts_dataloader = self.choosing or samples.EpochOrder(data, seed)
+        self.samples_generator.prompts_dataloader = self.prompts_dataloader
         self.rollouts: list[Any] = []
         self.validation: list[Any] = []
         self.step_seconds: list[float] = []
@@ -141,9 +150,25 @@ class LoggedPPO:
     def fit(self, global_step: int = 0) -> None:
         progress.emit(self.run_dir, "stage", text="training")
         self.step_started = time.monotonic()
-        super().fit(global_step)
+        if self.choosing is not None:  # the choice decides how many epochs there are, and RunEnds after which one
+            self.args.train.num_episodes = MOST_EPOCHS
+        try:
+            super().fit(global_step)
+        except RunEnds:
+            for tracker in filter(None, (self.wandb_logger, self.tensorboard_logger)):
+                tracker.close()
         self.writer.wait()
         self.drop_final()
+
+    def get_max_steps(self) -> int:
+        """The optimiser steps over which the learning rates' schedules run."""
+        return super().get_max_steps() if self.choosing is None else self.choosing.scheduler_steps
+
+    def init_checkpoint_states(self) -> dict[str, Any]:
+        states = super().init_checkpoint_states()
+        if self.choosing is not None:
+            self.choosing.restore(states["global_step"], states["data_loader_state_dict"])
+        return states
 
     def drop_final(self) -> None:
         """Remove the final model of an earlier end: a later step is made, or it is about to be written anew."""
@@ -175,7 +200,10 @@ class LoggedPPO:
         epoch = client_states["episode"] + 1
         done, self.rollouts = self.rollouts, []
         self.drop_final()
-        self.writer.submit(global_step, partial(self.log_columns, done, epoch, global_step))
+        chosen_at = None
+        if self.choosing is not None:
+            self.choosing.step, chosen_at = global_step, self.choosing.chosen_at
+        self.writer.submit(global_step, partial(self.log_columns, done, epoch, global_step, chosen_at))
         facts = samples.summary(done, end_tokens())
         shares = {name: value for name, value in facts.items() if "/" in name}
         logs = {name: value for name, value in (logs_dict or {}).items() if name not in samples.CODES} | shares
@@ -189,7 +217,9 @@ class LoggedPPO:
             self.settle_checkpoint(global_step)
         self.report(epoch, global_step, facts)
 
-    def log_columns(self, done: list[Any], epoch: int, step: int) -> dict[str, list[Any]]:
+    def log_columns(
+        self, done: list[Any], epoch: int, step: int, chosen_at: int | None = None
+    ) -> dict[str, list[Any]]:
         return samples.columns(
             done,
             epoch=epoch,
@@ -197,14 +227,18 @@ class LoggedPPO:
             ends=end_tokens(),
             decode=partial(self.tokenizer.batch_decode, skip_special_tokens=True),
             with_responses=self.environment.log_responses,
+            chosen_at=chosen_at,
         )
 
     def report(self, epoch: int, step: int, facts: dict[str, float]) -> None:
         now = time.monotonic()
         self.step_seconds.append(now - self.step_started)
         self.step_started = now
-        epochs = self.args.train.num_episodes
-        steps = -(-len(self.prompts_dataloader) // self.args.rollout.batch_size) * epochs
+        if self.choosing is not None:
+            epochs, steps = self.choosing.epochs, self.choosing.steps
+        else:
+            epochs = self.args.train.num_episodes
+            steps = -(-len(self.prompts_dataloader) // self.args.rollout.batch_size) * epochs
         recent = sorted(self.step_seconds[-9:])
         left = (steps - step) * recent[(len(recent) - 1) // 2]
         timing = {"seconds": self.step_seconds[-1], "seconds_left": left}
