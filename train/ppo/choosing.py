@@ -140,7 +140,7 @@ class ChoosingOrder(samples.EpochOrder):
         folder = self.run_dir / FOLDER
         for path in list(folder.iterdir()) if folder.is_dir() else []:
             match = OF_STEP.fullmatch(path.name)
-            if match and int(match[1]) > step:
+            if (match and int(match[1]) > step) or path.suffix == ".partial":  # what a kill cut off
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         self.record()
 

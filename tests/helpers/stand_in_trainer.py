@@ -1,0 +1,148 @@
+"""A run's trainer without OpenRLHF, Ray or vLLM below it: made-up rewards, states in one small file.
+
+`main(FLAGS)` takes the flags and the environment that train.launch hands over, in a process that the test forks.
+
+LIM_TEST_KILL=POINT:N ends the process with SIGKILL when POINT is reached for the N-th time: `step` (a step is logged,
+its checkpoint is not written), `scores` (a choice's scores are being written), `record` (a choice is about to be
+recorded), `report` (its report is about to be made). LIM_TEST_TRY changes the rewards, as another try at a step does.
+A choice's report is made where LIM_TEST_REPORT is set.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+
+import lim.output
+from lim.utils.files import write_json
+from train.ppo import samples
+from train.ppo.choosing import ChoosingOrder
+from train.ppo.trainer import trainer_class
+from train.recipe import recipe
+from train.run import environment
+
+reached: Counter[str] = Counter()
+
+
+def kill_at(point: str) -> None:
+    reached[point] += 1
+    if os.environ.get("LIM_TEST_KILL") == f"{point}:{reached[point]}":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def sample(label: str, epoch: int, number: int) -> SimpleNamespace:
+    """A sample that is right with a probability that grows over the epochs, for some prompts faster."""
+    id = json.loads(label)["id"]
+    text = f"{id}/{epoch}/{number}/{os.environ.get('LIM_TEST_TRY', '')}"
+    draw, speed = (int(hashlib.sha256(key.encode()).hexdigest()[:8], 16) / 2**32 for key in (text, id))
+    right = draw < 0.1 + speed * epoch / 6
+    return SimpleNamespace(
+        labels=[label],
+        rewards=torch.tensor([1.0 if right else -0.5]),
+        info={"verdict": torch.tensor([0.0 if right else 1.0])},
+        sequences=torch.tensor([[1, 2, 3]]),
+        action_mask=torch.tensor([[0, 1]]),
+        response_length=torch.tensor([1]),
+    )
+
+
+class Prompts(list):
+    @staticmethod
+    def collate_fn(items):
+        return items
+
+
+class Base:
+    """Stands in for OpenRLHF's trainer: its loop over episodes, with states kept in one file."""
+
+    wandb_logger = tensorboard_logger = None
+
+    def init_checkpoint_states(self) -> dict:
+        path = self.run_dir / "state.json"
+        if self.args.ckpt.load_enable and path.exists():
+            return json.loads(path.read_text())
+        return {"episode": 0, "global_step": 0, "data_loader_state_dict": {}}
+
+    def fit(self, global_step: int = 0) -> None:
+        states = self.init_checkpoint_states()
+        step = states["global_step"]
+        if step:
+            self.prompts_dataloader.load_state_dict(states["data_loader_state_dict"])
+        for episode in range(states["episode"], self.args.train.num_episodes):
+            walk, more = iter(self.prompts_dataloader), True
+            while more:
+                prompts = [prompt for (prompt,) in itertools.islice(walk, self.args.rollout.batch_size)]
+                more = len(prompts) == self.args.rollout.batch_size
+                count = range(self.args.rollout.n_samples_per_prompt)
+                rollout = [sample(label, episode + 1, number) for _, _, label, _ in prompts for number in count]
+                if not rollout:
+                    break
+                status, step = self.train_step(rollout, step)
+                state = self.prompts_dataloader.state_dict()
+                states = {"episode": episode, "global_step": step, "data_loader_state_dict": state}
+                self.save_logs_and_checkpoints(step, status, states)
+
+    def train_step(self, _samples: list, step: int) -> tuple[dict, int]:
+        return {}, step + 1
+
+    def _compute_rollout_stats(self, _samples: list) -> dict:
+        return {}
+
+    def save_logs_and_checkpoints(self, step: int, _logs: dict, states: dict) -> None:
+        self.writer.wait()
+        kill_at("step")
+        if step % self.args.ckpt.save_steps == 0:
+            write_json(self.run_dir / "state.json", states)
+
+
+def main(flags: list[str]) -> int:
+    parsed = recipe.openrlhf_parser().parse_args(flags)
+    args = SimpleNamespace()
+    for name, value in vars(parsed).items():
+        *groups, last = name.split(".")
+        place = args
+        for group in groups:
+            if not hasattr(place, group):
+                setattr(place, group, SimpleNamespace())
+            place = getattr(place, group)
+        setattr(place, last, value)
+    rows = [json.loads(line) for line in Path(args.data.prompt_dataset).read_text().splitlines()]
+    data = Prompts(("set", row["messages"][-1]["content"], row["label"], None) for row in rows)
+
+    trainer = object.__new__(trainer_class(Base))
+    trainer.args, trainer.environment = args, environment.read()
+    trainer.run_dir = Path(trainer.environment.run_dir)
+    trainer.writer = samples.StepWriter(trainer.run_dir)
+    trainer.step_seconds = []
+    trainer.tokenizer = SimpleNamespace(batch_decode=lambda rows, **_: ["x"] * len(rows))
+    trainer.settle_checkpoint = lambda _step: None
+    place = trainer.environment.select_from
+    seed = trainer.environment.seed
+    if place:
+        trainer.choosing = ChoosingOrder(data, seed, trainer.run_dir, place, args, trainer.writer.wait)
+    trainer.prompts_dataloader = trainer.choosing or samples.EpochOrder(data, seed)
+
+    for owner, name, point in (
+        (lim.output, "write_scores", "scores"),
+        (ChoosingOrder, "record", "record"),
+        (ChoosingOrder, "report", "report"),
+    ):
+        original = getattr(owner, name)
+
+        def killing(*arguments, original=original, point=point):
+            kill_at(point)
+            if point != "report" or os.environ.get("LIM_TEST_REPORT"):
+                original(*arguments)
+
+        setattr(owner, name, killing)
+    trainer.fit()
+    print("scheduler steps", trainer.get_max_steps() if place else "OpenRLHF's")
+    return 0
