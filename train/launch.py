@@ -149,8 +149,10 @@ def own_environment(resolved: Resolved) -> dict[str, str]:
     """What the trainer reads from its environment."""
     own = ("seed", "format_rules", "log_responses", "keep_checkpoints", "resume")
     run = resolved.recipe.run
-    select = {} if run.select is None else {"select_from": Path.cwd()}
-    return environment.write(run_dir=resolved.run_dir, **{name: getattr(run, name) for name in own}, **select)
+    ends = {} if run.select is None else {"select_from": Path.cwd()}
+    if run.optimizer_steps is not None:
+        ends["optimizer_steps"] = run.optimizer_steps
+    return environment.write(run_dir=resolved.run_dir, **{name: getattr(run, name) for name in own}, **ends)
 
 
 def build_environment(resolved: Resolved) -> dict[str, str]:

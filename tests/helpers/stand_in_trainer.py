@@ -73,13 +73,15 @@ class Base:
 
     def fit(self, global_step: int = 0) -> None:
         states = self.init_checkpoint_states()
-        step = states["global_step"]
+        step, consumed = states["global_step"], states.get("total_consumed_prompts", 0)
         if step:
             self.prompts_dataloader.load_state_dict(states["data_loader_state_dict"])
         for episode in range(states["episode"], self.args.train.num_episodes):
             walk, more = iter(self.prompts_dataloader), True
+            generate = self.until_the_end(lambda walk: list(itertools.islice(walk, self.args.rollout.batch_size)))
             while more:
-                prompts = [prompt for (prompt,) in itertools.islice(walk, self.args.rollout.batch_size)]
+                prompts = [prompt for (prompt,) in generate(walk=walk)]
+                consumed += len(prompts)
                 more = len(prompts) == self.args.rollout.batch_size
                 count = range(self.args.rollout.n_samples_per_prompt)
                 rollout = [sample(label, episode + 1, number) for _, _, label, _ in prompts for number in count]
@@ -88,6 +90,7 @@ class Base:
                 status, step = self.train_step(rollout, step)
                 state = self.prompts_dataloader.state_dict()
                 states = {"episode": episode, "global_step": step, "data_loader_state_dict": state}
+                states["total_consumed_prompts"] = consumed
                 self.save_logs_and_checkpoints(step, status, states)
 
     def train_step(self, _samples: list, step: int) -> tuple[dict, int]:

@@ -19,6 +19,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,8 @@ class LoggedPPO:
     """The changes named on top, to be laid over OpenRLHF's trainer."""
 
     choosing: ChoosingOrder | None = None  # with run.select
+    optimizer_steps = 0  # made so far
+    last_epoch = 0  # in which one was made
 
     def __init__(self, pretrain: str, strategy: Any, *groups: Any, **generate_kwargs: Any) -> None:
         super().__init__(pretrain, strategy, *groups, **generate_kwargs)
@@ -139,6 +142,7 @@ class LoggedPPO:
         self.validation: list[Any] = []
         self.step_seconds: list[float] = []
         stop_at_end_tokens(self.tokenizer)
+        self.samples_generator.generate_samples = self.until_the_end(self.samples_generator.generate_samples)
         generate_eval = self.samples_generator.generate_eval_samples
 
         def kept(**kwargs: Any) -> list[Any]:
@@ -147,10 +151,26 @@ class LoggedPPO:
 
         self.samples_generator.generate_eval_samples = kept
 
+    def until_the_end(self, generate: Callable[..., Any]) -> Callable[..., Any]:
+        """`generate` until run.optimizer_steps are made. InputError where whole epochs make none."""
+
+        def checked(**kwargs: Any) -> Any:
+            if most := self.environment.optimizer_steps:
+                if self.optimizer_steps >= most:
+                    raise RunEnds
+                if self.prompts_dataloader.epoch > self.last_epoch + 1:
+                    raise InputError(
+                        f"epoch {self.prompts_dataloader.epoch} made no optimiser step, {self.optimizer_steps} of "
+                        f"run.optimizer_steps={most} are made: too few prompts are left by algo.dynamic_filtering"
+                    )
+            return generate(**kwargs)
+
+        return checked
+
     def fit(self, global_step: int = 0) -> None:
         progress.emit(self.run_dir, "stage", text="training")
         self.step_started = time.monotonic()
-        if self.choosing is not None:  # the choice decides how many epochs there are, and RunEnds after which one
+        if self.choosing is not None or self.environment.optimizer_steps:  # RunEnds says where
             self.args.train.num_episodes = MOST_EPOCHS
         try:
             super().fit(global_step)
@@ -162,10 +182,14 @@ class LoggedPPO:
 
     def get_max_steps(self) -> int:
         """The optimiser steps over which the learning rates' schedules run."""
-        return super().get_max_steps() if self.choosing is None else self.choosing.scheduler_steps
+        if self.choosing is not None:
+            return self.choosing.scheduler_steps
+        return self.environment.optimizer_steps or super().get_max_steps()
 
     def init_checkpoint_states(self) -> dict[str, Any]:
         states = super().init_checkpoint_states()
+        self.optimizer_steps = states["data_loader_state_dict"].get("optimizer_steps", 0)
+        self.last_epoch = states["episode"]
         if self.choosing is not None:
             self.choosing.restore(states["global_step"], states["data_loader_state_dict"])
         return states
@@ -191,6 +215,8 @@ class LoggedPPO:
         if not chosen:
             return self._compute_rollout_stats(rollout_samples), global_step + 1
         status, next_step = super().train_step(chosen, global_step)
+        self.optimizer_steps += len(chosen) // args.train.batch_size * args.train.max_epochs
+        self.last_epoch = self.prompts_dataloader.epoch
         samples.check_losses(status, global_step)
         if len(chosen) < len(rollout_samples):
             status.update(self._compute_rollout_stats(rollout_samples))
@@ -210,12 +236,13 @@ class LoggedPPO:
         saves = global_step % self.args.ckpt.save_steps == 0
         # OpenRLHF would run a finished epoch's number again; here it says where the next step starts.
         client_states["episode"] = client_states["data_loader_state_dict"]["epoch"]
+        client_states["data_loader_state_dict"]["optimizer_steps"] = self.optimizer_steps
         if saves:
             self.writer.wait()
         super().save_logs_and_checkpoints(global_step, logs, client_states)
         if saves:
             self.settle_checkpoint(global_step)
-        self.report(epoch, global_step, facts)
+        self.report(epoch, global_step, facts, client_states.get("total_consumed_prompts", 0))
 
     def log_columns(
         self, done: list[Any], epoch: int, step: int, chosen_at: int | None = None
@@ -230,7 +257,8 @@ class LoggedPPO:
             chosen_at=chosen_at,
         )
 
-    def report(self, epoch: int, step: int, facts: dict[str, float]) -> None:
+    def report(self, epoch: int, step: int, facts: dict[str, float], prompts: int) -> None:
+        """Tell of a step; `prompts` were answered so far, with those that dynamic filtering discarded."""
         now = time.monotonic()
         self.step_seconds.append(now - self.step_started)
         self.step_started = now
@@ -242,6 +270,7 @@ class LoggedPPO:
         recent = sorted(self.step_seconds[-9:])
         left = (steps - step) * recent[(len(recent) - 1) // 2]
         timing = {"seconds": self.step_seconds[-1], "seconds_left": left}
+        facts = facts | {"generated": prompts * self.args.rollout.n_samples_per_prompt}
         progress.emit(self.run_dir, "step", epoch=epoch, epochs=epochs, step=step, steps=steps, **facts, **timing)
 
     def evaluate(self, global_step: int, **generate_kwargs: Any) -> dict[str, float]:

@@ -74,6 +74,12 @@ def make_plan(resolved: Resolved, prompts: int) -> Plan:
     if run.epoch_prompts and prompts < run.epoch_prompts:
         wanted = epochs * optimizer_steps(recipe, run.epoch_prompts)
         epochs = max(epochs, round(wanted / per_epoch))
+    if run.optimizer_steps is not None:
+        if run.select is not None:
+            raise InputError(
+                "run.optimizer_steps: with run.select, the steps after the choice are those left of run.epochs"
+            )
+        epochs = math.ceil(run.optimizer_steps / per_epoch)
     after = None if run.select is None else plan_choice(recipe, run.select, prompts, epochs)
     visits, without = prompts * epochs, epochs
     if after is not None and after.prompts is not None:
@@ -89,7 +95,7 @@ def make_plan(resolved: Resolved, prompts: int) -> Plan:
         epochs_without_choice=without,
         after=after,
     )
-    return replace(planned, scheduler_steps=planned.optimizer_steps)
+    return replace(planned, scheduler_steps=run.optimizer_steps or planned.optimizer_steps)
 
 
 def plan_choice(recipe: Recipe, select: ChoiceConfig, prompts: int, epochs: int) -> After:
@@ -243,7 +249,10 @@ def rows(resolved: Resolved, plan: Plan, memory: MemoryPlan | None, notes: dict[
     batch, samples = get("rollout.batch_size"), get("rollout.n_samples_per_prompt")
     steps = f"{plan.steps_per_epoch} per epoch, "
     optimizer = f"{plan.optimizer_steps_per_epoch} per epoch, "
-    if plan.epochs != recipe.run.epochs and after is None:
+    if recipe.run.optimizer_steps is not None:
+        filtered = " or more" * bool(get("algo.dynamic_filtering_enable"))
+        epochs += f"{filtered} (until {recipe.run.optimizer_steps:,} optimiser steps are made)"
+    elif plan.epochs != recipe.run.epochs and after is None:
         epochs += f" (as many optimiser steps as {recipe.run.epochs} epochs of {recipe.run.epoch_prompts:,} prompts)"
     choice: list[tuple[str, str]] = []
     about = ""

@@ -119,6 +119,7 @@ class RunConfig:
     seed: NotNegative = 1
     epoch_prompts: Positive | None = None  # a smaller prompt file gets as many optimiser steps as so many would
     select: ChoiceConfig | None = None  # a choice of prompts inside the run (train/recipe/choice.py)
+    optimizer_steps: Positive | None = None  # end after so many, in however many epochs; null: after `epochs`
     warmup_steps: NotNegative = 0  # optimiser steps
     keep_checkpoints: Positive = 3  # Hugging Face folders kept, beside the best and the last
     log_responses: bool = True

@@ -21,7 +21,15 @@ from train.recipe.recipe import Recipe
 # What may change when a run resumes. All else would mix two experiments in one log.
 CHANGEABLE = {
     "run": (
-        *("resume", "epochs", "epoch_prompts", "keep_checkpoints", "expect_prompts", "log_responses"),
+        *(
+            "resume",
+            "epochs",
+            "epoch_prompts",
+            "optimizer_steps",
+            "keep_checkpoints",
+            "expect_prompts",
+            "log_responses",
+        ),
         *("parameters", "shape", "gpu_memory", "seconds_per_step", "gpu_flops", "gpu_tokens"),
     ),
     "blocks": ("ckpt", "eval", "logger", "vllm"),

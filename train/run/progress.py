@@ -2,6 +2,7 @@
 
 {"event": "stage", "time", "text"}                    a phase of the start-up began
 {"event": "step", "time", "epoch", "epochs", "step", "steps", "reward", "response_tokens", "verdict/correct", …,
+                                                      "generated": samples so far, with those filtered out,
                                                       "reason/garbled", "end/im_end", …: shares of the samples}
 {"event": "choice", "time", "step", "epoch", "prompts", "of", "rule", "epochs", "file"}   with run.select
 {"event": "validation", "time", "step", "accuracy", "best"}

@@ -286,6 +286,18 @@ def test_ids_of_a_file(run):
     assert not list(Path("out/wrong").glob("step_*"))
 
 
+def test_a_number_of_optimiser_steps(run):
+    """29 optimiser steps: four epochs of 7, and the first step of the fifth, which makes 3 of them."""
+    settings = ("run.optimizer_steps=29", "actor.lr_scheduler=cosine_with_min_lr")
+    assert run(*settings, select="", kill="step:11").returncode == -9
+    assert run(*settings, "run.resume=true", select="").returncode == 0
+    rows = log().to_pylist()
+    assert rows[-1]["step"] == 13 and rows[-1]["epoch"] == 5
+    assert events("step")[-1]["generated"] == len(rows)
+    with pytest.raises(InputError, match=r"with run.select, the steps after the choice are those left of run.epochs"):
+        run(*settings, name="both")
+
+
 # The log, read by selection.
 
 
