@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lim.logs.files import LogFile
@@ -171,7 +170,7 @@ def read_step(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewar
     if "reason" in table.column_names:
         step = replace(step, reasons=_counts(table["reason"]))
     if "chosen_at" in table.column_names and pa.types.is_integer(table["chosen_at"].type):
-        step = replace(step, chosen_at=pc.max(table["chosen_at"]).as_py() or 0)
+        step = replace(step, chosen_at=int(numbers(table["chosen_at"].drop_null()).max(initial=0)))
     return step
 
 

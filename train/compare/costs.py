@@ -24,7 +24,7 @@ DRAWS = 2000  # of seeds, for an interval
 Curve = Mapping[str, Any]
 
 
-def curve(run_dir: Path) -> dict[str, list[float]]:
+def curve(run_dir: Path) -> dict[str, Any]:
     """A run's learning curve over optimiser steps: mean training reward, and validation accuracy where measured.
 
     Arms with fewer prompts per step make fewer optimiser steps in each, so steps do not compare: a step makes as many

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
@@ -127,12 +127,12 @@ class ChoosingOrder(samples.EpochOrder):
     def state_dict(self) -> dict[str, Any]:
         return {**super().state_dict(), "choices": self.choices}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
         self.choices = list(state.get("choices", []))
         self.take(self.choices[-1]["ids"] if self.choices else list(self.row_of))
 
-    def restore(self, step: int, state: Mapping[str, Any]) -> None:
+    def restore(self, step: int, state: dict[str, Any]) -> None:
         """Start from a checkpoint's state after `step`; what was chosen later is removed, as its steps are."""
         self.step = step
         if state:
