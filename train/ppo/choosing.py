@@ -89,27 +89,25 @@ class ChoosingOrder(samples.EpochOrder):
         """Where the choice after a step is written."""
         return self.run_dir / FOLDER / f"after_step_{step}{self.suffix}"
 
-    def made(self) -> list[Chosen]:
-        return [Chosen(choice["epoch"], len(choice["ids"])) for choice in self.choices]
+    def known(self) -> list[Chosen]:
+        """The choices made, or the first one where its size is known before."""
+        made = [Chosen(choice["epoch"], len(choice["ids"])) for choice in self.choices]
+        count = self.config.count()
+        return made or ([] if count is None else [Chosen(self.config.after_epoch, count)])
 
     @property
     def epochs(self) -> int:
         """Epochs of the run, as far as is known."""
-        made = self.made()
-        if not made and (count := self.config.count()) is not None:
-            made = [Chosen(self.config.after_epoch, count)]
-        return epochs_of(self.config, len(self.dataset), self.epochs_without, made, self.steps_of)
+        return epochs_of(self.config, len(self.dataset), self.epochs_without, self.known(), self.steps_of)
+
+    def spans(self) -> list[tuple[int, int]]:
+        """(prompts, epochs over them) of the run, as far as is known."""
+        return spans(len(self.dataset), self.epochs, self.known())
 
     @property
     def steps(self) -> int:
         """Trainer steps of the run, as far as is known."""
         return sum(ceil(prompts / self.batch) * epochs for prompts, epochs in self.spans())
-
-    def spans(self) -> list[tuple[int, int]]:
-        made = self.made()
-        if not made and (count := self.config.count()) is not None:
-            made = [Chosen(self.config.after_epoch, count)]
-        return spans(len(self.dataset), self.epochs, made)
 
     @property
     def chosen_at(self) -> int | None:
