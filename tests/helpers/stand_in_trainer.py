@@ -5,7 +5,8 @@
 LIM_TEST_KILL=POINT:N ends the process with SIGKILL when POINT is reached for the N-th time: `step` (a step is logged,
 its checkpoint is not written), `scores` (a choice's scores are being written), `record` (a choice is about to be
 recorded), `report` (its report is about to be made). LIM_TEST_TRY changes the rewards, as another try at a step does.
-A choice's report is made where LIM_TEST_REPORT is set.
+A choice's report is made where LIM_TEST_REPORT is set. With LIM_TEST_LOOP the loops
+are those of the installed OpenRLHF.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def sample(label: str, epoch: int, number: int) -> SimpleNamespace:
 class Prompts(list):
     @staticmethod
     def collate_fn(items):
-        return items
+        return tuple(map(list, zip(*items, strict=True)))
 
 
 class Base:
@@ -69,22 +70,21 @@ class Base:
         path = self.run_dir / "state.json"
         if self.args.ckpt.load_enable and path.exists():
             return json.loads(path.read_text())
-        return {"episode": 0, "global_step": 0, "data_loader_state_dict": {}}
+        return {"episode": 0, "global_step": 0, "total_consumed_prompts": 0, "data_loader_state_dict": {}}
 
     def fit(self, global_step: int = 0) -> None:
         states = self.init_checkpoint_states()
-        step, consumed = states["global_step"], states.get("total_consumed_prompts", 0)
+        step, consumed = states["global_step"], states["total_consumed_prompts"]
         if step:
             self.prompts_dataloader.load_state_dict(states["data_loader_state_dict"])
         for episode in range(states["episode"], self.args.train.num_episodes):
             walk, more = iter(self.prompts_dataloader), True
             generate = self.until_the_end(lambda walk: list(itertools.islice(walk, self.args.rollout.batch_size)))
             while more:
-                prompts = [prompt for (prompt,) in generate(walk=walk)]
-                consumed += len(prompts)
-                more = len(prompts) == self.args.rollout.batch_size
-                count = range(self.args.rollout.n_samples_per_prompt)
-                rollout = [sample(label, episode + 1, number) for _, _, label, _ in prompts for number in count]
+                labels = [label for _, _, (label,), _ in generate(walk=walk)]
+                consumed += len(labels)
+                more = len(labels) == self.args.rollout.batch_size
+                rollout = self.answers(labels)
                 if not rollout:
                     break
                 status, step = self.train_step(rollout, step)
@@ -92,6 +92,10 @@ class Base:
                 states = {"episode": episode, "global_step": step, "data_loader_state_dict": state}
                 states["total_consumed_prompts"] = consumed
                 self.save_logs_and_checkpoints(step, status, states)
+
+    def answers(self, labels: list[str]) -> list[SimpleNamespace]:
+        epoch, count = self.prompts_dataloader.epoch + 1, self.args.rollout.n_samples_per_prompt
+        return [sample(label, epoch, number) for label in labels for number in range(count)]
 
     def train_step(self, _samples: list, step: int) -> tuple[dict, int]:
         return {}, step + 1
@@ -104,6 +108,34 @@ class Base:
         kill_at("step")
         if step % self.args.ckpt.save_steps == 0:
             write_json(self.run_dir / "state.json", states)
+
+
+def openrlhfs_loop() -> type[Base]:
+    """The stand-in with the installed OpenRLHF's own loops over episodes and batches, but no engines."""
+    from openrlhf.trainer.ppo_trainer import PPOTrainer
+    from openrlhf.trainer.ppo_utils import samples_generator
+
+    class Generator(samples_generator.SamplesGenerator):
+        def _generate_vllm(self, dataloader_iter, num_prompts, dynamic_filtering, **_):
+            _, labels, _, exhausted = samples_generator._collect_prompt_batch(dataloader_iter, num_prompts)
+            return self.answers(labels), len(labels), exhausted
+
+    class Loop(Base):
+        fit = PPOTrainer.__ray_metadata__.modified_class.fit
+        eval_dataloader = None
+
+        def restore_best_checkpoint_state(self, _states: dict) -> None:
+            self.generate_kwargs = {}
+            self.samples_generator = Generator(
+                SimpleNamespace(args=self.args), self.prompts_dataloader, None, self.tokenizer, []
+            )
+            self.samples_generator.answers = self.answers
+            self.samples_generator.generate_samples = self.until_the_end(self.samples_generator.generate_samples)
+
+        def broadcast_to_vllm(self) -> None:
+            pass
+
+    return Loop
 
 
 def main(flags: list[str]) -> int:
@@ -120,7 +152,8 @@ def main(flags: list[str]) -> int:
     rows = [json.loads(line) for line in Path(args.data.prompt_dataset).read_text().splitlines()]
     data = Prompts(("set", row["messages"][-1]["content"], row["label"], None) for row in rows)
 
-    trainer = object.__new__(trainer_class(Base))
+    base = openrlhfs_loop() if os.environ.get("LIM_TEST_LOOP") else Base
+    trainer = object.__new__(trainer_class(base))
     trainer.args, trainer.environment = args, environment.read()
     trainer.run_dir = Path(trainer.environment.run_dir)
     trainer.writer = samples.StepWriter(trainer.run_dir)

@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import ClassVar
+from unittest.mock import MagicMock
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -63,8 +64,11 @@ def run(tmp_path, monkeypatch):
 
     monkeypatch.setattr(train.run, "supervise", Runtime, raising=False)
 
-    def start(*changes, name="run", kill="", attempt="", report="", select=f"after_epoch: {BEFORE}, top_k: {TOP}"):
+    def start(
+        *changes, name="run", kill="", attempt="", report="", loop="", select=f"after_epoch: {BEFORE}, top_k: {TOP}"
+    ):
         Runtime.more = {"LIM_TEST_KILL": kill, "LIM_TEST_TRY": attempt, "LIM_TEST_REPORT": report}
+        Runtime.more["LIM_TEST_LOOP"] = loop
         launch.main(
             [
                 *("arithmetic-cpu", f"run.name={name}", "run.prompt_file=prompts.json", "run.val_file=val.json"),
@@ -296,6 +300,24 @@ def test_a_number_of_optimiser_steps(run):
     assert events("step")[-1]["generated"] == len(rows)
     with pytest.raises(InputError, match=r"with run.select, the steps after the choice are those left of run.epochs"):
         run(*settings, name="both")
+
+
+@pytest.mark.slow  # imports vLLM
+def test_openrlhfs_own_loop_ends_where_the_stand_ins_does(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openrlhf.models.ring_attn_utils", MagicMock())  # it wants flash_attn
+    import openrlhf.trainer.ppo_trainer  # noqa: F401  once, before the forks
+
+    run(name="whole")
+    assert run(loop="1", kill="step:9").returncode == -9
+    done = run("run.resume=true", loop="1")
+    assert done.returncode == 0, done.stderr
+    assert contents() == contents("whole") and record()["choices"] == record("whole")["choices"]
+    assert run("run.optimizer_steps=29", select="", name="steps", loop="1").returncode == 0
+    assert log("steps")["step"].to_pylist()[-1] == 13
+    run("rollout.vllm_generate_batch_size=48", name="buffered", loop="1")
+    assert [choice["step"] for choice in record("buffered")["choices"]] == [6]
+    seen = Counter((row["epoch"], row["prompt_id"], row["sample"]) for row in log("buffered").to_pylist())
+    assert set(seen.values()) == {1}, "a buffer of samples does not reach over the choice"
 
 
 # The log, read by selection.
