@@ -29,7 +29,7 @@ from lim.utils.errors import InputError, run_cli
 from lim.utils.files import check_output, locked
 from lim.utils.paths import ROOT
 from train.doctor import examine
-from train.recipe import dataset, memory, model, plan, recipe, record
+from train.recipe import choice, dataset, memory, model, plan, recipe, record
 from train.recipe.resolve import Resolved, resolve
 from train.run import environment, gpus
 
@@ -61,6 +61,8 @@ def launch(resolved: Resolved, console: Console) -> int:
     resolved.need_models()
     data = dataset.load(run, equal)
     planned = plan.make_plan(resolved, len(data.train))
+    if run.select is not None:
+        choice.check_ids(run.select, [row["id"] for row in data.train])
     if run.device == "gpu":
         examine.refuse(resolved, console)
     command = build_command(complete(resolved, planned, validation=bool(data.validation)))

@@ -19,10 +19,9 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from lim.choose import choose_listed
 from lim.logs import reward_log
 from lim.output import output_paths, write_selection
-from lim.pipeline import read_ids, select
+from lim.pipeline import select
 from lim.prompts import PromptSet
 from lim.prompts import load as load_prompts
 from lim.prompts.find import fingerprint
@@ -32,11 +31,12 @@ from lim.utils.errors import InputError, one_line
 from lim.utils.paths import shown
 from train.ppo import samples
 from train.recipe import dataset
-from train.recipe.choice import ChoiceConfig, Chosen, epochs_of, spans, steps_of_epoch
+from train.recipe.choice import ChoiceConfig, Chosen, epochs_of, in_recipe_words, spans, steps_of_epoch
 from train.recipe.recipe import RunConfig, run_config
 from train.run import progress
 
 FOLDER = "chosen"
+AGAIN = "nothing is lost: change run.select and resume with run.resume=true"
 OF_STEP = re.compile(r"after_step_(\d+)(\..+)?")
 
 
@@ -80,9 +80,7 @@ class ChoosingOrder(samples.EpochOrder):
         self.suffix = ".parquet" if rows.table is not None else ".jsonl" if rows.lines else ".json"
         check_rows(rows, self.file_of(0))
         if self.settings.ids_path is not None:
-            listed = str(Path(folder, self.settings.ids_path))
-            choose_listed(prompts.ids, read_ids(listed), listed)
-            self.settings = replace(self.settings, ids_path=listed)
+            self.settings = replace(self.settings, ids_path=str(Path(folder, self.settings.ids_path)))
         return prompts
 
     def file_of(self, step: int) -> Path:
@@ -156,7 +154,10 @@ class ChoosingOrder(samples.EpochOrder):
         settings = replace(self.settings, seed=self.settings.seed + number)
         if number:
             settings = replace(settings, allow=(*settings.allow, "chosen"))
-        selection = select(self.prompts, log_path=self.run_dir, settings=settings)
+        try:
+            selection = select(self.prompts, log_path=self.run_dir, settings=settings)
+        except InputError as error:
+            raise InputError(f"{in_recipe_words(error)}; {AGAIN}") from None
         file = self.file_of(self.step)
         file.parent.mkdir(exist_ok=True)
         write_selection(selection, file)
@@ -166,7 +167,7 @@ class ChoosingOrder(samples.EpochOrder):
             scores = output_paths(file)["scores"]
             raise InputError(
                 f"run.select chose {len(ids)} of {len(selection.ids):,} prompts ({settings.rule()}), too few for one "
-                f"optimiser step; {shown(scores)} has their scores: change run.select and resume with run.resume=true"
+                f"optimiser step; {shown(scores)} has their scores; {AGAIN}"
             )
         self.choices.append({"step": self.step, "epoch": self.epoch, "file": file.name, "ids": ids})
         self.take(ids)

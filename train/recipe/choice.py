@@ -13,7 +13,10 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
+from lim.choose import choose_listed
+from lim.logs.doubts import KINDS
 from lim.logs.missing import Missing
+from lim.pipeline import read_ids
 from lim.strategies import Settings
 from lim.utils.errors import InputError
 
@@ -49,8 +52,7 @@ class ChoiceConfig:
         try:
             return Settings(**own).resolved()
         except InputError as error:
-            text = re.sub(r"--(strategy|\w+(?= -?[\d.]))(?:ies)? ", r"run.select.\1=", str(error))
-            raise InputError(re.sub(r"--(\w+)", r"run.select.\1", text)) from None
+            raise InputError(in_recipe_words(error)) from None
 
     def count(self) -> int | None:
         """How many prompts will be chosen, where the settings say it."""
@@ -64,6 +66,8 @@ class ChoiceConfig:
                 f"run.select.after_epoch={self.after_epoch}: {settings.strategy} compares epochs and needs at least "
                 "two; choose after epoch 2 or later, or by uncertainty or difficulty"
             )
+        if strange := set(self.allow) - set(KINDS):
+            raise InputError(f"run.select.allow: {min(strange)} is not one of {', '.join(KINDS)}")
         if (settings.min_epochs or 1) > self.after_epoch:
             raise InputError(
                 f"run.select.min_epochs={settings.min_epochs}: the choice comes after epoch {self.after_epoch}"
@@ -79,6 +83,19 @@ class ChoiceConfig:
         """Whether a choice comes before `epoch` (from 0) begins."""
         later = epoch - self.after_epoch
         return later == 0 or (self.every is not None and later > 0 and later % self.every == 0)
+
+
+def in_recipe_words(error: InputError) -> str:
+    """A message of lim_selection.py's with the recipe's keys for its flags."""
+    text = re.sub(r"--(?!allow)(strategy|\w+(?= -?[\d.])) ", r"run.select.\1=", str(error))
+    text = re.sub(r"--allow (\w+)", r"run.select.allow=[\1]", text)
+    return re.sub(r"--(\w+)", r"run.select.\1", text)
+
+
+def check_ids(config: ChoiceConfig, ids: Sequence[str]) -> None:
+    """Raise InputError where the file of `ids_path` is not there, or names a prompt that is not trained on."""
+    if config.ids_path is not None:
+        choose_listed(ids, read_ids(config.ids_path), config.ids_path)
 
 
 SETTINGS = {item.name for item in fields(Settings)} & {item.name for item in fields(ChoiceConfig)}

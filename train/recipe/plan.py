@@ -108,6 +108,9 @@ def plan_choice(recipe: Recipe, select: ChoiceConfig, prompts: int, epochs: int)
             "run.select: with algo.dynamic_filtering_enable the log lacks the rewards of what was filtered out, and "
             f"{select.strategy} needs those of all prompts; turn one of the two off"
         )
+    samples = recipe.get("rollout.n_samples_per_prompt")
+    if select.max_samples is not None and select.max_samples > samples:
+        raise InputError(f"run.select.max_samples={select.max_samples}: a prompt has {samples} samples in an epoch")
     if count is None:
         decays = [
             role

@@ -256,6 +256,16 @@ def test_a_choice_too_small_to_go_on_with_is_told_and_can_be_made_otherwise(run)
         run("run.resume=true", select=f"after_epoch: {BEFORE}, top_k: 20")
 
 
+def test_what_selection_refuses_at_the_choice_is_told_in_the_recipes_words(run):
+    done = run(select=f"after_epoch: {BEFORE}, strategy: random, num_prompts: {TOP}, pass_rates: [0.9, 1]")
+    [line] = done.stderr.splitlines()
+    assert "run.select.num_prompts=16 asks for more prompts than there are (0); nothing is lost: change run" in line
+    done = run("run.resume=true", select=f"after_epoch: {BEFORE}, max_reward: 3")
+    [line] = done.stderr.splitlines()
+    assert "give run.select.max_reward=1, or run.select.metric accuracy (run.select.allow=[max_reward] goes" in line
+    assert run("run.resume=true").returncode == 0
+
+
 def test_a_choice_cannot_be_added_to_a_run_that_is_past_it(run):
     run(select="", kill="step:11")
     with pytest.raises(InputError, match=r"was started with run\.select\.after_epoch=None, not 2"):
@@ -285,9 +295,9 @@ def test_ids_of_a_file(run):
     run(select=f"after_epoch: {BEFORE}, ids_path: ids.json")
     assert {row["prompt_id"] for row in log().to_pylist() if row["chosen_at"]} == {f"p{at}" for at in range(20, 40)}
     Path("ids.json").write_text(json.dumps(["p20", "p1"]))  # p1 is held out for validation
-    done = run(select=f"after_epoch: {BEFORE}, ids_path: ids.json", name="wrong")
-    assert "1 of its 2 ids are not in the prompt file: 'p1'" in done.stderr
-    assert not list(Path("out/wrong").glob("step_*"))
+    with pytest.raises(InputError, match=r"1 of its 2 ids are not in the prompt file: 'p1'"):
+        run(select=f"after_epoch: {BEFORE}, ids_path: ids.json", name="wrong")
+    assert not Path("out/wrong").exists()
 
 
 def test_a_number_of_optimiser_steps(run):

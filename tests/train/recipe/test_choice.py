@@ -78,6 +78,8 @@ def test_warmup_is_of_the_runs_optimiser_steps(warmup):
         ("after_epoch: 3, strategy: lime", [], "run.select.strategy=lime: not one of lim"),
         ("after_epoch: 3, strategy: random", [], "run.select.strategy=random needs run.select.num_prompts"),
         ("after_epoch: 3, num_prompts: 9", [], "run.select.num_prompts is for run.select.strategy=random"),
+        ("after_epoch: 3, max_samples: 5", [], "run.select.max_samples=5: a prompt has 4 samples in an epoch"),
+        ("after_epoch: 3, allow: [all]", [], "run.select.allow: all is not one of max_reward, "),
         ("after_epoch: 3, min_epochs: 4", [], "run.select.min_epochs=4: the choice comes after epoch 3"),
         ("after_epoch: 3, top_k: 85, every: 2, missing: backfill", [], "prompts that left have no later epochs"),
         (
