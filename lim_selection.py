@@ -55,7 +55,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add_score_flags(add)
     add("--num_prompts", type=int, help="random: number of prompts to draw")
     add("--seed", type=int, default=42, help="random: seed of the draw (default 42)")
-    add("--pass_rates", type=float, nargs=2, metavar=("LOW", "HIGH"), help="difficulty: range kept (default 0.2 0.8)")
+    rates = "difficulty: range kept (default 0.2 0.8); random: draw from this range"
+    add("--pass_rates", type=float, nargs=2, metavar=("LOW", "HIGH"), help=rates)
 
     add("--ids_path", metavar="FILE", help="keep the prompts of these ids: what the report page saves")
 

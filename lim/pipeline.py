@@ -42,13 +42,15 @@ def select(
     cannot be used. `random`, `diversity` and `ids` need neither log nor scores.
     """
     settings = (settings or Settings()).resolved()
-    name, needs = settings.strategy, settings.row.needs
+    name = settings.strategy
     if log_path and scores_path:
         raise InputError("give a log (--train_samples_path) or a scores file (--scores_path), not both")
-    if not log_path and not scores_path and needs != "prompts":
-        raise InputError(f"--strategy {name} needs a log: --train_samples_path, or --scores_path")
-    if scores_path and not settings.row.takes_scores:
-        raise InputError(f"--scores_path holds scores already; --strategy {name} needs a log")
+    asked = f"--strategy {name}" + (" with --pass_rates" if settings.needs_log and settings.row.within else "")
+    takes_scores = settings.row.takes_scores and not settings.pass_rates
+    if not log_path and not scores_path and settings.needs_log:
+        raise InputError(f"{asked} needs a log: --train_samples_path{', or --scores_path' if takes_scores else ''}")
+    if scores_path and not takes_scores:
+        raise InputError(f"--scores_path holds scores already; {asked} needs a log")
     if not isinstance(prompts, PromptSet):
         prompts = load(prompts)
     ids, texts = prompts.ids, prompts.texts
@@ -69,8 +71,13 @@ def select(
         )
         absent, matching = "not in the log", summary.matching
         assert matching is not None
-        allowed = settle(summary.doubts | reward_doubts(summary, settings), settings.allow)
+        doubts = summary.doubts | reward_doubts(summary, settings)
+        if not settings.needs_log:  # its rewards are shown, and do not choose
+            doubts.pop("chosen", None)
+        allowed = settle(doubts, settings.allow)
         scores_L, average_K, reasons_L = score_matrix(matrix, settings, [summary.visits, *summary.notes])
+        for row in left_rows(matrix, summary):
+            reasons_L[row] = reasons_L[row] and LEFT
         notes += [*summary.notes, *match_notes(matching, "log"), *_notes(matrix, average_K, settings, scores_L)]
     elif scores_path:
         keys, scores_L, reasons_L = read_scores(scores_path)
@@ -168,6 +175,16 @@ def read_run(
             raise InputError(f"{path}: has up to {most} samples per prompt and epoch, {asked}")
         matrix = matrix.first_samples(settings.max_samples)
     return matrix, summary
+
+
+LEFT = "left the run when it chose its prompts"
+
+
+def left_rows(matrix: RewardMatrix, summary: LogSummary) -> list[int]:
+    """Rows of prompts that a choice inside the run left out, and that it did not take again: they are not missing."""
+    epochs = matrix.epochs
+    last_P = epochs - (matrix.counts_P_K > 0)[:, ::-1].argmax(axis=1)
+    return np.flatnonzero((last_P < epochs) & np.isin(last_P, summary.left_after)).tolist()
 
 
 def _passes_mean_something(matrix: RewardMatrix, summary: LogSummary) -> bool:

@@ -44,6 +44,7 @@ class Strategy:
     needs: Literal["epochs", "log", "prompts"]  # a log of several epochs, any log, or the prompt file alone
     flags: tuple[str, ...] = SCORE_FLAGS
     default: Any = None  # value of the first flag where none is given
+    within: tuple[str, ...] = ()  # flags that say among which prompts of a log to choose
     takes_scores: bool = False  # whether a scores file can replace the log
     against_average: bool = False  # whether the score is a distance from the average curve
 
@@ -69,7 +70,9 @@ def pass_rate(given: Trajectories) -> Floats:
 ROWS = (  # the thresholds are the paper's
     Strategy("lim", "LIM score", _lim, "epochs", default=0.6, takes_scores=True, against_average=True),
     Strategy("linear", "LINEAR score (R²)", lambda p: scores.linear_scores(p.rewards_P_K), "epochs", default=0.7),
-    Strategy("random", "mean pass rate", pass_rate, "prompts", ("num_prompts",), takes_scores=True),
+    Strategy(
+        "random", "mean pass rate", pass_rate, "prompts", ("num_prompts",), within=("pass_rates",), takes_scores=True
+    ),
     Strategy("variance", "standard deviation over epochs", lambda p: scores.variance_scores(p.rewards_P_K), "epochs"),
     Strategy("uncertainty", "uncertainty, p(1 − p)", lambda p: scores.uncertainty_scores(p.pass_rates_P_K), "log"),
     Strategy("diversity", "distance to the prompts chosen before", None, "prompts", ("top_k",), takes_scores=True),
@@ -113,6 +116,11 @@ class Settings:
     allow: tuple[str, ...] = ()  # kinds of `lim.logs.doubts`
 
     @property
+    def needs_log(self) -> bool:
+        """Whether the choice depends on a log (`lim` can do with its scores)."""
+        return self.row.needs != "prompts" or bool(self.row.within and self.pass_rates)
+
+    @property
     def row(self) -> Strategy:
         """The strategy. InputError for a name that is not in the table."""
         if self.strategy not in STRATEGIES:
@@ -131,10 +139,11 @@ class Settings:
         row, name = self.row, self.strategy
         keeping = {"similarity_threshold": self.similarity_threshold, "top_k": self.top_k}
         keeping |= {"num_prompts": self.num_prompts, "pass_rates": self.pass_rates, "ids_path": self.ids_path}
-        given = [flag for flag, value in keeping.items() if value is not None]
+        given = [flag for flag, value in keeping.items() if value is not None and flag not in row.within]
         for flag in given:
             if flag not in row.flags:
-                users = ", ".join(other.name for other in STRATEGIES.values() if flag in other.flags)
+                takers = [other for other in STRATEGIES.values() if flag in (*other.flags, *other.within)]
+                users = ", ".join(other.name for other in sorted(takers, key=lambda other: flag in other.within))
                 raise InputError(f"--{flag} is for --strategy {users}; {name} takes {row.shown_flags}")
         if len(given) > 1:
             raise InputError(f"give {row.shown_flags}, not both")
@@ -158,7 +167,8 @@ class Settings:
     ) -> tuple[Mask, Floats]:
         """(chosen, scores to report) under resolved settings. By default, prompts with a score are eligible."""
         if self.num_prompts is not None:  # from the complete prompt file, as the paper's RAND does
-            return choose_random(np.ones(len(scores_P), bool), self.num_prompts, self.seed), scores_P
+            among_P = choose_band(scores_P, *self.pass_rates) if self.pass_rates else np.ones(len(scores_P), bool)
+            return choose_random(among_P, self.num_prompts, self.seed), scores_P
         if self.pass_rates is not None:
             return choose_band(scores_P, *self.pass_rates), scores_P
         if self.similarity_threshold is not None:
@@ -168,12 +178,17 @@ class Settings:
             return choose_diverse(texts, ~np.isnan(scores_P) if eligible_P is None else eligible_P, self.top_k)
         return choose_top(scores_P, self.top_k), scores_P
 
+    def in_words(self) -> str:
+        """Strategy and rule: lim, score ≥ 0.6."""
+        return f"{self.strategy}, {self.rule()}"
+
     def rule(self) -> str:
         """How the choice is made, in a few words: score ≥ 0.6."""
         if self.ids_path is not None:
             return f"listed in {self.ids_path}"
         if self.num_prompts is not None:
-            return f"drawn with seed {self.seed}"
+            among = ", {:g} ≤ pass rate ≤ {:g}".format(*self.pass_rates) if self.pass_rates else ""
+            return f"drawn with seed {self.seed}{among}"
         if self.pass_rates is not None:
             return "{:g} ≤ pass rate ≤ {:g}".format(*self.pass_rates)
         return f"top {self.top_k:,}" if self.top_k is not None else f"score ≥ {self.similarity_threshold:g}"

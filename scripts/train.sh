@@ -15,9 +15,10 @@
 #   bash scripts/train_math.8k.sh    FULL: all prompts; LIM selects from its log
 #   bash scripts/train_limr.sh       LIMR: the prompts that LIM selected from FULL's log (scripts/lim.sh)
 #   bash scripts/train_rand.sh       RAND: as many prompts as LIMR, drawn at random
+#   bash scripts/train_lim.sh        LIM in one run: FULL, which chooses its prompts after epoch 3 (run.select)
 #   bash scripts/train_linear.sh     LINEAR: prompts whose reward improves steadily
 #
-# Knobs of those four: POOL (a family of recipes: POOL=arithmetic-cpu trains configs/train/arithmetic-cpu.limr.yaml
+# Knobs of those five: POOL (a family of recipes: POOL=arithmetic-cpu trains configs/train/arithmetic-cpu.limr.yaml
 # instead of configs/train/limr.yaml), RECIPE (any recipe instead of the script's). Knob: PYTHON (.venv/bin/python)
 # All flags: .venv/bin/python -m train.launch --help
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

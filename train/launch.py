@@ -30,7 +30,7 @@ from lim.utils.files import check_output, locked
 from lim.utils.paths import ROOT
 from train.cpu import release_locks
 from train.doctor import examine
-from train.recipe import dataset, memory, model, plan, recipe, record
+from train.recipe import choice, dataset, memory, model, plan, recipe, record
 from train.recipe.resolve import Resolved, resolve
 from train.run import environment, gpus
 
@@ -62,6 +62,8 @@ def launch(resolved: Resolved, console: Console) -> int:
     resolved.need_models()
     data = dataset.load(run, equal)
     planned = plan.make_plan(resolved, len(data.train))
+    if run.select is not None:
+        choice.check_ids(run.select, [row["id"] for row in data.train])
     if run.device == "gpu":
         examine.refuse(resolved, console)
     command = build_command(complete(resolved, planned, validation=bool(data.validation)))
@@ -151,7 +153,11 @@ def build_command(flags: dict[str, Any]) -> list[str]:
 def own_environment(resolved: Resolved) -> dict[str, str]:
     """What the trainer reads from its environment."""
     own = ("seed", "format_rules", "log_responses", "keep_checkpoints", "resume")
-    return environment.write(run_dir=resolved.run_dir, **{name: getattr(resolved.recipe.run, name) for name in own})
+    run = resolved.recipe.run
+    ends = {} if run.select is None else {"select_from": Path.cwd()}
+    if run.optimizer_steps is not None:
+        ends["optimizer_steps"] = run.optimizer_steps
+    return environment.write(run_dir=resolved.run_dir, **{name: getattr(run, name) for name in own}, **ends)
 
 
 def build_environment(resolved: Resolved) -> dict[str, str]:

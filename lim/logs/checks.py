@@ -94,3 +94,21 @@ def doubt_filtered(parts: list[Part], doubts: dict[str, str]) -> None:
             "looks filtered (dynamic sampling drops groups that are all right or all wrong), and LIM needs the "
             "rewards of all prompts in all epochs; log the unfiltered rollouts"
         )
+
+
+def doubt_chosen(log: str, parts: Sequence[Part], kept: int, doubts: dict[str, str]) -> list[int]:
+    """Epochs after a choice inside the run hold the chosen prompts alone, so that prompts cannot be compared over
+    them. Returns the last epoch before each choice that lies within the `kept` ones.
+    """
+    first: dict[int, int] = {}  # step of the choice → the first epoch after it
+    for part in parts:
+        if at := part.step.chosen_at:
+            first[at] = min(first.get(at, kept + 1), int(part.epochs_U.min()))
+    inside = {at: epoch - 1 for at, epoch in sorted(first.items()) if epoch <= kept}
+    if inside:
+        at, before = next(iter(inside.items()))
+        doubts["chosen"] = (
+            f"{log}: from epoch {before + 1} on the run trained on the prompts alone that it chose after step {at}, "
+            f"and the others have no rewards there: give --max_epochs {before}" + (" or fewer" if before > 1 else "")
+        )
+    return list(inside.values())

@@ -12,6 +12,7 @@ KINDS = {
     "reward_columns": "several numeric columns that may be rewards: all are summed",
     "unmatched": "more than half of the prompt file, or of the log's rows, without a counterpart",
     "filtered": "a log without groups of equal rewards, as filtering leaves it",
+    "chosen": "epochs over the prompts that a run chose on its way, without those that left it",
     "same_text": "prompts that share one text, and so one trajectory",
     "epochs": "epochs in which prompts are seen twice or not at all",
 }

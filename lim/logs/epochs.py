@@ -238,6 +238,8 @@ def epochs_to_keep(
         if max_epochs > last:
             raise InputError(f"{log.root}: holds {last} epochs, --max_epochs asks for {max_epochs}")
         return max_epochs
+    if any(part.step.chosen_at for part in parts):  # epochs are smaller because the run chose
+        return last
     if rule == "visits" or log.format == "one-shot":
         # Visit counts differ by prompt: keep as many as all have, or, where some have hardly any, as 95 % have.
         full = int((seen_K == prompts).sum())

@@ -118,7 +118,7 @@ def read_step(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewar
         file.path,
         filesystem,
         ["prompt_id", "epoch", "reward"],
-        optional=("verdict", "reason"),
+        optional=("verdict", "reason", "chosen_at"),
         encoded=("prompt_id",),
     )
     if not table.num_rows:
@@ -167,7 +167,11 @@ def read_step(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewar
         bytes_read=read,
         keep_samples=options.keep_samples,
     )
-    return replace(step, reasons=_counts(table["reason"])) if "reason" in table.column_names else step
+    if "reason" in table.column_names:
+        step = replace(step, reasons=_counts(table["reason"]))
+    if "chosen_at" in table.column_names and pa.types.is_integer(table["chosen_at"].type):
+        step = replace(step, chosen_at=int(numbers(table["chosen_at"].drop_null()).max(initial=0)))
+    return step
 
 
 def _counts(column: pa.ChunkedArray) -> dict[str, int]:

@@ -34,6 +34,7 @@ class StepRewards:
     values: int = 0  # distinct rewards among the first `FIRST_ROWS`
     skipped: int = 0  # rows without a reward
     reasons: Mapping[str, int] = field(default_factory=dict)  # why verdicts fell, and how often
+    chosen_at: int = 0  # the step of the choice, inside the run, that its prompts are from; 0: none
     bytes_read: int = 0
     fingerprint: bytes | None = None  # equal in two files that hold the same samples
     groups_R: NDArray[np.int32] | None = None  # index into U, kept on request

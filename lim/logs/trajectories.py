@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lim.logs.checks import Prompts, doubt_filtered, doubt_matching
+from lim.logs.checks import Prompts, doubt_chosen, doubt_filtered, doubt_matching
 from lim.logs.epochs import Rule, epochs_to_keep, with_epochs
 from lim.logs.find import Log
 from lim.logs.formats import ReadOptions
@@ -50,6 +50,7 @@ class LogSummary:
     bad_files: tuple[str, ...] = ()
     repeated_files: int = 0
     lost_steps: tuple[int, ...] = ()
+    left_after: tuple[int, ...] = ()  # epochs after which the run chose, so that prompts left it
     notes: tuple[str, ...] = ()
     doubts: dict[str, str] = field(default_factory=dict)  # kind of `lim.logs.doubts` → what may be wrong
     matching: Matching | None = None  # its `rows_P` are rows of the matrix
@@ -123,6 +124,7 @@ def read_trajectories(
         )
     lost = _note_gaps(raw, notes)
     kept = epochs_to_keep(log, parts, ours_L, epochs.rule, max_epochs, notes)
+    left_after = doubt_chosen(str(log.root), parts, kept, doubts)
     matrix, top_share = build_matrix(parts, raw.keys, kept, None if matching is None else ours_L)
     skipped = sum(step.skipped for step in raw.steps)
     if skipped:
@@ -152,6 +154,7 @@ def read_trajectories(
         bad_files=raw.bad_files,
         repeated_files=raw.repeated_files,
         lost_steps=lost,
+        left_after=tuple(left_after),
         notes=tuple(notes),
         doubts=doubts,
         matching=matching,

@@ -56,6 +56,14 @@ class PromptSet:
         said = [f"split {self.origin.get('split')}"] * ("split" in self.origin) + [f"ids: {ids}"] * (ids != ID_KEY)
         return f"{len(self.ids):,}" + (f" ({'; '.join(said)})" if said else "")
 
+    def take(self, at: Sequence[int]) -> PromptSet:
+        """The prompts of some rows, by number, as a file of these alone would have them."""
+        rows, pick = self.rows, lambda values: None if values is None else [values[row] for row in at]
+        kept = Rows(rows.name, pick(rows.objects), None if rows.table is None else rows.table.take(list(at)))
+        kept.lines = pick(rows.lines)
+        lists = {name: pick(getattr(self, name)) for name in ("ids", "texts", "answers", "messages")}
+        return replace(self, rows=kept, **lists)
+
     @cached_property
     def full(self) -> list[list[str]]:
         """The prompts with their system message and all turns, in ChatML and as that is decoded; none where they

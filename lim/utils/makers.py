@@ -30,8 +30,11 @@ MAKERS = {
     },
     "math.8k": "bash scripts/train_math.8k.sh",
     "arithmetic": "bash scripts/train.sh arithmetic-cpu",
-    **{name: f"bash scripts/train_{name}.sh" for name in ("limr", "rand", "linear")},
-    **{f"arithmetic_{name}": f"bash scripts/train.sh arithmetic-cpu.{name}" for name in ("limr", "rand", "linear")},
+    **{name: f"bash scripts/train_{name}.sh" for name in ("lim", "limr", "rand", "linear")},
+    **{
+        f"arithmetic_{name}": f"bash scripts/train.sh arithmetic-cpu.{name}"
+        for name in ("lim", "limr", "rand", "linear")
+    },
     "arithmetic-base": "python -m train.pretrain",
 }
 

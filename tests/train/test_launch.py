@@ -145,6 +145,8 @@ def test_dry_run_needs_neither_openrlhf_nor_torch():
         ("train_limr.sh", "", "limr"),
         ("train_rand.sh", "", "rand"),
         ("train_linear.sh", "", "linear"),
+        ("train_lim.sh", "", "lim"),
+        ("train_lim.sh", "arithmetic-cpu", "arithmetic_lim"),
         ("train_math.8k.sh", "arithmetic-cpu", "arithmetic"),
         ("train_limr.sh", "arithmetic-cpu", "arithmetic_limr"),
     ],

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -215,6 +216,46 @@ def every_sample_is_logged_once(folder: Path, ids: set[str]) -> None:
     assert all(1 <= row["response_tokens"] <= 24 for row in rows)
     orders = [[row["prompt_id"] for row in rows if row["epoch"] == epoch] for epoch in (1, 2)]
     assert orders[0] != orders[1]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(800)
+def test_a_choice_inside_a_run_over_a_kill_after_it(inputs, tmp_path):
+    """Two epochs over 60 prompts, then 16 of them; the driver is killed before a checkpoint has the choice."""
+    folder, select = tmp_path / "run", "run.select={after_epoch: 2, top_k: 16}"
+    changes = ("vllm.num_engines=2", "run.epochs=3", select, "actor.lr_scheduler=cosine_with_min_lr")
+    run = start(inputs, tmp_path, *changes)
+    wait(lambda: logged(folder, 7), run, tmp_path)
+    kill(run, tmp_path, "trainer_probe.py train")
+    run = start(inputs, tmp_path, *changes, "run.resume=true")
+    wait(lambda: logged(folder, 9), run, tmp_path)
+    everything = family(run)
+    assert run.wait(timeout=420) == 0, terminal(tmp_path)[-3000:]
+    assert all_gone(everything)
+    assert "resuming after step 6" in terminal(tmp_path)
+    assert terminal(tmp_path).count("chosen after epoch 2 (step 6): 16 of 60 prompts by lim, top 16") == 2
+
+    # 3 x 7 optimiser steps without the choice; 16 prompts make 2 an epoch: 4 epochs for the 7 that are left.
+    rows = pq.read_table(sorted(folder.glob("step_*.parquet"))).to_pylist()
+    assert set(Counter((row["epoch"], row["prompt_id"], row["sample"]) for row in rows).values()) == {1}
+    steps = Counter((row["epoch"], row["step"]) for row in rows)
+    assert {at: count for at, count in steps.items() if at[1] > 6} == {(s - 4, s): 64 for s in (7, 8, 9, 10)}
+    ids = {row["id"] for row in json.loads((folder / "chosen" / "after_step_6.json").read_text())}
+    assert all((row["prompt_id"] in ids and row["chosen_at"] == 6) for row in rows if row["step"] > 6)
+    record = json.loads((folder / "run.json").read_text())
+    assert (record["epochs"], record["steps"], record["optimizer_steps"]) == (6, 10, 22)
+    # The learning rate falls from the first to the last of these 22 optimiser steps, to a tenth.
+    rates = [float(rate) for rate in re.findall(r"'actor_lr': ([-+.e\d]+)", (folder / "train.log").read_text())]
+    assert max(rates) > 9e-4 and rates[-1] == pytest.approx(1e-4, rel=1e-3), rates
+    probes = [json.loads(line) for line in (folder / "probe.jsonl").read_text().splitlines()]
+    assert all(probe["vllm_kl"] < 5e-3 and len(set(probe["engine_sums"])) == 1 for probe in probes)
+    assert {path.name for path in (folder / "ckpt").glob("global_step10_hf")} and (folder / "best.json").exists()
+    again = [sys.executable, "lim_selection.py", "--train_samples_path", str(folder), "--original_prompts_path"]
+    again += [str(inputs / "prompts.json"), "--output_path", str(tmp_path / "lim.json"), "--top_k", "16"]
+    done = subprocess.run(again, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and "give --max_epochs 2" in done.stderr
+    subprocess.run([*again, "--max_epochs", "2"], cwd=ROOT, check=True, capture_output=True)
+    assert {row["id"] for row in json.loads((tmp_path / "lim.json").read_text())} == ids
 
 
 def vllm_follows_the_trainer(folder: Path) -> None:

@@ -18,6 +18,8 @@ from train.compare.spec import BASE
 def write(results: Mapping[str, Any], folder: Path) -> list[Path]:
     """Write accuracy.png, differences.png, curves.png and selections.png; returns their paths."""
     figures = {"accuracy": accuracy_figure, "curves": curves_figure}
+    if all(len(run["validation"]) > 1 for found in results["curves"].values() for run in found):
+        figures["samples"] = samples_figure
     if any(len(found[key]) > 1 for found in results["selections"].values() for key in ("by_level", "by_source")):
         figures["selections"] = selections_figure
     if len(results["benchmarks"][results["headline"]]["differences"]) > 1:
@@ -118,6 +120,32 @@ def curves_figure(results: Mapping[str, Any]) -> Any:
     axes[0][0].legend(frameon=False, fontsize=8)
     if len(results["seeds"]) > 1:
         figure.supxlabel(f"Lines: means over {len(results['seeds'])} seeds; bands: their range.", fontsize=8)
+    return figure
+
+
+def samples_figure(results: Mapping[str, Any]) -> Any:
+    """Validation accuracy over samples generated: mean over seeds, and their range as a band.
+
+    Of an arm that selects from FULL's log a dashed line shows the same with FULL's samples before its own.
+    """
+    figure, axis = new_figure(6.4, 4.2)
+    for arm, found in results["curves"].items():
+        points = min(len(run["validation"]) for run in found)
+        samples = np.mean([run["validation_samples"][:points] for run in found], axis=0)
+        accuracy = 100 * np.array([run["validation"][:points] for run in found])
+        tint = colour(results, arm)
+        axis.plot(samples, accuracy.mean(axis=0), color=tint, marker=".", label=results["labels"][arm])
+        if len(found) > 1:
+            axis.fill_between(samples, accuracy.min(axis=0), accuracy.max(axis=0), color=tint, alpha=0.12, lw=0)
+        if any(results["costs"][arm]["first_run"]):
+            after = samples + np.mean(results["costs"][arm]["first_run"])
+            name = f"{results['labels'][arm]}, with the run it selects from"
+            axis.plot(after, accuracy.mean(axis=0), color=tint, ls="--", lw=1, label=name)
+    axis.set_xlabel("samples generated for training")
+    axis.set_ylabel("validation accuracy (%)")
+    axis.set_xlim(left=0)
+    axis.grid(axis="y", alpha=0.25)
+    axis.legend(frameon=False, fontsize=8)
     return figure
 
 

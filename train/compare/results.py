@@ -9,26 +9,22 @@ once (`blocks`). `stderr_questions` is the standard error over questions of the 
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from eval import settings
 from eval.results.graded import question_means
 from eval.results.statistics import blocks, over_runs
-from lim.logs.reward_log import read_run, step_files
+from lim.logs.reward_log import read_run
 from lim.prompts import read_prompts
 from lim.utils.errors import InputError
 from lim.utils.provenance import PACKAGES, commit, versions
+from train.compare import costs
 from train.compare.spec import BASE, FULL, Comparison
-from train.recipe.recipe import DEFAULTS
-from train.run import progress
 
 
 def collect(comparison: Comparison) -> dict[str, Any]:
@@ -58,8 +54,9 @@ def collect(comparison: Comparison) -> dict[str, Any]:
         "benchmarks": {name: summarise(comparison, by_arm) for name, by_arm in correct.items()},
         "seeds_of": {arm: comparison.seeds_of(arm) for arm in comparison.arms},
         "selections": {arm: selections(comparison, arm) for arm in comparison.arms},
+        "costs": costs.collect(comparison),
         "curves": {
-            arm: [curve(comparison.run_dir(arm, seed)) for seed in comparison.seeds_of(arm)]
+            arm: [costs.curve(comparison.run_dir(arm, seed)) for seed in comparison.seeds_of(arm)]
             for arm in comparison.arms
         },
     }
@@ -128,7 +125,7 @@ def selections(comparison: Comparison, arm: str) -> dict[str, Any]:
     `jaccard_over_seeds` compares the choices of two seeds; `jaccard_with` those of one seed, with the selection that
     the arm's size is from.
     """
-    chosen = [read_prompts(comparison.prompt_file(arm, seed)) for seed in comparison.seeds_of(arm)]
+    chosen = [read_prompts(comparison.chosen_file(arm, seed)) for seed in comparison.seeds_of(arm)]
     ids = [frozenset(row["id"] for row in rows) for rows in chosen]
     overlaps = [len(a & b) / len(a | b) for a, b in combinations(ids, 2) if a | b]
     like = comparison.selections.get(arm, {}).get("size")
@@ -151,31 +148,3 @@ def shares(chosen: Sequence[Sequence[Mapping[str, Any]]], key: str) -> dict[str,
     counts = Counter(str(row[key]) for rows in chosen for row in rows if row.get(key) is not None)
     total = sum(counts.values())
     return {value: counts[value] / total for value in sorted(counts)}
-
-
-def curve(run_dir: Path) -> dict[str, list[float]]:
-    """A run's learning curve over optimiser steps: mean training reward, and validation accuracy where measured.
-
-    Arms with fewer prompts per step make fewer optimiser steps in each, so steps do not compare: a step makes as many
-    as complete train batches fit into its samples.
-    """
-    train = read_run(run_dir)["recipe"].get("train", {})
-    made, reward = {0: 0}, {}
-    for step, path in step_files(run_dir):
-        rewards = pq.read_table(path, columns=["reward"])["reward"].to_numpy()
-        per_pass = len(rewards) // train.get("batch_size", DEFAULTS["train.batch_size"])
-        made[step] = made[max(made)] + per_pass * train.get("max_epochs", DEFAULTS["train.max_epochs"])
-        reward[made[step]] = float(np.mean(rewards))
-    validation: dict[int, float] = {}
-    path = run_dir / progress.NAME
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        event = json.loads(line)
-        if event["event"] == "validation" and event["step"] in made:
-            validation[made[event["step"]]] = event["accuracy"]
-    steps = sorted(validation)
-    return {
-        "steps": list(reward),
-        "reward": list(reward.values()),
-        "validation_steps": steps,
-        "validation": [validation[step] for step in steps],
-    }

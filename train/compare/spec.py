@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from eval import settings
+from lim.logs.reward_log import read_run
 from lim.strategies import STRATEGIES, Settings
 from lim.utils.cli import did_you_mean
 from lim.utils.errors import InputError
@@ -25,10 +26,14 @@ from lim.utils.makers import how_to_make
 from lim.utils.paths import ROOT, is_hub_id, shown
 from lim.utils.typed import convert
 from train.compare.pipeline import Stage
+from train.recipe.choice import ChoiceConfig
 
 FULL = "full"
 BASE = "base"
-OWN_KEYS = ("size", "seeds", "log", "label")  # keys of a selection that are no flags of lim_selection.py
+OWN_KEYS = ("size", "seeds", "log", "label", "settings")  # keys of a selection that are no flags of lim_selection.py
+INSIDE = tuple(
+    item.name for item in fields(ChoiceConfig)
+)  # those of a choice inside the run, which has `after_epoch`
 OPTIONS = (*OWN_KEYS, *(item.name for item in fields(Settings)), "num_samples", "workers", "allow_empty")
 # The scripts a person would use for these selections, where the family of recipes has one; else FULL's.
 SCRIPTS = {"limr": "train_limr", "rand": "train_rand", "linear": "train_linear"}
@@ -99,9 +104,27 @@ class Comparison:
     def run_dir(self, arm: str, seed: int) -> Path:
         return ROOT / "data" / "output" / self.run_name(arm, seed)
 
+    def is_inside(self, arm: str) -> bool:
+        """Whether an arm chooses inside its run."""
+        return "after_epoch" in self.selections.get(arm, {})
+
+    def on_all(self, arm: str) -> bool:
+        """Whether an arm's run starts with all prompts: FULL, one with other settings, a choice inside the run."""
+        return self.is_inside(arm) or "strategy" not in self.selections.get(arm, {})
+
+    def chosen_file(self, arm: str, seed: int) -> Path:
+        """The prompts an arm trains on in the end. InputError where its run has not chosen them."""
+        if not self.is_inside(arm):
+            return self.prompt_file(arm, seed)
+        run = self.run_dir(arm, seed)
+        choices = read_run(run).get("choices")
+        if not choices:
+            raise InputError(f"{run}: chose nothing, and selections.{arm} says that it does")
+        return run / choices[-1]["file"]
+
     def prompt_file(self, arm: str, seed: int) -> Path:
-        """The prompts an arm trains on."""
-        if arm == FULL:
+        """The prompts an arm's run starts with."""
+        if self.on_all(arm):
             return ROOT / self.prompts
         return ROOT / "data" / "prompts" / f"{self.run_name(arm, seed)}.json"
 
@@ -165,16 +188,27 @@ def check(path: str, comparison: Comparison) -> None:
     for name, options in comparison.selections.items():
         if name in (FULL, BASE):
             raise InputError(f"{path}: a selection cannot be called '{name}'")
-        if not isinstance(options, dict) or "strategy" not in options:
-            raise InputError(f"{path}: selections.{name} has no 'strategy'")
-        strategy, where = STRATEGIES.get(str(options["strategy"])), f"{path}: selections.{name}"
+        if not isinstance(options, dict) or not {"strategy", "settings"} & options.keys():
+            raise InputError(f"{path}: selections.{name} has no 'strategy' (nor 'settings' of a run on all prompts)")
+        where = f"{path}: selections.{name}"
+        changes = options.get("settings", [])
+        if not isinstance(changes, list) or not all(isinstance(one, str) and "=" in one for one in changes):
+            raise InputError(f"{where}.settings: not a list of key=value")
+        if "strategy" not in options:
+            if other := options.keys() - {"settings", "label", "seeds"}:
+                raise InputError(f"{where}.{min(other)}: a run on all prompts takes 'settings', 'label' and 'seeds'")
+            continue
+        strategy = STRATEGIES.get(str(options["strategy"]))
         if strategy is None:
             raise InputError(f"{where}.strategy is '{options['strategy']}', not one of {', '.join(STRATEGIES)}")
         if options.get("size") is not None and strategy.count_flag is None:
             raise InputError(f"{where}.size: {strategy.name} takes {strategy.shown_flags}, not a number")
+        known = (*INSIDE, *(key for key in OWN_KEYS if key != "log")) if "after_epoch" in options else OPTIONS
         for key in options:
-            if key not in OPTIONS:
-                raise InputError(f"{path}: selections.{name}.{key}: unknown key{did_you_mean(str(key), OPTIONS)}")
+            if key not in known:
+                near = did_you_mean(str(key), known)
+                inside = " of a choice inside the run" if known is not OPTIONS else ""
+                raise InputError(f"{path}: selections.{name}.{key}: unknown key{inside}{near}")
         if options.get("size") is not None and options["size"] not in done:
             raise InputError(
                 f"{path}: selections.{name}.size is '{options['size']}', which is no selection before it"
@@ -183,7 +217,8 @@ def check(path: str, comparison: Comparison) -> None:
         for seed in comparison.seeds_of(name):
             if seed not in comparison.seeds_of(needed):
                 raise InputError(f"{path}: selections.{name}.seeds has {seed}, with which '{needed}' is not run")
-        done.append(name)
+        if "after_epoch" not in options:  # what a run chooses inside is known only when it has
+            done.append(name)
     if comparison.baseline is not None and comparison.baseline not in comparison.selections:
         raise InputError(f"{path}: baseline is '{comparison.baseline}', which is no selection")
 
@@ -208,7 +243,9 @@ def seed_stages(comparison: Comparison, seed: int) -> list[Stage]:
     """FULL, then each selection chosen and trained, then all of the seed evaluated in one start of the engine."""
     found = [train(comparison, FULL, seed)]
     for arm in comparison.arms_of(seed)[1:]:
-        found += [choose(comparison, arm, comparison.selections[arm], seed), train(comparison, arm, seed)]
+        if not comparison.on_all(arm):
+            found.append(choose(comparison, arm, comparison.selections[arm], seed))
+        found.append(train(comparison, arm, seed))
     return [*found, evaluate(comparison, seed)]
 
 
@@ -247,6 +284,16 @@ def count_of(prompt_file: Path) -> str:
 def train(comparison: Comparison, arm: str, seed: int) -> Stage:
     """Train one arm with one seed."""
     run, prompts = comparison.run_dir(arm, seed), comparison.prompt_file(arm, seed)
+    options = comparison.selections.get(arm, {})
+    inputs = [prompts, *base_inputs(comparison), ROOT / "configs" / "train" / f"{comparison.pool}*.yaml"]
+    settings: list[str | Callable[[], str]] = []
+    if comparison.is_inside(arm):
+        settings += [f"run.select.{key}={listed_value(value)}" for key, value in options.items() if key in INSIDE]
+        if options.get("size") is not None:
+            other = comparison.prompt_file(options["size"], seed)
+            inputs.append(other)
+            key = STRATEGIES[options["strategy"]].count_flag
+            settings.append(partial(lambda key, other: f"run.select.{key}={count_of(other)}", key, other))
     return Stage(
         name=f"train-{arm}-s{seed}",
         title=f"{comparison.label(arm)} (seed {seed}): train",
@@ -256,13 +303,19 @@ def train(comparison: Comparison, arm: str, seed: int) -> Stage:
             *(f"+{name}" for name in comparison.overlays),
         ]
         + [f"run.name={run.name}", f"run.prompt_file={shown(prompts)}", f"run.seed={seed}"]
-        + ["run.expect_prompts=null", "run.resume=true", *comparison.overrides],
+        + ["run.expect_prompts=null", "run.resume=true", *comparison.overrides]
+        + [*settings, *options.get("settings", [])],
         env={"POOL": comparison.pool},
-        inputs=[prompts, *base_inputs(comparison), ROOT / "configs" / "train" / f"{comparison.pool}*.yaml"],
+        inputs=inputs,
         outputs=[run / "final" / "config.json"],
         clears=[run],
         seconds=comparison.train_seconds,
     )
+
+
+def listed_value(value: Any) -> str:
+    """A value as `key=value` has it."""
+    return f"[{','.join(map(str, value))}]" if isinstance(value, list) else str(value)
 
 
 def script_of(pool: str, arm: str) -> str:

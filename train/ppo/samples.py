@@ -31,14 +31,15 @@ class EpochOrder:
     def __init__(self, dataset: Any, seed: int) -> None:
         self.dataset = dataset
         self.seed = seed
+        self.rows: Sequence[int] = range(len(dataset))  # of the dataset, that an epoch goes over
         self.epoch = 0
         self.position = 0
 
     def __len__(self) -> int:
-        return len(self.dataset)
+        return len(self.rows)
 
     def __iter__(self) -> Iterator[Any]:
-        order = list(range(len(self.dataset)))
+        order = list(self.rows)
         random.Random(f"{self.seed}/{self.epoch}").shuffle(order)
         while self.position < len(order):
             index = order[self.position]
@@ -47,13 +48,13 @@ class EpochOrder:
         self.epoch += 1
         self.position = 0
 
-    def state_dict(self) -> dict[str, int]:
+    def state_dict(self) -> dict[str, Any]:
         """Where the next step starts: 0-based epoch and position; a finished epoch counts as the next one's start."""
-        if self.position == len(self.dataset):
+        if self.position == len(self.rows):
             return {"epoch": self.epoch + 1, "position": 0}
         return {"epoch": self.epoch, "position": self.position}
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         self.epoch, self.position = state["epoch"], state["position"]
 
 
@@ -118,8 +119,9 @@ def columns(
     ends: Sequence[str],
     decode: Callable[[list[list[int]]], list[str]],
     with_responses: bool,
+    chosen_at: int | None = None,
 ) -> dict[str, list[Any]]:
-    """Columns of the reward log for one step's samples."""
+    """Columns of the reward log for one step's samples; `chosen_at` is the step of the choice in force, if any."""
     ids = [str(json.loads(sample.labels[0])["id"]) for sample in samples]
     seen: Counter[str] = Counter()
     numbers = []
@@ -141,6 +143,8 @@ def columns(
     }
     if with_responses:
         result["response"] = responses
+    if chosen_at is not None:
+        result["chosen_at"] = [chosen_at] * len(ids)
     return result
 
 

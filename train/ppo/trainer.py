@@ -6,6 +6,7 @@ The subclass here changes no computation:
 - all samples of a step are written to the reward log, with the true epoch, off the critical path;
 - complete train batches go to optimisation (train/ppo/samples.py says why);
 - a response ends at each of the model's end tokens (eval/engine/ends.py), not at eos alone;
+- with `run.select`, the prompts are chosen on the way (train/ppo/choosing.py), and the run's end follows from that;
 - a checkpoint is marked when it is complete, _hf folders are pruned, the best by validation is kept.
 """
 
@@ -18,6 +19,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,9 +28,11 @@ from eval.engine import ends
 from lim.utils.errors import InputError
 from lim.utils.ray import carried
 from train.ppo import checkpoints, samples
+from train.ppo.choosing import ChoosingOrder, RunEnds
 from train.reward import end_tokens
 from train.run import environment, progress
 
+MOST_EPOCHS = 10**9  # more than any run has
 # What Ray's workers on another node need of this process's environment.
 CARRIED = ("LIM_", "PYTHONPATH", "DS_", "VLLM_", "OMP_", "TORCH_EXTENSIONS_DIR", "TOKENIZERS_", "NCCL_", "HF_")
 
@@ -100,6 +104,7 @@ def swap_trainer(module: Any) -> None:
     try:
         base = module.PPOTrainer.__ray_metadata__.modified_class
         methods = ("fit", "train_step", "save_logs_and_checkpoints", "evaluate", "save_best_checkpoint")
+        methods += ("init_checkpoint_states", "get_max_steps")
         for method in methods:
             getattr(base, method)
     except AttributeError as error:
@@ -119,17 +124,25 @@ def stop_at_end_tokens(tokenizer: Any) -> None:
 class LoggedPPO:
     """The changes named on top, to be laid over OpenRLHF's trainer."""
 
+    choosing: ChoosingOrder | None = None  # with run.select
+    optimizer_steps = 0  # made so far
+    last_epoch = 0  # in which one was made
+
     def __init__(self, pretrain: str, strategy: Any, *groups: Any, **generate_kwargs: Any) -> None:
         super().__init__(pretrain, strategy, *groups, **generate_kwargs)
         self.environment = environment.read()
         self.run_dir = Path(self.environment.run_dir)
-        self.prompts_dataloader = samples.EpochOrder(self.prompts_dataloader.dataset, self.environment.seed)
-        self.samples_generator.prompts_dataloader = self.prompts_dataloader
         self.writer = samples.StepWriter(self.run_dir)
+        data, seed = self.prompts_dataloader.dataset, self.environment.seed
+        if folder := self.environment.select_from:
+            self.choosing = ChoosingOrder(data, seed, self.run_dir, folder, self.args, self.writer.wait)
+        self.prompts_dataloader = self.choosing or samples.EpochOrder(data, seed)
+        self.samples_generator.prompts_dataloader = self.prompts_dataloader
         self.rollouts: list[Any] = []
         self.validation: list[Any] = []
         self.step_seconds: list[float] = []
         stop_at_end_tokens(self.tokenizer)
+        self.samples_generator.generate_samples = self.until_the_end(self.samples_generator.generate_samples)
         generate_eval = self.samples_generator.generate_eval_samples
 
         def kept(**kwargs: Any) -> list[Any]:
@@ -138,12 +151,48 @@ class LoggedPPO:
 
         self.samples_generator.generate_eval_samples = kept
 
+    def until_the_end(self, generate: Callable[..., Any]) -> Callable[..., Any]:
+        """`generate` until run.optimizer_steps are made. InputError where whole epochs make none."""
+
+        def checked(**kwargs: Any) -> Any:
+            if most := self.environment.optimizer_steps:
+                if self.optimizer_steps >= most:
+                    raise RunEnds
+                if self.prompts_dataloader.epoch > self.last_epoch + 1:
+                    raise InputError(
+                        f"epoch {self.prompts_dataloader.epoch} made no optimiser step, {self.optimizer_steps} of "
+                        f"run.optimizer_steps={most} are made: too few prompts are left by algo.dynamic_filtering"
+                    )
+            return generate(**kwargs)
+
+        return checked
+
     def fit(self, global_step: int = 0) -> None:
         progress.emit(self.run_dir, "stage", text="training")
         self.step_started = time.monotonic()
-        super().fit(global_step)
+        if self.choosing is not None or self.environment.optimizer_steps:  # RunEnds says where
+            self.args.train.num_episodes = MOST_EPOCHS
+        try:
+            super().fit(global_step)
+        except RunEnds:
+            for tracker in filter(None, (self.wandb_logger, self.tensorboard_logger)):
+                tracker.close()
         self.writer.wait()
         self.drop_final()
+
+    def get_max_steps(self) -> int:
+        """The optimiser steps over which the learning rates' schedules run."""
+        if self.choosing is not None:
+            return self.choosing.scheduler_steps
+        return self.environment.optimizer_steps or super().get_max_steps()
+
+    def init_checkpoint_states(self) -> dict[str, Any]:
+        states = super().init_checkpoint_states()
+        self.optimizer_steps = states["data_loader_state_dict"].get("optimizer_steps", 0)
+        self.last_epoch = states["episode"]
+        if self.choosing is not None:
+            self.choosing.restore(states["global_step"], states["data_loader_state_dict"])
+        return states
 
     def drop_final(self) -> None:
         """Remove the final model of an earlier end: a later step is made, or it is about to be written anew."""
@@ -166,6 +215,8 @@ class LoggedPPO:
         if not chosen:
             return self._compute_rollout_stats(rollout_samples), global_step + 1
         status, next_step = super().train_step(chosen, global_step)
+        self.optimizer_steps += len(chosen) // args.train.batch_size * args.train.max_epochs
+        self.last_epoch = self.prompts_dataloader.epoch
         samples.check_losses(status, global_step)
         if len(chosen) < len(rollout_samples):
             status.update(self._compute_rollout_stats(rollout_samples))
@@ -175,21 +226,27 @@ class LoggedPPO:
         epoch = client_states["episode"] + 1
         done, self.rollouts = self.rollouts, []
         self.drop_final()
-        self.writer.submit(global_step, partial(self.log_columns, done, epoch, global_step))
+        chosen_at = None
+        if self.choosing is not None:
+            self.choosing.step, chosen_at = global_step, self.choosing.chosen_at
+        self.writer.submit(global_step, partial(self.log_columns, done, epoch, global_step, chosen_at))
         facts = samples.summary(done, end_tokens())
         shares = {name: value for name, value in facts.items() if "/" in name}
         logs = {name: value for name, value in (logs_dict or {}).items() if name not in samples.CODES} | shares
         saves = global_step % self.args.ckpt.save_steps == 0
         # OpenRLHF would run a finished epoch's number again; here it says where the next step starts.
         client_states["episode"] = client_states["data_loader_state_dict"]["epoch"]
+        client_states["data_loader_state_dict"]["optimizer_steps"] = self.optimizer_steps
         if saves:
             self.writer.wait()
         super().save_logs_and_checkpoints(global_step, logs, client_states)
         if saves:
             self.settle_checkpoint(global_step)
-        self.report(epoch, global_step, facts)
+        self.report(epoch, global_step, facts, client_states.get("total_consumed_prompts", 0))
 
-    def log_columns(self, done: list[Any], epoch: int, step: int) -> dict[str, list[Any]]:
+    def log_columns(
+        self, done: list[Any], epoch: int, step: int, chosen_at: int | None = None
+    ) -> dict[str, list[Any]]:
         return samples.columns(
             done,
             epoch=epoch,
@@ -197,17 +254,23 @@ class LoggedPPO:
             ends=end_tokens(),
             decode=partial(self.tokenizer.batch_decode, skip_special_tokens=True),
             with_responses=self.environment.log_responses,
+            chosen_at=chosen_at,
         )
 
-    def report(self, epoch: int, step: int, facts: dict[str, float]) -> None:
+    def report(self, epoch: int, step: int, facts: dict[str, float], prompts: int) -> None:
+        """Tell of a step; `prompts` were answered so far, with those that dynamic filtering discarded."""
         now = time.monotonic()
         self.step_seconds.append(now - self.step_started)
         self.step_started = now
-        epochs = self.args.train.num_episodes
-        steps = -(-len(self.prompts_dataloader) // self.args.rollout.batch_size) * epochs
+        if self.choosing is not None:
+            epochs, steps = self.choosing.epochs, self.choosing.steps
+        else:
+            epochs = self.args.train.num_episodes
+            steps = -(-len(self.prompts_dataloader) // self.args.rollout.batch_size) * epochs
         recent = sorted(self.step_seconds[-9:])
         left = (steps - step) * recent[(len(recent) - 1) // 2]
         timing = {"seconds": self.step_seconds[-1], "seconds_left": left}
+        facts = facts | {"generated": prompts * self.args.rollout.n_samples_per_prompt}
         progress.emit(self.run_dir, "step", epoch=epoch, epochs=epochs, step=step, steps=steps, **facts, **timing)
 
     def evaluate(self, global_step: int, **generate_kwargs: Any) -> dict[str, float]:

@@ -40,7 +40,7 @@ def load(run: RunConfig, equal: Callable[[str, str], bool]) -> Dataset:
     Raises InputError where a file is missing (naming the command that makes it) or malformed, a label cannot be
     graded, or nothing is left to train on.
     """
-    reading = Reading(run.prompt_key, run.answer_key, run.id_key, run.config, run.split, run.revision, flag="run.")
+    reading = reading_of(run)
     prompts = load_prompts(need(run.prompt_file), reading)
     kept, dropped = drop_bad(
         run.prompt_file, rows_of(prompts, reading, run.system_prompt), equal, drop=run.bad_labels == "drop"
@@ -67,6 +67,11 @@ def load(run: RunConfig, equal: Callable[[str, str], bool]) -> Dataset:
         raise InputError(f"{run.prompt_file}: no prompt is left to train on ({len(held_out)} are held out)")
     version = fingerprint(run.prompt_file) or prompts.origin.get("revision")
     return Dataset(train, validation, len(prompts.ids), dropped, held_out, version)
+
+
+def reading_of(run: RunConfig) -> Reading:
+    """How the run's prompt file is read."""
+    return Reading(run.prompt_key, run.answer_key, run.id_key, run.config, run.split, run.revision, flag="run.")
 
 
 def rows_of(prompts: PromptSet, reading: Reading, system_prompt: str | None) -> list[dict[str, Any]]:

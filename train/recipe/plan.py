@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from rich.filesize import decimal
 
 from lim.utils.errors import InputError
 from lim.utils.text import duration
+from train.recipe.choice import ChoiceConfig, Chosen, epochs_of, steps_of_epoch
 from train.recipe.memory import MemoryPlan
 from train.recipe.recipe import Recipe
 from train.recipe.resolve import Resolved
@@ -20,54 +22,129 @@ UNKNOWN = "unknown (run.parameters and run.shape say what the model is)"
 
 @dataclass(frozen=True)
 class Plan:
-    """Counts of a run. Steps are the trainer's (one rollout batch each), optimiser steps are DeepSpeed's."""
+    """Counts of a run. Steps are the trainer's (one rollout batch each), optimiser steps are DeepSpeed's.
+
+    With a choice inside the run, those of an epoch are of the epochs before it, and `chosen` has the others.
+    """
 
     prompts: int
     steps_per_epoch: int
     epochs: int
     optimizer_steps_per_epoch: int
     scheduler_steps: int  # what OpenRLHF takes for the run's optimiser steps
+    samples: int  # generated in all
+    epochs_without_choice: int
+    after: After | None = None
 
     @property
     def steps(self) -> int:
-        """Trainer steps of the run."""
-        return self.steps_per_epoch * self.epochs
+        """Trainer steps of the run; with a choice of a size not known yet, of the run without it."""
+        if self.after is None or self.after.prompts is None:
+            return self.steps_per_epoch * self.epochs
+        return self.steps_per_epoch * self.after.begin + self.after.steps_per_epoch * self.after.epochs
 
     @property
     def optimizer_steps(self) -> int:
-        """Optimiser steps of the run."""
-        return self.optimizer_steps_per_epoch * self.epochs
+        """Optimiser steps of the run; likewise."""
+        if self.after is None or self.after.prompts is None:
+            return self.optimizer_steps_per_epoch * self.epochs
+        return self.optimizer_steps_per_epoch * self.after.begin + (
+            self.after.optimizer_steps_per_epoch * self.after.epochs
+        )
+
+
+@dataclass(frozen=True)
+class After:
+    """The part of a run after its first choice; counts are 0 where the number of prompts is not known (None)."""
+
+    begin: int  # epochs before it
+    prompts: int | None
+    steps_per_epoch: int
+    epochs: int
+    optimizer_steps_per_epoch: int
 
 
 def make_plan(resolved: Resolved, prompts: int) -> Plan:
     """Plan a run over `prompts` prompts. InputError where an epoch of them would make no optimiser step."""
-    recipe, get = resolved.recipe, resolved.recipe.get
-    batch, samples = get("train.batch_size"), prompts * get("rollout.n_samples_per_prompt")
+    recipe, run = resolved.recipe, resolved.recipe.run
     per_epoch = optimizer_steps(recipe, prompts)
     if per_epoch == 0:
-        raise InputError(
-            f"{recipe.run.prompt_file}: {prompts} prompts x {get('rollout.n_samples_per_prompt')} samples are fewer "
-            f"than train.batch_size={batch}, so an epoch would make no optimiser step"
-        )
-    epochs = recipe.run.epochs
-    if recipe.run.epoch_prompts and prompts < recipe.run.epoch_prompts:
-        wanted = epochs * optimizer_steps(recipe, recipe.run.epoch_prompts)
+        raise InputError(f"{run.prompt_file}: {too_few(recipe, prompts)}")
+    epochs = run.epochs
+    if run.epoch_prompts and prompts < run.epoch_prompts:
+        wanted = epochs * optimizer_steps(recipe, run.epoch_prompts)
         epochs = max(epochs, round(wanted / per_epoch))
-    return Plan(
+    if run.optimizer_steps is not None:
+        if run.select is not None:
+            raise InputError(
+                "run.optimizer_steps: with run.select, the steps after the choice are those left of run.epochs"
+            )
+        epochs = math.ceil(run.optimizer_steps / per_epoch)
+    after = None if run.select is None else plan_choice(recipe, run.select, prompts, epochs)
+    visits, without = prompts * epochs, epochs
+    if after is not None and after.prompts is not None:
+        epochs = after.begin + after.epochs
+        visits = prompts * after.begin + after.prompts * after.epochs
+    planned = Plan(
         prompts=prompts,
-        steps_per_epoch=math.ceil(prompts / get("rollout.batch_size")),
+        steps_per_epoch=math.ceil(prompts / recipe.get("rollout.batch_size")),
         epochs=epochs,
         optimizer_steps_per_epoch=per_epoch,
-        scheduler_steps=samples // batch * epochs * get("train.max_epochs"),
+        scheduler_steps=0,
+        samples=visits * recipe.get("rollout.n_samples_per_prompt"),
+        epochs_without_choice=without,
+        after=after,
+    )
+    return replace(planned, scheduler_steps=run.optimizer_steps or planned.optimizer_steps)
+
+
+def plan_choice(recipe: Recipe, select: ChoiceConfig, prompts: int, epochs: int) -> After:
+    """What follows the first choice of a run that would have `epochs` without it. InputError where it cannot be."""
+    begin, count = select.after_epoch, select.count()
+    if begin >= epochs:
+        raise InputError(f"run.select.after_epoch={begin}: the run has {epochs} epochs, so nothing follows it")
+    if recipe.get("algo.dynamic_filtering_enable") and select.settings(recipe.run.seed).needs_log:
+        raise InputError(
+            "run.select: with algo.dynamic_filtering_enable the log lacks the rewards of what was filtered out, and "
+            f"{select.strategy} needs those of all prompts; turn one of the two off"
+        )
+    samples = recipe.get("rollout.n_samples_per_prompt")
+    if select.max_samples is not None and select.max_samples > samples:
+        raise InputError(f"run.select.max_samples={select.max_samples}: a prompt has {samples} samples in an epoch")
+    if count is None:
+        decays = [
+            role
+            for role in ("actor", "critic")
+            if not str(recipe.get(f"{role}.lr_scheduler") or "cosine_with_min_lr").startswith("constant")
+        ]
+        if select.epochs and decays:
+            raise InputError(
+                f"run.select.epochs={select.epochs}: how many steps these make is not known before the choice, and "
+                f"{decays[0]}.lr_scheduler needs it; leave it out, give run.select.top_k, or use constant_with_warmup"
+            )
+        return After(begin, None, 0, 0, 0)
+    if count > prompts:
+        key = "top_k" if select.top_k is not None else "num_prompts"
+        raise InputError(f"run.select.{key}={count}: there are {prompts:,} prompts to choose from")
+    if not optimizer_steps(recipe, count):
+        raise InputError(f"run.select: {too_few(recipe, count)}")
+    total = epochs_of(select, prompts, epochs, [Chosen(begin, count)], partial(optimizer_steps, recipe))
+    steps = math.ceil(count / recipe.get("rollout.batch_size"))
+    return After(begin, count, steps, total - begin, optimizer_steps(recipe, count))
+
+
+def too_few(recipe: Recipe, prompts: int) -> str:
+    """Why an epoch of so few prompts makes no optimiser step."""
+    return (
+        f"{prompts} prompts x {recipe.get('rollout.n_samples_per_prompt')} samples are fewer than train.batch_size="
+        f"{recipe.get('train.batch_size')}, so an epoch would make no optimiser step"
     )
 
 
 def optimizer_steps(recipe: Recipe, prompts: int) -> int:
-    """Optimiser steps of one epoch: each step's samples give complete train batches, the remainder none."""
-    batch, samples = recipe.get("rollout.batch_size"), recipe.get("rollout.n_samples_per_prompt")
-    full, rest = divmod(prompts, batch)
-    trained = recipe.get("train.batch_size")
-    return (full * (batch * samples // trained) + rest * samples // trained) * recipe.get("train.max_epochs")
+    """Optimiser steps of one epoch."""
+    names = ("rollout.batch_size", "rollout.n_samples_per_prompt", "train.batch_size", "train.max_epochs")
+    return steps_of_epoch(prompts, *map(recipe.get, names))
 
 
 def warmup_ratio(plan: Plan, warmup_steps: int) -> float:
@@ -110,9 +187,14 @@ def time_row(resolved: Resolved, plan: Plan) -> str:
         return "no estimate (run.seconds_per_step as measured, or run.gpu_tokens and run.gpu_flops give one)"
     measured = resolved.recipe.run.seconds_per_step is not None
     how = "run.seconds_per_step" if measured else "if every response had full length"
-    total = duration(seconds * plan.steps)
+    # The estimate from tokens is of a full step, and in proportion for one of fewer prompts.
+    samples = min(resolved.recipe.get("rollout.batch_size"), plan.prompts)
+    samples *= resolved.recipe.get("rollout.n_samples_per_prompt")
+    total = seconds * (plan.steps if measured else plan.samples / samples)
+    hours = "" if resolved.recipe.run.device == "cpu" else f", {total * resolved.gpus / 3600:,.0f} GPU hours"
     return (
-        f"about {seconds:,.{0 if seconds >= 10 else 1}f} s per step ({how}), {total} in all without start and saves"
+        f"about {seconds:,.{0 if seconds >= 10 else 1}f} s per step ({how}), {duration(total)} in all{hours} without "
+        "start and saves"
     )
 
 
@@ -136,6 +218,28 @@ def memory_rows(resolved: Resolved, memory: MemoryPlan | None) -> list[tuple[str
     ]
 
 
+def choice_rows(resolved: Resolved, plan: Plan, after: After) -> tuple[str, tuple[str, str, str]]:
+    """(epochs, (the choice, steps after it, optimiser steps after it)) as the terminal shows them."""
+    select = resolved.recipe.run.select
+    assert select is not None
+    settings = select.settings(resolved.recipe.run.seed)
+    choice = f"after epoch {after.begin} (step {plan.steps_per_epoch * after.begin:,}): {settings.in_words()}"
+    if select.every:
+        choice += f"; anew every {select.every} epochs"
+    if after.prompts is None:
+        long = f"{select.epochs} on" if select.epochs else "as many optimiser steps on"
+        return f"{after.begin} on all prompts, then {long} the chosen", (choice, "then by how many are chosen", "")
+    return (
+        f"{after.begin} on all prompts, then {after.epochs} on {after.prompts:,}",
+        (
+            choice,
+            f"{after.steps_per_epoch} per epoch, {after.steps_per_epoch * after.epochs:,} after it; ",
+            f"{after.optimizer_steps_per_epoch} per epoch, {after.optimizer_steps_per_epoch * after.epochs:,} after "
+            "it; ",
+        ),
+    )
+
+
 def rows(resolved: Resolved, plan: Plan, memory: MemoryPlan | None, notes: dict[str, str]) -> list[tuple[str, str]]:
     """The plan as label and text, for the terminal."""
     recipe, get = resolved.recipe, resolved.recipe.get
@@ -144,24 +248,34 @@ def rows(resolved: Resolved, plan: Plan, memory: MemoryPlan | None, notes: dict[
         shared = "actor and reference on the same GPUs"
     by_role = ", ".join(f"{role} {count}" for role, count in resolved.roles.items())
     kind = "logical GPUs (no GPU needed)" if recipe.run.device == "cpu" else "GPUs"
-    epochs = f"{plan.epochs}"
-    if plan.epochs != recipe.run.epochs:
+    epochs, after = f"{plan.epochs}", plan.after
+    batch, samples = get("rollout.batch_size"), get("rollout.n_samples_per_prompt")
+    steps = f"{plan.steps_per_epoch} per epoch, "
+    optimizer = f"{plan.optimizer_steps_per_epoch} per epoch, "
+    if recipe.run.optimizer_steps is not None:
+        filtered = " or more" * bool(get("algo.dynamic_filtering_enable"))
+        epochs += f"{filtered} (until {recipe.run.optimizer_steps:,} optimiser steps are made)"
+    elif plan.epochs != recipe.run.epochs and after is None:
         epochs += f" (as many optimiser steps as {recipe.run.epochs} epochs of {recipe.run.epoch_prompts:,} prompts)"
+    choice: list[tuple[str, str]] = []
+    about = ""
+    if after is not None:
+        epochs, rows = choice_rows(resolved, plan, after)
+        choice = [("choice", rows[0])]
+        steps += f"{plan.steps_per_epoch * after.begin:,} before the choice; {rows[1]}"
+        optimizer += f"{plan.optimizer_steps_per_epoch * after.begin:,} before the choice; {rows[2]}"
+        about = "about " if after.prompts is None else ""
     return [
         ("model", str(get("actor.model_name_or_path"))),
         ("prompts", f"{plan.prompts:,} from {recipe.run.prompt_file}{notes.get('prompts', '')}"),
         ("validation", notes.get("validation", "none")),
         ("epochs", epochs),
-        ("steps", f"{plan.steps_per_epoch} per epoch, {plan.steps:,} in all"),
-        (
-            "samples",
-            f"{min(get('rollout.batch_size'), plan.prompts):,} prompts x "
-            f"{get('rollout.n_samples_per_prompt')} per step",
-        ),
+        *choice,
+        ("steps", steps if about else f"{steps}{plan.steps:,} in all"),
+        ("samples", f"{min(batch, plan.prompts):,} prompts x {samples} per step, {about}{plan.samples:,} in all"),
         (
             "optimiser steps",
-            f"{plan.optimizer_steps_per_epoch} per epoch, {plan.optimizer_steps:,} in all, "
-            f"{recipe.run.warmup_steps} of them warm-up",
+            f"{optimizer}{about}{plan.optimizer_steps:,} in all, {recipe.run.warmup_steps} of them warm-up",
         ),
         (kind, f"{resolved.gpus}: {by_role}" + (f" ({shared})" if shared else "")),
         *memory_rows(resolved, memory),

@@ -27,6 +27,8 @@ from lim.utils.cli import did_you_mean
 from lim.utils.errors import InputError
 from lim.utils.paths import ROOT, shown
 from lim.utils.typed import convert
+from train.recipe import choice
+from train.recipe.choice import ChoiceConfig, Positive
 
 CONFIGS = ROOT / "configs" / "train"
 HINT = "settings are written key=value; --help lists the flags"  # after an unknown flag
@@ -89,7 +91,6 @@ REFUSED = {
 }
 
 
-Positive = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
 NotNegative = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]  # the largest seed that NumPy takes
 
 
@@ -117,6 +118,8 @@ class RunConfig:
     output_dir: str = "data/output"
     seed: NotNegative = 1
     epoch_prompts: Positive | None = None  # a smaller prompt file gets as many optimiser steps as so many would
+    select: ChoiceConfig | None = None  # a choice of prompts inside the run (train/recipe/choice.py)
+    optimizer_steps: Positive | None = None  # end after so many, in however many epochs; null: after `epochs`
     warmup_steps: NotNegative = 0  # optimiser steps
     keep_checkpoints: Positive = 3  # Hugging Face folders kept, beside the best and the last
     log_responses: bool = True
@@ -160,7 +163,7 @@ def load(recipe: str, overlays: Sequence[str] = (), overrides: Sequence[str] = (
     except OmegaConfBaseException as error:
         raise InputError(f"{paths[0]}: {_first_line(error)}") from None
     assert isinstance(values, dict)
-    run = _run_config(values.pop("run", {}), paths[0])
+    run = run_config(values.pop("run", {}), str(paths[0]))
     flags = dict(flatten(values))
     for name in flags:
         if name in OWNED:
@@ -171,6 +174,8 @@ def load(recipe: str, overlays: Sequence[str] = (), overrides: Sequence[str] = (
     if parser is not None:
         check_flags(parser, flags)
     merged_values = {"run": {item.name: getattr(run, item.name) for item in fields(RunConfig)}, **values}
+    if run.select is not None:
+        merged_values["run"]["select"] = choice.as_dict(run.select)
     given = [recipe, *(f"+{name}" for name in overlays), *overrides]
     return Recipe(run, flags, merged_values, parser is not None, [shown(path.resolve()) for path in paths], given)
 
@@ -247,8 +252,14 @@ def _dotlist(overrides: Sequence[str]) -> DictConfig:
         raise InputError(f"{' '.join(overrides)}: {_first_line(error)}") from None
 
 
-def _run_config(values: Any, path: Path) -> RunConfig:
-    run = convert(values, RunConfig, str(path), "run.")
+def run_config(values: Any, path: str) -> RunConfig:
+    """The `run:` block of a recipe, or of the run.json it was recorded in. InputError as for `load`."""
+    select = values.get("select") if isinstance(values, dict) else None
+    if select is not None:
+        values = {**values, "select": convert(select, ChoiceConfig, path, "run.select.")}
+    run = convert(values, RunConfig, path, "run.")
+    if run.select is not None:
+        run.select.check(run.seed)
     if not re.fullmatch(r"[\w][\w.+-]*", run.name):
         raise InputError(f"run.name={run.name}: use letters, digits and . _ + - only; it names the run's folder")
     if run.val_size is not None and run.val_file is None:

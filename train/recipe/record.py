@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from lim.logs import reward_log
 from lim.prompts.find import fingerprint
 from lim.utils.errors import InputError
@@ -19,7 +21,15 @@ from train.recipe.recipe import Recipe
 # What may change when a run resumes. All else would mix two experiments in one log.
 CHANGEABLE = {
     "run": (
-        *("resume", "epochs", "epoch_prompts", "keep_checkpoints", "expect_prompts", "log_responses"),
+        *(
+            "resume",
+            "epochs",
+            "epoch_prompts",
+            "optimizer_steps",
+            "keep_checkpoints",
+            "expect_prompts",
+            "log_responses",
+        ),
         *("parameters", "shape", "gpu_memory", "seconds_per_step", "gpu_flops", "gpu_tokens"),
     ),
     "blocks": ("ckpt", "eval", "logger", "vllm"),
@@ -56,6 +66,8 @@ def check_existing(chosen: Recipe, run_dir: Path) -> dict[str, Any] | None:
         )
     previous = reward_log.read_run(run_dir)
     before, now = _fixed(previous["recipe"]), _fixed(chosen.merged)
+    if may_choose_otherwise(chosen, previous, run_dir):
+        before, now = ({k: v for k, v in one.items() if not k.startswith("run.select")} for one in (before, now))
     for key in sorted({*before, *now}):
         if before.get(key) != now.get(key):
             raise InputError(
@@ -69,6 +81,15 @@ def check_existing(chosen: Recipe, run_dir: Path) -> dict[str, Any] | None:
             raise InputError(f"{file}: has changed since {shown} was started from it; choose another run.name")
     checkpoints.refuse_to_lose(run_dir)
     return previous
+
+
+def may_choose_otherwise(chosen: Recipe, previous: Mapping[str, Any], run_dir: Path) -> bool:
+    """Whether `run.select` may differ from that of the run so far: nothing is chosen yet, and it is not too late."""
+    if previous.get("choices") or chosen.run.select is None:
+        return not previous.get("choices")
+    steps = reward_log.step_files(run_dir)
+    last = max(pq.read_table(steps[-1][1], columns=["epoch"])["epoch"].to_pylist()) if steps else 0
+    return last <= chosen.run.select.after_epoch
 
 
 def _fixed(merged: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,6 +111,9 @@ def describe(
     name, before = chosen.run.prompt_file, None if previous is None else previous["prompt_sha256"]
     if previous is not None and not Path(name).exists() and before != data.version:
         raise InputError(f"{name}: has changed since the run was started from revision {before}: give run.revision")
+    of_choice = {"epochs_without_choice": planned.epochs_without_choice, "choices": []}
+    if previous is not None:
+        of_choice["choices"] = previous.get("choices", [])
     this_start = {"commit": commit(), "packages": versions(PACKAGES), "command": command}
     return {
         "name": chosen.run.name,
@@ -105,6 +129,8 @@ def describe(
         "epochs": planned.epochs,
         "steps": planned.steps,
         "optimizer_steps": planned.optimizer_steps,
+        # With run.select the three before are a plan until the choice; the trainer writes what it chose.
+        **(of_choice if chosen.run.select else {}),
         "samples_per_prompt": chosen.get("rollout.n_samples_per_prompt"),
         "seed": chosen.run.seed,
         **(this_start if previous is None else {key: previous[key] for key in this_start}),

@@ -24,6 +24,8 @@ class Environment(NamedTuple):
     log_responses: bool = True
     keep_checkpoints: int = 3
     resume: bool = False
+    select_from: str = ""  # of a run that chooses on its way: the folder that its recipe's paths are from
+    optimizer_steps: int = 0  # after which the run ends, in however many epochs; 0: after its epochs
     cpu: bool = False  # the patches of train/cpu apply
     ray_tmp: str = ""  # a short folder for a Ray of the run's own
     node_gpus: int = 0  # that this machine's Ray hands out; for scripts/ray_cluster.sh

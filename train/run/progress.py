@@ -2,7 +2,9 @@
 
 {"event": "stage", "time", "text"}                    a phase of the start-up began
 {"event": "step", "time", "epoch", "epochs", "step", "steps", "reward", "response_tokens", "verdict/correct", …,
+                                                      "generated": samples so far, with those filtered out,
                                                       "reason/garbled", "end/im_end", …: shares of the samples}
+{"event": "choice", "time", "step", "epoch", "prompts", "of", "rule", "epochs", "file"}   with run.select
 {"event": "validation", "time", "step", "accuracy", "best"}
 {"event": "error", "time", "text"}                    what ended the run, in one line
 """
@@ -51,6 +53,13 @@ def line_of(event: dict[str, Any]) -> str | None:
                 f"epoch {event['epoch']}/{event['epochs']}  step {event['step']:{width}}/{event['steps']}  "
                 f"reward {event['reward']:+.3f}  {verdicts}  {event['response_tokens']:.0f} tokens  "
                 f"{event['seconds']:.1f} s  {left}"
+            )
+        case "choice":
+            left = event["epochs"] - event["epoch"]
+            return (
+                f"chosen after epoch {event['epoch']} (step {event['step']}): {event['prompts']:,} of "
+                f"{event['of']:,} prompts by {event['rule']}; {left} epoch{'s' * (left != 1)} over them follow"
+                f"{'s' * (left == 1)}: {event['file']}"
             )
         case "validation":
             mark = ", the best so far" if event["best"] else ""

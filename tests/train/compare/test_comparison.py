@@ -14,7 +14,8 @@ from lim.logs.reward_log import write_run, write_step
 from lim.utils.errors import InputError
 from train.compare import figures, spec
 from train.compare.__main__ import main
-from train.compare.results import collect, curve
+from train.compare.costs import curve, until
+from train.compare.results import collect
 from train.compare.tables import markdown, percent, spread_in_words, terminal_table
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -262,7 +263,8 @@ def test_what_was_trained_on(finished):
 def test_curves_hold_rewards_and_validation(finished):
     curves = collect(finished)["curves"]["limr"]
     assert curves[0] == {
-        "steps": [4, 8], "reward": [-0.25, 0.25], "validation_steps": [8], "validation": [0.5]
+        "steps": [4, 8], "reward": [-0.25, 0.25], "samples": [2, 4],
+        "validation_steps": [8], "validation_samples": [4], "validation": [0.5],
     }  # fmt: skip
 
 
@@ -338,3 +340,125 @@ def test_a_selection_is_named_by_its_label():
     titles = {stage.title for stage in spec.stages(comparison)}
     assert "LIM, first 3 epochs (seed 1): train" in titles
     assert not any("--label" in stage.arguments() for stage in spec.stages(comparison))
+
+
+# Choices inside runs, and what arms cost.
+
+INSIDE = {
+    "limr": {"strategy": "lim", "top_k": 3},
+    "sooner": {"label": "early", "after_epoch": 2, "strategy": "random", "size": "limr", "pass_rates": [0.1, 0.9]},
+    "thin": {"label": "filtered", "settings": ["run.optimizer_steps=9", "algo.dynamic_filtering_enable=true"]},
+}
+
+
+def test_a_choice_inside_a_run_is_a_training_with_settings(tmp_path, monkeypatch):
+    monkeypatch.setattr(spec, "ROOT", tmp_path)
+    chosen = spec.load(write(tmp_path, selections=INSIDE, baseline="limr", seeds=[4]))
+    names = [stage.name for stage in spec.stages(chosen)]
+    assert names == [
+        "train-full-s4",
+        "select-limr-s4",
+        "train-limr-s4",
+        "train-sooner-s4",
+        "train-thin-s4",
+        "eval-s4",
+    ]
+    stages = {stage.name: stage for stage in spec.stages(chosen)}
+    path = chosen.prompt_file("limr", 4)
+    assert path in stages["train-sooner-s4"].inputs
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps([{"id": "a"}, {"id": "b"}]))
+    early = stages["train-sooner-s4"].arguments()
+    assert (
+        early[1] == "scripts/train_math.8k.sh" and f"run.prompt_file={spec.shown(tmp_path / 'prompts.json')}" in early
+    )
+    assert early[-4:] == [
+        *("run.select.after_epoch=2", "run.select.pass_rates=[0.1,0.9]", "run.select.strategy=random"),
+        "run.select.num_prompts=2",
+    ]
+    assert stages["train-thin-s4"].arguments()[-2:] == INSIDE["thin"]["settings"]
+
+
+@pytest.mark.parametrize(
+    ("arm", "message"),
+    [
+        ({"after_epoch": 2, "strategy": "lim", "log": "x"}, "log: unknown key of a choice inside the run"),
+        (
+            {"after_epoch": 2, "strategy": "lim", "max_epochs": 2},
+            "max_epochs: unknown key of a choice inside the run",
+        ),
+        ({"settings": ["a=1"], "top_k": 3}, "top_k: a run on all prompts takes 'settings', 'label' and 'seeds'"),
+        ({"settings": "a=1"}, "settings: not a list of key=value"),
+        ({"strategy": "lim", "size": "sooner"}, "size is 'sooner', which is no selection before it"),
+    ],
+)
+def test_an_arm_that_cannot_be_is_refused(tmp_path, arm, message):
+    with pytest.raises(InputError, match=message):
+        spec.load(write(tmp_path, selections=INSIDE | {"with": arm}, baseline="limr"))
+
+
+def test_an_inside_arms_prompts_are_those_its_run_chose(tmp_path, monkeypatch):
+    monkeypatch.setattr(spec, "ROOT", tmp_path)
+    chosen = spec.load(write(tmp_path, selections=INSIDE, baseline="limr"))
+    run = chosen.run_dir("sooner", 1)
+    write_run(run, {"choices": []})
+    with pytest.raises(InputError, match=r"tiny-sooner-s1: chose nothing, and selections\.sooner says that it does"):
+        chosen.chosen_file("sooner", 1)
+    write_run(run, {"choices": [{"file": "chosen/after_step_4.json"}, {"file": "chosen/after_step_8.json"}]})
+    assert chosen.chosen_file("sooner", 1) == run / "chosen" / "after_step_8.json"
+    assert chosen.chosen_file("thin", 1) == tmp_path / "prompts.json"
+
+
+def test_samples_that_dynamic_filtering_discarded_count(tmp_path):
+    for step in (1, 2):
+        columns = {
+            "prompt_id": ["a", "b"],
+            "epoch": [1, 1],
+            "step": [step] * 2,
+            "sample": [0, 0],
+            "reward": [1.0, 0.0],
+        }
+        write_step(tmp_path, step, columns)
+    write_run(tmp_path, {"recipe": {"train": {"batch_size": 2}, "algo": {"dynamic_filtering_enable": True}}})
+    events = [{"event": "step", "step": step, "generated": 5 * step} for step in (1, 2)]
+    events += [{"event": "validation", "step": 2, "accuracy": accuracy} for accuracy in (0.3, 0.4)]  # made again
+    (tmp_path / "progress.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    found = curve(tmp_path)
+    assert found["samples"] == [5, 10] and found["validation_samples"] == [10] and found["validation"] == [0.4]
+
+
+def line(*accuracies: float, step: int = 100) -> dict[str, list[float]]:
+    return {"validation": list(accuracies), "validation_samples": [step * (at + 1) for at in range(len(accuracies))]}
+
+
+def test_samples_until_fulls_final_accuracy_less_a_point():
+    full = [line(0.2, 0.4, 0.61)]
+    # 0.60 lies halfway between the second and the third validation.
+    assert until([line(0.3, 0.5, 0.7)], full) == {
+        "samples": 250.0, "low": None, "high": None, "intervals": False, "target": pytest.approx(0.6)
+    }  # fmt: skip
+    assert until([line(0.7, 0.5)], full)["samples"] == 100
+    assert until([line(0.3, 0.5, 0.59)], full)["samples"] is None
+    assert until([line()], full) is None
+    # Over seeds: the mean of the first reaches it at 250; draws of the second seed alone never do.
+    both = until([line(0.3, 0.6, 0.8), line(0.3, 0.4, 0.5)], [full[0], full[0]])
+    assert both["samples"] == pytest.approx(266.67, abs=0.01)
+    assert (both["low"], both["high"]) == (pytest.approx(200), None)
+
+
+def test_the_table_of_samples(finished, tmp_path):
+    results = collect(finished)
+    assert results["costs"]["limr"] == {
+        "samples": [4, 4], "first_run": [4, 4],
+        "until": {"samples": 4.0, "low": 4.0, "high": 4.0, "intervals": True, "target": pytest.approx(0.49)},
+    }  # fmt: skip
+    text = markdown(results)
+    assert "| LIMR | 4 | 8 | 4 (4 to 4) |" in text and "| RAND | 4 |  | 4 (4 to 4) |" in text
+    assert "FULL's final validation accuracy less one point is 49.0 %." in text
+    assert "samples" not in {path.stem for path in figures.write(results, tmp_path)}, "one validation is no curve"
+    for runs in results["curves"].values():
+        for run in runs:
+            run |= {"validation_samples": [2, 4], "validation": [0.25, 0.5]}
+    drawn = figures.samples_figure(results)
+    names = [text.get_text() for text in drawn.axes[0].get_legend().get_texts()]
+    assert names == ["FULL", "LIMR", "LIMR, with the run it selects from", "RAND"]

@@ -146,7 +146,7 @@ def test_an_estimate_needs_a_measurement_or_the_speed_of_a_gpu():
     # 168 steps of 90 s.
     assert (
         time_of("run.seconds_per_step=90")
-        == "about 90 s per step (run.seconds_per_step), 4 h 12 min in all without start and saves"
+        == "about 90 s per step (run.seconds_per_step), 4 h 12 min in all, 67 GPU hours without start and saves"
     )
 
 

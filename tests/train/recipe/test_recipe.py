@@ -98,6 +98,14 @@ def test_recipes_of_one_experiment_differ_only_in_their_prompts(full, others):
         assert differing == {"run.name", "run.prompt_file", "run.expect_prompts"}
 
 
+@pytest.mark.parametrize(("full", "inside"), [("math.8k", "lim"), ("arithmetic-cpu", "arithmetic-cpu.lim")])
+def test_lim_in_one_run_is_full_but_for_its_choice(full, inside):
+    base, other = (dict(recipe.flatten(recipe.load(name).merged)) for name in (full, inside))
+    differing = {key for key in {*base, *other} if base.get(key) != other.get(key)}
+    choice = {"run.select.after_epoch", "run.select.top_k"}  # lim is the default
+    assert differing == {"run.name", *choice}
+
+
 def test_placements_set_the_same_keys():
     keys = {
         name: set(dict(recipe.flatten(OmegaConf.to_container(OmegaConf.load(recipe.find(name))))))
