@@ -60,6 +60,7 @@ def launch(resolved: Resolved, console: Console) -> int:
     record.check_existing(chosen, run_dir)
     resolved.need_models()
     data = dataset.load(run, equal)
+    record.check_verifiers(chosen, run_dir, data)
     planned = plan.make_plan(resolved, len(data.train))
     if run.device == "gpu":
         examine.refuse(resolved, console)
@@ -147,8 +148,9 @@ def build_command(flags: dict[str, Any]) -> list[str]:
 
 def own_environment(resolved: Resolved) -> dict[str, str]:
     """What the trainer reads from its environment."""
-    own = ("seed", "format_rules", "log_responses", "keep_checkpoints", "resume")
-    return environment.write(run_dir=resolved.run_dir, **{name: getattr(resolved.recipe.run, name) for name in own})
+    run, own = resolved.recipe.run, ("seed", "log_responses", "keep_checkpoints", "resume")
+    told = environment.write(run_dir=resolved.run_dir, **{name: getattr(run, name) for name in own})
+    return told | environment.of_run(run)
 
 
 def build_environment(resolved: Resolved) -> dict[str, str]:
@@ -183,6 +185,10 @@ def describe(data: dataset.Dataset, run: recipe.RunConfig) -> dict[str, str]:
     notes = {"prompts": f" ({'; '.join([f'{data.rows:,} rows', *notes_on_rows])})" if notes_on_rows else ""}
     if data.validation:
         notes["validation"] = f"{len(data.validation)} prompts of {run.val_file}"
+    if data.doubtful:
+        notes["prompts"] += f"; {len(data.doubtful)} whose own answer scores below 1, such as {data.doubtful[0]}"
+    if set(data.verifiers) != {"math"}:
+        notes["verifiers"] = ", ".join(data.verifiers)
     return notes
 
 

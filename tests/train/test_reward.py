@@ -53,7 +53,7 @@ TINY = "<|begin|>What is $2 + 3$?<|answer|>"
 )
 def test_score(response, finished, expected):
     value, graded = reward.reward_of(response, "5", finished)
-    assert (value, *graded) == expected
+    assert (value, *graded[:3]) == expected
     assert reward.reward_of(response, "5", finished, format_rules="release") == (value, graded)
 
 
@@ -70,7 +70,7 @@ LOOKS = {
 @pytest.mark.parametrize("name", LOOKS)
 def test_lenient_rules_do_not_look_at_the_form(name):
     assert reward.reward_of(LOOKS[name], "5", True)[0] == -1.0
-    assert reward.reward_of(LOOKS[name], "5", True, format_rules="lenient") == (1.0, ("correct", "5", None))
+    assert reward.reward_of(LOOKS[name], "5", True, format_rules="lenient") == (1.0, ("correct", "5", None, 1.0))
     assert reward.reward_of(LOOKS[name], "6", True, format_rules="lenient")[0] == -0.5
 
 
@@ -236,10 +236,10 @@ def test_first_error_is_kept(tmp_path, monkeypatch):
 
 
 def test_integers_start_no_worker():
-    before = set(reward.grader().pool.workers)  # of other tests in this process
+    before = set(reward.verifiers().grader.pool.workers)  # of other tests in this process
     reward.reward_of(r"\boxed{12}", "13", True)
     reward.reward_of(r"\boxed{\frac{1}{2}}", "0.5", True)
-    assert reward.grader().pool.workers <= before
+    assert reward.verifiers().grader.pool.workers <= before
 
 
 def test_many_threads_at_once():
