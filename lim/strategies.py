@@ -95,6 +95,7 @@ class Settings:
     seed: int = 42
     pass_rates: tuple[float, float] | None = None
     ids_path: str | None = None
+    group_by: str | None = None
     metric: Literal["reward", "accuracy"] = "reward"
     max_reward: float = 1.0
     missing: Missing = "backfill"
@@ -140,6 +141,9 @@ class Settings:
             raise InputError(f"give {row.shown_flags}, not both")
         if not given and row.default is None:
             raise InputError(f"--strategy {name} needs {row.shown_flags}")
+        if self.group_by is not None and not row.against_average:
+            users = ", ".join(other.name for other in STRATEGIES.values() if other.against_average)
+            raise InputError(f"--group_by is for --strategy {users}; {name} compares with no average curve")
         defaults: dict[str, Any] = {} if given else {row.flags[0]: row.default}
         if self.min_epochs is None:
             defaults["min_epochs"] = 2 if self.missing == "observed" and row.needs == "epochs" else 1
