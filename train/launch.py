@@ -57,10 +57,10 @@ def launch(resolved: Resolved, console: Console) -> int:
     run, needed = chosen.run, memory.check(resolved)
     gpus.check_gpus(chosen, resolved.gpus)
     check_output("run.output_dir", run_dir, folder=True)
-    record.check_existing(chosen, run_dir)
+    previous = record.check_existing(chosen, run_dir)
     resolved.need_models()
     data = dataset.load(run, equal)
-    record.check_verifiers(chosen, run_dir, data)
+    record.check_verifiers(chosen, previous, data)
     planned = plan.make_plan(resolved, len(data.train))
     if run.device == "gpu":
         examine.refuse(resolved, console)
@@ -148,7 +148,7 @@ def build_command(flags: dict[str, Any]) -> list[str]:
 
 def own_environment(resolved: Resolved) -> dict[str, str]:
     """What the trainer reads from its environment."""
-    run, own = resolved.recipe.run, ("seed", "log_responses", "keep_checkpoints", "resume")
+    run, own = resolved.recipe.run, ("seed", "format_rules", "log_responses", "keep_checkpoints", "resume")
     told = environment.write(run_dir=resolved.run_dir, **{name: getattr(run, name) for name in own})
     return told | environment.of_run(run)
 

@@ -11,8 +11,8 @@ from typing import Any
 OPTION = re.compile(r"\(?([A-Za-z])[).]?")
 SEPARATOR = re.compile(r"\s*(?:,|;|&|\band\b)\s*")
 # Digits in groups of three, or without groups; a decimal part; an exponent of up to three digits; or a fraction.
-NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:[eE][-+]?\d{1,3})?")
-FRACTION = re.compile(r"([-+]?\d+)\s*/\s*(\d+)")
+NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:[eE][-+]?\d{1,3})?", re.ASCII)
+FRACTION = re.compile(r"([-+]?\d+)\s*/\s*(\d+)", re.ASCII)
 LONGEST = 1_000  # characters of a number
 TOLERANCES = ("tolerance", "relative_tolerance")
 Metadata = Mapping[str, Any]

@@ -39,9 +39,16 @@ def load(spec: str) -> Function:
 def reasoning_gym(answer: str, gold: str, metadata: dict[str, Any]) -> Any:
     """A task's own score of an answer to a written item.
 
-    Some add up parts, which rounds above 1 for answers that are not the gold one: that is not full.
+    Some add up parts, which rounds above 1 for answers that are not the gold one: that is not full. Some raise on an
+    answer that they cannot parse: that is 0, as the items' own answers were seen to score 1.
     """
-    score = score_of_task(metadata["source_dataset"])(answer=answer, entry={"answer": gold, "metadata": metadata})
+    score_answer = score_of_task(metadata["source_dataset"])
+    try:
+        score = score_answer(answer=answer, entry={"answer": gold, "metadata": metadata})
+    except MemoryError:
+        raise
+    except Exception:
+        return 0.0
     return BELOW if 1 < score < 1 + 1e-6 else score
 
 

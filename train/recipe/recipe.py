@@ -118,7 +118,7 @@ class RunConfig:
     # docs/verifiers.md: what scores prompts that name no verifier; your own by name, as path/to/file.py:function
     verifier: str = "math"
     verifiers: dict[str, str] = field(default_factory=dict)
-    rewards: dict[Literal["correct", "incorrect", "malformed"], float] = field(default_factory=dict)
+    rewards: dict[str, float] = field(default_factory=dict)  # of correct, incorrect, malformed; default: the paper's
     part_credit: bool = False  # a score between 0 and 1 gives a reward between incorrect and correct
     system_prompt: str | None = None
     output_dir: str = "data/output"
@@ -264,6 +264,9 @@ def _run_config(values: Any, path: Path) -> RunConfig:
         )
     known = VERIFIERS | registry.own(run.verifiers, "run.verifiers")
     registry.named(run.verifier, known, "run.verifier")
+    for name in run.rewards.keys() - REWARDS.keys():
+        near = did_you_mean(name, REWARDS)
+        raise InputError(f"run.rewards.{name}: unknown key{near}; there are {', '.join(REWARDS)}")
     rewards = REWARDS | run.rewards
     if not all(map(math.isfinite, rewards.values())) or not (
         rewards["correct"] > rewards["incorrect"] >= rewards["malformed"]

@@ -71,12 +71,10 @@ def check_existing(chosen: Recipe, run_dir: Path) -> dict[str, Any] | None:
     return previous
 
 
-def check_verifiers(chosen: Recipe, run_dir: Path, data: Dataset) -> None:
+def check_verifiers(chosen: Recipe, previous: dict[str, Any] | None, data: Dataset) -> None:
     """Raise InputError where a run would resume with other verifiers than it was started with."""
-    if not chosen.run.resume or not (run_dir / "run.json").exists():
-        return
-    before = reward_log.read_run(run_dir).get("verifiers")  # older runs have none on record
-    for name in sorted({*data.verifiers, *(before or {})}) if before is not None else ():
+    before = (previous or {}).get("verifiers")  # older runs have none on record
+    for name in sorted({*data.verifiers, *before}) if before is not None else ():
         if before.get(name) != data.verifiers.get(name):
             raise InputError(
                 f"{chosen.run.output_dir}/{chosen.run.name}: was started with verifier {name} of {before.get(name)}, "

@@ -48,10 +48,9 @@ def write(**values: Any) -> dict[str, str]:
 
 
 def of_run(run: Any) -> dict[str, str]:
-    """The variables for what a recipe's `run:` block says of the reward; those that are not as in the paper."""
+    """The variables for what a recipe's `run:` block says of verifiers and rewards, where that is not the paper's."""
     own = {name: str(Path(spec).absolute()) for name, spec in run.verifiers.items()}
     return write(
-        format_rules=run.format_rules,
         **({"verifiers": json.dumps(own)} if own else {}),
         **({"rewards": json.dumps(run.rewards)} if run.rewards else {}),
         **({"part_credit": True} if run.part_credit else {}),

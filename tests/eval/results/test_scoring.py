@@ -16,12 +16,12 @@ from rich.console import Console
 from eval import eval as command
 from eval.engine.samples import Sample, Store
 from eval.grader import Grader
-from eval.verifiers import Verifiers
 from eval.questions import read_questions
 from eval.results import saved as saved_files
 from eval.results import tables
 from eval.results.score import grade_samples, summarise
 from eval.settings import load
+from eval.verifiers import Verifiers
 from lim.utils.cli import Parser
 from lim.utils.errors import InputError
 from lim.utils.files import read_json, write_json
