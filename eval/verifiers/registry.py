@@ -17,12 +17,18 @@ from lim import __version__
 from lim.utils.cli import did_you_mean
 from lim.utils.errors import InputError
 from lim.utils.files import sha256_of
+from lim.utils.paths import INSTALLED
 
 from . import strict
 from .strict import Metadata
 
 MATH = "math"
 PACKAGE = "reasoning-gym"
+HOW = (
+    "pip install 'limr[reasoning-gym]'"
+    if INSTALLED
+    else ".venv/bin/pip install --no-deps -r requirements-reasoning-gym.txt"
+)
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ def _installed(package: str) -> str:
     except importlib.metadata.PackageNotFoundError:
         raise InputError(
             f"verifier {package.replace('-', '_')}: the package is not installed; "
-            "install it with: pip install -r requirements-reasoning-gym.txt"
+            f"install it with: {HOW}"
         ) from None
 
 

@@ -178,7 +178,7 @@ def test_without_the_library_how_to_install_it_is_said(tmp_path, capsys, monkeyp
 
     monkeypatch.setattr(registry.importlib.metadata, "version", missing)
     said = refused(tmp_path, capsys, "words", "--size", "4")
-    assert "not installed; install it with: pip install -r requirements-reasoning-gym.txt" in said
+    assert "not installed; install it with: .venv/bin/pip install --no-deps -r requirements-reasoning-gym.txt" in said
 
 
 @pytest.mark.skipif(importlib.util.find_spec("reasoning_gym") is None, reason="an optional extra")

@@ -29,6 +29,7 @@ NOT_RUN = {
     r"(VENV=\S+ )?bash scripts/(setup|test)\.sh.*|bash \.ci/run|\S*pip install .*": "installs packages",
     r"bash scripts/verify_recorders\.sh": "installs TRL and verl; docs/LOG.md has what came of it",
     r"(UPDATE_GOLDEN=1 )?\S*(python -m )?pytest.*": "is the tests themselves",
+    r"\S*python -m data\.prepare --reasoning_gym .*": "needs an optional extra; tests/data/test_gym.py has a stand-in",
     r"\S*python -m data\.prepare (?!arithmetic).*": "downloads; tests/data/test_prepare.py has a local server",
     r"\S*python -m train\.pass_rates .*": "generates with a model; tests/train/test_pass_rates.py does",
     r"(\w+=\S+ )*bash scripts/ray_cluster\.sh .*": "takes nodes; tests/train/test_launch_cluster.py starts two",
@@ -59,9 +60,12 @@ EXPECTED = {
     r"bash eval/eval\.sh --run_path .*": ["already generated", "aime24", "math500", "amc23", "average"],
     r"bash eval/eval\.sh --model .*": ["already generated", "greedy", "full:final", "rand:final"],
     r"\S*python -m data\.(prepare )?arithmetic": ["data/prompts/arithmetic_val.json", "wrote"],
+    r"\S*python -m data\.audit words\.json .*": ["altered answers taken as right"],
     r"\S*python -m data\.audit .*": ["aime24", "math500"],
     r".*--score_only data.*": ["aime24", "amc23"],
     r".*--score_only their.*": ["outputs.json"],
+    r".*--score_only choices.*": ["choices.jsonl"],
+    r".*--group_by task .*": ["chosen.json"],
     r".*eval\.grader '.*": ["correct"],
     r".*eval\.grader (?!--help)(--file )?\S+.*": ["made up"],
     r".*bench_grader.*": ["items/s"],
@@ -104,6 +108,8 @@ def project(tmp_path_factory) -> Path:
     (binaries / "lim").write_text('#!/bin/sh\nexec python -m lim "$@"\n')
     for name in ("python", "lim"):
         (binaries / name).chmod(0o755)
+    (folder / "verifiers").mkdir()
+    (folder / "verifiers" / "words.py").write_text(python_blocks(ROOT / "docs" / "verifiers.md")[0])
     made = ROOT / "tests" / "helpers" / "doc_project.py"
     done = run(f"PYTHONPATH=. python {shlex.quote(str(made))}", folder)
     assert done.returncode == 0, done.stdout
