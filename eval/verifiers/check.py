@@ -8,7 +8,7 @@ from typing import Any
 
 from . import Item, Verifiers, answers, strict
 
-ALTERED = 5  # answers tried per record
+ALTERED, LEAST = 5, 3  # answers tried per record
 OPPOSITES = (("true", "false"), ("yes", "no"), ("valid", "invalid"), ("left", "right"), ("odd", "even"))
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 Records = Sequence[Mapping[str, Any]]
@@ -42,7 +42,7 @@ def responses(verifiers: Verifiers, record: Mapping[str, Any], where: str, gold:
 
 
 def accepted(verifiers: Verifiers, records: Records, where: str) -> dict[int, str]:
-    """Index of a record → an altered gold answer that scores 1, of those records where one of five does.
+    """Index of a record → an altered gold answer that scores 1, of those records where one of three to five does.
 
     One of them is the answer of the next record of the same verifier and task that has another one; a person's
     verifier is not asked about it.
@@ -67,41 +67,36 @@ def accepted(verifiers: Verifiers, records: Records, where: str) -> dict[int, st
 def altered(
     gold: str, verifier: str = "", metadata: Mapping[str, Any] | None = None, others: Sequence[str] = ()
 ) -> list[str]:
-    """Up to five answers near the gold one that are another answer; `others` are gold answers of other records."""
+    """Three to five answers near the gold one that are another answer; `others` are gold answers of other records."""
     if verifier == "choice":
         return [letter for letter in "ABCDEF" if letter not in (strict.options(gold) or ())][:ALTERED]
     if verifier == "numeric" and (value := strict.number(gold)) is not None:
         far = 2 * strict.within(value, metadata or {}) + 1
         return [str(value + far), str(value - far), str(value + 10 * far)]
-    found = dict.fromkeys([*others, *changes(gold.strip())])
-    return [text for text in found if text.strip() and text != gold.strip()][:ALTERED]
+    near = [*dict.fromkeys([*others, *changes(gold.strip())])]
+    near = [text for text in near if text.strip() and text != gold.strip()][:ALTERED]
+    return near if len(near) >= LEAST else [*near, f"{gold} {gold}", f"not {gold}", f"{gold}{gold}"][:LEAST]
 
 
 def changes(gold: str) -> Iterator[str]:
     """Changes to an answer, the most telling first: the opposite word, another number, another or a missing sign.
 
-    Parts are not exchanged for each other: the order of a sum or a set is free.
+    They are large and simple, as many tasks have several right answers: parts are not exchanged (the order of a sum
+    may be free), decimals stay (a tolerance), and so do single letters (`+ C`).
     """
     for pair in OPPOSITES:
         for one, other in (pair, pair[::-1]):
             if gold.lower() == one:
                 yield other.capitalize() if gold[0].isupper() else other
-    numbers = list(re.finditer(r"\d+", gold))
+    numbers = [match for match in re.finditer(r"(?<![\w.])(\d+)(?:\.\d+)?", gold) if len(match[1]) < 1_000]
     for match in numbers[-1:] + numbers[:1]:
-        if len(match[0]) < 1_000:
-            yield gold[: match.start()] + str(int(match[0]) + 1) + gold[match.end() :]
+        yield gold[: match.start(1)] + str(int(match[1]) + 1) + gold[match.end(1) :]
     if re.fullmatch(r"\d*[1-9]\d*", gold):
         yield f"-{gold}"
-    for match in list(re.finditer(r"[A-Za-z]", gold))[::-1][:1]:
-        following = LETTERS[(LETTERS.index(match[0].lower()) + 1) % len(LETTERS)]
-        following = following.upper() if match[0].isupper() else following
-        yield gold[: match.start()] + following + gold[match.end() :]
-    for match in re.finditer(r"[A-Za-z]{2}", gold):
-        if match[0][0].lower() != match[0][1].lower():
-            yield gold[: match.start()] + match[0][::-1] + gold[match.end() :]
-            break
-    signs = [match.start() for match in re.finditer(r"[^\W_]", gold)]
-    if len(signs) > 1:
-        yield gold[: signs[-1]] + gold[signs[-1] + 1 :]
-    yield f"{gold} {gold}"
-    yield f"not {gold}"
+    letters = [match.end() - 1 for match in re.finditer(r"[A-Za-z]{2,}", gold)]
+    for at in letters[-1:] or ([0] if re.fullmatch("[A-Za-z]", gold) else []):
+        following = LETTERS[(LETTERS.index(gold[at].lower()) + 1) % len(LETTERS)]
+        yield gold[:at] + (following.upper() if gold[at].isupper() else following) + gold[at + 1 :]
+    last = re.search(r"([^\W_])[\W_]*$", gold)
+    if last and not re.search(r"\.\d*$", gold[: last.end(1)]):
+        yield gold[: last.start(1)] + gold[last.end(1) :]

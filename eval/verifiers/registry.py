@@ -65,8 +65,7 @@ def _installed(package: str) -> str:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         raise InputError(
-            f"verifier {package.replace('-', '_')}: the package is not installed; "
-            f"install it with: {HOW}"
+            f"verifier {package.replace('-', '_')}: the package is not installed; install it with: {HOW}"
         ) from None
 
 

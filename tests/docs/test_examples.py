@@ -29,7 +29,7 @@ NOT_RUN = {
     r"(VENV=\S+ )?bash scripts/(setup|test)\.sh.*|bash \.ci/run|\S*pip install .*": "installs packages",
     r"bash scripts/verify_recorders\.sh": "installs TRL and verl; docs/LOG.md has what came of it",
     r"(UPDATE_GOLDEN=1 )?\S*(python -m )?pytest.*": "is the tests themselves",
-    r"\S*python -m data\.prepare --reasoning_gym .*": "needs an optional extra; tests/data/test_gym.py has a stand-in",
+    r"\S*python -m data\.prepare --reasoning_gym .*": "takes an optional extra; see tests/data/test_gym.py",
     r"\S*python -m data\.prepare (?!arithmetic).*": "downloads; tests/data/test_prepare.py has a local server",
     r"\S*python -m train\.pass_rates .*": "generates with a model; tests/train/test_pass_rates.py does",
     r"(\w+=\S+ )*bash scripts/ray_cluster\.sh .*": "takes nodes; tests/train/test_launch_cluster.py starts two",

@@ -64,7 +64,7 @@ def test_from_training_to_evaluation(tmp_path):
         *(f"actor.model_name_or_path={tmp_path / 'model'}", "run.warmup_steps=0", "eval.steps=-1"),
         *("actor.adam.lr=1e-4", "critic.adam.lr=1e-4", "rollout.batch_size=24", "rollout.micro_batch_size=16"),
         *(f"rollout.n_samples_per_prompt={SAMPLES}", "train.batch_size=32", "train.micro_batch_size=8"),
-        *("rollout.max_new_tokens=20", "data.max_len=64", "ckpt.save_steps=-1"),
+        *("rollout.max_new_tokens=20", "data.max_len=64", "ckpt.save_steps=2"),
     ]
     run(*launch)
     folder = tmp_path / "run"

@@ -272,15 +272,25 @@ def test_gold_answers_and_altered_ones(verifiers):
     assert check.accepted(verifiers, rows[:5], "f").keys() == {4}
 
 
-@pytest.mark.parametrize("gold", ["True", "12", "-3.5", "abc", "[1, 2]", "a b", "x", "7", "3*8*3/3", "٣", "Ω", "aa"])
-def test_altered_answers_are_others(gold):
-    found = check.altered(gold)
-    assert 2 <= len(found) <= 5 and gold not in found and len(set(found)) == len(found)
+@pytest.mark.parametrize(
+    ("gold", "found"),
+    [
+        ("True", ["False", "Truf", "Tru"]),
+        ("12", ["13", "-12", "1"]),
+        ("-3.5", ["-4.5", "-3.5 -3.5", "not -3.5"]),  # a tolerance may take -3.6, and -3.50 is no other number
+        ("74.60°", ["75.60°", "74.60° 74.60°", "not 74.60°"]),
+        ("abc", ["abd", "ab", "abc abc"]),
+        ("[1, 2]", ["[1, 3]", "[2, 2]", "[1, ]"]),
+        ("x", ["y", "x x", "not x"]),
+        ("x**2 + C", ["x**3 + C", "x**2 + ", "x**2 + C x**2 + C"]),  # the constant's name is free
+        ("3*8*3/3", ["3*8*3/4", "4*8*3/3", "3*8*3/"]),  # and so is the order of factors
+        ("2.0i", ["3.0i", "2.0", "2.0i 2.0i"]),
+        ("Ω", ["Ω Ω", "not Ω", "ΩΩ"]),
+    ],
+)
+def test_altered_answers(gold, found):
+    assert check.altered(gold) == found
     assert check.altered(gold, others=["of another"])[0] == "of another"
-    if gold == "True":
-        assert found[0] == "False"
-    if gold == "12":
-        assert found[:2] == ["13", "-12"]
 
 
 def test_reasoning_gym_that_is_not_installed_says_how_to_get_it(monkeypatch):
