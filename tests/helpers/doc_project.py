@@ -53,7 +53,7 @@ def main() -> None:
     write_lines(Path("choices.jsonl"), [{"response": "<answer>B</answer>", "answer": letter} for letter in "ABC"])
     mixed = [{**row, "task": "sums" if at % 2 else "others"} for at, row in enumerate(rows)]
     write_json("mixed.json", mixed)
-    reward_log(Path("data/output/mixed"), mixed, draw, epochs=4)
+    reward_log(Path("data/output/mixed"), mixed, random.Random(1), epochs=4)
     cases = [{"gold": r"\frac12", "prediction": "0.5", "is_equal": True, "source": "made up"}]
     for path in ("cases.jsonl", "grader_cases.jsonl"):
         write_lines(Path(path), cases)
