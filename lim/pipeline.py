@@ -98,11 +98,15 @@ def select(
     if group_of is not None and matrix is not None:
         scores_P, averages_K, reasons_P = score_groups(matrix, settings, rows_P, group_of, absent)
         notes += group_notes(averages_K, group_of, settings)
-    chosen_P, scores_P = settings.choose(scores_P, texts, eligible_P) if listed_P is None else (listed_P, scores_P)
+    if listed_P is None:
+        chosen_P, scores_P = settings.choose(scores_P, texts, eligible_P, group_of)
+    else:
+        chosen_P = listed_P
     reasons = [
         None if scored else reason for reason, scored in zip(reasons_P, (~np.isnan(scores_P)).tolist(), strict=True)
     ]
-    notes += _notes_on_ties(scores_P, chosen_P, settings)
+    if group_of is None:
+        notes += _notes_on_ties(scores_P, chosen_P, settings)
     if matrix is not None and summary is not None:
         if settings.row.against_average and _passes_mean_something(matrix, summary):
             solved_L = np.nan_to_num(matrix.pass_rates_P_K).max(axis=1) > 0

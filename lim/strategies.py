@@ -13,7 +13,16 @@ from typing import Any, Literal
 import numpy as np
 
 from lim import scores
-from lim.choose import Floats, Mask, choose_above, choose_band, choose_diverse, choose_random, choose_top
+from lim.choose import (
+    Floats,
+    Mask,
+    choose_above,
+    choose_band,
+    choose_diverse,
+    choose_random,
+    choose_top,
+    choose_top_of_each,
+)
 from lim.logs.doubts import KINDS
 from lim.logs.formats import FORMATS, Columns, ReadOptions
 from lim.logs.missing import RULES, Missing
@@ -158,9 +167,16 @@ class Settings:
         return settings
 
     def choose(
-        self, scores_P: Floats, texts: Sequence[str] = (), eligible_P: Mask | None = None
+        self,
+        scores_P: Floats,
+        texts: Sequence[str] = (),
+        eligible_P: Mask | None = None,
+        group_of: Sequence[str] | None = None,
     ) -> tuple[Mask, Floats]:
-        """(chosen, scores to report) under resolved settings. By default, prompts with a score are eligible."""
+        """(chosen, scores to report) under resolved settings. By default, prompts with a score are eligible.
+
+        `group_of` has each prompt's group under `group_by`, of whose `top_k` each then gets its share.
+        """
         if self.num_prompts is not None:  # from the complete prompt file, as the paper's RAND does
             return choose_random(np.ones(len(scores_P), bool), self.num_prompts, self.seed), scores_P
         if self.pass_rates is not None:
@@ -170,6 +186,8 @@ class Settings:
         assert self.top_k is not None
         if self.row.score is None:
             return choose_diverse(texts, ~np.isnan(scores_P) if eligible_P is None else eligible_P, self.top_k)
+        if group_of is not None:
+            return choose_top_of_each(scores_P, self.top_k, group_of), scores_P
         return choose_top(scores_P, self.top_k), scores_P
 
     def rule(self) -> str:
@@ -180,7 +198,8 @@ class Settings:
             return f"drawn with seed {self.seed}"
         if self.pass_rates is not None:
             return "{:g} ≤ pass rate ≤ {:g}".format(*self.pass_rates)
-        return f"top {self.top_k:,}" if self.top_k is not None else f"score ≥ {self.similarity_threshold:g}"
+        by_group = "" if self.group_by is None else f" by {self.group_by}"
+        return f"top {self.top_k:,}{by_group}" if self.top_k is not None else f"score ≥ {self.similarity_threshold:g}"
 
 
 WHOLE = {field.name for field in fields(Settings) if field.type in ("int", "int | None")}

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import lim_selection
+from lim.choose import choose_top_of_each
 from lim.reward_log import write_step
 from lim.scores import average_curve, lim_scores
-from lim.utils.errors import run_cli
+from lim.utils.errors import InputError, run_cli
 
 EASY = {"e1": (0, 2, 4), "e2": (1, 3, 4), "e3": (4, 4, 4)}  # samples of four that are right, by epoch
 HARD = {"h1": (0, 0, 1), "h2": (0, 1, 2), "h3": (0, 0, 0)}
@@ -150,3 +151,57 @@ def test_a_scores_file_has_no_groups(tmp_path, capsys):
         == 2
     )
     assert "--group_by needs a log" in capsys.readouterr().err
+
+
+def test_a_domain_with_a_lower_average_is_not_dropped_for_that(tmp_path):
+    """Two domains that rise alike, one at a lower level: docs/verifiers.md has these figures."""
+    rng = np.random.default_rng(0)
+    epochs, samples, count = 8, 8, 100
+    rise_K = np.linspace(0, 1, epochs)
+
+    def domain(first: float, last: float, letter: str) -> dict[str, list[int]]:
+        speed_P = rng.uniform(0.4, 1.6, (count, 1))  # some prompts are learnt faster than others
+        rates_P_K = np.clip(first + (last - first) * np.clip(rise_K * speed_P, 0, 1.2), 0, 1)
+        return {f"{letter}{i}": row for i, row in enumerate(rng.binomial(samples, rates_P_K).tolist())}
+
+    passed = domain(0.3, 0.9, "e") | domain(0.05, 0.45, "h")
+    for epoch in range(epochs):
+        rows = [(id, sample, sample < row[epoch]) for id, row in passed.items() for sample in range(samples)]
+        columns = {"prompt_id": [id for id, *_ in rows], "sample": [sample for _, sample, _ in rows]}
+        columns |= {"epoch": [epoch + 1] * len(rows), "step": [epoch + 1] * len(rows)}
+        columns |= {"reward": [1.0 if right else -0.5 for *_, right in rows]}
+        columns |= {"verdict": ["correct" if right else "incorrect" for *_, right in rows]}
+        write_step(tmp_path / "log", epoch + 1, columns)
+    names = {"e": "easy", "h": "hard"}
+    prompts = [{"id": id, "prompt": f"What is {id}?", "answer": "1", "task": names[id[0]]} for id in passed]
+    (tmp_path / "prompts.json").write_text(json.dumps(prompts))
+    flags = ["--train_samples_path", str(tmp_path / "log"), "--original_prompts_path", str(tmp_path / "prompts.json")]
+    flags += ["--output_path", str(tmp_path / "out.json"), "--top_k", "50"]
+    chosen = {}
+    for name, more in (("one average", []), ("groups", ["--group_by", "task"])):
+        lim_selection.main([*flags, *more])
+        found = json.loads((tmp_path / "out.json").read_text())
+        chosen[name] = [sum(row["task"] == task for row in found) for task in ("easy", "hard")]
+    assert chosen == {"one average": [24, 26], "groups": [25, 25]}
+    # Against an average of its own, the harder domain scores higher throughout: the perfect reward is further off.
+    rows = json.loads((tmp_path / "out.scores.json").read_text())
+    means = {task: np.mean([row["score"] for row in rows if row["group"] == task]) for task in ("easy", "hard")}
+    assert means["hard"] > means["easy"] + 0.1
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(4, {0, 1, 3, 6}), (1, {0}), (5, {0, 1, 3, 5, 6}), (6, {0, 1, 3, 4, 5, 6}), (7, {0, 1, 2, 3, 4, 5, 6})],
+)
+def test_the_top_of_each_group_by_its_share(count, expected):
+    """Groups a of four, b of two, c of one; the eighth prompt has no score."""
+    scores_P = np.array([0.9, 0.8, 0.2, 0.95, 0.94, 0.3, 0.1, np.nan])
+    group_of = ["a", "a", "a", "b", "b", "a", "c", "b"]
+    chosen_P = choose_top_of_each(scores_P, count, group_of)
+    assert chosen_P.sum() == count
+    assert set(np.flatnonzero(chosen_P).tolist()) == expected
+
+
+def test_more_than_have_a_score_is_refused():
+    with pytest.raises(InputError, match="asks for more prompts than have a score"):
+        choose_top_of_each(np.array([0.5, np.nan]), 2, ["a", "b"])
