@@ -56,7 +56,7 @@ def row(task: str, id: str, key: str, item: dict[str, Any]) -> dict[str, Any]:
     """An item as a row of a prompt file, or of a benchmark."""
     return {
         "id": id,
-        key: item["question"],
+        key: item["question"].strip(),
         "answer": item["answer"],
         "verifier": NAME,
         "task": task,

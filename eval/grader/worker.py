@@ -30,9 +30,10 @@ def main(stand_in: Callable[[str, str], bool] | None = None) -> int:
     return serve(prepare)
 
 
-def serve(prepare: Callable[[], Callable[..., Any]]) -> int:
+def serve(prepare: Callable[[], Callable[..., Any]], *, beside: bool = False) -> int:
     """Answer questions, each a JSON list of arguments of what `prepare` returns, until the pipe closes or the parent
-    is gone. `prepare` does the slow imports, before the clock of the first item starts.
+    is gone. `prepare` does the slow imports, before the clock of the first item starts. With `beside`, the limit of
+    memory is on top of what these take.
     """
     deadline, address_space = float(sys.argv[-2]), int(sys.argv[-1])
     parent = os.getppid()
@@ -42,6 +43,9 @@ def serve(prepare: Callable[[], Callable[..., Any]]) -> int:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
     function = prepare()
+    if beside:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            address_space += int(file.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
     answers.write(b"ready\n")
     buffer = b""

@@ -143,11 +143,6 @@ class Verifiers:
                 )
             return self.pools[verifier.name]
 
-    def reads(self, item: Item) -> bool:
-        """Whether the verifier can read the item's gold answer."""
-        gold = self.known[item.verifier].gold
-        return bool(item.answer.strip()) and (gold is None or bool(gold(item.answer) is not None))
-
     def equal_pairs(self, name: str, pairs: Sequence[tuple[str, str]]) -> list[bool | None]:
         """Whether the two answers of each pair are one, by the verifier's own rules, or else as texts."""
         if name == MATH:

@@ -37,7 +37,6 @@ class Verifier:
 
     name: str
     score: Callable[[str, str, Metadata], float] | None = None  # (answer, gold, metadata); None: asked of a worker
-    gold: Callable[[str], Any] | None = None  # None or empty for a gold answer that it cannot read
     equal: Callable[[str, str], bool] | None = None  # of two answers; None: by their text
     problem: Callable[[Metadata], str | None] = lambda metadata: None  # what is wrong with a record's metadata
     package: str | None = None  # whose version decides, beside the project's
@@ -76,9 +75,9 @@ def _task(metadata: Metadata) -> str | None:
 
 ROWS = (
     Verifier(MATH, package="math-verify"),  # eval.grader, which asks workers of its own
-    Verifier("choice", strict.choice, strict.options, _same(strict.choice)),
-    Verifier("exact", strict.exact, strict.text_of, _same(strict.exact)),
-    Verifier("numeric", strict.numeric, strict.number, _same(strict.numeric), strict.numeric_problem),
+    Verifier("choice", strict.choice, _same(strict.choice)),
+    Verifier("exact", strict.exact, _same(strict.exact)),
+    Verifier("numeric", strict.numeric, _same(strict.numeric), strict.numeric_problem),
     Verifier("reasoning_gym", problem=_task, package=PACKAGE),
 )
 VERIFIERS = {row.name: row for row in ROWS}

@@ -99,7 +99,7 @@ def main() -> int:
 
         return score
 
-    return serve(prepare)
+    return serve(prepare, beside=True)
 
 
 if __name__ == "__main__":
