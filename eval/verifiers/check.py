@@ -32,12 +32,12 @@ def gold_scores(verifiers: Verifiers, records: Records, where: str) -> list[floa
 def responses(verifiers: Verifiers, record: Mapping[str, Any], where: str, gold: str | None = None) -> list[Item]:
     """Responses that give a gold answer (default: the record's) and nothing else."""
     name, metadata = verifiers.of(record, where)
-    gold = record["answer"] if gold is None else gold
-    texts = list(answers.forms(gold))
+    given: str = record["answer"] if gold is None else gold
+    texts = list(answers.forms(given))
     if name == "math":
         texts = texts[:1]
     elif verifiers.known[name].reads_response:
-        texts = [gold, *texts]
+        texts = [given, *texts]
     return [Item(text, record["answer"], name, metadata) for text in texts]
 
 

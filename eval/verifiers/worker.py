@@ -7,6 +7,7 @@ Started through eval/grader/pool.py: python -m eval.verifiers.worker SPEC DEADLI
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 import traceback
@@ -54,9 +55,7 @@ def reasoning_gym(answer: str, gold: str, metadata: dict[str, Any]) -> Any:
 
 @cache
 def score_of_task(task: str) -> Callable[..., Any]:
-    import reasoning_gym as gym
-
-    return gym.get_score_answer_fn(task)
+    return importlib.import_module("reasoning_gym").get_score_answer_fn(task)
 
 
 def said(error: BaseException, path: str) -> str:
@@ -80,8 +79,7 @@ def main() -> int:
     def prepare() -> Callable[..., Any]:
         try:
             if spec == "reasoning_gym":
-                import reasoning_gym as gym  # noqa: F401
-
+                importlib.import_module("reasoning_gym")
                 function: Function = reasoning_gym
             else:
                 function = load(spec)
