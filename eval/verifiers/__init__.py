@@ -65,7 +65,7 @@ class Verifiers:
     def of(self, record: Mapping[str, Any], where: str) -> tuple[str, dict[str, Any]]:
         """(name, metadata) of a record's verifier. InputError, after `where`, for what it cannot use."""
         name = record.get("verifier")
-        verifier = self.known[self.default] if name is None else registry.named(name, self.known, where)
+        verifier = self.known[self.default] if name in (None, "") else registry.named(name, self.known, where)
         if verifier.name == MATH:  # takes nothing of it, whatever is there
             return MATH, {}
         metadata = metadata_of(record.get("metadata"), where)

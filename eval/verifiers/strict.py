@@ -57,7 +57,7 @@ def number(text: str) -> Fraction | None:
 
 def within(gold: Fraction, metadata: Metadata) -> Fraction:
     """How far from the gold number an answer may be, by the record's `tolerance` and `relative_tolerance`."""
-    absolute, relative = (Fraction(str(metadata.get(key, 0))) for key in TOLERANCES)
+    absolute, relative = (Fraction(str(metadata.get(key) or 0)) for key in TOLERANCES)
     return max(absolute, relative * abs(gold))
 
 
@@ -72,7 +72,9 @@ def numeric(answer: str, gold: str, metadata: Metadata) -> float:
 def numeric_problem(metadata: Metadata) -> str | None:
     """What is wrong with a record's tolerances."""
     for key in TOLERANCES:
-        value = metadata.get(key, 0)
+        value = metadata.get(key)
+        if value is None:  # as in a table, where other rows have it
+            continue
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e300:
             return f"metadata.{key} is {value!r:.40}, not a number from 0 up"
     return None

@@ -67,6 +67,8 @@ def said(error: BaseException, path: str) -> str:
 
 def checked(value: Any) -> float | str:
     """A score as a number from 0 to 1, or what is wrong with it."""
+    if getattr(value, "ndim", None) == 0:  # NumPy's and torch's numbers
+        value = value.item()
     if isinstance(value, bool | int | float) and 0 <= value <= 1:
         return float(value)
     return f"returned {value!r:.60} ({type(value).__name__}), not a number from 0 to 1"

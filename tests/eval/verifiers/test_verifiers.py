@@ -32,7 +32,12 @@ def odd(response, answer, metadata):
         case ["nan"]: return float("nan")
         case ["none"]: return None
         case ["true"]: return True
+        case ["numpy"]: import numpy; return numpy.float32(0.5)
+        case ["async"]: return later()
     return 0.25
+
+async def later():
+    return 1
 
 number = 3
 '''
@@ -143,6 +148,7 @@ def test_a_mixed_batch_keeps_its_order(verifiers):
         ("two", r"returned 2 \(int\)"),
         ("nan", r"returned nan \(float\)"),
         ("none", r"returned None \(NoneType\)"),
+        ("async", r"returned <coroutine .* \(coroutine\), not a number"),
     ],
 )
 def test_what_a_persons_verifier_does_wrong_is_said(verifiers, file, response, said):
@@ -169,10 +175,10 @@ def test_a_file_that_cannot_be_loaded(verifiers, name, said):
 
 
 def test_too_long_or_too_large_is_a_timeout_and_the_next_item_is_graded(verifiers):
-    items = [Item(text, "1", "odd") for text in ("sleep", "print", "allocate", "true")]
+    items = [Item(text, "1", "odd") for text in ("sleep", "print", "allocate", "true", "numpy")]
     graded = verifiers.grade(items)
-    assert [one.verdict for one in graded] == ["timeout", "incorrect", "timeout", "correct"]
-    assert [one.score for one in graded] == [None, 0.25, None, 1.0]
+    assert [one.verdict for one in graded] == ["timeout", "incorrect", "timeout", "correct", "incorrect"]
+    assert [one.score for one in graded] == [None, 0.25, None, 1.0, 0.5]
     assert graded[0].reason is Reason.OVER_LIMIT
 
 
@@ -215,6 +221,10 @@ def test_a_record_without_a_name_has_the_default(verifiers):
     with Verifiers(default="choice") as others:
         assert others.of({}, "") == ("choice", {})
         assert others.of({"verifier": "numeric", "metadata": '{"tolerance": 1}'}, "") == ("numeric", {"tolerance": 1})
+        # An empty cell of CSV; a table's rows have each other's keys.
+        assert others.of({"verifier": "", "metadata": ""}, "") == ("choice", {})
+        assert others.of({"verifier": "numeric", "metadata": {"tolerance": None}}, "")[0] == "numeric"
+    assert strict.numeric("1", "1", {"tolerance": None}) == 1
 
 
 @pytest.mark.parametrize(
