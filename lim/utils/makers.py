@@ -25,6 +25,7 @@ MAKERS = {
     "--output_path data/prompts/arithmetic_linear.json",
     "arithmetic.jsonl": "python -m data.arithmetic",
     **dict.fromkeys(("letters.json", "letters_val.json", "letters.jsonl"), "python -m data.letters"),
+    "letters": "bash scripts/train.sh letters-cpu",
     "letters-base": "python -m train.pretrain --task letters",
     **{
         f"{name}.jsonl": f"python -m data.prepare {name}"
