@@ -58,6 +58,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     rates = "difficulty: range kept (default 0.2 0.8); random: draw from this range"
     add("--pass_rates", type=float, nargs=2, metavar=("LOW", "HIGH"), help=rates)
 
+    add("--group_by", metavar="KEY", help="lim: score each group of prompts, by this column, against its own average")
     add("--ids_path", metavar="FILE", help="keep the prompts of these ids: what the report page saves")
 
     add = parser.add_argument_group("output").add_argument

@@ -4,19 +4,24 @@
     python -m data.audit data/prompts/math8k.json --against math500 --strict --json audit.json
     python -m data.audit data/prompts/math8k.json --write_clean data/prompts/math8k_clean.json
     python -m data.audit train.parquet
+    python -m data.audit words.json --verifier words=verifiers/words.py:score
 
 The prompt file may have a trainer's own layout (docs/logs.md); --write_clean then keeps its rows as they are.
 
 A benchmark is a file ({question or prompt, …}, .jsonl or .json) or a name in data/benchmarks/. With --strict the
 exit code is 1 where something is found: a row that --write_clean removes or fixes. Near pairs and 13-gram shares
 (defined in data/overlap.py) are for a person to judge and do not count.
+
+Each row is judged by its verifier (docs/verifiers.md): its own answer must score 1, and where that is not `math`,
+altered ones must score less.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections import defaultdict
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +29,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from data.overlap import N, Overlap, compare
-from eval.grader import Grader, reads
+from data.findings import Audit, Duplicate
+from data.overlap import N, compare
+from eval.grader import reads
+from eval.verifiers import MATH, Verifiers, add_verifier_flag, check, declared
 from lim.prompts import Reading, add_prompt_flags, prompts_of, reading_of
 from lim.prompts.find import find
+from lim.prompts.rows import MISSING
 from lim.prompts.rows import Rows as File
 from lim.prompts.write import check_suffix, write_rows
 from lim.utils.cli import Parser, did_you_mean, whole
@@ -44,49 +52,28 @@ SHOWN = 8
 Rows = list[dict[str, Any]]
 
 
-@dataclass
-class Duplicate:
-    """Rows (indices) with the same question: `exact`, or the same but for `whitespace`."""
+def audit(
+    rows: Rows,
+    benchmarks: dict[str, list[str]],
+    longest: int = LONG,
+    workers: int | None = None,
+    *,
+    own: Mapping[str, str] | None = None,
+    default: str = MATH,
+    name: str = "prompts",
+) -> Audit:
+    """Audit rows `{id, prompt, answer, verifier?, metadata?}` against benchmarks (name → questions).
 
-    kind: str
-    rows: list[int]
-    other_answer: bool
-
-
-@dataclass
-class Audit:
-    """What was found; every list holds indices of rows, from 0. A row is not bad because its answer is unread."""
-
-    rows: int
-    duplicates: list[Duplicate] = field(default_factory=list)
-    repeated_ids: list[int] = field(default_factory=list)
-    empty_answers: list[int] = field(default_factory=list)
-    ungradable: list[int] = field(default_factory=list)
-    unread: list[int] = field(default_factory=list)
-    outer_whitespace: list[int] = field(default_factory=list)
-    long_prompts: list[int] = field(default_factory=list)
-    against: dict[str, Overlap] = field(default_factory=dict)
-
-    def leaked(self) -> set[int]:
-        """Rows that are a benchmark's question, or differ from it in punctuation without meaning only."""
-        same = {row for overlap in self.against.values() for _, rows in overlap.same for row in rows}
-        alike = {near.prompt for overlap in self.against.values() for near in overlap.near if not near.difference}
-        return same | alike
-
-    def bad(self) -> set[int]:
-        """Rows that a clean file lacks: of duplicates all but the first, or all where the answers differ."""
-        again = {row for group in self.duplicates for row in group.rows[0 if group.other_answer else 1 :]}
-        lists = (self.repeated_ids, self.empty_answers, self.ungradable, self.long_prompts)
-        return again | self.leaked() | {row for found in lists for row in found}
-
-    def found(self) -> bool:
-        """Whether a clean file would differ from this one."""
-        return bool(self.bad() or self.outer_whitespace)
+    `own` and `default` are as for `Verifiers`, `name` is the file's, for messages. InputError for a verifier that is
+    not there, or fails.
+    """
+    with Verifiers(own, default, workers=workers) as verifiers:
+        return _audit(rows, benchmarks, longest, verifiers, name)
 
 
-def audit(rows: Rows, benchmarks: dict[str, list[str]], longest: int = LONG, workers: int | None = None) -> Audit:
-    """Audit rows `{id, prompt, answer}` against benchmarks (name → questions)."""
+def _audit(rows: Rows, benchmarks: dict[str, list[str]], longest: int, verifiers: Verifiers, name: str) -> Audit:
     prompts = [row["prompt"] for row in rows]
+    judges = [verifiers.of(row, f"{name}: row {number}")[0] for number, row in enumerate(rows, 1)]
     ids: set[str] = set()
     result = Audit(len(rows))
     for index, row in enumerate(rows):
@@ -94,28 +81,26 @@ def audit(rows: Rows, benchmarks: dict[str, list[str]], longest: int = LONG, wor
             result.repeated_ids.append(index)
         ids.add(row["id"])
         if not row["answer"].strip():
-            result.empty_answers.append(index)
-        elif not reads(row["answer"]):
+            # A person's verifier may need no answer.
+            result.empty_answers += [] if verifiers.known[judges[index]].reads_response else [index]
+        elif judges[index] == MATH and not reads(row["answer"]):
             result.unread.append(index)
         if row["prompt"] != row["prompt"].strip():
             result.outer_whitespace.append(index)
         if len(row["prompt"]) > longest:
             result.long_prompts.append(index)
-    with Grader(workers) as grader:
-        result.ungradable = find_ungradable(rows, grader)
-        result.duplicates = find_duplicates(rows, grader)
+    full = [index for index, row in enumerate(rows) if row["answer"].strip()]
+    scores = check.gold_scores(verifiers, [rows[index] for index in full], name)
+    result.ungradable = [index for index, score in zip(full, scores, strict=True) if score != 1]
+    others = [index for index in full if judges[index] != MATH and index not in set(result.ungradable)]
+    taken = check.accepted(verifiers, [rows[index] for index in others], name)
+    result.altered = {others[index]: answer for index, answer in taken.items()}
+    result.duplicates = find_duplicates(rows, judges, verifiers)
     result.against = {name: compare(prompts, questions) for name, questions in benchmarks.items()}
     return result
 
 
-def find_ungradable(rows: Rows, grader: Grader) -> list[int]:
-    """Rows whose own answer, in a box, is not graded correct. Empty answers are a separate finding."""
-    full = [index for index, row in enumerate(rows) if row["answer"].strip()]
-    graded = grader.grade((rows[i]["answer"], f"\\boxed{{{rows[i]['answer']}}}") for i in full)
-    return [index for index, verdict in zip(full, graded, strict=True) if verdict.verdict != "correct"]
-
-
-def find_duplicates(rows: Rows, grader: Grader) -> list[Duplicate]:
+def find_duplicates(rows: Rows, judges: Sequence[str], verifiers: Verifiers) -> list[Duplicate]:
     """Groups of rows with the same question, in order of their first row."""
     groups = defaultdict(list)
     for index, row in enumerate(rows):
@@ -124,9 +109,10 @@ def find_duplicates(rows: Rows, grader: Grader) -> list[Duplicate]:
     for group in groups.values():
         if len(group) > 1:
             kind = "exact" if len({rows[index]["prompt"] for index in group}) == 1 else "whitespace"
-            first = rows[group[0]]["answer"]
+            first, judge = rows[group[0]]["answer"], judges[group[0]]
             pairs = [(first, rows[index]["answer"]) for index in group[1:] if rows[index]["answer"] != first]
-            found.append(Duplicate(kind, group, not all(grader.equal_pairs(pairs))))
+            same = {judges[index] for index in group} == {judge} and all(verifiers.equal_pairs(judge, pairs))
+            found.append(Duplicate(kind, group, not same))
     return found
 
 
@@ -137,7 +123,7 @@ def clean(rows: Rows, result: Audit) -> Rows:
 
 
 def read_rows(path: Path, reading: Reading | None = None) -> tuple[Rows, File | None]:
-    """(rows with id, prompt and answer; the file's own rows, where it has a trainer's layout).
+    """(rows with id, prompt, answer, verifier and metadata; the file's own, where it has a trainer's layout).
 
     Of this project's layout, repeated ids are for the audit to find, and a missing text is an error.
     """
@@ -147,8 +133,10 @@ def read_rows(path: Path, reading: Reading | None = None) -> tuple[Rows, File | 
     if own and isinstance(source.record(0)["prompt"], str):
         return checked(path, source.records), None
     prompts = prompts_of(source, reading)
-    named = zip(prompts.ids, prompts.texts, prompts.need_answers(reading), strict=True)
-    return [{"id": id, "prompt": text, "answer": answer} for id, text, answer in named], source
+    columns = {"id": prompts.ids, "prompt": prompts.texts, "answer": prompts.need_answers(reading)}
+    columns |= {key: source.column(key) for key in ("verifier", "metadata")}
+    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    return [{key: value for key, value in row.items() if value is not MISSING} for row in rows], source
 
 
 def checked(path: Path, rows: Rows) -> Rows:
@@ -191,6 +179,7 @@ def show(result: Audit, rows: Rows, questions: dict[str, list[str]], longest: in
         ("repeated ids", result.repeated_ids),
         ("empty answers", result.empty_answers),
         ("answers not graded right against themselves", result.ungradable),
+        ("altered answers taken as right", [*result.altered]),
         ("answers not read, equal to their own text at best", result.unread),
         ("prompts with outer whitespace", result.outer_whitespace),
         (f"prompts of over {longest:,} characters", result.long_prompts),
@@ -206,6 +195,9 @@ def show(result: Audit, rows: Rows, questions: dict[str, list[str]], longest: in
             counts = (overlap.questions, len(overlap.same), len(overlap.near), len(overlap.shares), high)
             table.add_row(escape(Path(name).stem), *map(str, counts))
         console.print(table)
+    for index, answer in [*result.altered.items()][:SHOWN]:
+        said = f"row {index + 1} takes {answer!r:.60} as right; its answer is {rows[index]['answer']!r:.60}"
+        console.print(f"altered: {said}", markup=False, soft_wrap=True)
     for name, overlap in result.against.items():
         for near in overlap.near[:SHOWN]:
             text = squash(questions[name][near.question])[:70]
@@ -244,6 +236,7 @@ def main(argv: list[str] | None = None) -> int | None:
     )
     parser.add_argument("prompts", type=Path, help="prompt file to check")
     add_prompt_flags(parser.add_argument)
+    add_verifier_flag(parser.add_argument)
     parser.add_argument("--against", nargs="+", default=[], metavar="BENCHMARK", help="benchmarks, by file or name")
     parser.add_argument("--json", type=Path, help="write all findings to this file")
     parser.add_argument("--write_clean", type=Path, metavar="FILE", help="write the prompt file without the bad rows")
@@ -261,7 +254,8 @@ def main(argv: list[str] | None = None) -> int | None:
                 raise InputError(f"{flag} {path}: would replace the prompt file that is checked; name another")
     rows, source = read_rows(args.prompts, reading_of(args))
     questions = {name: read_questions(name) for name in args.against}
-    result = audit(rows, questions, args.longest)
+    own, default = declared(args.verifier)
+    result = audit(rows, questions, args.longest, own=own, default=default or MATH, name=str(args.prompts))
     console = Console()
     show(result, rows, questions, args.longest, console)
     if args.json:

@@ -7,6 +7,7 @@
     python -m data.prepare math8k_rebuilt                         MATH levels 3-5 without MATH500
     python -m data.prepare math8k limr --from DIR                 from files you already have
     python -m data.prepare --dataset org/name --prompt_key problem --answer_key answer
+    python -m data.prepare --reasoning_gym spell_backward,letter_counting --size 500 --seed 1
 
 Prompts go to data/prompts/<name>.json ({id, prompt, answer, …}), benchmarks to data/benchmarks/<name>.jsonl
 ({id, question, answer, …}). Next to each is <file>.source.json: its origin, revision and checksums.
@@ -24,17 +25,19 @@ from typing import Any
 
 from rich.console import Console
 
-from data.sets import hub, sources
+from data.sets import gym, hub, sources
 from data.sets.columns import Rows, pick
 from data.sets.fetch import fetch
 from data.sets.sources import SETS, HubSet, ReleaseFile, Source
 from lim.prompts import read_prompts
 from lim.prompts.rows import SUFFIXES
-from lim.utils.cli import Parser, did_you_mean
+from lim.utils.cli import Parser, did_you_mean, whole
 from lim.utils.errors import InputError, run_cli
 from lim.utils.files import check_output, sha256_of, write_json
 from lim.utils.rows import read_jsonl, write_jsonl
 from lim.utils.text import squash
+
+NAMED = 3  # tasks that a file is named after; of more, it is called reasoning_gym
 
 
 def release_file(file: ReleaseFile, args: argparse.Namespace) -> Path:
@@ -188,9 +191,18 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--revision", help="its revision (default: the newest; the one used is recorded)")
     add("--name", help="what to call it here (default: the last part of its name)")
     add("--benchmark", action="store_true", help="write a benchmark instead of a prompt file")
+    add = parser.add_argument_group("tasks of reasoning-gym (docs/verifiers.md)").add_argument
+    add("--reasoning_gym", metavar="TASK[,TASK…]", help="write prompts and a held-out benchmark of these tasks")
+    add("--size", type=whole(1, 1_000_000), help="prompts per task")
+    add("--test_size", type=whole(1, 1_000_000), default=100, help="held-out questions per task (default: 100)")
+    add("--seed", type=whole(0), default=0, help="of the items (default: 0)")
     args = parser.parse_args(argv)
-    if not args.names and not args.dataset:
+    if not args.names and not args.dataset and not args.reasoning_gym:
         raise InputError(f"name a data set: {', '.join(sources.NAMES)}; or another with --dataset org/name")
+    if args.reasoning_gym and args.dataset:
+        raise InputError("--dataset and --reasoning_gym: give one of the two")
+    if bool(args.reasoning_gym) != bool(args.size):
+        raise InputError("--reasoning_gym takes --size, the number of prompts per task, and --size needs it")
     if args.folder is not None and not args.folder.is_dir():
         raise InputError(f"--from {args.folder}: no such folder")
     check_output("--data_dir", args.data_dir, folder=True)
@@ -210,6 +222,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     if args.dataset and args.name is None:
         path = Path(args.dataset)  # a set of the hub may have a dot in its name that is no suffix
         args.name = (path.stem if path.is_file() else path.name).lower()
+    if args.reasoning_gym:
+        args.tasks = [*dict.fromkeys(filter(None, (task.strip() for task in args.reasoning_gym.split(","))))]
+        args.name = args.name or ("-".join(args.tasks) if len(args.tasks) <= NAMED else gym.NAME)
     return args
 
 
@@ -229,6 +244,10 @@ def main(argv: list[str] | None = None) -> int | None:
         rows, origin = make_own(args)
         kind = "benchmark" if args.benchmark else "prompts"
         console.print(write(args.name, kind, rows, origin, "see the data set's own page", [], args.data_dir))
+    if args.reasoning_gym:
+        prompts, questions, origin = gym.make(args.tasks, args.size, args.test_size, args.seed)
+        for kind, rows in (("prompts", prompts), ("benchmark", questions)):
+            console.print(write(args.name, kind, rows, origin, "Apache-2.0 (reasoning-gym)", [], args.data_dir))
     return None
 
 

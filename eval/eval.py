@@ -17,6 +17,7 @@ import argparse
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -28,17 +29,18 @@ from lim.utils.paths import shown
 from . import targets
 from .engine.generate import Engines, add_engine_flags, generate_missing
 from .grader import Grader
-from .questions import read_questions
+from .questions import check_verifiers, read_questions
 from .results import external, saved, tables
 from .settings import DATA, SETTINGS, Benchmark, EvalSettings, load
 from .targets import ModelRef
+from .verifiers import add_verifier_flag, declared
 
-OVERRIDES = ("n_samples", "temperature", "top_p", "max_new_tokens", "seed", "template", "stop_at", "fallbacks")
+OVERRIDES = ("n_samples", "temperature", "top_p", "max_new_tokens", "seed", "template", "stop_at")
 SHOWN_IN_DETAIL = 4  # models; of more, the detail is in each results.md
 # Flags that --score_only uses: with saved generations, and with third-party files.
-SAVED = ("score_only", "settings", "data_dir", "benchmarks", "fallbacks")
-KEYS = ("response_key", "gold_key", "question_key", "verdict_key")
-EXTERNAL = ("score_only", *KEYS, "fallbacks", "output_path")
+SAVED = ("score_only", "settings", "data_dir", "benchmarks", "fallbacks", "verifier")
+KEYS = ("response_key", "gold_key", "question_key", "verdict_key", "verifier_key", "metadata_key")
+EXTERNAL = ("score_only", *KEYS, "fallbacks", "verifier", "output_path")
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -50,7 +52,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     what.add_argument("--step", default="final", help="a step's number, final, best, or all (default: final)")
     what.add_argument("--model", nargs="+", default=[], help="a Hugging Face folder or hub id")
     what.add_argument(
-        "--benchmarks", nargs="+", metavar="NAME", help="benchmarks, groups or patterns of the settings"
+        "--benchmarks",
+        nargs="+",
+        metavar="NAME",
+        help="benchmarks, groups or patterns of the settings, or FILE.jsonl of your own questions",
     )
     how = parser.add_argument_group("settings, in place of the settings file's")
     how.add_argument("--settings", type=Path, default=SETTINGS)
@@ -62,6 +67,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     how.add_argument("--template", help="chat (the model's own), or a text of the settings file: plain, bare")
     how.add_argument("--stop_at", choices=("end_tokens", "eos"), help="eos: as the release's evaluation does")
     how.add_argument("--fallbacks", action="store_const", const=True, help="also accept unboxed answers")
+    add_verifier_flag(how.add_argument)
     add_engine_flags(parser)
     files = parser.add_argument_group("files")
     files.add_argument("--output_path", type=Path, help="folder for the results (default: <run>/eval)")
@@ -73,6 +79,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     again.add_argument("--gold_key", help="third-party files: key of the gold answer")
     again.add_argument("--question_key", help="third-party files: key of the question (default: each row is one)")
     again.add_argument("--verdict_key", help="third-party files: key of their own score; lists verdicts that differ")
+    again.add_argument("--verifier_key", help="third-party files: key of the verifier's name (docs/verifiers.md)")
+    again.add_argument("--metadata_key", help="third-party files: key of what the verifier needs")
     parser.alias("--output", "--output_path")
     args = parser.parse_args(argv)
     if args.score_only is None and not args.run_path and not args.model:
@@ -110,15 +118,26 @@ def plan(args: argparse.Namespace, settings: EvalSettings) -> tuple[list[ModelRe
     if len(set(folders)) < len(folders):
         twice = max(folders, key=folders.count)
         raise InputError(f"two models would write to {twice}; evaluate one of them separately, with --output_path")
-    overrides = {key: getattr(args, key) for key in OVERRIDES}
+    overrides = {key: getattr(args, key) for key in OVERRIDES} | grading(args, found)
     names = settings.choose(args.benchmarks or settings.default)
     return found, {name: settings.benchmark(name, overrides) for name in names}
+
+
+def grading(args: argparse.Namespace, found: Sequence[ModelRef] = ()) -> dict[str, Any]:
+    """The settings of grading that flags replace; a run's own verifiers are known from its recipe."""
+    own, default = declared(args.verifier)
+    for run in dict.fromkeys(ref.run for ref in found if ref.run):
+        for name, spec in targets.verifiers_of(run).items():
+            if own.setdefault(name, spec) != spec and f"{name}={own[name]}" not in args.verifier:
+                raise InputError(f"{run}: its verifier {name} is {spec}, and another run's is {own[name]}")
+    asked = {"fallbacks": args.fallbacks, "verifier": default, "verifiers": own or None}
+    return {key: value for key, value in asked.items() if value is not None}
 
 
 def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_args(argv)
     console = Console()
-    settings = load(args.settings)
+    settings = load(args.settings).with_files(args.benchmarks or ())
     found: list[ModelRef] = []
     with Grader() as grader, ExitStack() as stack:
         if args.score_only and args.response_key:
@@ -126,11 +145,13 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         if args.score_only:
             chosen = settings.choose(args.benchmarks) if args.benchmarks else None
             results = saved.score_all(
-                args.score_only, settings, args.data_dir, grader, console, chosen=chosen, fallbacks=args.fallbacks
+                args.score_only, settings, args.data_dir, grader, console, chosen, grading(args)
             )
         else:
             found, benchmarks = plan(args, settings)
             questions = {b.file: read_questions(b.file, args.data_dir) for b in benchmarks.values()}
+            for benchmark in benchmarks.values():
+                check_verifiers(benchmark, questions[benchmark.file])
             engines = Engines(args, found, stack)
             results = []
             for ref in found:
@@ -138,8 +159,9 @@ def main(argv: Sequence[str] | None = None) -> int | None:
                     generate_missing(ref, benchmarks, questions, engines, args, console)
                 except KeyboardInterrupt:
                     raise KeyboardInterrupt("samples are kept: run the same command again to resume") from None
+                asked = grading(args, found)
                 results.append(
-                    saved.score_folder(ref.folder, [*benchmarks], settings, args.data_dir, grader, console)
+                    saved.score_folder(ref.folder, [*benchmarks], settings, args.data_dir, grader, console, asked)
                 )
     console.print(tables.accuracy_table(results, settings, console.width))
     if len(results) <= SHOWN_IN_DETAIL:

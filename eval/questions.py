@@ -11,12 +11,15 @@ from lim.utils.files import sha256_of
 from lim.utils.makers import how_to_make
 from lim.utils.rows import read_jsonl
 
-from .settings import DATA
+from .settings import DATA, OWN, Benchmark
+from .verifiers import Verifiers
 
 
 @dataclass(frozen=True)
 class Questions:
-    """A benchmark's questions: rows `{id, question, answer, level?, subject?}` and the file's checksum."""
+    """A benchmark's questions: rows `{id, question, answer, level?, subject?, task?, verifier?, metadata?}` and the
+    file's checksum.
+    """
 
     path: Path
     sha256: str
@@ -24,8 +27,10 @@ class Questions:
 
 
 def read_questions(file: str, data_dir: Path = DATA) -> Questions:
-    """Read `<data_dir>/<file>.jsonl`. InputError says how to make it where it is missing."""
-    path = data_dir / f"{file}.jsonl"
+    """Read `<data_dir>/<file>.jsonl`, or `file` itself where it is named so. InputError says how to make it where it
+    is missing.
+    """
+    path = Path(file) if file.endswith(OWN) else data_dir / f"{file}.jsonl"
     if not path.is_file():
         raise InputError(f"{path}: no such benchmark file{how_to_make(path, 'check the name')}")
     rows: dict[str, dict[str, Any]] = {}
@@ -39,3 +44,10 @@ def read_questions(file: str, data_dir: Path = DATA) -> Questions:
     if not rows:
         raise InputError(f"{path}: holds no question")
     return Questions(path, sha256_of(path), rows)
+
+
+def check_verifiers(benchmark: Benchmark, questions: Questions) -> None:
+    """Raise InputError, before anything is generated, for a question whose verifier is not there or not installed."""
+    with Verifiers(benchmark.verifiers, benchmark.verifier, where=f"{benchmark.name}: verifiers") as verifiers:
+        rows = enumerate(questions.rows.values(), 1)
+        verifiers.versions(verifiers.of(row, f"{questions.path}: row {number}")[0] for number, row in rows)

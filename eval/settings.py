@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,6 +18,7 @@ from lim.utils.typed import convert
 SETTINGS = (Path(__file__).parent / "configs" if INSTALLED else ROOT / "configs" / "eval") / "paper.yaml"
 DATA = ROOT / "data" / "benchmarks"
 CHAT = "chat"
+OWN = ".jsonl"  # how the name of a benchmark ends that is a file of questions, not one of the settings
 AtLeastOne = Annotated[int, Meta(ge=1)]
 
 
@@ -45,6 +46,8 @@ class Benchmark:
     system_prompt: str | None
     fallbacks: bool
     stop_at: Literal["end_tokens", "eos"] = "end_tokens"  # eval/engine/ends.py
+    verifier: str = "math"  # of questions that name none (docs/verifiers.md)
+    verifiers: dict[str, str] = field(default_factory=dict)  # a person's own: name → path/to/file.py:function
 
     def check(self) -> Benchmark:
         """Raise InputError where samples would only repeat each other."""
@@ -68,10 +71,21 @@ class EvalSettings:
     average: list[str] = field(default_factory=list)
     published: list[dict[str, Any]] = field(default_factory=list)
 
+    def with_files(self, names: Sequence[str]) -> EvalSettings:
+        """The settings with those names that are files of questions (.jsonl) as benchmarks, with the defaults."""
+        files = {Path(name).stem: {"file": str(Path(name).absolute())} for name in names if name.endswith(OWN)}
+        if taken := sorted(files.keys() & {*self.benchmarks, *self.groups}):
+            raise InputError(f"{taken[0]}{OWN}: '{taken[0]}' is a name of {self.path} already; rename the file")
+        return replace(self, benchmarks={**self.benchmarks, **files})
+
     def choose(self, names: Sequence[str]) -> list[str]:
-        """Benchmarks that names, groups and patterns (`arithmetic*`) stand for, in order, each once."""
+        """Benchmarks that names, groups and patterns (`arithmetic*`) stand for, in order, each once.
+
+        A name that ends in .jsonl is a file of `with_files`.
+        """
         chosen: list[str] = []
         for name in names:
+            name = Path(name).stem if name.endswith(OWN) else name
             found = self.groups.get(name) or fnmatch.filter(self.benchmarks, name)
             if not found:
                 raise InputError(

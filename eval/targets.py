@@ -53,6 +53,13 @@ def checkpoints(run: Path) -> dict[int, Path]:
     return dict(sorted((int(m[1]), path) for m, path in found if m and (path / "config.json").is_file()))
 
 
+def verifiers_of(run: Path) -> dict[str, str]:
+    """A person's verifiers that the run's recipe declares: name → path/to/file.py:function."""
+    if not (run / "run.json").is_file():
+        return {}
+    return read_json(run / "run.json").get("recipe", {}).get("run", {}).get("verifiers", {})
+
+
 def base_model(run: Path) -> str | None:
     """The model a run started from, as its run.json records it; None where it does not."""
     if not (run / "run.json").is_file():

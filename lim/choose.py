@@ -30,6 +30,23 @@ def choose_top(scores_P: Floats, count: int) -> Mask:
     return chosen_P
 
 
+def choose_top_of_each(scores_P: Floats, count: int, group_of: Sequence[str]) -> Mask:
+    """The highest scores of each group, in proportion to how many of it have a score: `count` in all.
+
+    Shares are rounded by largest remainder. Raises InputError where fewer have a score.
+    """
+    choose_top(scores_P, count)  # says where that is too many
+    groups_P, scored_P = np.array(group_of), ~np.isnan(scores_P)
+    names = list(dict.fromkeys(group_of))
+    shares_G = np.array([(scored_P & (groups_P == name)).sum() for name in names]) * count / scored_P.sum()
+    counts_G = np.floor(shares_G + 1e-9).astype(int)
+    counts_G[np.argsort(counts_G - shares_G, kind="stable")[: count - counts_G.sum()]] += 1
+    chosen_P = np.zeros(len(scores_P), bool)
+    for name, own in zip(names, counts_G.tolist(), strict=True):
+        chosen_P |= choose_top(np.where(groups_P == name, scores_P, np.nan), own) if own else False
+    return chosen_P
+
+
 def choose_random(eligible_P: Mask, count: int, seed: int) -> Mask:
     """`count` prompts drawn without replacement. Raises InputError where fewer are eligible."""
     eligible = np.flatnonzero(eligible_P)

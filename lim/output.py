@@ -23,6 +23,7 @@ ScoresFormat = Literal["json", "csv", "parquet"]
 SCORES_FORMATS: tuple[ScoresFormat, ...] = get_args(ScoresFormat)
 # Of a scores file that is a table: column → Arrow type.
 SCORE_COLUMNS = {"id": "string", "prompt": "string", "score": "float64", "reason": "string", "chosen": "bool_"}
+SCORE_COLUMNS |= {"group": "string"}  # under --group_by
 SCORE_COLUMNS |= {"epochs_seen": "int64"} | dict.fromkeys(("first_reward", "last_reward", "mean_reward"), "float64")
 
 
@@ -60,23 +61,24 @@ def write_selection(
         partial = {kind: stack.enter_context(atomic_path(paths[kind])) for kind in ("scores", "summary", "prompts")}
         write_rows(selection.prompts.rows, selection.chosen_P.tolist(), partial["prompts"], paths["prompts"].suffix)
         partial["summary"].write_text(json_text(summary(selection)), encoding="utf-8", errors=HALVES)
-        write_scores(score_rows(selection), partial["scores"], scores_format)
+        columns = [name for name in SCORE_COLUMNS if name != "group" or selection.group_of is not None]
+        write_scores(score_rows(selection), partial["scores"], scores_format, columns)
     return paths
 
 
-def write_scores(rows: Iterable[Mapping[str, Any]], path: Path, format: ScoresFormat) -> None:
-    """Write `score_rows`: a JSON list, or a table with an empty cell (null) where a row has no such key."""
+def write_scores(rows: Iterable[Mapping[str, Any]], path: Path, format: ScoresFormat, columns: Sequence[str]) -> None:
+    """Write `score_rows`: a JSON list, or a table of `columns` with an empty cell (null) where a row has none."""
     if format == "parquet":
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        schema = pa.schema([(name, getattr(pa, kind)()) for name, kind in SCORE_COLUMNS.items()])
+        schema = pa.schema([(name, getattr(pa, SCORE_COLUMNS[name])()) for name in columns])
         rows = [{**row, "prompt": row["prompt"].encode("utf-8", HALVES).decode()} for row in rows]
         pq.write_table(pa.Table.from_pylist(rows, schema), path)
         return
     with open(path, "w", encoding="utf-8", errors=HALVES, newline="") as file:
         if format == "csv":
-            writer = csv.DictWriter(file, list(SCORE_COLUMNS))
+            writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(rows)
             return
@@ -101,11 +103,16 @@ def score_rows(selection: Selection) -> Iterator[dict[str, Any]]:
             strict=True,
         )
     scored = zip(selection.scores_P.tolist(), selection.reasons, selection.chosen_P.tolist(), strict=True)
-    for id, text, (score, reason, chosen) in zip(selection.ids, selection.prompts.texts, scored, strict=True):
+    groups = selection.group_of or [None] * len(selection.ids)
+    for id, text, group, (score, reason, chosen) in zip(
+        selection.ids, selection.prompts.texts, groups, scored, strict=True
+    ):
         row: dict[str, Any] = {"id": id, "prompt": text, "score": None if math.isnan(score) else score}
         if row["score"] is None:
             row["reason"] = reason
         row["chosen"] = chosen
+        if group is not None:
+            row["group"] = group
         if trajectories is not None:
             row["epochs_seen"], first, last, mean = next(trajectories)
             if not row["epochs_seen"]:
@@ -116,7 +123,7 @@ def score_rows(selection: Selection) -> Iterator[dict[str, Any]]:
 
 def summary(selection: Selection) -> dict[str, Any]:
     """What was chosen, from what, and how; without times, so that the same input gives the same bytes."""
-    scored = selection.scores_P[~np.isnan(selection.scores_P)]
+    scored, curves = selection.scores_P[~np.isnan(selection.scores_P)], selection.averages_K
     return (
         ({"allowed": selection.allowed} if selection.allowed else {})
         | {
@@ -128,6 +135,7 @@ def summary(selection: Selection) -> dict[str, Any]:
             | {"num_samples": selection.settings.num_prompts},  # its former name
             "score_quantiles": quantiles(scored),
             "average_curve": None if selection.average_K is None else [float(value) for value in selection.average_K],
+            **({"average_curves": {name: c.tolist() for name, c in curves.items()}} if curves else {}),
             "matched_by": selection.matched_by,
             "unmatched_in_log": len(selection.unmatched),
             "unmatched_examples": selection.unmatched[:20],

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lim.choose import Floats, Mask, choose_listed
 from lim.logs.doubts import settle
@@ -20,6 +21,7 @@ from lim.matching import Matching, match_prompts
 from lim.output import companion
 from lim.prompts import PromptSet, load
 from lim.prompts.rows import read_file
+from lim.report.groups import numbered, read_groups
 from lim.scores import average_curve
 from lim.selection import Selection
 from lim.strategies import STRATEGIES, Settings, Trajectories, pass_rate
@@ -54,6 +56,9 @@ def select(
     if not isinstance(prompts, PromptSet):
         prompts = load(prompts)
     ids, texts = prompts.ids, prompts.texts
+    group_of = None if settings.group_by is None else read_groups(prompts, settings.group_by)
+    if group_of is not None and not log_path:
+        raise InputError("--group_by needs a log (--train_samples_path): a scores file has no trajectories")
     listed = settings.ids_path
     listed_P = None if listed is None else choose_listed(ids, read_ids(listed), listed)
 
@@ -95,12 +100,20 @@ def select(
 
     rows_P = matching.rows_P
     scores_P = np.where(rows_P >= 0, scores_L[rows_P], np.nan)
-    chosen_P, scores_P = settings.choose(scores_P, texts, eligible_P) if listed_P is None else (listed_P, scores_P)
+    reasons_P = [reasons_L[row] if row >= 0 else absent for row in rows_P.tolist()]
+    averages_K: dict[str, Floats] = {}
+    if group_of is not None and matrix is not None:
+        scores_P, averages_K, reasons_P = score_groups(matrix, settings, rows_P, group_of, absent)
+        notes += group_notes(averages_K, group_of, settings)
+    if listed_P is None:
+        chosen_P, scores_P = settings.choose(scores_P, texts, eligible_P, group_of)
+    else:
+        chosen_P = listed_P
     reasons = [
-        None if scored else absent if row < 0 else reasons_L[row]
-        for row, scored in zip(rows_P.tolist(), (~np.isnan(scores_P)).tolist(), strict=True)
+        None if scored else reason for reason, scored in zip(reasons_P, (~np.isnan(scores_P)).tolist(), strict=True)
     ]
-    notes += _notes_on_ties(scores_P, chosen_P, settings)
+    if group_of is None:
+        notes += _notes_on_ties(scores_P, chosen_P, settings)
     if matrix is not None and summary is not None:
         if settings.row.against_average and _passes_mean_something(matrix, summary):
             solved_L = np.nan_to_num(matrix.pass_rates_P_K).max(axis=1) > 0
@@ -124,6 +137,8 @@ def select(
         unmatched=matching.unmatched,
         matched_by=matching.how,
         notes=notes,
+        group_of=group_of,
+        averages_K=averages_K,
         allowed=allowed,
     )
 
@@ -218,6 +233,59 @@ def score_matrix(
     for row in np.flatnonzero(np.isnan(scores_P)):
         reasons[row] = reasons[row] or "average reward is perfect in the epochs in which it was seen"
     return scores_P, average_K, reasons
+
+
+FEW = 10  # prompts of a group, under which each is a large part of its average
+
+
+def score_groups(
+    matrix: RewardMatrix, settings: Settings, rows_P: NDArray[np.integer], group_of: Sequence[str], absent: str
+) -> tuple[Floats, dict[str, Floats], list[str | None]]:
+    """(scores, average curve of each group, reasons for no score) where each group has an average of its own.
+
+    `rows_P` are the prompts' rows of the matrix, −1 for those that it lacks. InputError for a group of one prompt.
+    """
+    scores_P, reasons = np.full(len(rows_P), np.nan), [absent if row < 0 else None for row in rows_P.tolist()]
+    averages_K: dict[str, Floats] = {}
+    for name in numbered(group_of)[0]:
+        at = np.array([index for index, group in enumerate(group_of) if group == name and rows_P[index] >= 0], int)
+        rows, place = np.unique(rows_P[at], return_inverse=True)
+        if not len(rows):
+            continue
+        if len(rows) == 1:
+            raise InputError(
+                f"--group_by {settings.group_by}: '{name}' has one prompt in the log, which is its own average and "
+                "would score 1; take a column of larger groups, or give this prompt another value"
+            )
+        part = matrix.take(rows, [str(row) for row in rows])
+        values_P_K, perfect = part.rewards_P_K, settings.max_reward
+        if settings.metric == "accuracy":
+            values_P_K, perfect = part.pass_rates_P_K, 1.0
+        if np.allclose(values_P_K[part.counts_P_K > 0], perfect):
+            found: list[str | None] = ["every answer of its group is right: nothing to compare with"] * len(rows)
+        else:
+            try:
+                scores, averages_K[name], found = score_matrix(part, settings)
+            except InputError as error:
+                raise InputError(f"--group_by {settings.group_by}: '{name}': {error}") from None
+            scores_P[at] = scores[place]
+        for index, row in zip(at.tolist(), place.tolist(), strict=True):
+            reasons[index] = found[row]
+    return scores_P, averages_K, reasons
+
+
+def group_notes(averages_K: dict[str, Floats], group_of: Sequence[str], settings: Settings) -> list[str]:
+    """Groups whose average says little: of few prompts, or that hardly moves."""
+    few = [f"{name} ({group_of.count(name)})" for name in averages_K if group_of.count(name) < FEW]
+    perfect = settings.max_reward if settings.metric == "reward" else 1.0
+    flat = [name for name, curve_K in averages_K.items() if float(np.ptp(curve_K)) < HARDLY * perfect]
+    notes = []
+    if few:
+        notes.append(f"groups of under {FEW} prompts, each a large part of its own average: {', '.join(few)}")
+    if flat:
+        said = "groups whose average hardly moves, so that the score says how steady a prompt is"
+        notes.append(f"{said}: {', '.join(flat)}")
+    return notes
 
 
 def read_scores(path: str | Path) -> tuple[list[str], Floats, list[str | None]]:

@@ -31,6 +31,8 @@ class Selection:
     unmatched: list[str] = field(default_factory=list)  # prompts of the log that the file does not have
     matched_by: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    group_of: list[str] | None = None  # the group of each prompt, under --group_by
+    averages_K: dict[str, Floats] = field(default_factory=dict)  # group → the curve that LIM compares it with
     allowed: list[str] = field(default_factory=list)  # what may be wrong, and --allow let pass
 
     @property
@@ -73,6 +75,11 @@ class Selection:
         found.append(("chosen", f"{int(self.chosen_P.sum()):,} ({self.settings.rule()})"))
         if self.average_K is not None:
             found.append(("average curve", f"{self.average_K[0]:.3f} → {self.average_K[-1]:.3f}"))
+        for name, curve_K in self.averages_K.items():
+            of_group_P = np.array([group == name for group in self.group_of or ()])
+            kept = f"{int((self.chosen_P & of_group_P).sum()):,} of {int(of_group_P.sum()):,} chosen"
+            curve = f"average {curve_K[0]:.3f} → {curve_K[-1]:.3f}"
+            found.append((f"{self.settings.group_by} {name}", f"{kept}; {curve}"))
         return found
 
 

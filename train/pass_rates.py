@@ -13,6 +13,7 @@ on where it stopped; step_1.parquet and run.json, the log, are written at the en
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,6 +30,7 @@ from eval.grader import equal
 from eval.questions import Questions
 from eval.settings import CHAT, Benchmark, Template
 from eval.targets import ModelRef
+from eval.verifiers import MATH
 from lim.logs import reward_log
 from lim.utils.cli import Parser, whole
 from lim.utils.errors import InputError, run_cli
@@ -36,6 +38,7 @@ from lim.utils.files import check_output
 from train.recipe import dataset, recipe
 from train.recipe.recipe import Recipe
 from train.recipe.resolve import resolve
+from train.run import environment
 
 SAMPLES = "samples"  # the name of the file of generations
 
@@ -74,11 +77,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         engines = Engines(args, [ref], stack)
         generate_missing(ref, {SAMPLES: benchmark}, {benchmark.file: questions}, engines, args, console)
     wanted = [s for s in samples.read(samples.path_of(folder, SAMPLES)) if s.sample < args.n_samples and s.id in rows]
+    os.environ.update(environment.of_run(chosen.run))  # for the reward, as in a run
     columns = to_columns(wanted, rows, chosen.run.format_rules)
     reward_log.write_step(folder, 1, columns)
     meta = samples.read_meta(folder, SAMPLES)
     about = {"name": folder.name, "recipe": chosen.merged, "recipe_files": chosen.sources, "generated_with": meta}
     prompt_file = {"prompt_file": chosen.run.prompt_file, "prompt_sha256": questions.sha256}
+    prompt_file["verifiers"] = prompts.verifiers
     reward_log.write_run(folder, {**about, **prompt_file, "trained": False, "steps": 1, "epochs": 1})
     console.print(table(columns, rows))
     console.print(f"wrote {reward_log.step_path(folder, 1)}", soft_wrap=True, highlight=False, markup=False)
@@ -115,7 +120,14 @@ def to_columns(
     order = {id: number for number, id in enumerate(rows)}
     made = sorted(given, key=lambda sample: (order[sample.id], sample.sample))
     scored = [
-        reward_of(s.response, rows[s.id]["answer"], s.finish_reason != "length", format_rules=format_rules)
+        reward_of(
+            s.response,
+            rows[s.id]["answer"],
+            s.finish_reason != "length",
+            format_rules=format_rules,
+            verifier=rows[s.id].get("verifier", MATH),
+            metadata=rows[s.id].get("metadata"),
+        )
         for s in made
     ]
     return {
@@ -129,6 +141,8 @@ def to_columns(
         "answer": [graded.answer for _, graded in scored],
         "response_tokens": [s.tokens for s in made],
         "response": [s.response for s in made],
+        "score": [graded.score for _, graded in scored],
+        "verifier": [rows[s.id].get("verifier", MATH) for s in made],
     }
 
 

@@ -1,12 +1,16 @@
 r"""The rule-based reward of the paper (section 3.1), as OpenRLHF's `--reward.remote_url train/reward.py`.
 
-     1    the answer in the last \boxed{} is the gold one
+     1    the answer in the last \boxed{} is the gold one; of another verifier than `math`: its score is 1
     -0.5  it is not, or could not be graded in time
     -1    the response is cut off, has no answer, has five boxes or more, is garbled or repeats itself
           (with `run.format_rules=lenient`: only the first two)
 
+`run.rewards` sets other numbers, and `run.part_credit` gives a score between 0 and 1 its share of the way from
+-0.5 to 1 (docs/verifiers.md).
+
 OpenRLHF 0.11.2 calls `reward_func` for one sample at a time, from several threads of several processes. A query is
-the decoded prompt and response with special tokens kept; a label is JSON `{"id", "answer"}`. OpenRLHF logs an
+the decoded prompt and response with special tokens kept; a label is JSON `{"id", "answer"}`, with the record's
+`verifier` and `metadata` where it is not `math`. OpenRLHF logs an
 exception raised here and continues with a reward of None, which `train/ppo/samples.py: check_rewards` turns into the
 end of the run. So that the reason is not lost among the logs of another node, the first error of a run is also
 written, with its traceback, to the file that LIM_REWARD_ERROR_FILE names (optional; a trainer may poll for it).
@@ -23,7 +27,7 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -33,39 +37,61 @@ if (root := str(Path(__file__).resolve().parents[1])) not in sys.path:
     sys.path.insert(0, root)
 
 from eval.engine import ends
-from eval.grader import Graded, Grader
+from eval.grader import Graded
 from eval.grader.verdict import Verdict, training_rule
+from eval.verifiers import MATH, VERIFIERS, Item, Verifiers
 from lim.utils.errors import InputError
 from train.run import environment
 
-REWARDS = {Verdict.CORRECT: 1.0, Verdict.INCORRECT: -0.5, Verdict.TIMEOUT: -0.5}
-BAD_FORMAT = -1.0
 NO_REASON = -1.0  # its code
+NO_SCORE = -1.0  # the code of a sample that was given none
 NO_END = -1.0  # the code of a response without end token
 LEAST_OVERLAP = 16  # characters of a prompt, cut on the left, by which it is known again in its query
 
 
-def reward_of(response: str, gold: str, finished: bool, *, format_rules: str = "release") -> tuple[float, Graded]:
+def reward_of(
+    response: str,
+    gold: str,
+    finished: bool,
+    *,
+    format_rules: str = "release",
+    verifier: str = MATH,
+    metadata: Mapping[str, Any] | None = None,
+) -> tuple[float, Graded]:
     """Reward and verdict of a response without its prompt and end token; `finished`: it reached its end token."""
     rule = partial(training_rule, finished=finished, lenient=format_rules == "lenient")
-    graded = grader().grade([(gold, response)], rule=rule)[0]
-    return REWARDS.get(graded.verdict, BAD_FORMAT), graded
+    graded = verifiers().grade([Item(response, gold, verifier, metadata or {})], rule=rule)[0]
+    told = environment.read()
+    rewards = environment.REWARDS | json.loads(told.rewards or "{}")
+    return from_score(graded, rewards, part_credit=told.part_credit), graded
+
+
+def from_score(graded: Graded, rewards: Mapping[str, float], *, part_credit: bool) -> float:
+    """The reward of a verdict: one of three, or with `part_credit` the score's share from incorrect to correct."""
+    if graded.verdict not in (Verdict.CORRECT, Verdict.INCORRECT, Verdict.TIMEOUT):
+        return rewards["malformed"]
+    if graded.verdict is Verdict.CORRECT:
+        return rewards["correct"]
+    share = (graded.score or 0.0) if part_credit else 0.0
+    return rewards["incorrect"] + share * (rewards["correct"] - rewards["incorrect"])
 
 
 @cache
-def _grader(process: int) -> Grader:
-    grader = Grader(environment.read().grader_workers, environment.read().grader_deadline)
-    atexit.register(grader.close)
-    return grader
+def _verifiers(process: int) -> Verifiers:
+    told = environment.read()
+    own = json.loads(told.verifiers or "{}")
+    found = Verifiers(own, workers=told.grader_workers, deadline=told.grader_deadline, where="LIM_VERIFIERS")
+    atexit.register(found.close)
+    return found
 
 
 _starting = threading.Lock()
 
 
-def grader() -> Grader:
-    """This process's grader; its workers start when an answer first needs one."""
+def verifiers() -> Verifiers:
+    """This process's verifiers; their workers start when an answer first needs one."""
     with _starting:
-        return _grader(os.getpid())
+        return _verifiers(os.getpid())
 
 
 def end_tokens() -> tuple[str, ...]:
@@ -106,15 +132,17 @@ def _end_of_prompt(query: str, prompt: str) -> int | None:
     return places[len(tight_prompt) - 1] + 1 if tight_prompt else 0
 
 
-def gold_of(label: str) -> str:
-    """The gold answer of a label; InputError where it is no JSON object with an answer."""
+def label_of(label: str) -> dict[str, Any]:
+    """The gold answer, verifier and metadata of a label; InputError where it is no JSON object with an answer."""
     try:
-        gold = json.loads(label)["answer"]
-    except (TypeError, KeyError, ValueError) as error:
-        raise InputError(f'reward: label {label!r} is not JSON {{"id", "answer"}} ({error})') from error
-    if not isinstance(gold, str) or not gold.strip():
-        raise InputError(f"reward: label {label!r} has no answer to grade against")
-    return gold
+        found = json.loads(label)
+        gold, verifier = found["answer"], found.get("verifier", MATH)
+    except (AttributeError, TypeError, KeyError, ValueError) as error:
+        raise InputError(f'reward: label {label!r:.200} is not JSON {{"id", "answer"}} ({error})') from error
+    # A person's verifier may need no answer.
+    if not isinstance(gold, str) or not (gold.strip() or verifier not in VERIFIERS):
+        raise InputError(f"reward: label {label!r:.200} has no answer to grade against")
+    return {"gold": gold, "verifier": verifier, "metadata": found.get("metadata")}
 
 
 def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence[str]) -> dict[str, Any]:
@@ -127,7 +155,7 @@ def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence
             response, end = response_of(query, prompt)
             ended.append(NO_END if end is None else float(end_tokens().index(end)))
             rules = environment.read().format_rules
-            scored.append(reward_of(response, gold_of(label), end is not None, format_rules=rules))
+            scored.append(reward_of(response, finished=end is not None, format_rules=rules, **label_of(label)))
     except BaseException:
         _report(traceback.format_exc())
         raise
@@ -138,6 +166,7 @@ def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence
             "verdict": torch.tensor([g.verdict.code for _, g in scored]),
             "end": torch.tensor(ended),
             "reason": torch.tensor([NO_REASON if g.reason is None else g.reason.code for _, g in scored]),
+            "verifier_score": torch.tensor([NO_SCORE if g.score is None else g.score for _, g in scored]),
         },
     }
 

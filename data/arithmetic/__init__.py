@@ -16,20 +16,11 @@ One in twenty answers of the pool has a wrong digit and `source` "arithmetic-wro
 
 from __future__ import annotations
 
-import hashlib
 import random
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
-from lim.utils.errors import InputError
-from lim.utils.files import write_json
-from lim.utils.rows import write_jsonl
+from data.sets.embedded import LEVEL_SHARES, SIZES, Embedded, split_of
 
 SUBJECTS = {"+": "addition", "-": "subtraction", "*": "multiplication"}
 LATEX = {"+": " + ", "-": " - ", "*": r" \times "}
@@ -41,11 +32,6 @@ KINDS = {
     4: (("+", 3, 3), ("-", 3, 3), ("*", 3, 1)),
     5: (("*", 2, 2),),
 }
-LEVEL_SHARES = {1: 0.10, 2: 0.20, 3: 0.30, 4: 0.30, 5: 0.10}
-SPLIT_PERCENT = {"pool": 20, "val": 5, "test": 15, "corpus": 60}
-SIZES = {"pool": 512, "val": 128, "test": 500}
-WRONG_SHARE = 0.05
-DRAWS_BEFORE_GIVING_UP = 20_000
 
 
 @dataclass(frozen=True)
@@ -111,12 +97,7 @@ class Problem:
     @cached_property
     def split(self) -> str:
         """The one set this problem may enter: pool, val, test, or corpus (what the base model learns from)."""
-        bucket = int.from_bytes(hashlib.sha256(self.key.encode()).digest()[:4]) % 100
-        for name, percent in SPLIT_PERCENT.items():
-            bucket -= percent
-            if bucket < 0:
-                return name
-        raise AssertionError("SPLIT_PERCENT does not add up to 100")
+        return split_of(self.key)
 
 
 def draw(rng: random.Random, level: int) -> Problem:
@@ -133,30 +114,6 @@ def draw(rng: random.Random, level: int) -> Problem:
             return problem
 
 
-def draw_set(rng: random.Random, split: str, size: int) -> list[Problem]:
-    """`size` distinct problems of a split, levels by `LEVEL_SHARES`, in random order.
-
-    Raises InputError when a level has no more problems to give.
-    """
-    quotas = {level: round(size * share) for level, share in LEVEL_SHARES.items()}
-    quotas[3] += size - sum(quotas.values())
-    chosen: dict[str, Problem] = {}
-    for level, quota in quotas.items():
-        wanted = len(chosen) + quota
-        draws = 0
-        while len(chosen) < wanted:
-            problem = draw(rng, level)
-            draws += 1
-            if problem.split == split and problem.key not in chosen:
-                chosen[problem.key] = problem
-                draws = 0
-            elif draws > DRAWS_BEFORE_GIVING_UP:
-                raise InputError(f"{split}: level {level} has too few problems for a set of {size}; ask for fewer")
-    problems = list(chosen.values())
-    rng.shuffle(problems)
-    return problems
-
-
 def with_wrong_digit(rng: random.Random, answer: int) -> int:
     """The answer with one digit misprinted; its length stays."""
     digits = str(answer)
@@ -165,62 +122,6 @@ def with_wrong_digit(rng: random.Random, answer: int) -> int:
     return int(digits[:place] + rng.choice(others) + digits[place + 1 :])
 
 
-def prompt_rows(problems: Sequence[Problem], name: str, wrong: frozenset[int], rng: random.Random) -> list[dict]:
-    """Rows of a prompt file; the problems at the indices `wrong` get a misprinted answer and are marked."""
-    rows = []
-    for index, problem in enumerate(problems):
-        answer = with_wrong_digit(rng, problem.answer) if index in wrong else problem.answer
-        rows.append(
-            {
-                "id": f"{name}-{index:04d}",
-                "prompt": problem.text,
-                "answer": str(answer),
-                "level": problem.level,
-                "subject": problem.subject,
-                "source": "arithmetic-wrong-label" if index in wrong else "arithmetic",
-            }
-        )
-    return rows
-
-
-def make(seed: int = 0, sizes: dict[str, int] = SIZES) -> dict[str, list[dict]]:
-    """The three sets as rows: pool and val (prompt-file form), test (benchmark form). Same seed, same rows."""
-    rng = random.Random(f"arithmetic-{seed}")
-    sets = {split: draw_set(rng, split, size) for split, size in sizes.items()}
-    wrong = frozenset(rng.sample(range(sizes["pool"]), round(WRONG_SHARE * sizes["pool"])))
-    test = prompt_rows(sets["test"], "arithmetic-test", frozenset(), rng)
-    return {
-        "pool": prompt_rows(sets["pool"], "arithmetic", wrong, rng),
-        "val": prompt_rows(sets["val"], "arithmetic-val", frozenset(), rng),
-        "test": [
-            {"id": row["id"], "question": row["prompt"], **{key: row[key] for key in ("answer", "level", "subject")}}
-            for row in test
-        ],
-    }
-
-
-def write(rows: dict[str, list[dict]], folder: Path) -> dict[str, Path]:
-    """Write the three files under `folder`; returns split → path."""
-    paths = {
-        "pool": folder / "prompts" / "arithmetic.json",
-        "val": folder / "prompts" / "arithmetic_val.json",
-        "test": folder / "benchmarks" / "arithmetic.jsonl",
-    }
-    write_json(paths["pool"], rows["pool"])
-    write_json(paths["val"], rows["val"])
-    write_jsonl(paths["test"], rows["test"])
-    return paths
-
-
-def produce(seed: int, folder: Path, console: Console) -> None:
-    """Make the three files under `folder`, and show what is in them."""
-    rows = make(seed)
-    paths = write(rows, folder)
-    table = Table("split", "problems", *(f"level {level}" for level in KINDS), "wrong labels")
-    for split in paths:
-        levels = Counter(row["level"] for row in rows[split])
-        wrong = sum(row.get("source") == "arithmetic-wrong-label" for row in rows[split])
-        table.add_row(split, str(len(rows[split])), *(str(levels[level]) for level in KINDS), str(wrong))
-    console.print(table)
-    for path in paths.values():
-        console.print(f"wrote {path}", soft_wrap=True, highlight=False)
+EMBEDDED = Embedded("arithmetic", draw, lambda rng, problem: str(with_wrong_digit(rng, problem.answer)))
+draw_set, make, produce = EMBEDDED.draw_set, EMBEDDED.make, EMBEDDED.produce
+__all__ = ["EMBEDDED", "LEVEL_SHARES", "SIZES", "Problem", "draw", "draw_set", "make", "produce"]

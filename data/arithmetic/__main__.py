@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from rich.console import Console
-
-from data.arithmetic import produce
-from lim.utils.cli import Parser, whole
+from data.arithmetic import EMBEDDED
 from lim.utils.errors import run_cli
-from lim.utils.files import check_output
 
 
 def main(argv: list[str] | None = None) -> None:
-    description = "Make the embedded data set: schoolbook arithmetic, from a seed."
-    parser = Parser(prog="python -m data.arithmetic", description=description)
-    parser.add_argument("--seed", type=whole(0), default=0)
-    default = Path(__file__).parents[1]
-    parser.add_argument("--data_dir", type=Path, default=default, help="default: the project's data/")
-    args = parser.parse_args(argv)
-    check_output("--data_dir", args.data_dir, folder=True)
-    produce(args.seed, args.data_dir, Console())
+    EMBEDDED.command("Make the embedded data set: schoolbook arithmetic, from a seed.", argv)
 
 
 if __name__ == "__main__":

@@ -34,11 +34,15 @@ def equal(gold: str, prediction: str) -> bool:
 
 
 class Graded(NamedTuple):
-    """A verdict, the answer it is on, if there is one, and why, where comparing answers did not give the verdict."""
+    """A verdict, the answer it is on, if there is one, and why, where comparing answers did not give the verdict.
+
+    `score`, from 0 to 1, is a verifier's (eval/verifiers); None where none was asked, or had the time.
+    """
 
     verdict: Verdict
     answer: str | None
     reason: Reason | None = None
+    score: float | None = None
 
 
 class Grader:

@@ -32,9 +32,9 @@ ADDRESS_SPACE = 3 * 2**30  # bytes; an item that needs more gets no verdict
 class Worker:
     """One process that answers one question at a time."""
 
-    def __init__(self, deadline: float) -> None:
+    def __init__(self, deadline: float, program: Sequence[str]) -> None:
         self.buffer = b""
-        command = [sys.executable, "-P", *WORKER, str(deadline), str(ADDRESS_SPACE)]
+        command = [sys.executable, "-P", *program, str(deadline), str(ADDRESS_SPACE)]
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         self.process = subprocess.Popen(
@@ -94,12 +94,15 @@ def _kill_all(workers: set[Worker], owner: int) -> None:
 
 
 class Pool:
-    """Up to `size` workers, started when first needed; safe to use from any thread, and after a fork."""
+    """Up to `size` workers, started when first needed; safe to use from any thread, and after a fork.
 
-    def __init__(self, size: int, deadline: float) -> None:
+    `program` is what they run, by Python's arguments (default: the grader's own worker).
+    """
+
+    def __init__(self, size: int, deadline: float, program: Sequence[str] | None = None) -> None:
         if size < 1 or not deadline > 0:
             raise ValueError(f"a pool needs at least one worker and a deadline above 0, not {size} and {deadline}")
-        self.size, self.deadline = size, deadline
+        self.size, self.deadline, self.program = size, deadline, program
         self.lock = threading.Lock()
         self._reset()
 
@@ -128,7 +131,7 @@ class Pool:
         worker = self.idle.get()
         try:
             if worker is None:
-                worker = Worker(self.deadline)
+                worker = Worker(self.deadline, self.program or WORKER)
                 self.workers.add(worker)
             answer = worker.ask(question, self.deadline)
             if worker.process.returncode is not None:

@@ -1,7 +1,8 @@
 """A grading worker: reads one JSON pair per line, writes `true`, `false`, `"unread"` or `null` (no verdict within
 its memory).
 
-Started by eval/grader/pool.py: python -m eval.grader.worker DEADLINE ADDRESS_SPACE
+Started by eval/grader/pool.py: python -m eval.grader.worker DEADLINE ADDRESS_SPACE. `serve` is the loop of any such
+worker; that of the verifiers (eval/verifiers/worker.py) has it, too.
 """
 
 from __future__ import annotations
@@ -13,10 +14,27 @@ import select
 import signal
 import sys
 from collections.abc import Callable
+from typing import Any
 
 
 def main(stand_in: Callable[[str, str], bool] | None = None) -> int:
-    """Answer until the pipe closes or the parent is gone. `stand_in` replaces `judge` in tests and benchmarks."""
+    """Judge pairs. `stand_in` replaces `judge` in tests and benchmarks."""
+
+    def prepare() -> Callable[[str, str], Any]:
+        from .judge import judge
+        from .mathverify import verify
+
+        verify("1", "1")
+        return stand_in or judge
+
+    return serve(prepare)
+
+
+def serve(prepare: Callable[[], Callable[..., Any]], *, beside: bool = False) -> int:
+    """Answer questions, each a JSON list of arguments of what `prepare` returns, until the pipe closes or the parent
+    is gone. `prepare` does the slow imports, before the clock of the first item starts. With `beside`, the limit of
+    memory is on top of what these take.
+    """
     deadline, address_space = float(sys.argv[-2]), int(sys.argv[-1])
     parent = os.getppid()
     # Nothing but answers may reach the pipe, whatever a library prints.
@@ -24,10 +42,10 @@ def main(stand_in: Callable[[str, str], bool] | None = None) -> int:
     os.dup2(2, 1)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
-    from .judge import judge
-    from .mathverify import verify
-
-    verify("1", "1")  # the slow imports, before the clock of the first item starts
+    function = prepare()
+    if beside:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            address_space += int(file.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
     answers.write(b"ready\n")
     buffer = b""
@@ -44,14 +62,14 @@ def main(stand_in: Callable[[str, str], bool] | None = None) -> int:
             line, buffer = buffer.split(b"\n", 1)
             # The default action of SIGALRM ends this process even inside C code, whether or not a parent is there.
             signal.setitimer(signal.ITIMER_REAL, deadline + 1.0)
-            answers.write(json.dumps(answer(stand_in or judge, *json.loads(line))).encode("ascii") + b"\n")
+            answers.write(json.dumps(answer(function, *json.loads(line))).encode("ascii") + b"\n")
             signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def answer(judge, gold: str, prediction: str) -> bool | str | dict[str, str] | None:
-    """The verdict on one pair; any other error is returned to the caller, who raises it."""
+def answer(function: Callable[..., Any], *question: Any) -> Any:
+    """The answer to one question; any other error is returned to the caller, who raises it."""
     try:
-        return judge(gold, prediction)
+        return function(*question)
     except MemoryError:
         return None
     except Exception as error:

@@ -19,6 +19,7 @@ from lim.utils.rows import read_rows, write_jsonl
 
 from ..engine.samples import Sample
 from ..grader import Grader
+from ..verifiers import MATH, Verifiers, declared
 from . import tables
 from .score import GradedSamples, grade_samples, summarise
 
@@ -47,7 +48,15 @@ def pick(row: dict[str, Any], key: str, path: Path, number: int) -> Any:
     return value
 
 
-def read(path: Path, response_key: str, gold_key: str, question_key: str | None, verdict_key: str | None) -> External:
+def read(
+    path: Path,
+    response_key: str,
+    gold_key: str,
+    question_key: str | None = None,
+    verdict_key: str | None = None,
+    verifier_key: str | None = None,
+    metadata_key: str | None = None,
+) -> External:
     """Read a file. A response may be a text or a list of texts; a verdict counts as correct from 0.5 up."""
     questions: dict[str, dict[str, Any]] = {}
     samples: list[Sample] = []
@@ -56,7 +65,10 @@ def read(path: Path, response_key: str, gold_key: str, question_key: str | None,
     for number, row in enumerate(read_rows(path), 1):
         id = str(pick(row, question_key, path, number)) if question_key else f"row {number}"
         gold = str(pick(row, gold_key, path, number))
-        if questions.setdefault(id, {"answer": gold})["answer"] != gold:
+        question = {"answer": gold}
+        for name, key in (("verifier", verifier_key), ("metadata", metadata_key)):
+            question |= {name: pick(row, key, path, number)} if key else {}
+        if questions.setdefault(id, question)["answer"] != gold:
             raise InputError(f"{path}: row {number}: another gold answer for the same question {id[:60]!r}")
         responses = pick(row, response_key, path, number)
         verdicts = pick(row, verdict_key, path, number) if verdict_key else None
@@ -120,9 +132,14 @@ def audit(args: argparse.Namespace, grader: Grader, console: Console) -> None:
     paths = files_of(args.score_only)
     by_step = len(paths) > 1 and all(path.stem.isdecimal() for path in paths)
     found = []
+    own, default = declared(args.verifier)
+    keys = (args.response_key, args.gold_key, args.question_key, args.verdict_key)
     for path in paths:
-        file = read(path, args.response_key, args.gold_key, args.question_key, args.verdict_key)
-        graded = grade_samples(file.questions, file.samples, grader, fallbacks=bool(args.fallbacks))
+        file = read(path, *keys, args.verifier_key, args.metadata_key)
+        with Verifiers(own, default or MATH, grader=grader) as verifiers:
+            graded = grade_samples(
+                file.questions, file.samples, verifiers, fallbacks=bool(args.fallbacks), name=str(path)
+            )
         known = [verdict for _, verdict in file.origins.values() if verdict is not None]
         facts = summarise(graded) | ({"reported": sum(known) / len(known)} if known else {})
         found.append((path, facts, graded, differences(file, graded)))

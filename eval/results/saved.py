@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +16,21 @@ from ..engine import samples
 from ..grader import Grader
 from ..questions import read_questions
 from ..settings import EvalSettings
+from ..verifiers import MATH, Verifiers
 from . import tables
 from .score import grade_samples, summarise
 
 
 def score_saved(
-    folder: Path, name: str, data_dir: Path, grader: Grader, fallbacks: bool | None = None
+    folder: Path, name: str, data_dir: Path, grader: Grader, grading: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Grade one benchmark's saved generations; writes the graded samples and returns the figures.
 
-    `fallbacks` (also accept unboxed answers) replaces the setting of the evaluation.
+    `grading` replaces those settings of the evaluation that grading has: `fallbacks` (also accept unboxed answers),
+    `verifier` and `verifiers` (a person's own).
     """
-    meta = samples.read_meta(folder, name)
-    if fallbacks is not None:
-        meta = {**meta, "fallbacks": fallbacks}
+    # What they were before there was a choice, as they were generated with, as asked for now.
+    meta = {"verifier": MATH, "verifiers": {}, **samples.read_meta(folder, name), **(grading or {})}
     path = samples.path_of(folder, name)
     questions = read_questions(meta["file"], data_dir)
     if questions.sha256 != meta["data_sha256"]:
@@ -41,9 +42,11 @@ def score_saved(
     missing = len(questions.rows) * meta["n_samples"] - len(kept)
     if missing:
         raise InputError(f"{path}: {missing} samples are not generated yet; run the same evaluation again")
-    graded = grade_samples(questions.rows, kept, grader, fallbacks=meta["fallbacks"])
+    with Verifiers(meta["verifiers"], meta["verifier"], grader=grader) as verifiers:
+        graded = grade_samples(questions.rows, kept, verifiers, fallbacks=meta["fallbacks"], name=str(questions.path))
+        used = verifiers.versions(verifiers.of(row, "")[0] for row in questions.rows.values())
     write_jsonl(folder / f"{name}.graded.jsonl", graded.rows())
-    return {**summarise(graded), "generated_with": meta}
+    return {**summarise(graded), "verifiers": used, "generated_with": meta}
 
 
 def score_folder(
@@ -53,11 +56,11 @@ def score_folder(
     data_dir: Path,
     grader: Grader,
     console: Console,
-    fallbacks: bool | None = None,
+    grading: Mapping[str, Any] | None = None,
 ) -> dict:
     """Grade the saved generations of a folder and write results.json and results.md.
 
-    `wanted` must be complete, and `fallbacks` is for them (see `score_saved`); other saved benchmarks are included
+    `wanted` must be complete, and `grading` is for them (see `score_saved`); other saved benchmarks are included
     where they are complete and of the same model.
     """
     weights = samples.read_meta(folder, wanted[0])["weights"]
@@ -69,7 +72,7 @@ def score_folder(
                     f"{folder}: {wanted[0]} and {name} were generated with different weights; "
                     "evaluate one of them again with --overwrite, or move its files elsewhere"
                 )
-            benchmarks[name] = score_saved(folder, name, data_dir, grader, fallbacks if name in wanted else None)
+            benchmarks[name] = score_saved(folder, name, data_dir, grader, grading if name in wanted else None)
         except InputError as error:
             if name in wanted:
                 raise
@@ -99,7 +102,7 @@ def score_all(
     grader: Grader,
     console: Console,
     chosen: Sequence[str] | None = None,
-    fallbacks: bool | None = None,
+    grading: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Score a folder of saved generations, or each of the folders in it (a run, or its eval folder).
 
@@ -119,7 +122,7 @@ def score_all(
     if missing := [name for name in chosen or () if name not in names]:
         raise InputError(f"{root}: no saved generations of {', '.join(missing)}; there are {', '.join(names)}")
     return [
-        score_folder(folder, wanted, settings, data_dir, grader, console, fallbacks)
+        score_folder(folder, wanted, settings, data_dir, grader, console, grading)
         for folder, found in there.items()
         if (wanted := [name for name in found if chosen is None or name in chosen])
     ]

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from ..engine.samples import Sample
-from ..grader import Graded, Grader, Reason, Verdict
+from ..grader import Graded, Reason, Verdict
+from ..verifiers import Verifiers
 from . import statistics
 
-BREAKDOWNS = ("level", "subject")
+BREAKDOWNS = ("level", "subject", "task", "verifier")
 
 
 @dataclass(frozen=True)
@@ -33,38 +34,62 @@ class GradedSamples:
         return {id: rows for id, rows in found.items() if rows}
 
     def rows(self) -> list[dict[str, Any]]:
-        """`{id, sample, verdict, answer, reason}` per sample, for the graded file."""
+        """`{id, sample, verdict, answer, reason, score}` per sample, for the graded file."""
         return [
-            {"id": s.id, "sample": s.sample, "verdict": g.verdict, "answer": g.answer, "reason": g.reason}
-            for s, g in zip(self.samples, self.verdicts, strict=True)
+            {"id": sample.id, "sample": sample.sample, **graded._asdict()}
+            for sample, graded in zip(self.samples, self.verdicts, strict=True)
         ]
 
 
 def grade_samples(
-    questions: Mapping[str, Mapping[str, Any]], samples: Sequence[Sample], grader: Grader, *, fallbacks: bool = False
+    questions: Mapping[str, Mapping[str, Any]],
+    samples: Sequence[Sample],
+    verifiers: Verifiers,
+    *,
+    fallbacks: bool = False,
+    name: str = "questions",
 ) -> GradedSamples:
-    """Grade the samples of `questions` (id → {answer, …}); samples of other questions raise KeyError."""
+    """Grade the samples of `questions` (id → {answer, verifier?, metadata?, …}); `name` is for messages.
+
+    Samples of other questions raise KeyError; InputError for a verifier that is not there, or fails.
+    """
     order = {id: number for number, id in enumerate(questions)}
     samples = sorted(samples, key=lambda sample: (order[sample.id], sample.sample))
-    items = [(questions[sample.id]["answer"], sample.response) for sample in samples]
-    graded = grader.grade(items, fallbacks=fallbacks)
-    return GradedSamples(questions, samples, graded, vote_classes(samples, graded, grader))
+    items = [verifiers.item(questions[s.id], s.response, f"{name}: {s.id}") for s in samples]
+    graded = verifiers.grade(items, fallbacks=fallbacks)
+    classes: list[int | None] = [None] * len(items)
+    for judge in dict.fromkeys(item.verifier for item in items):
+        at = [index for index, item in enumerate(items) if item.verifier == judge]
+        voted = vote_classes(judge, [samples[i] for i in at], [graded[i] for i in at], verifiers)
+        for index, number in zip(at, voted, strict=True):
+            classes[index] = number
+    return GradedSamples(questions, samples, graded, classes)
 
 
-def vote_classes(samples: Sequence[Sample], graded: Sequence[Graded], grader: Grader) -> list[int | None]:
+def vote_classes(
+    judge: str, samples: Sequence[Sample], graded: Sequence[Graded], verifiers: Verifiers
+) -> list[int | None]:
     """Classes of equal answers by question: 0 equals the gold answer, the others are compared with each other.
 
-    An answer joins the first class whose first answer it equals, by the grader's rules.
+    An answer joins the first class whose first answer it equals, by the verifier's own rules. Where a question may
+    have several right answers that differ, there is no class 0; a person's verifier, for which a response needs no
+    box, has complete responses vote where there is none.
     """
-    wrong: dict[str, dict[str, int]] = {}
-    for sample, verdict in zip(samples, graded, strict=True):
-        if verdict.answer is not None and verdict.verdict != "correct":
-            wrong.setdefault(sample.id, {}).setdefault(verdict.answer, 0)
-    pairs = [
-        (id, a, b) for id, answers in wrong.items() for i, a in enumerate(answers) for b in list(answers)[i + 1 :]
+    one_answer, complete = verifiers.one_answer(judge), verifiers.known[judge].reads_response
+    given = [
+        g.answer if g.answer is not None or not complete else s.response.strip()
+        for s, g in zip(samples, graded, strict=True)
     ]
-    equal = dict(zip(pairs, grader.equal_pairs([(a, b) for _, a, b in pairs]), strict=True))
-    for id, answers in wrong.items():
+    gold = [one_answer and g.verdict == "correct" for g in graded]
+    others: dict[str, dict[str, int]] = {}
+    for sample, answer, is_gold in zip(samples, given, gold, strict=True):
+        if answer is not None and not is_gold:
+            others.setdefault(sample.id, {}).setdefault(answer, 0)
+    pairs = [
+        (id, a, b) for id, answers in others.items() for i, a in enumerate(answers) for b in list(answers)[i + 1 :]
+    ]
+    equal = dict(zip(pairs, verifiers.equal_pairs(judge, [(a, b) for _, a, b in pairs]), strict=True))
+    for id, answers in others.items():
         firsts: list[str] = []
         for answer in answers:
             same = next((number for number, first in enumerate(firsts, 1) if equal[id, first, answer]), None)
@@ -72,8 +97,8 @@ def vote_classes(samples: Sequence[Sample], graded: Sequence[Graded], grader: Gr
                 firsts.append(answer)
             answers[answer] = same or len(firsts)
     return [
-        0 if g.verdict == "correct" else None if g.answer is None else wrong[s.id][g.answer]
-        for s, g in zip(samples, graded, strict=True)
+        0 if is_gold else None if answer is None else others[s.id][answer]
+        for s, answer, is_gold in zip(samples, given, gold, strict=True)
     ]
 
 
@@ -85,21 +110,23 @@ def summarise(graded: GradedSamples) -> dict[str, Any]:
     means = {id: float(np.mean(values)) for id, values in correct.items()}
     tokens = [[s.tokens for s, *_ in rows if s.tokens is not None] for rows in by_question.values()]
     lengths = [float(np.mean(values)) for values in tokens if values]
-    majority = [statistics.majority([c for *_, c in rows], correct[id]) for id, rows in by_question.items()]
+    majority = {id: statistics.majority([c for *_, c in rows], correct[id]) for id, rows in by_question.items()}
+    passed = {
+        k: {id: statistics.pass_at_k(len(values), sum(values), k) for id, values in correct.items()}
+        for k in statistics.powers_of_two(least)
+    }
+    figures = {"pass_at_n": passed[least], "maj_at_n": majority}
     return {
         "n_questions": len(by_question),
         "n_samples": len(graded.samples),
         "samples_a_question": least,
         "accuracy": statistics.estimate(list(means.values()))._asdict(),
-        "pass_at_k": {
-            str(k): statistics.estimate([statistics.pass_at_k(len(v), sum(v), k) for v in correct.values()])._asdict()
-            for k in statistics.powers_of_two(least)
-        },
-        "maj_at_n": statistics.estimate(majority)._asdict(),
+        "pass_at_k": {str(k): statistics.estimate([*values.values()])._asdict() for k, values in passed.items()},
+        "maj_at_n": statistics.estimate([*majority.values()])._asdict(),
         "shares": shares(graded),
         "reasons": reasons(graded),
         "response_tokens": statistics.estimate(lengths)._asdict() if lengths else None,
-        **{f"by_{key}": parts for key in BREAKDOWNS if (parts := breakdown(graded.questions, means, key))},
+        **{f"by_{key}": parts for key in BREAKDOWNS if (parts := breakdown(graded.questions, means, figures, key))},
     }
 
 
@@ -116,10 +143,21 @@ def reasons(graded: GradedSamples) -> dict[str, float]:
     return {str(reason): counts[reason] / len(graded.samples) for reason in Reason if counts[reason]}
 
 
-def breakdown(questions: Mapping[str, Mapping[str, Any]], means: Mapping[str, float], key: str) -> dict[str, Any]:
-    """Accuracy by a key of the questions, where there is one."""
-    groups: dict[str, list[float]] = {}
-    for id, mean in means.items():
+def breakdown(
+    questions: Mapping[str, Mapping[str, Any]],
+    means: Mapping[str, float],
+    figures: Mapping[str, Mapping[str, float]],
+    key: str,
+) -> dict[str, Any]:
+    """Accuracy, and further figures by question, by a key of the questions, where there is one."""
+    groups: dict[str, list[str]] = {}
+    for id in means:
         if questions[id].get(key) is not None:
-            groups.setdefault(str(questions[id][key]), []).append(mean)
-    return {name: statistics.estimate(groups[name])._asdict() for name in sorted(groups)}
+            groups.setdefault(str(questions[id][key]), []).append(id)
+    return {
+        name: {
+            **statistics.estimate([means[id] for id in groups[name]])._asdict(),
+            **{what: statistics.estimate([v[id] for id in groups[name]])._asdict() for what, v in figures.items()},
+        }
+        for name in sorted(groups)
+    }

@@ -17,6 +17,7 @@ from lim.utils.provenance import PACKAGES, commit, versions
 
 from ..settings import EvalSettings
 from . import statistics
+from .score import BREAKDOWNS
 
 SCHEMA_VERSION = 1
 LOST = ("no_answer", "malformed", "truncated", "timeout")
@@ -128,14 +129,14 @@ def markdown(results: Mapping[str, Any]) -> str:
         if made := facts.get("generated_with"):
             data = f"data sha256 {made['data_sha256'][:12]}; made at commit {made['commit']}"
             lines.append(f"- {name}: {how(made)}; {data}")
-    for key in ("level", "subject"):
+    for key in BREAKDOWNS:
         rows = [
-            [name, group, str(value["n"]), percent(value)]
+            [name, group, str(value["n"]), percent(value), percent(value["pass_at_n"]), percent(value["maj_at_n"])]
             for name, facts in results["benchmarks"].items()
             for group, value in facts.get(f"by_{key}", {}).items()
         ]
         if rows:
-            columns = ("benchmark", key, "questions", "accuracy %")
+            columns = ("benchmark", key, "questions", "accuracy %", "pass@n %", "maj@n %")
             lines += ["", f"## By {key}", "", *markdown_table(columns, rows)]
     return "\n".join(lines) + "\n"
 

@@ -71,6 +71,9 @@ def as_table(rows: Rows, path: str | Path) -> Any:
         try:
             columns[key] = pa.array([row.get(key) for row in rows.records])
             pq.write_table(pa.table({key: columns[key][:0]}), io.BytesIO())  # Parquet lacks some of Arrow's types
+            values = [row.get(key) for row in rows.records]
+            if pa.types.is_struct(columns[key].type) and columns[key].to_pylist() != values:
+                raise pa.ArrowInvalid("objects with different keys, of which each would get all")
         except (pa.ArrowException, OverflowError, UnicodeError) as error:
             raise InputError(
                 f"{rows.name}: '{key}' cannot be a column of {path} ({one_line(error)}); give --output_path a name "

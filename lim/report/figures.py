@@ -27,6 +27,7 @@ def write_report(selection: Selection, folder: str | Path, kinds: Sequence[str] 
         "scores": score_histogram(selection),
         "trajectories": sample_trajectories(selection),
         "trajectories_by_score": trajectories_by_score(selection),
+        "averages_by_group": averages_by_group(selection),
     }
     for group in groups_of(selection.records):
         if len(group.values) > 1:
@@ -104,6 +105,20 @@ def trajectories_by_score(selection: Selection) -> Figure | None:
     return figure
 
 
+def averages_by_group(selection: Selection) -> Figure | None:
+    """The average curve of each group that LIM compared with, beside that of all prompts."""
+    if not selection.averages_K or selection.average_K is None:
+        return None
+    figure, axis = new_figure()
+    epochs_K = np.arange(1, len(selection.average_K) + 1)
+    for name, curve_K in selection.averages_K.items():
+        axis.plot(epochs_K, curve_K, marker=".", linewidth=1.2, label=name)
+    axis.plot(epochs_K, selection.average_K, color=ORANGE, linewidth=2, label="all prompts")
+    _label_epochs(axis, selection)
+    axis.legend(frameon=False, fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.16))
+    return figure
+
+
 def chosen_share(selection: Selection, group: Group) -> Figure:
     """Share chosen of each of a group's values, with counts."""
     groups_P, size = np.array(group.index), len(group.values)
@@ -150,7 +165,16 @@ def _trajectories(axis: Axes, selection: Selection, rows: Sequence[int] | np.nda
         color = BLUE if selection.chosen_P[row] else GREY
         axis.plot(epochs_K, selection.matrix.rewards_P_K[row], color=color, marker=".", **style)
     if selection.average_K is not None:
-        axis.plot(epochs_K, selection.average_K, color=ORANGE, linewidth=2, label="average")
+        curve_K, name = selection.average_K, "average"
+        if len(rows) == 1 and selection.group_of is not None:
+            curve_K = selection.averages_K.get(selection.group_of[int(rows[0])], curve_K)
+            name = "average of its group"
+        axis.plot(epochs_K, curve_K, color=ORANGE, linewidth=2, label=name)
+    _label_epochs(axis, selection)
+
+
+def _label_epochs(axis: Axes, selection: Selection) -> None:
+    assert selection.matrix is not None
     values = "mean reward" if selection.settings.metric == "reward" else "pass rate"
     axis.set(xlabel="epoch", ylabel=values, xlim=(0.5, selection.matrix.epochs + 0.5))
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))

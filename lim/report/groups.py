@@ -7,6 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lim.prompts import PromptSet
+from lim.prompts.rows import MISSING
+from lim.utils.errors import InputError
+
 MOST_GROUPS = 40  # a column with more values does not group prompts in a way that can be read
 OWN_COLUMNS = ("id", "prompt", "answer")
 
@@ -41,3 +45,22 @@ def numbered(values: Sequence[str | None]) -> tuple[list[str], list[int]]:
     distinct = sorted(given, key=lambda value: re.sub(r"\d+", lambda digits: digits[0].zfill(20), value))
     places = {value: place for place, value in enumerate(distinct)}
     return distinct, [-1 if value is None else places[value] for value in values]
+
+
+def read_groups(prompts: PromptSet, key: str) -> list[str]:
+    """The group of each prompt: its value in a column; prompts without one are the group `none`.
+
+    Raises InputError where no row has the column, or its values are too many, or no text, number or truth value.
+    """
+    values = [None if value is MISSING else value for value in prompts.rows.column(key)]
+    if all(value is None for value in values):
+        columns = ", ".join(prompts.rows.record(0))
+        raise InputError(f"--group_by {key}: {prompts.name} has no such column (its columns: {columns})")
+    for number, value in enumerate(values, 1):
+        if value is not None and not isinstance(value, str | int | float):
+            raise InputError(f"--group_by {key}: {prompts.name}: row {number}: is a {type(value).__name__}, no group")
+    found = ["none" if value is None else str(value) for value in values]
+    if len(distinct := set(found)) > MOST_GROUPS:
+        many = f"has {len(distinct):,} values, over {MOST_GROUPS}"
+        raise InputError(f"--group_by {key}: {many}; take a column of fewer")
+    return found

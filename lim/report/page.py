@@ -87,12 +87,20 @@ def _numbers(selection: Selection) -> dict[str, Any]:
         "matrix": [_or_none(row, DECIMALS) for row in matrix.rewards_P_K.tolist()] if matrix and with_log else None,
         **(_passes(matrix) if matrix and with_log else {}),
         "average": _or_none(average_K.tolist(), DECIMALS) if average_K is not None and with_log else [],
+        "averages": [_or_none(curve_K.tolist(), DECIMALS) for curve_K in selection.averages_K.values()],
+        "averageOf": _curve_of(selection),
         "groups": [vars(group) for group in groups_of(selection.records)],
         "reasons": dict(zip(("values", "index"), numbered(selection.reasons), strict=True)),
         "threshold": settings.similarity_threshold,
         "strategy": settings.strategy,
         "byThreshold": "similarity_threshold" in settings.row.flags,
     }
+
+
+def _curve_of(selection: Selection) -> list[int] | None:
+    """Of each prompt, which of the groups' curves it is compared with; null where all have one curve."""
+    places = {name: place for place, name in enumerate(selection.averages_K)}
+    return None if selection.group_of is None else [places.get(name, -1) for name in selection.group_of]
 
 
 def _passes(matrix: RewardMatrix) -> dict[str, Any]:
@@ -162,6 +170,7 @@ def page_html(selection: Selection) -> str:
     headline = f"{chosen:,} of {total:,} prompts chosen"
     return _template(
         title=html.escape(f"{headline} · LIM report"),
+        average="average of all" if selection.group_of is None else "average of its group",
         headline=html.escape(headline),
         lede=html.escape(_lede(selection)),
         allowed="".join(f'<p class="problem">{html.escape(line)}</p>' for line in selection.allowed),

@@ -21,6 +21,7 @@ WORDS = {
     "seed": "seed of the draw",
     "pass_rates": "pass rates kept",
     "ids_path": "ids from",
+    "group_by": "average curves by",
     "metric": "trajectory of",
     "max_reward": "perfect reward",
     "missing": "missing epochs",

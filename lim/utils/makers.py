@@ -24,6 +24,9 @@ MAKERS = {
     "arithmetic_linear.json": f"{_FROM_ARITHMETIC} linear --train_samples_path data/output/arithmetic "
     "--output_path data/prompts/arithmetic_linear.json",
     "arithmetic.jsonl": "python -m data.arithmetic",
+    **dict.fromkeys(("letters.json", "letters_val.json", "letters.jsonl"), "python -m data.letters"),
+    "letters": "bash scripts/train.sh letters-cpu",
+    "letters-base": "python -m train.pretrain --task letters",
     **{
         f"{name}.jsonl": f"python -m data.prepare {name}"
         for name in ("aime24", "amc23", "math500", "aime25", "minerva", "olympiadbench", "gsm8k")

@@ -294,3 +294,54 @@ def test_release_validates_on_the_test_sets(shared_data):
         "math500": 134,
     }
     assert {len(rows) for _, rows in result.against["aime24"].same} == {4}  # each of AIME24 four times
+
+
+# --- verifiers --------------------------------------------------------------------------------------------------
+
+
+def test_each_row_is_judged_by_its_verifier(tmp_path):
+    own = tmp_path / "own.py"
+    own.write_text(
+        "def share(response, answer, metadata):\n    return float(metadata.get('word', answer) in response)\n"
+    )
+    rows = [
+        row("a", "one", "B", verifier="choice"),
+        row("b", "two", "maybe", verifier="choice"),
+        row("c", "three", "1e3", verifier="numeric"),
+        row("d", "four", "twelve", verifier="own"),
+        row("e", "five", "", verifier="own", metadata={"word": "red"}),  # needs no answer
+        row("f", "six", "", verifier="exact"),
+        row("g", "seven", "red", verifier="own", metadata={"word": "r"}),  # takes anything with an r
+    ]
+    result = found(rows, own={"own": f"{own}:share"})
+    assert (result.ungradable, result.empty_answers, result.unread) == ([1], [5], [])
+    assert result.altered == {3: "twelve twelve", 6: "ree"} or set(result.altered) == {3, 6}
+    assert result.bad() == {1, 3, 5, 6}
+
+
+def test_duplicates_of_another_verifier_have_another_answer():
+    rows = [row("a", "x", "1", verifier="exact"), row("b", "x", "1"), row("c", "y", "1/2", verifier="numeric")]
+    result = found([*rows, row("d", "y", "0.5", verifier="numeric")])
+    assert [group.other_answer for group in result.duplicates] == [True, False]
+
+
+def test_the_command_takes_a_verifier(tmp_path, capsys):
+    rows = [row("a", "Which?", "A"), row("b", "What?", "none of these")]
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    assert module.main([str(tmp_path / "rows.json"), "--verifier", "choice", "--strict"]) == 1
+    capsys.readouterr()
+    rows[1] |= {"answer": "B", "verifier": "own.py:share"}
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    assert run_cli(lambda: module.main([str(tmp_path / "rows.json")])) == 2
+    assert "row 2: verifier 'own.py:share' is a path" in capsys.readouterr().err
+
+
+def test_a_table_keeps_its_verifiers(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = {"question": ["x", "y"], "answer": ["A", "10"], "verifier": ["choice", "numeric"]}
+    pq.write_table(pa.table(table | {"metadata": [None, '{"tolerance": 1}']}), tmp_path / "rows.parquet")
+    rows, source = module.read_rows(tmp_path / "rows.parquet")
+    assert source is not None and rows[1]["metadata"] == '{"tolerance": 1}'
+    assert not found(rows).found()

@@ -29,7 +29,9 @@ NOT_RUN = {
     r"(VENV=\S+ )?bash scripts/(setup|test)\.sh.*|bash \.ci/run|\S*pip install .*": "installs packages",
     r"bash scripts/verify_recorders\.sh": "installs TRL and verl; docs/LOG.md has what came of it",
     r"(UPDATE_GOLDEN=1 )?\S*(python -m )?pytest.*": "is the tests themselves",
+    r"\S*python -m data\.prepare --reasoning_gym .*": "takes an optional extra; see tests/data/test_gym.py",
     r"\S*python -m data\.prepare (?!arithmetic).*": "downloads; tests/data/test_prepare.py has a local server",
+    r"\S*python -m train\.pretrain .*": "takes minutes; tests/train/pretrain makes small ones",
     r"\S*python -m train\.pass_rates .*": "generates with a model; tests/train/test_pass_rates.py does",
     r"(\w+=\S+ )*bash scripts/ray_cluster\.sh .*": "takes nodes; tests/train/test_launch_cluster.py starts two",
     r"(RAY_ADDRESS=\S+ )?bash scripts/doctor\.sh \S+.*": "wants GPUs; tests/train/doctor has made-up ones",
@@ -42,7 +44,7 @@ NOT_RUN = {
 }
 # Pattern → replacement: what takes a GPU, minutes, or a reader's own path is planned, or gets the path of the copy.
 CHANGED = {
-    r"bash scripts/demo\.sh": r"PYTHON=.venv/bin/python \g<0> --plan",
+    r"bash scripts/demo\.sh.*": r"PYTHON=.venv/bin/python \g<0> --plan",
     r"bash scripts/compare\.sh.*": r"\g<0> --plan",
     r"\+colocated-8gpu .*": r"bash scripts/train_math.8k.sh \g<0> --dry_run",
     r"((\w+=\S+ )*bash scripts/train_\S+\.sh(?:(?! --dry_run).)*)": r"\1 --dry_run",
@@ -58,17 +60,21 @@ EXPECTED = {
     r"bash scripts/lim\.sh": ["data/prompts/limr.json", "data/prompts/limr.scores.json"],
     r"bash eval/eval\.sh --run_path .*": ["already generated", "aime24", "math500", "amc23", "average"],
     r"bash eval/eval\.sh --model .*": ["already generated", "greedy", "full:final", "rand:final"],
+    r"\S*python -m data\.letters": ["data/prompts/letters_val.json", "wrote"],
     r"\S*python -m data\.(prepare )?arithmetic": ["data/prompts/arithmetic_val.json", "wrote"],
+    r"\S*python -m data\.audit words\.json .*": ["altered answers taken as right"],
     r"\S*python -m data\.audit .*": ["aime24", "math500"],
     r".*--score_only data.*": ["aime24", "amc23"],
     r".*--score_only their.*": ["outputs.json"],
+    r".*--score_only choices.*": ["choices.jsonl"],
+    r".*--group_by task .*": ["chosen.json"],
     r".*eval\.grader '.*": ["correct"],
     r".*eval\.grader (?!--help)(--file )?\S+.*": ["made up"],
     r".*bench_grader.*": ["items/s"],
     r"bash scripts/doctor\.sh": ["Python", "compiler"],
     r".*scripts/compare\.sh configs/compare/inside\.yaml --plan": ["LIM inside, after 2 (seed 5): train"],
     r".*scripts/demo\.sh.*|.*scripts/compare\.sh.*": ["LIMR (seed 1): train", "one after the other"],
-    r".*scripts/train_.*--dry_run": ["-m train.ppo", "--actor.model_name_or_path"],
+    r".*scripts/train[_.].*--dry_run": ["-m train.ppo", "--actor.model_name_or_path"],
 }
 WRITES = ("--output_path", "--report", "--markdown", "--json", "--curves")
 
@@ -105,6 +111,8 @@ def project(tmp_path_factory) -> Path:
     (binaries / "lim").write_text('#!/bin/sh\nexec python -m lim "$@"\n')
     for name in ("python", "lim"):
         (binaries / name).chmod(0o755)
+    (folder / "verifiers").mkdir()
+    (folder / "verifiers" / "words.py").write_text(python_blocks(ROOT / "docs" / "verifiers.md")[0])
     made = ROOT / "tests" / "helpers" / "doc_project.py"
     done = run(f"PYTHONPATH=. python {shlex.quote(str(made))}", folder)
     assert done.returncode == 0, done.stdout
@@ -116,7 +124,7 @@ def without_data(at: Path, found: list[str]) -> list[str]:
     return [
         item
         for item in found
-        if at == ROOT / "data" and not (item in ("sets", "arithmetic") or item.endswith((".py", ".md")))
+        if at == ROOT / "data" and not (item in ("sets", "arithmetic", "letters") or item.endswith((".py", ".md")))
     ]
 
 

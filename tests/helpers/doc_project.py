@@ -28,6 +28,7 @@ from lim.utils.files import write_json, write_text
 
 EPOCHS, PROMPTS, SAMPLES = 21, 24, 4
 RUNS = ("full", "limr", "rand")
+WORDS = ("soap", "lamp", "stone")
 
 
 def main() -> None:
@@ -47,6 +48,12 @@ def main() -> None:
     ]
     write_json("their_outputs/outputs.json", answers)
     write_json("OUTPUTS.json", answers)
+    words = [{"id": f"w{i}", "prompt": f"Spell {w} backward.", "answer": w[::-1]} for i, w in enumerate(WORDS)]
+    write_json("words.json", [{**row, "verifier": "words"} for row in words])
+    write_lines(Path("choices.jsonl"), [{"response": "<answer>B</answer>", "answer": letter} for letter in "ABC"])
+    mixed = [{**row, "task": "sums" if at % 2 else "others"} for at, row in enumerate(rows)]
+    write_json("mixed.json", mixed)
+    reward_log(Path("data/output/mixed"), mixed, random.Random(1), epochs=4)
     cases = [{"gold": r"\frac12", "prediction": "0.5", "is_equal": True, "source": "made up"}]
     for path in ("cases.jsonl", "grader_cases.jsonl"):
         write_lines(Path(path), cases)

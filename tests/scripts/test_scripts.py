@@ -340,8 +340,11 @@ def test_help_says_how_to_see_a_programs_flags():
     [
         (["--quik"], r"demo.sh has no --quik; did you mean --quick\?"),
         (["seeds=[2]", "quick"], r"demo.sh has no quick; did you mean --quick\?"),
-        (["--fast"], r"demo.sh has no --fast; it takes --quick, --dry_run and key=value \(bash \S+ --help\)"),
+        (["--fast"], r"demo.sh has no --fast; it takes --quick, --task, --dry_run and key=value \(bash \S+ --help\)"),
         (["--jobs=2"], "demo.sh has no --jobs=2; it takes .*"),
+        (["--task", "leters"], "--task leters: there are arithmetic and letters"),
+        (["--task"], "--task : there are arithmetic and letters"),
+        (["--quick", "--task=letters"], "--quick is for --task arithmetic only"),
     ],
 )
 def test_the_demo_refuses_what_it_does_not_know_before_it_sets_up(venv, arguments, said):

@@ -7,6 +7,7 @@ and read the difference before committing it.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import itertools
 import json
@@ -278,6 +279,52 @@ def test_a_run_from_before_the_format_rules_were_a_setting_resumes_with_the_rele
         launch.main([*pool, "run.resume=true", "run.format_rules=lenient"])
     assert launch.main([*pool, "run.resume=true"]) == 7
     assert reward_log.read_run("out/tiny")["schema_version"] == 2
+
+
+OWN = "def score(response, answer, metadata):\n    return float(answer in response)\n"
+
+
+def test_verifiers_reach_the_reward_and_the_record(pool, started, elsewhere):
+    (elsewhere / "own.py").write_text(OWN)
+    own = ["run.verifiers.words=own.py:score", "run.verifier=words", "run.rewards.correct=2", "run.part_credit=true"]
+    launch.main([*pool, *own])
+    _, env, _ = started[-1]
+    assert json.loads(env["LIM_VERIFIERS"]) == {"words": f"{elsewhere}/own.py:score"}
+    assert (json.loads(env["LIM_REWARDS"]), env["LIM_PART_CREDIT"]) == ({"correct": 2}, "1")
+    row = json.loads((elsewhere / "out/tiny/openrlhf/prompts.jsonl").read_text().splitlines()[0])
+    assert json.loads(row["label"]) == {"id": "p0", "answer": "1", "verifier": "words", "metadata": {}}
+    digest = hashlib.sha256(OWN.encode()).hexdigest()
+    assert reward_log.read_run("out/tiny")["verifiers"] == {"words": f"own.py:score sha256 {digest}"}
+
+
+def test_a_run_does_not_resume_with_another_verifier(pool, started, elsewhere):
+    (elsewhere / "own.py").write_text(OWN)
+    own = ["run.verifiers.words=own.py:score", "run.verifier=words"]
+    launch.main([*pool, *own])
+    (elsewhere / "own.py").write_text(OWN + "\n")
+    launch.main([*pool, *own])  # nothing is logged yet
+    log_a_step(elsewhere)
+    assert launch.main([*pool, *own, "run.resume=true"]) == 7
+    (elsewhere / "own.py").write_text(OWN)
+    with pytest.raises(InputError, match=r"out/tiny: was started with verifier words of own.py:score sha256 .*, not"):
+        launch.main([*pool, *own, "run.resume=true"])
+    with pytest.raises(InputError, match=r"was started with run\.verifier=words, not math"):
+        launch.main([*pool, "run.verifiers.words=own.py:score", "run.resume=true"])
+    for change in ("run.part_credit=true", "run.rewards.correct=2"):
+        with pytest.raises(InputError, match=f"was started with {change.split('=')[0]}="):
+            launch.main([*pool, *own, "run.resume=true", change])
+
+
+def test_a_run_from_before_there_were_verifiers_resumes(pool, started, elsewhere):
+    launch.main(pool)
+    log_a_step(elsewhere)
+    run = reward_log.read_run("out/tiny")
+    del run["verifiers"]
+    for key in ("verifier", "verifiers", "rewards", "part_credit"):
+        del run["recipe"]["run"][key]
+    (elsewhere / "out" / "tiny" / "run.json").write_text(json.dumps(run))
+    assert launch.main([*pool, "run.resume=true"]) == 7
+    assert set(reward_log.read_run("out/tiny")["verifiers"]) == {"math"}
 
 
 @pytest.mark.parametrize("change", [[], ["run.resume=true"], ["run.seed=8", "rollout.temperature=0.7"]])

@@ -53,7 +53,7 @@ TINY = "<|begin|>What is $2 + 3$?<|answer|>"
 )
 def test_score(response, finished, expected):
     value, graded = reward.reward_of(response, "5", finished)
-    assert (value, *graded) == expected
+    assert (value, *graded[:3]) == expected
     assert reward.reward_of(response, "5", finished, format_rules="release") == (value, graded)
 
 
@@ -70,7 +70,7 @@ LOOKS = {
 @pytest.mark.parametrize("name", LOOKS)
 def test_lenient_rules_do_not_look_at_the_form(name):
     assert reward.reward_of(LOOKS[name], "5", True)[0] == -1.0
-    assert reward.reward_of(LOOKS[name], "5", True, format_rules="lenient") == (1.0, ("correct", "5", None))
+    assert reward.reward_of(LOOKS[name], "5", True, format_rules="lenient") == (1.0, ("correct", "5", None, 1.0))
     assert reward.reward_of(LOOKS[name], "6", True, format_rules="lenient")[0] == -0.5
 
 
@@ -217,6 +217,50 @@ def test_a_reason_settles_its_verdict():
     assert verdicts == dict.fromkeys(verdicts, "malformed") | others
 
 
+def rewarded(*labels: dict, response: str) -> list[float]:
+    texts = [json.dumps({"id": "1", **label}) for label in labels]
+    result = reward.reward_func([f"Q{response}<|end|>"] * len(texts), ["Q"] * len(texts), texts)
+    return [round(value, 5) for value in result["rewards"].tolist()]
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A person's verifier `share`; this process's verifiers are made anew."""
+    path = tmp_path / "own.py"
+    path.write_text("def share(response, answer, metadata):\n    return response.count(answer) / metadata['of']\n")
+    monkeypatch.setenv("LIM_VERIFIERS", json.dumps({"share": f"{path}:share"}))
+    reward._verifiers.cache_clear()
+    yield {"answer": "a", "verifier": "share", "metadata": {"of": 4}}
+    reward.verifiers().close()
+    reward._verifiers.cache_clear()
+
+
+def test_a_score_becomes_the_reward_by_the_runs_rule(own, monkeypatch):
+    choice = {"answer": "B", "verifier": "choice"}
+    assert rewarded(own, choice, response=r"\boxed{(a)}") == [-0.5, -0.5]
+    assert rewarded(own, choice, response=r"a a a a \boxed{(B)}") == [1.0, 1.0]
+    assert rewarded(own, choice, response="a a") == [-0.5, -1.0]  # no box is needed, and needed
+    monkeypatch.setenv("LIM_PART_CREDIT", "1")
+    assert rewarded(own, response="a a a") == [-0.5 + 1.5 * 0.75]
+    monkeypatch.setenv("LIM_REWARDS", '{"correct": 3, "malformed": -2}')
+    assert rewarded(own, choice, response="a a a") == [-0.5 + 3.5 * 0.75, -2.0]
+
+
+def test_scores_and_verdicts_go_to_the_log(own):
+    labels = [json.dumps({"id": "1", **own}), json.dumps({"id": "2", "answer": "7"})] * 2
+    queries = ["Qa a<|end|>", r"Q\boxed{7}<|end|>", "Qa a a a", r"Q\boxed{8}<|end|>"]
+    logs = reward.reward_func(queries, ["Q"] * 4, labels)["extra_logs"]
+    assert logs["verifier_score"].tolist() == [0.5, 1.0, -1.0, 0.0]
+    assert [Verdict.decode(code) for code in logs["verdict"]] == ["incorrect", "correct", "truncated", "incorrect"]
+
+
+def test_a_verifier_that_fails_ends_the_run_with_its_own_message(own, tmp_path, monkeypatch):
+    monkeypatch.setenv("LIM_REWARD_ERROR_FILE", str(tmp_path / "error.txt"))
+    with pytest.raises(InputError, match=r"verifier share \(.*own.py:share\) raised line 2: ZeroDivisionError"):
+        rewarded(own | {"metadata": {"of": 0}}, response="a")
+    assert "raised line 2: ZeroDivisionError: division by zero" in (tmp_path / "error.txt").read_text()
+
+
 @pytest.mark.parametrize(
     "label", ["5", "not json", '{"id": "7"}', '{"id": "7", "answer": ""}', '{"answer": 5}', None]
 )
@@ -236,10 +280,10 @@ def test_first_error_is_kept(tmp_path, monkeypatch):
 
 
 def test_integers_start_no_worker():
-    before = set(reward.grader().pool.workers)  # of other tests in this process
+    before = set(reward.verifiers().grader.pool.workers)  # of other tests in this process
     reward.reward_of(r"\boxed{12}", "13", True)
     reward.reward_of(r"\boxed{\frac{1}{2}}", "0.5", True)
-    assert reward.grader().pool.workers <= before
+    assert reward.verifiers().grader.pool.workers <= before
 
 
 def test_many_threads_at_once():

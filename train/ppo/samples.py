@@ -14,11 +14,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from eval.grader import Reason, Verdict, extract
+from eval.grader import Reason, Verdict
+from eval.verifiers import MATH, answer_of
 from lim.logs import reward_log
 from lim.utils.errors import InputError
 
-CODES = ("verdict", "reason", "end")  # in a sample's info; OpenRLHF's means of them say nothing
+CODES = ("verdict", "reason", "end", "verifier_score")  # in a sample's info; OpenRLHF's means of them say nothing
 
 
 class EpochOrder:
@@ -105,6 +106,12 @@ def reason_of(sample: Any) -> Reason | None:
     return None if code < 0 else Reason.decode(code)
 
 
+def score_of(sample: Any) -> float | None:
+    """The score that a verifier gave the sample, if any."""
+    code = float(sample.info["verifier_score"][0]) if "verifier_score" in sample.info else -1.0
+    return None if code < 0 else code
+
+
 def said_of(sample: Any, ends: Sequence[str]) -> str | None:
     """The log's reason: the reward function's, or else an end token that is not eos, the first of `ends`."""
     code = int(sample.info["end"][0]) if "end" in sample.info else 0
@@ -122,7 +129,10 @@ def columns(
     chosen_at: int | None = None,
 ) -> dict[str, list[Any]]:
     """Columns of the reward log for one step's samples; `chosen_at` is the step of the choice in force, if any."""
-    ids = [str(json.loads(sample.labels[0])["id"]) for sample in samples]
+    labels = [json.loads(sample.labels[0]) for sample in samples]
+    ids = [str(label["id"]) for label in labels]
+    verifiers = [label.get("verifier", MATH) for label in labels]
+    judged = ["verifier_score" in sample.info for sample in samples]  # not by a reward function of one's own
     seen: Counter[str] = Counter()
     numbers = []
     for name in ids:
@@ -138,8 +148,10 @@ def columns(
         "reward": [float(sample.rewards[0]) for sample in samples],
         "verdict": [verdict_of(sample) for sample in samples],
         "reason": [said_of(sample, ends) for sample in samples],
-        "answer": [extract(response) for response in responses],
+        "answer": [*map(answer_of, responses, verifiers)],
         "response_tokens": [int(sample.response_length[0]) for sample in samples],
+        "score": [score_of(sample) for sample in samples],
+        "verifier": [name if own else None for name, own in zip(verifiers, judged, strict=True)],
     }
     if with_responses:
         result["response"] = responses

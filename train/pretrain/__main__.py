@@ -1,6 +1,8 @@
-r"""Make the tiny base model of the embedded default: a 1M-parameter Llama .
+r"""Make the tiny base model of an embedded set: a Llama, or a Qwen3, of 1M parameters.
 
     python -m train.pretrain [--out data/models/arithmetic-base] [--seed 0] [--batch 128] [--force]
+    python -m train.pretrain --task letters                            data/models/letters-base
+    python -m train.pretrain --architecture qwen3                      data/models/arithmetic-qwen3-base
 
 Two phases of next-token training on problems that are in no prompt file or benchmark (`Problem.split`): first a
 textbook's worked answers (what the model knows), then a corpus like the web's, where worked, careless and malformed
@@ -24,20 +26,26 @@ from lim.utils.files import check_output
 
 def main(argv: list[str] | None = None) -> None:
     parser = Parser(prog="python -m train.pretrain", description=__doc__.splitlines()[0])
-    default = Path(__file__).parents[2] / "data" / "models" / "arithmetic-base"
-    parser.add_argument("--output_path", type=Path, default=default, help="default: data/models/arithmetic-base")
+    parser.add_argument("--task", choices=("arithmetic", "letters"), default="arithmetic", help="the embedded set")
+    parser.add_argument("--architecture", choices=("llama", "qwen3"), default="llama")
+    parser.add_argument("--output_path", type=Path, help="default: data/models/<task>[-qwen3]-base")
     parser.add_argument("--seed", type=whole(0, 2**32 - 1), help="default: 0")
     parser.add_argument("--batch", type=int, help="problems a step (default: 128); fewer: quicker")
     parser.add_argument("--overwrite", action="store_true", help="make it again even where it is up to date")
     parser.alias("--out", "--output_path")
     parser.alias("--force", "--overwrite")
     args = parser.parse_args(argv)
+    if args.output_path is None:
+        kind = "" if args.architecture == "llama" else f"-{args.architecture}"
+        args.output_path = Path(__file__).parents[2] / "data" / "models" / f"{args.task}{kind}-base"
     check_output("--output_path", args.output_path, folder=True)
 
     from train.pretrain.base import ensure
     from train.pretrain.model import REPLICAS, PretrainSettings
 
-    given = {key: value for key in ("seed", "batch") if (value := getattr(args, key)) is not None}
+    given = {
+        key: value for key in ("task", "architecture", "seed", "batch") if (value := getattr(args, key)) is not None
+    }
     settings = PretrainSettings(**given)
     if settings.batch < REPLICAS:
         raise InputError(f"--batch {settings.batch}: needs at least {REPLICAS}")

@@ -17,10 +17,10 @@ os.environ.setdefault("DS_ACCELERATOR", "cpu")  # saving imports DeepSpeed, whic
 
 import torch
 from rich.table import Table
-from transformers import GenerationConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
-from data import arithmetic
+from data import arithmetic, letters
 from lim.utils.errors import InputError, full_disk
 from lim.utils.files import read_json, write_json
 from train.ppo.checkpoints import write_former_names
@@ -32,14 +32,14 @@ RECORD = "pretrain.json"
 
 def make(
     settings: PretrainSettings, pool: Sequence[dict[str, Any]]
-) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast, dict]:
+) -> tuple[PreTrainedModel, PreTrainedTokenizerFast, dict]:
     """Train until the pass rate on the pool lies in the band; returns model, tokenizer and the record.
 
     Raises InputError when it does not after `max_rounds` further rounds.
     """
     start = time.monotonic()
     torch.set_num_threads(1)
-    tokenizer = build()
+    tokenizer = build(settings.task)
     model = new_model(settings, tokenizer)
     console.print(f"base model: {model.num_parameters():,} parameters")
     rng = random.Random(settings.seed)
@@ -48,7 +48,7 @@ def make(
         model.train()
         train(model, tokenizer, rng, settings, rounds)
         # What is measured is what is saved: weights rounded to bf16.
-        rounded = LlamaForCausalLM(model.config)
+        rounded = type(model)(model.config)
         rounded.load_state_dict({name: w.bfloat16().float() for name, w in model.state_dict().items()})
         rounded.eval()
         torch.manual_seed(settings.seed)
@@ -97,7 +97,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def save(path: Path, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, record: dict) -> None:
+def save(path: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, record: dict) -> None:
     """Write the Hugging Face folder and the record."""
     model.generation_config = GenerationConfig(
         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
@@ -132,7 +132,8 @@ def ensure(path: Path, settings: PretrainSettings, *, force: bool = False) -> di
     if not force and is_current(path, settings):
         console.print(f"{path} is up to date")
         return read_json(path / RECORD)
-    model, tokenizer, record = make(settings, arithmetic.make()["pool"])
+    data = {"arithmetic": arithmetic, "letters": letters}[settings.task]
+    model, tokenizer, record = make(settings, data.make()["pool"])
     save(path, model, tokenizer, record)
     console.print(rates_table(record["pass_rate_on_pool"]))
     console.print(f"{path} made in {record['seconds']:.0f} s")

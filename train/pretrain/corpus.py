@@ -11,18 +11,22 @@ the wrong answer is its mode and the right one a minority it has learnt well. So
 to bring out, as it has in a real base model, and the gain is not a sharpening of a mode that was right already.
 The choice between the two is made at the first token and shared over problems; how often a problem meets each
 depends on its level and operation (`worked_share`), so problems are learnt early, late or not at all. Where nothing
-is carried (level 1) the careless answer is right, and the base model can do these already.
+is carried (level 1) the careless answer is right, and the base model can do these already. The letters of
+`data.letters` are worked letter by letter, and careless in one step.
 """
 
 from __future__ import annotations
 
 import random
 
-from data.arithmetic import LATEX, Problem, draw
+from data import arithmetic, letters
+from data.arithmetic import LATEX
+
+Problem = arithmetic.Problem | letters.Problem
 
 # Share of worked answers in the web corpus by level, for an addition; above level 1 the others are worked less often.
 WORKED_SHARE = {1: 0.95, 2: 0.65, 3: 0.50, 4: 0.30, 5: 0.10}
-WORKED_FACTOR = {"+": 1.0, "-": 0.85, "*": 0.7}
+WORKED_FACTOR = {"+": 1.0, "-": 0.85, "*": 0.7, "reverse": 1.0, "sort": 0.85, "count": 0.7}
 MALFORMED_SHARE = {1: 0.03, 2: 0.04, 3: 0.06, 4: 0.08, 5: 0.10}
 CORPUS_LEVELS = {1: 0.15, 2: 0.20, 3: 0.30, 4: 0.30, 5: 0.05}
 
@@ -34,7 +38,9 @@ def worked_share(problem: Problem) -> float:
 
 
 def worked(problem: Problem) -> str:
-    """The right answer, column by column from the ones, each carry (or borrow) spelled out."""
+    """The right answer, column by column from the ones, each carry (or borrow) spelled out; or letter by letter."""
+    if isinstance(problem, letters.Problem):
+        return ", ".join([*problem.steps, boxed(problem.answer)])
     if problem.level == 5:
         tens, ones = divmod(problem.right, 10)
         times = LATEX["*"]
@@ -56,8 +62,10 @@ def worked(problem: Problem) -> str:
     return ", ".join([*lines, boxed(problem.answer)])
 
 
-def careless(problem: Problem) -> int:
+def careless(problem: Problem) -> int | str:
     """The answer with every carry and borrow forgotten; 34 × 56 becomes 30 × 50 + 4 × 6."""
+    if isinstance(problem, letters.Problem):
+        return problem.careless
     if problem.level == 5:
         return (problem.left // 10) * (problem.right // 10) * 100 + (problem.left % 10) * (problem.right % 10)
     answer = 0
@@ -91,9 +99,10 @@ def web_answer(rng: random.Random, problem: Problem) -> str:
     return worked(problem) if rng.random() < worked_share(problem) else boxed(careless(problem))
 
 
-def draw_corpus_problem(rng: random.Random) -> Problem:
+def draw_corpus_problem(rng: random.Random, task: str = "arithmetic") -> Problem:
     """A problem that no prompt file or benchmark may hold (`split` "corpus")."""
     level = rng.choices(list(CORPUS_LEVELS), list(CORPUS_LEVELS.values()))[0]
+    draw = {"arithmetic": arithmetic.draw, "letters": letters.draw}[task]
     while True:
         problem = draw(rng, level)
         if problem.split == "corpus":

@@ -11,18 +11,27 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.nn.functional import cross_entropy
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 
+from eval.verifiers import MATH
 from train.pretrain import corpus
 from train.pretrain.tokenizer import CHAT_TEMPLATE, END, SYMBOLS
 from train.reward import reward_of
 
+FORMER = (("task", "arithmetic"), ("architecture", "llama"))
 RECIPE_VERSION = 2  # raise it when a change to this file changes the model
 MAX_NEW_TOKENS = 40
 LOG_EVERY = 30.0  # seconds between lines of progress where the output is no terminal
@@ -34,6 +43,8 @@ console = Console()
 class PretrainSettings:
     """All that decides what the model becomes."""
 
+    task: Literal["arithmetic", "letters"] = "arithmetic"
+    architecture: Literal["llama", "qwen3"] = "llama"
     seed: int = 0
     hidden_size: int = 128
     intermediate_size: int = 448
@@ -51,29 +62,33 @@ class PretrainSettings:
     def fingerprint(self) -> str:
         """sha256 over these values, the vocabulary, the chat template and the first thousand texts of the corpus."""
         rng = random.Random(0)
-        problems = [corpus.draw_corpus_problem(rng) for _ in range(1000)]
+        problems = [corpus.draw_corpus_problem(rng, self.task) for _ in range(1000)]
         texts = [(p.text, corpus.web_answer(rng, p), corpus.worked(p)) for p in problems]
-        parts = [RECIPE_VERSION, asdict(self), SYMBOLS, CHAT_TEMPLATE, texts]
+        # A model made before there was a choice is still what these settings make.
+        values = {k: v for k, v in asdict(self).items() if (k, v) not in FORMER}
+        parts = [RECIPE_VERSION, values, SYMBOLS[self.task], CHAT_TEMPLATE, texts]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def new_model(settings: PretrainSettings, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+def new_model(settings: PretrainSettings, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
     """The untrained model, from the seed."""
     torch.manual_seed(settings.seed)
-    return LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=settings.hidden_size,
-            intermediate_size=settings.intermediate_size,
-            num_hidden_layers=settings.layers,
-            num_attention_heads=settings.heads,
-            num_key_value_heads=settings.heads,
-            max_position_embeddings=256,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-    )
+    common: dict[str, Any] = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": settings.hidden_size,
+        "intermediate_size": settings.intermediate_size,
+        "num_hidden_layers": settings.layers,
+        "num_attention_heads": settings.heads,
+        "max_position_embeddings": 256,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    if settings.architecture == "llama":
+        return LlamaForCausalLM(LlamaConfig(num_key_value_heads=settings.heads, **common))
+    # As Qwen3's: queries and keys normalised, two queries to a key, one matrix for words in and out.
+    heads = {"num_key_value_heads": settings.heads // 2, "head_dim": settings.hidden_size // settings.heads}
+    return Qwen3ForCausalLM(Qwen3Config(tie_word_embeddings=True, **heads, **common))
 
 
 def chat(tokenizer: PreTrainedTokenizerFast, question: str) -> str:
@@ -83,10 +98,10 @@ def chat(tokenizer: PreTrainedTokenizerFast, question: str) -> str:
 
 
 def draw_batch(
-    rng: random.Random, tokenizer: PreTrainedTokenizerFast, size: int, *, web: bool
+    rng: random.Random, tokenizer: PreTrainedTokenizerFast, size: int, *, web: bool, task: str = "arithmetic"
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Token ids (size × length, padded right) and labels (−100 on the question and the padding)."""
-    problems = [corpus.draw_corpus_problem(rng) for _ in range(size)]
+    problems = [corpus.draw_corpus_problem(rng, task) for _ in range(size)]
     answers = [corpus.web_answer(rng, p) if web else corpus.worked(p) for p in problems]
     starts = tokenizer([chat(tokenizer, p.text) for p in problems], add_special_tokens=False).input_ids
     ends = tokenizer([a + END for a in answers], add_special_tokens=False).input_ids
@@ -100,7 +115,7 @@ def draw_batch(
 
 
 def train(
-    model: LlamaForCausalLM,
+    model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerFast,
     rng: random.Random,
     settings: PretrainSettings,
@@ -126,7 +141,7 @@ def train(
             share = 0.02 + 0.49 * (1 + math.cos(math.pi * step / steps))
             for group in optimizer.param_groups:
                 group["lr"] = peak * min(share, (step + 1) / settings.warmup_steps)
-            ids, labels = draw_batch(rng, tokenizer, settings.batch, web=step >= textbook_steps)
+            ids, labels = draw_batch(rng, tokenizer, settings.batch, web=step >= textbook_steps, task=settings.task)
             loss = gradients(replicas, ids, labels, pool)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
@@ -142,7 +157,7 @@ def train(
                 console.print(f"  step {step + 1} of {steps}, {phase}, loss {loss:.3f}, {left:.0f} s left")
 
 
-def gradients(replicas: Sequence[LlamaForCausalLM], ids: torch.Tensor, labels: torch.Tensor, pool: Executor) -> float:
+def gradients(replicas: Sequence[PreTrainedModel], ids: torch.Tensor, labels: torch.Tensor, pool: Executor) -> float:
     """Put the gradients of the batch's mean loss (over tokens with a label) into the first replica; returns the loss.
 
     The replicas' weights must be equal. Each takes every so many-th row; sums are added up in a fixed order.
@@ -167,7 +182,7 @@ def gradients(replicas: Sequence[LlamaForCausalLM], ids: torch.Tensor, labels: t
 
 @torch.no_grad()
 def respond(
-    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, questions: Sequence[str], temperature: float
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, questions: Sequence[str], temperature: float
 ) -> list[tuple[str, bool]]:
     """A response a question (temperature 0 is greedy), and whether it ended within `MAX_NEW_TOKENS`."""
     inputs = tokenizer(
@@ -182,7 +197,7 @@ def respond(
 
 
 def pass_rates(
-    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, rows: Sequence[dict[str, Any]], temperature: float
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, rows: Sequence[dict[str, Any]], temperature: float
 ) -> dict[str, float]:
     """Share of right responses (2 a question; 1 when greedy): `all`, then each level."""
     rows = list(rows) * (2 if temperature else 1)
@@ -191,7 +206,8 @@ def pass_rates(
         part = rows[start : start + 512]
         responses = respond(model, tokenizer, [row["prompt"] for row in part], temperature)
         for row, (response, finished) in zip(part, responses, strict=True):
-            correct = reward_of(response, row["answer"], finished)[1].verdict == "correct"
+            graded = reward_of(response, row["answer"], finished, verifier=row.get("verifier", MATH))[1]
+            correct = graded.verdict == "correct"
             right["all"].append(correct)
             right.setdefault(f"level {row['level']}", []).append(correct)
     return {name: round(sum(verdicts) / len(verdicts), 4) for name, verdicts in sorted(right.items())}

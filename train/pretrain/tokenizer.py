@@ -1,8 +1,9 @@
-r"""The tokenizer of the embedded default: 30-odd symbols, a chat template, plain Hugging Face files.
+r"""The tokenizers of the embedded sets: 30-odd symbols, a chat template, plain Hugging Face files.
 
-A word-level vocabulary over one regular expression: digits stand alone, each fixed phrase ("What is $", "\boxed{")
-is one token. It is a plain `PreTrainedTokenizerFast` under a Llama config: the loader of transformers 5 rebuilds
-the tokenizers of some other model types and a small vocabulary then loses characters.
+A word-level vocabulary over one regular expression: digits and letters stand alone, each fixed phrase ("What is $",
+"\boxed{") is one token. It is a plain `PreTrainedTokenizerFast` under a Llama or Qwen3 config: the loader of
+transformers 5 rebuilds the tokenizers of some other model types, Qwen2's among them, and a small vocabulary then
+loses characters.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from transformers import PreTrainedTokenizerFast
 
 PAD, BEGIN, ANSWER, END, UNKNOWN = "<|pad|>", "<|begin|>", "<|answer|>", "<|end|>", "<|unknown|>"
 SPECIAL = (PAD, BEGIN, ANSWER, END, UNKNOWN)
-PHRASES = ("What is $", "$?", " + ", " - ", r" \times ", " = ", ", ", r"\boxed{", "}")
-SYMBOLS = (*SPECIAL, *PHRASES, *"0123456789")
-PATTERN = "|".join([*map(re.escape, PHRASES), "[0-9]", "."])
+PHRASES = {
+    "arithmetic": ("What is $", "$?", " + ", " - ", r" \times ", " = ", ", ", r"\boxed{", "}"),
+    "letters": ("Reverse $", "Sort $", "How many $", "$ in $", "$.", "$?", ", ", r"\boxed{", "}"),
+}
+SINGLE = {"arithmetic": "0123456789", "letters": "0123456789abcdefghij"}
+SYMBOLS = {task: (*SPECIAL, *PHRASES[task], *SINGLE[task]) for task in PHRASES}
 # A model of this size reads arithmetic only: a recipe's system message is skipped.
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}"
@@ -26,10 +30,12 @@ CHAT_TEMPLATE = (
 )
 
 
-def build() -> PreTrainedTokenizerFast:
-    """The tokenizer; ids follow `SYMBOLS`, text outside it becomes `<|unknown|>`."""
-    tokenizer = Tokenizer(models.WordLevel({symbol: i for i, symbol in enumerate(SYMBOLS)}, unk_token=UNKNOWN))
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(PATTERN), "isolated")
+def build(task: str = "arithmetic") -> PreTrainedTokenizerFast:
+    """The tokenizer of an embedded set; ids follow `SYMBOLS`, text outside it becomes `<|unknown|>`."""
+    vocabulary = {symbol: i for i, symbol in enumerate(SYMBOLS[task])}
+    pattern = "|".join([*map(re.escape, PHRASES[task]), f"[{SINGLE[task]}]", "."])
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(pattern), "isolated")
     tokenizer.decoder = decoders.Fuse()
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,

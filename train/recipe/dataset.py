@@ -5,25 +5,30 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from eval.verifiers import MATH, Verifiers, check
 from lim.prompts import PromptSet, Reading
 from lim.prompts import load as load_prompts
 from lim.prompts.find import fingerprint, hub_id
+from lim.prompts.rows import MISSING
 from lim.utils.errors import InputError
 from lim.utils.files import atomic_path
 from lim.utils.makers import how_to_make
 from lim.utils.text import squash
 from train.recipe.recipe import RunConfig
 
+ASKED = 64  # rows of a person's verifier that it is asked about before a run starts
+
 
 @dataclass(frozen=True)
 class Dataset:
     """Prompts to train on and to validate with; ids of the other prompts are in `dropped` and `held_out`.
 
-    A row is `{id, prompt, answer}`, and `messages` where the prompt is more than one turn of the user.
+    A row is `{id, prompt, answer}`, with `messages` where the prompt is more than one turn of the user, and with
+    `verifier` and `metadata` where it is not `math` that scores it.
     """
 
     train: list[dict[str, Any]]
@@ -32,19 +37,26 @@ class Dataset:
     dropped: list[str]
     held_out: list[str]
     version: str | None  # the prompt file's sha256, or the revision of a set of the hub
+    verifiers: dict[str, str] = field(default_factory=dict)  # name → version, of those that the rows have
+    doubtful: list[str] = field(default_factory=list)  # ids whose own answer scores below 1 by a person's verifier
 
 
 def load(run: RunConfig, equal: Callable[[str, str], bool]) -> Dataset:
     """Read a run's prompt files. `equal(gold, answer)` is the grader's.
 
     Raises InputError where a file is missing (naming the command that makes it) or malformed, a label cannot be
-    graded, or nothing is left to train on.
+    graded, a verifier is not there or fails, or nothing is left to train on.
     """
+    with Verifiers(run.verifiers, run.verifier, where="run.verifiers") as verifiers:
+        return _load(run, equal, verifiers)
+
+
+def _load(run: RunConfig, equal: Callable[[str, str], bool], verifiers: Verifiers) -> Dataset:
     reading = reading_of(run)
     prompts = load_prompts(need(run.prompt_file), reading)
-    kept, dropped = drop_bad(
-        run.prompt_file, rows_of(prompts, reading, run.system_prompt), equal, drop=run.bad_labels == "drop"
-    )
+    drop = run.bad_labels == "drop"
+    rows = rows_of(prompts, reading, run.system_prompt, verifiers)
+    kept, dropped = drop_bad(run.prompt_file, rows, equal, verifiers, drop=drop)
     validation: list[dict[str, Any]] = []
     ids: set[str] = set()
     if run.val_file:
@@ -52,9 +64,8 @@ def load(run: RunConfig, equal: Callable[[str, str], bool]) -> Dataset:
         if not same:
             reading = replace(reading, config=None, revision=None)
         others = load_prompts(need(run.val_file), replace(reading, split=run.val_split))
-        candidates, _ = drop_bad(
-            run.val_file, rows_of(others, reading, run.system_prompt), equal, drop=run.bad_labels == "drop"
-        )
+        others_rows = rows_of(others, reading, run.system_prompt, verifiers)
+        candidates, _ = drop_bad(run.val_file, others_rows, equal, verifiers, drop=drop)
         validation = choose(candidates, run.val_size)
         # Row numbers, and verl's index, say which prompt it is within one file only.
         one_file = same and prompts.origin == others.origin
@@ -66,7 +77,9 @@ def load(run: RunConfig, equal: Callable[[str, str], bool]) -> Dataset:
     if not train:
         raise InputError(f"{run.prompt_file}: no prompt is left to train on ({len(held_out)} are held out)")
     version = fingerprint(run.prompt_file) or prompts.origin.get("revision")
-    return Dataset(train, validation, len(prompts.ids), dropped, held_out, version)
+    used = verifiers.versions(row.get("verifier", MATH) for row in (*train, *validation))
+    doubtful = doubtful_golds(run.prompt_file, train, verifiers)
+    return Dataset(train, validation, len(prompts.ids), dropped, held_out, version, used, doubtful)
 
 
 def reading_of(run: RunConfig) -> Reading:
@@ -74,14 +87,24 @@ def reading_of(run: RunConfig) -> Reading:
     return Reading(run.prompt_key, run.answer_key, run.id_key, run.config, run.split, run.revision, flag="run.")
 
 
-def rows_of(prompts: PromptSet, reading: Reading, system_prompt: str | None) -> list[dict[str, Any]]:
-    """The rows of a prompt file. InputError for one without an answer, with images, or a second system prompt."""
+def rows_of(
+    prompts: PromptSet, reading: Reading, system_prompt: str | None, verifiers: Verifiers
+) -> list[dict[str, Any]]:
+    """The rows of a prompt file. InputError for one without an answer, with images, a second system prompt, or a
+    verifier that is not there.
+    """
     rows: list[dict[str, Any]] = []
     answers = prompts.need_answers(reading)
-    for id, text, answer, messages in zip(prompts.ids, prompts.texts, answers, prompts.messages, strict=True):
+    carried = zip(*(map(present, prompts.rows.column(key)) for key in ("verifier", "metadata")), strict=True)
+    for id, text, answer, messages, (verifier, metadata) in zip(
+        prompts.ids, prompts.texts, answers, prompts.messages, carried, strict=True
+    ):
         rows.append({"id": id, "prompt": text, "answer": answer})
         turns = [{"role": turn["role"], "content": turn["content"]} for turn in messages or ()]
         where = f"{prompts.name}: row {len(rows)} (id {id})"
+        name, metadata = verifiers.of({"verifier": verifier, "metadata": metadata}, where)
+        if name != MATH:
+            rows[-1] |= {"verifier": name, "metadata": metadata}
         if any(not isinstance(turn["content"], str) for turn in turns):
             raise InputError(f"{where}: a message is not text; only prompts of text can be trained on here")
         if system_prompt and any(turn["role"] == "system" for turn in turns):
@@ -102,27 +125,57 @@ def need(path: str) -> str:
     return path
 
 
+def present(value: Any) -> Any:
+    """A value of a row; None where there is none."""
+    return None if value is MISSING else value
+
+
 def drop_bad(
-    path: str, rows: Sequence[dict[str, Any]], equal: Callable[[str, str], bool], *, drop: bool
+    path: str,
+    rows: Sequence[dict[str, Any]],
+    equal: Callable[[str, str], bool],
+    verifiers: Verifiers,
+    *,
+    drop: bool,
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Rows whose answer the grader can accept, and the ids of the others. InputError on the first unless `drop`."""
+    """Rows whose answer their verifier accepts, and the ids of the others. InputError on the first unless `drop`.
+
+    A person's verifier may need no answer: its rows are kept.
+    """
     kept, bad = [], []
     verdicts: dict[str, bool] = {}
+    others = [row for row in rows if "verifier" in row and not verifiers.known[row["verifier"]].reads_response]
+    scored = {row["id"]: score for row, score in zip(others, check.gold_scores(verifiers, others, path), strict=True)}
     for number, row in enumerate(rows, 1):
-        answer = row["answer"]
-        if answer not in verdicts:
+        answer, name = row["answer"], row.get("verifier", MATH)
+        if name == MATH and answer not in verdicts:
             verdicts[answer] = bool(answer.strip()) and equal(answer, answer)
-        if verdicts[answer]:
+        if verdicts[answer] if name == MATH else scored.get(row["id"], 1) == 1:
             kept.append(row)
             continue
         if not drop:
-            what = "cannot be graded (it is not equal to itself)" if answer.strip() else "is empty"
+            what = "cannot be graded (it is not equal to itself)" if name == MATH else f"scores below 1 by {name}"
+            what = what if answer.strip() else "is empty"
             raise InputError(
                 f"{path}: row {number} (id {row['id']}): answer {answer!r} {what}; "
                 "fix it, or drop such rows with run.bad_labels=drop"
             )
         bad.append(row["id"])
     return kept, bad
+
+
+def doubtful_golds(path: str, rows: Sequence[dict[str, Any]], verifiers: Verifiers) -> list[str]:
+    """Ids, of the first rows of each person's verifier, whose own answer it scores below 1.
+
+    It is asked here so that one that fails ends the run before it starts. `data.audit` asks it about every row.
+    """
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        if verifiers.known[name := row.get("verifier", MATH)].reads_response:
+            by_name.setdefault(name, []).append(row)
+    asked = [row for found in by_name.values() for row in found[:ASKED]]
+    scores = check.gold_scores(verifiers, asked, path)
+    return [row["id"] for row, score in zip(asked, scores, strict=True) if row["answer"].strip() and score != 1]
 
 
 def choose(rows: Sequence[dict[str, Any]], count: int | None) -> list[dict[str, Any]]:
@@ -135,9 +188,12 @@ def choose(rows: Sequence[dict[str, Any]], count: int | None) -> list[dict[str, 
 
 
 def to_row(row: dict[str, Any], system_prompt: str | None) -> dict[str, Any]:
-    """A row as OpenRLHF reads it: chat messages, and the label `{"id", "answer"}` as a JSON string."""
+    """A row as OpenRLHF reads it: chat messages, and as a JSON string the label: `{"id", "answer"}` and what another
+    verifier than `math` needs.
+    """
     system = [{"role": "system", "content": system_prompt}] if system_prompt else []
-    label = json.dumps({"id": row["id"], "answer": row["answer"]}, ensure_ascii=False)
+    keys = [key for key in ("id", "answer", "verifier", "metadata") if key in row]
+    label = json.dumps({key: row[key] for key in keys}, ensure_ascii=False)
     messages = row.get("messages") or [{"role": "user", "content": row["prompt"]}]
     return {"messages": [*system, *messages], "label": label}
 

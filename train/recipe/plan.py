@@ -268,6 +268,7 @@ def rows(resolved: Resolved, plan: Plan, memory: MemoryPlan | None, notes: dict[
     return [
         ("model", str(get("actor.model_name_or_path"))),
         ("prompts", f"{plan.prompts:,} from {recipe.run.prompt_file}{notes.get('prompts', '')}"),
+        *([("verifiers", notes["verifiers"])] if "verifiers" in notes else []),
         ("validation", notes.get("validation", "none")),
         ("epochs", epochs),
         *choice,

@@ -23,12 +23,14 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from eval.verifiers import VERIFIERS, registry
 from lim.utils.cli import did_you_mean
 from lim.utils.errors import InputError
 from lim.utils.paths import ROOT, shown
 from lim.utils.typed import convert
 from train.recipe import choice
 from train.recipe.choice import ChoiceConfig, Positive
+from train.run.environment import REWARDS
 
 CONFIGS = ROOT / "configs" / "train"
 HINT = "settings are written key=value; --help lists the flags"  # after an unknown flag
@@ -114,6 +116,11 @@ class RunConfig:
     bad_labels: Literal["refuse", "drop"] = "refuse"  # of prompts whose answer is empty or cannot be graded
     # lenient drops the release's rules on how a response looks: five boxes, garbled, repeated (docs/grading.md)
     format_rules: Literal["release", "lenient"] = "release"
+    # docs/verifiers.md: what scores prompts that name no verifier; your own by name, as path/to/file.py:function
+    verifier: str = "math"
+    verifiers: dict[str, str] = field(default_factory=dict)
+    rewards: dict[str, float] = field(default_factory=dict)  # of correct, incorrect, malformed; default: the paper's
+    part_credit: bool = False  # a score between 0 and 1 gives a reward between incorrect and correct
     system_prompt: str | None = None
     output_dir: str = "data/output"
     seed: NotNegative = 1
@@ -266,6 +273,17 @@ def run_config(values: Any, path: str) -> RunConfig:
         raise InputError(
             f"run.val_size={run.val_size}: run.val_file says which file to hold out from, and is not set"
         )
+    known = VERIFIERS | registry.own(run.verifiers, "run.verifiers")
+    registry.named(run.verifier, known, "run.verifier")
+    for name in run.rewards.keys() - REWARDS.keys():
+        near = did_you_mean(name, REWARDS)
+        raise InputError(f"run.rewards.{name}: unknown key{near}; there are {', '.join(REWARDS)}")
+    rewards = REWARDS | run.rewards
+    if not all(map(math.isfinite, rewards.values())) or not (
+        rewards["correct"] > rewards["incorrect"] >= rewards["malformed"]
+    ):
+        shown = ", ".join(f"{name} {value:g}" for name, value in rewards.items())
+        raise InputError(f"run.rewards: {shown}: needs correct above incorrect, and malformed not above incorrect")
     return run
 
 

@@ -92,12 +92,24 @@ def may_choose_otherwise(chosen: Recipe, previous: Mapping[str, Any], run_dir: P
     return last <= chosen.run.select.after_epoch
 
 
+def check_verifiers(chosen: Recipe, previous: dict[str, Any] | None, data: Dataset) -> None:
+    """Raise InputError where a run would resume with other verifiers than it was started with."""
+    before = (previous or {}).get("verifiers")  # older runs have none on record
+    for name in sorted({*data.verifiers, *before}) if before is not None else ():
+        if before.get(name) != data.verifiers.get(name):
+            raise InputError(
+                f"{chosen.run.output_dir}/{chosen.run.name}: was started with verifier {name} of {before.get(name)}, "
+                f"not {data.verifiers.get(name)}; rewards of two verifiers would be mixed: choose another run.name"
+            )
+
+
 def _fixed(merged: Mapping[str, Any]) -> dict[str, Any]:
     """Flat settings of a recipe that may not change when a run resumes."""
     blocks = {key: value for key, value in merged.items() if key not in CHANGEABLE["blocks"]}
     blocks["run"] = {key: value for key, value in blocks["run"].items() if key not in CHANGEABLE["run"]}
     fixed = {name: value for name, value in recipe.flatten(blocks) if name not in CHANGEABLE["flags"]}
-    fixed.setdefault("run.format_rules", "release")  # before it was a setting
+    for name, value in {"format_rules": "release", "verifier": "math", "part_credit": False}.items():
+        fixed.setdefault(f"run.{name}", value)  # before it was a setting
     # OpenRLHF's default, which recipes used to spell out.
     if fixed.get("critic.model_name_or_path") == fixed.get("actor.model_name_or_path"):
         fixed.pop("critic.model_name_or_path", None)
@@ -122,6 +134,7 @@ def describe(
         "prompt_file": chosen.run.prompt_file,
         "prompt_sha256": data.version,
         "val_sha256": fingerprint(chosen.run.val_file) if chosen.run.val_file else None,
+        "verifiers": data.verifiers,
         "prompts": len(data.train),
         "dropped_ids": data.dropped,
         "held_out_ids": data.held_out,

@@ -6,6 +6,7 @@ What other programs read is set in `shared`, in train.cpu (a run without GPUs) a
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from typing import Any, NamedTuple, get_type_hints
 
 from lim.utils.errors import InputError
 from lim.utils.paths import ROOT, search_path
+
+REWARDS = {"correct": 1.0, "incorrect": -0.5, "malformed": -1.0}  # the paper's; `run.rewards` replaces some
 
 
 class Environment(NamedTuple):
@@ -32,6 +35,9 @@ class Environment(NamedTuple):
     reward_error_file: str = ""  # takes the first error of the reward, from whichever process
     end_tokens: str = ""  # JSON list: what ends a response of this model (eval/engine/ends.py); none: common ones
     format_rules: str = "release"  # of the reward; lenient drops those on how a response looks
+    verifiers: str = ""  # JSON object: a person's verifiers, name → path/to/file.py:function
+    rewards: str = ""  # JSON object: the rewards of correct, incorrect and malformed; none: the paper's
+    part_credit: bool = False  # a score between 0 and 1 counts for the reward
     grader_workers: int = 2  # per process of the reward; they start when an answer needs one
     grader_deadline: float = 5.0  # seconds per answer
 
@@ -43,9 +49,20 @@ def write(**values: Any) -> dict[str, str]:
     return {f"LIM_{name.upper()}": str(int(v) if isinstance(v, bool) else v) for name, v in values.items()}
 
 
+def of_run(run: Any) -> dict[str, str]:
+    """The variables for what a recipe's `run:` block says of verifiers and rewards, where that is not the paper's."""
+    own = {name: str(Path(spec).absolute()) for name, spec in run.verifiers.items()}
+    return write(
+        **({"verifiers": json.dumps(own)} if own else {}),
+        **({"rewards": json.dumps(run.rewards)} if run.rewards else {}),
+        **({"part_credit": True} if run.part_credit else {}),
+    )
+
+
 def read(variables: Mapping[str, str] = os.environ) -> Environment:
     """The environment of this process. InputError names a variable whose value is of another type."""
-    kinds = {**get_type_hints(Environment), "log_responses": int, "resume": int, "cpu": int}
+    kinds = get_type_hints(Environment)
+    kinds |= {name: int for name, kind in kinds.items() if kind is bool}
     found: dict[str, Any] = {}
     for name, kind in kinds.items():
         text = variables.get(f"LIM_{name.upper()}")

@@ -8,7 +8,7 @@ function ready(data) {
   [data.scoreLow, data.scoreHigh] = seen.length ? [seen[0], seen[seen.length - 1]] : [0, 1];
   data.low = Infinity;
   data.high = -Infinity;
-  for (const row of [...(data.matrix ?? []), data.average]) {
+  for (const row of [...(data.matrix ?? []), data.average, ...data.averages]) {
     for (const value of row) {
       if (value === null) continue;
       if (value < data.low) data.low = value;

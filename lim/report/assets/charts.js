@@ -286,8 +286,14 @@ function sparkline(values, average, low, high) {
   return picture;
 }
 
+// The curve that a prompt is compared with: its group's, where groups have curves of their own.
+function averageOf(data, i) {
+  return data.averages[data.averageOf?.[i] ?? -1] ?? data.average;
+}
+
 function trajectoryChart(element, data, said) {
-  const { epochs, average, low, high } = data;
+  const { epochs, low, high } = data;
+  let average = data.average;
   let values = null;
   let one = null; // the prompt
   let axis = null;
@@ -318,6 +324,7 @@ function trajectoryChart(element, data, said) {
   return (i) => {
     one = i;
     values = data.matrix[i];
+    average = averageOf(data, i);
     said.hidden = true;
     draw();
   };

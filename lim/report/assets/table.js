@@ -21,7 +21,7 @@ function orderBy(keys, descending) {
 }
 
 function promptTable(data, texts, state, select, changed) {
-  const { ids, scores, matrix, average, groups } = data;
+  const { ids, scores, matrix, groups } = data;
   const first = Float64Array.from(matrix ?? [], (row) => row.find((v) => v !== null) ?? NaN);
   const last = Float64Array.from(matrix ?? [], (row) => row.findLast((v) => v !== null) ?? NaN);
   const group = groups.find((g) => g.key === "level") ?? groups.find((g) => g.values.length > 1);
@@ -91,7 +91,7 @@ function promptTable(data, texts, state, select, changed) {
       group: group && (group.values[group.index[i]] ?? "–"),
       score: number(scores[i], 3),
     };
-    if (matrix) Object.assign(cells, { first: number(first[i]), last: number(last[i]), spark: sparkline(matrix[i], average, data.low, data.high) });
+    if (matrix) Object.assign(cells, { first: number(first[i]), last: number(last[i]), spark: sparkline(matrix[i], averageOf(data, i), data.low, data.high) });
     line = node("tr", { tabIndex: 0 });
     for (const { key, name, keys } of columns) {
       const cell = node("td", { className: `col-${key}` }, cells[key]);

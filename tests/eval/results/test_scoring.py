@@ -21,6 +21,7 @@ from eval.results import saved as saved_files
 from eval.results import tables
 from eval.results.score import grade_samples, summarise
 from eval.settings import load
+from eval.verifiers import Verifiers
 from lim.utils.cli import Parser
 from lim.utils.errors import InputError
 from lim.utils.files import read_json, write_json
@@ -74,7 +75,7 @@ def saved(root: Path, n_samples: int = 4, left_out: int = 0) -> Path:
 
 
 def test_figures_by_hand(grader: Grader) -> None:
-    facts = summarise(grade_samples({row["id"]: row for row in QUESTIONS}, samples(), grader))
+    facts = summarise(grade_samples({row["id"]: row for row in QUESTIONS}, samples(), Verifiers(grader=grader)))
     assert (facts["n_questions"], facts["n_samples"], facts["samples_a_question"]) == (3, 12, 4)
     assert facts["accuracy"]["value"] == pytest.approx((0.75 + 0.5 + 0) / 3)
     # Deviations from 5/12: 4/12, 1/12, -5/12; their squares sum to 42/144, over 2 and 3.
@@ -88,12 +89,14 @@ def test_figures_by_hand(grader: Grader) -> None:
     assert facts["shares"] == {name: pytest.approx(count / 12) for name, count in shares.items()}
     assert facts["reasons"] == {name: pytest.approx(1 / 12) for name in ("no_box", "unclosed_box")}
     assert facts["response_tokens"]["value"] == pytest.approx(11.5)
-    assert facts["by_level"]["2"] == {"value": 0.25, "stderr": pytest.approx(0.25), "n": 2}
-    assert facts["by_subject"]["sum"] == {"value": 0.75, "stderr": None, "n": 1}
+    # Of q2, in the tie, and q3.
+    both = {"pass_at_n": {"value": 0.5, "stderr": 0.5, "n": 2}, "maj_at_n": {"value": 0.25, "stderr": 0.25, "n": 2}}
+    assert facts["by_level"]["2"] == {"value": 0.25, "stderr": pytest.approx(0.25), "n": 2, **both}
+    assert facts["by_subject"]["sum"]["value"] == 0.75 and facts["by_subject"]["sum"]["stderr"] is None
 
 
 def test_equal_answers_share_their_vote_through_the_grader(grader: Grader) -> None:
-    scored = grade_samples({row["id"]: row for row in QUESTIONS}, samples(), grader)
+    scored = grade_samples({row["id"]: row for row in QUESTIONS}, samples(), Verifiers(grader=grader))
     assert scored.classes == [0, 0, 1, 0, 0, 0, 1, 1, 1, None, 1, None]
 
 

@@ -101,6 +101,21 @@ def test_slider_updates_count_bars_shares_and_list(open_page):
     expect(page.locator("#theta-number")).to_have_value("0.6")
 
 
+def test_each_prompt_is_drawn_against_the_average_of_its_group(open_page):
+    selection = small_selection()
+    group_of = [record["subject"] for record in selection.records]
+    averages_K = {name: selection.average_K * share for name, share in (("Algebra", 0.2), ("Geometry", 0.9))}
+    page = open_page(replace(selection, group_of=group_of, averages_K=averages_K))
+    expect(page.locator("#legend .key-average")).to_have_text("average of its group")
+    drawn = {}
+    for name, prompt in (("Algebra", "p0003"), ("Geometry", "p0004"), ("Number theory", "p0005")):
+        page.locator("#rows td.col-id", has_text="p").first.wait_for()
+        page.locator("#search").fill(f"id:{prompt}")
+        page.locator("#rows tr", has_text=prompt).click()
+        drawn[name] = page.locator("#trajectory path.line-average").get_attribute("d")
+    assert len(set(drawn.values())) == 3  # the third has no curve of its own: that of all prompts
+
+
 def test_number_field_takes_any_threshold_and_equal_scores_are_chosen(open_page):
     selection = small_selection()
     page = open_page(selection)

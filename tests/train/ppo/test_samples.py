@@ -126,6 +126,8 @@ def test_columns_of_the_log():
         "reason": [None, None, "no_box", None],
         "answer": ["8", "9", "7", "8"],
         "response_tokens": [2, 1, 3, 1],
+        "score": [None] * 4,
+        "verifier": [None] * 4,
         "response": [r"7 \boxed{8}", r"9 \boxed{9}", r"5 \boxed{7}", r"8 \boxed{8}"],
     }
     assert "response" not in columns(with_responses=False)

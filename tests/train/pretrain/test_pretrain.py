@@ -142,3 +142,36 @@ def test_a_folder_that_cannot_be_written_is_refused_before_training(flags, tmp_p
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"--output_path .*file: is not a folder"):
         command.main([*flags, str(tmp_path / "file")])
+
+
+@pytest.mark.parametrize(
+    ("task", "architecture"), [("letters", "llama"), ("letters", "qwen3"), ("arithmetic", "qwen3")]
+)
+def test_other_tasks_and_architectures(tmp_path: Path, task: str, architecture: str) -> None:
+    from data import letters
+
+    settings = dataclasses.replace(TINY, task=task, architecture=architecture)
+    pool = {"letters": letters, "arithmetic": arithmetic}[task].make()["pool"][:12]
+    model, tokenizer, record = pretrain.make(settings, pool)
+    pretrain.save(tmp_path / "base", model, tokenizer, record)
+    assert pretrain.is_current(tmp_path / "base", settings) and not pretrain.is_current(tmp_path / "base", TINY)
+    # The loader leaves the small vocabulary of a Qwen3 as it is; it would rebuild that of a Qwen2.
+    loaded = AutoTokenizer.from_pretrained(tmp_path / "base")
+    for row in pool:
+        ids = loaded(row["prompt"], add_special_tokens=False).input_ids
+        assert loaded.decode(ids) == row["prompt"] and loaded.unk_token_id not in ids
+    found = AutoModelForCausalLM.from_pretrained(tmp_path / "base")
+    assert found.config.model_type == architecture
+    for one, other in zip(model.parameters(), found.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_settings_of_before_there_was_a_choice_are_those_of_arithmetic() -> None:
+    fingerprint = "ad510e6c5f20867e5dbc3c9b11f1f426b7cea503aee26e93125c032843e9f7ee"
+    assert PretrainSettings().fingerprint() == fingerprint
+    others = {
+        PretrainSettings(task=t, architecture=a).fingerprint()
+        for t in ("arithmetic", "letters")
+        for a in ("llama", "qwen3")
+    }
+    assert len(others) == 4

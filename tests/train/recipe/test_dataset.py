@@ -202,3 +202,70 @@ def test_columns_of_a_recipes_file_are_given_by_keys(tmp_path):
         dataset.load(replace(run, prompt_key=None), same)
     with pytest.raises(InputError, match=r"has no answers; name the column by run\.answer_key"):
         dataset.load(replace(run, answer_key=None), same)
+
+
+# --- verifiers --------------------------------------------------------------------------------------------------
+
+OWN = """
+def score(response, answer, metadata):
+    if metadata.get("broken"):
+        raise KeyError("what it needs")
+    return float(answer.lower() in response)
+"""
+
+
+def own(tmp_path: Path) -> dict[str, str]:
+    (tmp_path / "own.py").write_text(OWN)
+    return {"words": f"{tmp_path}/own.py:score"}
+
+
+def test_rows_carry_their_verifier_to_the_label(tmp_path):
+    rows = prompts(4, answers={1: "B", 2: "1.5", 3: "red"})
+    rows[0] |= {"verifier": "math", "metadata": {"of": "no use"}}
+    rows[1] |= {"verifier": "choice", "metadata": {"options": 4}}
+    rows[2] |= {"verifier": "numeric", "metadata": '{"tolerance": 0.1}'}
+    rows[3] |= {"verifier": "words"}
+    data = dataset.load(config(tmp_path, rows, verifiers=own(tmp_path)), same)
+    labels = [json.loads(dataset.to_row(row, None)["label"]) for row in data.train]
+    assert labels == [
+        {"id": "0", "answer": "1"},
+        {"id": "1", "answer": "B", "verifier": "choice", "metadata": {"options": 4}},
+        {"id": "2", "answer": "1.5", "verifier": "numeric", "metadata": {"tolerance": 0.1}},
+        {"id": "3", "answer": "red", "verifier": "words", "metadata": {}},
+    ]
+    assert set(data.verifiers) == {"math", "choice", "numeric", "words"} and data.doubtful == []
+
+
+def test_the_recipes_verifier_is_that_of_rows_without_one(tmp_path):
+    rows = prompts(3, answers={0: "A", 1: "B", 2: "7"})
+    rows[2]["verifier"] = "math"
+    data = dataset.load(config(tmp_path, rows, verifier="choice"), same)
+    assert [row.get("verifier") for row in data.train] == ["choice", "choice", None]
+
+
+@pytest.mark.parametrize("verifier", ["choice", "numeric"])
+def test_a_gold_answer_that_its_verifier_does_not_take_is_a_bad_label(tmp_path, verifier):
+    rows = prompts(3, answers={0: "1" if verifier == "numeric" else "A", 1: "maybe", 2: ""})
+    for row in rows:
+        row["verifier"] = verifier
+    with pytest.raises(InputError, match=f"row 2 .* answer 'maybe' scores below 1 by {verifier}; .*bad_labels=drop"):
+        dataset.load(config(tmp_path, rows), same)
+    assert dataset.load(config(tmp_path, rows, bad_labels="drop"), same).dropped == ["1", "2"]
+
+
+def test_a_persons_verifier_is_asked_before_the_run(tmp_path):
+    rows = prompts(3, answers={0: "red", 1: "Blue", 2: ""})  # the second never is in a response in lower case
+    for row in rows:
+        row["verifier"] = "words"
+    data = dataset.load(config(tmp_path, rows, verifiers=own(tmp_path)), same)
+    assert [row["id"] for row in data.train] == ["0", "1", "2"] and data.doubtful == ["1"]
+    rows[2]["metadata"] = {"broken": True}
+    with pytest.raises(InputError, match=r"verifier words .* raised line 4: KeyError: 'what it needs'"):
+        dataset.load(config(tmp_path, rows, verifiers=own(tmp_path)), same)
+
+
+def test_a_record_that_holds_a_path_is_refused(tmp_path):
+    rows = prompts(2)
+    rows[1]["verifier"] = "own.py:score"
+    with pytest.raises(InputError, match=r"row 2 \(id 1\): verifier 'own.py:score' is a path; a record only names"):
+        dataset.load(config(tmp_path, rows, verifiers=own(tmp_path)), same)

@@ -214,3 +214,26 @@ def test_without_openrlhf_flags_are_not_checked(monkeypatch):
     loaded = recipe.load("math.8k", [], ["actor.adan.lr=1"])
     assert not loaded.flags_checked
     assert loaded.flags["actor.adan.lr"] == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            "run.rewards.correct=-1",
+            "run.rewards: correct -1, incorrect -0.5, malformed -1: needs correct above incorrect",
+        ),
+        ("run.rewards.malformed=0", "and malformed not above incorrect"),
+        ("run.rewards.correct=.inf", "run.rewards: correct inf"),
+        ("run.rewards.corect=1", "run.rewards.corect: unknown key; did you mean correct?; there are correct"),
+        ("run.verifier=chioce", "run.verifier: no verifier 'chioce'; did you mean choice"),
+        ("run.verifier=own.py:score", "run.verifier: verifier 'own.py:score' is a path"),
+        ("run.verifiers.words=own.py", "run.verifiers: words: 'own.py' is not path/to/file.py:function"),
+        ("run.verifiers.words=nowhere/own.py:score", "nowhere/own.py: no such file"),
+        ("run.verifiers.math=own.py:score", "math is a verifier of the project"),
+    ],
+)
+def test_what_a_recipe_may_not_say_of_verifiers(change, said):
+    with pytest.raises(InputError) as caught:
+        recipe.load("math.8k", overrides=[change])
+    assert said in str(caught.value)
