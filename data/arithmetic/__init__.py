@@ -1,6 +1,6 @@
 r"""The embedded data set: schoolbook arithmetic made from a seed, so that every stage runs with nothing to download.
 
-    python -m data.arithmetic [--seed 0]
+    python -m data.arithmetic [--seed 0] [--wrong_share 0.05]
 
     data/prompts/arithmetic.json         the training pool: {id, prompt, answer, level, subject, source}
     data/prompts/arithmetic_val.json     for picking a checkpoint, same form
@@ -183,11 +183,16 @@ def prompt_rows(problems: Sequence[Problem], name: str, wrong: frozenset[int], r
     return rows
 
 
-def make(seed: int = 0, sizes: dict[str, int] = SIZES) -> dict[str, list[dict]]:
-    """The three sets as rows: pool and val (prompt-file form), test (benchmark form). Same seed, same rows."""
+def make(
+    seed: int = 0, sizes: dict[str, int] = SIZES, wrong_share: float = WRONG_SHARE
+) -> dict[str, list[dict]]:
+    """The three sets as rows: pool and val (prompt-file form), test (benchmark form). Same seed, same rows.
+
+    `wrong_share` of the pool's answers have a wrong digit.
+    """
     rng = random.Random(f"arithmetic-{seed}")
     sets = {split: draw_set(rng, split, size) for split, size in sizes.items()}
-    wrong = frozenset(rng.sample(range(sizes["pool"]), round(WRONG_SHARE * sizes["pool"])))
+    wrong = frozenset(rng.sample(range(sizes["pool"]), round(wrong_share * sizes["pool"])))
     test = prompt_rows(sets["test"], "arithmetic-test", frozenset(), rng)
     return {
         "pool": prompt_rows(sets["pool"], "arithmetic", wrong, rng),
@@ -212,9 +217,9 @@ def write(rows: dict[str, list[dict]], folder: Path) -> dict[str, Path]:
     return paths
 
 
-def produce(seed: int, folder: Path, console: Console) -> None:
+def produce(seed: int, folder: Path, console: Console, wrong_share: float = WRONG_SHARE) -> None:
     """Make the three files under `folder`, and show what is in them."""
-    rows = make(seed)
+    rows = make(seed, wrong_share=wrong_share)
     paths = write(rows, folder)
     table = Table("split", "problems", *(f"level {level}" for level in KINDS), "wrong labels")
     for split in paths:

@@ -167,7 +167,8 @@ def read_step(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewar
         bytes_read=read,
         keep_samples=options.keep_samples,
     )
-    return replace(step, reasons=_counts(table["reason"])) if "reason" in table.column_names else step
+    counts = {name: _counts(table[name]) for name in ("verdict", "reason") if name in table.column_names}
+    return replace(step, verdicts=counts.get("verdict", {}), reasons=counts.get("reason", {}))
 
 
 def _counts(column: pa.ChunkedArray) -> dict[str, int]:

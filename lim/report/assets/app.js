@@ -255,6 +255,7 @@ function finish(data, texts, { state, views, apply, later, pick }) {
     const opens = open && !sheet.classList.contains("open");
     opened ||= open;
     sheet.classList.toggle("open", open);
+    document.dispatchEvent(new CustomEvent("prompt", { detail: { index: i, id: data.ids[i], open } }));
     changed();
     if (opens && getComputedStyle(sheet).position === "fixed") {
       back = document.activeElement;
