@@ -123,8 +123,8 @@ def take_rows(path: str, filesystem: Any, rows_Q: Ints, columns: Sequence[str]) 
                 table = file.read_row_group(group, columns=names, use_threads=False)
             except (pa.ArrowInvalid, OSError) as error:
                 raise InputError(f"{path}: damaged ({' '.join(str(error).split())[:120]})") from None
-            low = int(inside_Q[0])
-            found += table.slice(low, int(inside_Q[-1]) - low + 1).take(pa.array(inside_Q - low)).to_pylist()
+            for some in np.split(inside_Q, np.flatnonzero(np.diff(inside_Q) != 1) + 1):
+                found += table.slice(int(some[0]), len(some)).to_pylist()
         return found
 
 

@@ -135,7 +135,8 @@ class RunView:
             selection = self._select(early, progress)
             selection.notes.append("the log has one epoch so far; LIM compares epochs and needs at least two")
         self.took = time.monotonic() - start
-        return State(version, log, stamps, selection)
+        given = replace(selection.settings, allow=())  # what was let pass is said in `allowed`
+        return State(version, log, stamps, replace(selection, settings=given))
 
     def _select(self, settings: Settings, progress: Callable[[int, int], None] | None) -> Selection:
         return select(self.prompts, log_path=self.path, settings=settings, progress=progress, keep_places=True)

@@ -114,7 +114,7 @@ function responsesDialog({ query, question, step, title }) {
     if (differ) byId("responses-verdict").append(node("option", { value: "differs", textContent: `verdicts that differ (${differ})` }));
   }
 
-  function refresh(keep) {
+  function refresh() {
     const verdict = byId("responses-verdict").value;
     const epoch = byId("responses-epoch").value;
     shown = found.samples.flatMap((sample, n) =>
@@ -128,7 +128,7 @@ function responsesDialog({ query, question, step, title }) {
       byId("response-facts").replaceChildren();
       byId("response-body").replaceChildren();
       byId("response-pin").disabled = true;
-    } else go(keep && shown.includes(current) ? current : shown[0]);
+    } else go(shown.includes(current) ? current : shown[0]);
   }
 
   async function go(n) {
@@ -182,7 +182,8 @@ function responsesDialog({ query, question, step, title }) {
     return nodes;
   }
 
-  async function open(which, keep) {
+  // `prefer`: an answer, of which the last sample is shown first.
+  async function open(which, keep, prefer) {
     prompt = which;
     pinned = null;
     const mine = ++asked;
@@ -206,6 +207,8 @@ function responsesDialog({ query, question, step, title }) {
         hits = null;
       }
       filters();
+      const preferred = prefer === undefined ? -1 : found.samples.findLastIndex((sample) => sample.answer === prefer);
+      current = preferred >= 0 ? preferred : keep ? current : null;
       await search();
       if (found.grade) {
         const verdicts = await ask("graded", query(which));
@@ -213,13 +216,13 @@ function responsesDialog({ query, question, step, title }) {
         verdicts.forEach((verdict, n) => verdict && Object.assign(found.samples[n], verdict));
         found.graded = true;
         filters();
-        refresh(true);
+        refresh();
       }
     } catch (error) {
       if (mine !== asked && prompt !== which) return;
       found = { samples: [], gold: null };
       filters();
-      refresh(false);
+      refresh();
       byId("response-title").textContent = "";
       fail(error);
     }
@@ -231,7 +234,7 @@ function responsesDialog({ query, question, step, title }) {
     const numbers = text ? await ask("search", query(which, { text })) : null;
     if (which !== prompt || text !== byId("responses-search").value.trim()) return;
     hits = numbers === null ? null : new Set(numbers);
-    refresh(true);
+    refresh();
   }
 
   function move(by) {
@@ -252,7 +255,7 @@ function responsesDialog({ query, question, step, title }) {
     clearTimeout(typed);
     typed = setTimeout(() => search().catch(fail), 150);
   });
-  for (const id of ["responses-verdict", "responses-epoch"]) byId(id).addEventListener("change", () => refresh(true));
+  for (const id of ["responses-verdict", "responses-epoch"]) byId(id).addEventListener("change", () => refresh());
   list.addEventListener("click", (event) => {
     const line = event.target.closest(".sample");
     if (line) go(Number(line.dataset.sample));

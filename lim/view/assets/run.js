@@ -29,15 +29,15 @@ function runView(boot) {
   document.addEventListener("prompt", take);
 
   // Selecting is the report's own, by the address.
-  function select(id) {
+  function select(id, answer) {
     if (chosen?.id === id) {
-      dialog.open(chosen.index);
+      dialog.open(chosen.index, false, answer);
       return;
     }
     const once = ({ detail }) => {
       if (detail.id !== id) return;
       document.removeEventListener("prompt", once);
-      dialog.open(detail.index);
+      dialog.open(detail.index, false, answer);
     };
     document.addEventListener("prompt", once);
     const view = new URLSearchParams(location.hash.slice(1));
@@ -64,7 +64,7 @@ function suspectList(select) {
     byId("suspects").replaceChildren(...some.map((row) => {
       const button = node("button", { type: "button", textContent: row.id, title: "Read its responses" });
       button.setAttribute("aria-label", `Read the responses to ${row.id}`);
-      button.addEventListener("click", () => select(row.id));
+      button.addEventListener("click", () => select(row.id, row.answer));
       return node("li", {}, button, node("p", { textContent: row.reason }));
     }));
     byId("suspects-more").hidden = every || all.length <= FIRST_SUSPECTS;
