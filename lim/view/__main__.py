@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
 import sys
-
-from lim.__main__ import run
 
 if __name__ == "__main__":
     sys.argv.insert(1, "view")
-    raise SystemExit(run())
+    runpy.run_module("lim", run_name="__main__")
