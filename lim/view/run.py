@@ -269,7 +269,7 @@ class RunView:
     def _passed(state: State, one: Shown) -> bool:
         assert state.selection.log is not None
         top = np.float32(state.selection.log.max_reward)
-        return one.sample.reward is not None and np.float32(one.sample.reward) >= top
+        return one.sample.reward is not None and bool(np.float32(one.sample.reward) >= top)
 
 
 def stamps_of(log: Log) -> tuple[Any, ...]:

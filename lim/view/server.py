@@ -64,6 +64,9 @@ class App:
             response = as_json({"error": "no such prompt, sample or page"}, 404)
         except HTTPException as error:
             response = plain(error.description or "", error.code or 500)
+        except Exception as error:  # the page says so, and the others are still answered
+            sys.stderr.write(f"{request.path.rpartition('/')[2]}: {type(error).__name__}: {error}\n")
+            response = as_json({"error": f"the viewer failed: {type(error).__name__}: {error}"}, 500)
         for name, value in HEADERS.items():
             response.headers[name] = value
         response.headers.setdefault("Content-Security-Policy", NOTHING)
@@ -135,9 +138,5 @@ def serve(app: App, port: int = 0) -> None:
     server = open_server(app, port)
     sys.stdout.write(f"http://127.0.0.1:{server.port}/{app.token}/\n")
     sys.stdout.flush()
-    try:
-        server.serve_forever(poll_interval=0.2)
-    except KeyboardInterrupt:
-        sys.stderr.write("closed\n")
-    finally:
-        server.server_close()
+    server.serve_forever(poll_interval=0.2)  # comes back on Ctrl-C, and closes
+    sys.stderr.write("closed\n")

@@ -33,7 +33,7 @@ def given(*epochs: str, right: str = "R") -> list[Given]:
 
 
 def found(label="9", **prompts):
-    samples = {at: value for at, value in enumerate(prompts.values())}
+    samples = dict(enumerate(prompts.values()))
     names = list(prompts)
     return [names[suspect.prompt] for suspect in find_suspects(samples, dict.fromkeys(samples, label), same)]
 
