@@ -46,6 +46,7 @@ SCHEMA = pa.schema(
     ]
 )
 OPTIONAL = tuple(field.name for field in SCHEMA if field.nullable)
+ROW_GROUP = 2048  # rows that are read together: single responses are looked up without unpacking a step's
 STEP_FILE = re.compile(r"step_(\d+)\.parquet")
 
 
@@ -83,7 +84,7 @@ def write_step(
         raise InputError(f"step {step}: cannot be written to the reward log: {error}") from error
     path = step_path(log_dir, step)
     with atomic_path(path) as partial:
-        pq.write_table(table, partial, compression="zstd")
+        pq.write_table(table, partial, compression="zstd", row_group_size=ROW_GROUP)
     for later, stale in step_files(log_dir):
         if later > step:
             stale.unlink()

@@ -33,7 +33,7 @@ from lim.utils.files import atomic_path
 from lim.view.readers import READERS, Ints, Located, Sample
 
 VERSION = 1
-READ_THREADS = 8
+READ_THREADS = 4
 AT_ONCE = 64  # files whose samples are held at a time
 COLUMNS = ("file", "step", "key", "row", "count", "start", "end")
 Stamp = tuple[str, int, int]  # path, size, time of change in nanoseconds
