@@ -23,7 +23,7 @@ from lim.report.pair import Choice
 from lim.strategies import STRATEGIES, Settings, add_log_flags, add_score_flags
 from lim.utils.cli import Parser, whole
 from lim.utils.errors import InputError, run_cli
-from lim.view.run import Grading, Judged, RunView
+from lim.view.run import Grading, RunView
 from lim.view.server import App, Source, serve
 from lim.view.sources import PairSource, RunSource
 
@@ -60,14 +60,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 def grading(grader: Grader) -> Grading:
     """What the viewer takes from the grader."""
-
-    def grade(items: list[tuple[str, str]]) -> list[Judged]:
-        return [
-            Judged(str(found.verdict), found.answer, found.reason and str(found.reason))
-            for found in grader.grade(items)
-        ]
-
-    return Grading(grader.equal_pairs, lambda response: extract(response), grade)
+    return Grading(grader.equal_pairs, extract, grader.grade)
 
 
 def is_scores(path: str) -> bool:

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -34,21 +34,16 @@ LOOK_EVERY = 2.0  # seconds between looks at the log's folder
 BUSY = 10  # a log that takes t seconds to read is read again after BUSY · t at the earliest
 
 
-class Judged(NamedTuple):
-    """A verdict on a response: its verdict, the answer it is on, and why."""
-
-    verdict: str
-    answer: str | None
-    reason: str | None
-
-
 @dataclass(frozen=True)
 class Grading:
-    """What the viewer takes from a grader: equality of answers, the answer in a response, verdicts on responses."""
+    """What the viewer takes from a grader: equality of answers, the answer in a response, verdicts on responses.
+
+    A verdict on (gold answer, response) is a named tuple with the fields verdict, answer and reason.
+    """
 
     same: Same
     extract: Callable[[str], str | None]
-    grade: Callable[[list[tuple[str, str]]], Sequence[Judged]]
+    grade: Callable[[list[tuple[str, str]]], Sequence[Any]]
 
 
 @dataclass(frozen=True)
@@ -213,7 +208,7 @@ class RunView:
             for prompt in prompts_of[runs[run]]:
                 yield prompt, shown
 
-    def graded(self, prompt: int) -> list[Judged | None]:
+    def graded(self, prompt: int) -> list[Any]:
         """The grader's verdict on each sample, where the prompt has an answer."""
         shown = self.samples(prompt)
         golds = [self.prompts.answers[prompt] or one.sample.gold for one in shown]

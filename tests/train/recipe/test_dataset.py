@@ -202,3 +202,13 @@ def test_columns_of_a_recipes_file_are_given_by_keys(tmp_path):
         dataset.load(replace(run, prompt_key=None), same)
     with pytest.raises(InputError, match=r"has no answers; name the column by run\.answer_key"):
         dataset.load(replace(run, answer_key=None), same)
+
+
+def test_listed_prompts_are_not_trained_on(tmp_path):
+    (tmp_path / "ids.json").write_text(json.dumps({"run": "x", "ids": ["3", "1"]}))
+    data = dataset.load(config(tmp_path, prompts(5), drop_ids=str(tmp_path / "ids.json")), same)
+    assert [row["id"] for row in data.train] == ["0", "2", "4"]
+    assert (data.dropped, data.rows) == (["1", "3"], 5)
+    (tmp_path / "ids.json").write_text(json.dumps(["3", "nosuch"]))
+    with pytest.raises(InputError, match=r"ids\.json: lists 'nosuch', which is no id of the prompt file"):
+        dataset.load(config(tmp_path, prompts(5), drop_ids=str(tmp_path / "ids.json")), same)
