@@ -166,7 +166,7 @@ def listed(group: Group) -> list[dict[str, Any]]:
         rows.append(
             {
                 "prompt": at,
-                "id": id,
+                "id": id if text_of(question, id) != id else f"{at + 1}",
                 "text": limited(text_of(question, id)),
                 "gold": limited(str(question.get("answer", ""))),
                 "right": sum(one.verdict == Verdict.CORRECT for _, one in found),

@@ -213,7 +213,7 @@ def _save(path: Path, index: SampleIndex) -> None:
     )
     table = pa.table({**columns, "key": keys}).replace_schema_metadata({"files": json.dumps(index.stamps)})
     with atomic_path(path) as partial:
-        pq.write_table(table, partial, compression="zstd", use_dictionary=["key"])
+        pq.write_table(table, partial, compression="zstd")
     path.chmod(0o600)
 
 

@@ -25,6 +25,7 @@ from lim.prompts.rows import Rows
 from lim.selection import Selection
 from lim.strategies import Settings
 from lim.utils.errors import InputError
+from lim.utils.paths import ROOT
 from lim.view.index import SampleIndex, has_samples, open_index
 from lim.view.readers import Sample
 from lim.view.suspects import LEAST_SHARE, MOST_RIGHT, Given, Same, Suspect, find_suspects
@@ -109,6 +110,8 @@ class RunView:
         """The prompt file's prompts: the one given, the one that run.json names, or those of the log's texts."""
         if path is None and (Path(log.root) / "run.json").is_file():
             path = read_run(log.root).get("prompt_file")
+            if path is not None and not Path(path).exists() and (ROOT / path).exists():
+                path = str(ROOT / path)  # as it is named in the project's folder
         if path is not None:
             return load(path, reading)
         if log.by_id:

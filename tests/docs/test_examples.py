@@ -37,24 +37,23 @@ NOT_RUN = {
     r"python scripts/mutate_golds\.py .*": "grades 18,000 answers; tests/scripts/test_mutate_golds.py 2,000",
     r"python scripts/grader_conventions\.py .*": "takes an environment per package",
     r"export HF_\w+=.*|\S*hf download .*": "downloads",
-    r"python scripts/bench_view\.py .*": "makes a log of 2 GB; tests/lim/view has small ones",
     r"python scripts/label_suspects\.py .*": "takes trained runs; tests/scripts/test_label_suspects.py",
     r"sbatch .*": "takes Slurm; tests/train/test_launch_cluster.py has stand-ins",
     r"export RAY_ADDRESS=\S+|kill %1 %2": "belongs to the cluster's commands around it",
 }
 # Pattern → replacement: what takes a GPU, minutes, or a reader's own path is planned, or gets the path of the copy.
 CHANGED = {
+    # One viewer is started, and ended as by Ctrl-C; it would serve on.
+    r"lim view data/output/math\.8k": r"timeout -s INT 20 \g<0> || true",
+    r"lim view .+|python -m lim\.view": "lim view --help",
     r"bash scripts/demo\.sh": r"PYTHON=.venv/bin/python \g<0> --plan",
     r"bash scripts/compare\.sh.*": r"\g<0> --plan",
     r"\+colocated-8gpu .*": r"bash scripts/train_math.8k.sh \g<0> --dry_run",
     r"((\w+=\S+ )*bash scripts/train_\S+\.sh(?:(?! --dry_run).)*)": r"\1 --dry_run",
     r"(.*) /path/to/(\S+.*)": r"\1 \2",
     r"(.*)OUTPUTS\.json … --against CHECKOUT --repeat \d+(.*)": r"\1OUTPUTS.json --against . --repeat 1\2",
-    # One viewer is started, and ended as by Ctrl-C; it would serve on.
-    r"lim view data/output/math\.8k": r"timeout -s INT 20 \g<0> || true",
-    r"lim view .+": "lim view --help",
     # Names of commands; what follows them is elsewhere.
-    r"python -m (lim\.stability|eval\.(grader|compare)|data\.audit)|lim [a-z]+|\S*python lim_selection\.py": (
+    r"python -m (lim\.stability|eval\.(grader|compare)|data\.audit)|lim [a-z-]+|\S*python lim_selection\.py": (
         r"\g<0> --help"
     ),
 }

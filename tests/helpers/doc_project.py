@@ -69,7 +69,7 @@ def write_lines(path: Path, rows: list[dict]) -> None:
 
 def reward_log(folder: Path, rows: list[dict], draw: random.Random, epochs: int = EPOCHS) -> None:
     """A log in which some prompts are learnt, some are known from the start and some never get right."""
-    write_run(folder, {"recipe": {"run": {"name": folder.name}}})
+    write_run(folder, {"recipe": {"run": {"name": folder.name}}, "prompt_file": "data/prompts/math8k.json"})
     for epoch in range(1, epochs + 1):
         names = ("prompt_id", "sample", "reward", "response_tokens", "verdict", "answer", "response")
         columns: dict[str, list] = {name: [] for name in names}

@@ -35,10 +35,6 @@ function saveJson(name, value) {
   save(name, JSON.stringify(value, null, 2) + "\n", "application/json");
 }
 
-function capital(text) {
-  return text[0].toUpperCase() + text.slice(1);
-}
-
 function folded(title, text) {
   return node("details", {}, node("summary", { textContent: title }), node("p", { className: "source", textContent: text }));
 }

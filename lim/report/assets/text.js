@@ -89,6 +89,10 @@ function promptNode(parts, formulas, short) {
   return box;
 }
 
+function capital(text) {
+  return text[0].toUpperCase() + text.slice(1);
+}
+
 function number(value, digits = 2) {
   if (value === null || Number.isNaN(value)) return "–";
   return value.toFixed(digits).replace("-", "−");

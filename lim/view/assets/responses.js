@@ -139,7 +139,7 @@ function responsesDialog({ query, question, step, title }) {
     line.scrollIntoView({ block: "nearest" });
     const sample = found.samples[n];
     const places = [sample.epoch === null ? null : `Epoch ${sample.epoch}`, sample.step === null ? null : `step ${sample.step}`, sample.number === null ? null : `sample ${sample.number + 1}`];
-    byId("response-title").textContent = places.filter(Boolean).join(", ") || `Sample ${n + 1}`;
+    byId("response-title").textContent = capital(places.filter(Boolean).join(", ") || `sample ${n + 1}`);
     const reason = reasonWords(sample);
     const facts = [
       ["Verdict", `${verdictWords(sample)}${reason ? `: ${reason}` : ""}${found.graded ? " (by this project's grader)" : ""}`],

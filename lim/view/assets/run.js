@@ -2,7 +2,7 @@
 
 const VERDICTS = ["correct", "incorrect", "no_answer", "malformed", "truncated", "timeout"];
 const EVERY = 4000; // milliseconds between looks at a training
-const FIRST_SUSPECTS = 5;
+const FIRST_SUSPECTS = 3;
 
 function runView(boot) {
   let chosen = null; // the prompt that is selected in the report
