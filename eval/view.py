@@ -29,6 +29,7 @@ from lim.view.sources import PairSource, RunSource
 
 from .grader import Grader, extract
 from .results.browse import EvalSource, Folder, Outputs, evaluations
+from .settings import DATA
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -50,6 +51,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--strategy", default="lim", choices=[row.name for row in STRATEGIES.values() if row.needs != "prompts"])
     add_score_flags(add)
     add("--pass_rates", type=float, nargs=2, metavar=("LOW", "HIGH"), help="difficulty: range kept (default 0.2 0.8)")
+    add = parser.add_argument_group("evaluations").add_argument
+    add("--data_dir", type=Path, default=DATA, help="folder of the benchmarks' questions (default: data/benchmarks)")
     add = parser.add_argument_group("third-party generations").add_argument
     add("--response_key", help="key of the response; dots go down")
     add("--gold_key", help="… of the reference answer")
@@ -82,7 +85,7 @@ def sources_of(args: argparse.Namespace, grader: Grader) -> list[Source]:
         if is_scores(args.paths[0]):
             raise InputError(f"{args.paths[0]}: scores have no responses; give the run's log, or two scores files")
         if folders := evaluations(Path(args.paths[0])):
-            return [EvalSource(Folder(folders), grader)]
+            return [EvalSource(Folder(folders, args.data_dir), grader)]
         return [RunSource(run_view(args, args.paths[0], grader), args.paths[0])]
     sides: list[Choice | RunView] = [
         Choice.read(path) if is_scores(path) else run_view(args, path, grader) for path in args.paths

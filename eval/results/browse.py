@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from lim.utils.errors import InputError
 from lim.utils.rows import read_jsonl
 from lim.view import pages
 from lim.view.sources import clean, differences, has_text, limited, preview, rendered
@@ -16,6 +17,7 @@ from lim.view.sources import clean, differences, has_text, limited, preview, ren
 from ..engine import samples
 from ..grader import Graded, Grader, Reason, Verdict
 from ..questions import read_questions
+from ..settings import DATA
 from . import external
 from .saved import saved_benchmarks, step_order
 from .score import GradedSamples, grade_samples
@@ -62,7 +64,8 @@ def evaluations(path: Path) -> list[Path]:
 class Folder:
     """Saved generations of this project."""
 
-    def __init__(self, folders: list[Path]) -> None:
+    def __init__(self, folders: list[Path], data_dir: Path = DATA) -> None:
+        self.data_dir = data_dir
         self.places = [(folder, name) for folder in folders for name in saved_benchmarks(folder)]
         many = len(folders) > 1
         self.names = [f"{folder.name}: {name}" if many else name for folder, name in self.places]
@@ -71,8 +74,11 @@ class Folder:
     def read(self, number: int, grader: Grader) -> Group:
         folder, name = self.places[number]
         meta = samples.read_meta(folder, name)
-        questions = read_questions(meta["file"]).rows
-        found = [sample for sample in samples.read(samples.path_of(folder, name)) if sample.id in questions]
+        asked = read_questions(meta["file"], self.data_dir)
+        path = samples.path_of(folder, name)
+        if asked.sha256 != meta["data_sha256"]:
+            raise InputError(f"{asked.path}: has changed since {path} was generated from it; restore it")
+        questions, found = asked.rows, samples.read(path)
         known = graded_before(folder, name, found)
         if known is not None:
             return Group(GradedSamples(questions, found, known, [None] * len(found)), {})
