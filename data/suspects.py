@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +38,15 @@ def suspects_of(
 
     `prompts` replaces the prompt file that the run's run.json names. InputError where the log cannot be read.
     """
-    view = RunView(log, prompts_path=prompts, reading=reading, settings=settings, grading=grading(grader))
+    view = RunView(
+        log, prompts_path=prompts, reading=reading, settings=settings, grading=grading(grader), strict=True
+    )
     return [suspect_row(found, view.prompts.ids[found.prompt]) for found in view.suspects(most_right=most_right)]
 
 
 def show(rows: Sequence[dict[str, Any]], console: Console) -> None:
     """The first suspects, each with its reason."""
-    console.print(f"{len(rows):,} suspected wrong labels", style="bold")
+    console.print(f"{len(rows):,} suspected wrong label{'s' * (len(rows) != 1)}", style="bold")
     for number, row in enumerate(rows[:SHOWN], 1):
         console.print(f"{number:>4}  {row['id']}: {row['reason']}", markup=False, highlight=False, soft_wrap=True)
     if len(rows) > SHOWN:
@@ -111,7 +114,8 @@ def audit_log(args: argparse.Namespace) -> int | None:
             show_wrong(found, total, console)
         else:
             fields = {name: value for name, value in vars(args).items() if name in Settings.__dataclass_fields__}
-            settings = msgspec.convert(fields, Settings).resolved()
+            # Only passes count here, which any number of epochs has.
+            settings = replace(msgspec.convert(fields, Settings), strategy="difficulty").resolved()
             prompts = None if args.prompts is None else str(args.prompts)
             found = suspects_of(args.log, prompts, reading_of(args), settings, grader, args.most_right)
             show(found, console)

@@ -180,16 +180,20 @@ def _passes_mean_something(matrix: RewardMatrix, summary: LogSummary) -> bool:
     return summary.judged or bool(share >= 0.01)
 
 
+class OneEpoch(InputError):
+    """The log has one epoch, and the strategy compares epochs."""
+
+
 def score_matrix(
     matrix: RewardMatrix, settings: Settings, said: Sequence[str] = ()
 ) -> tuple[Floats, Floats, list[str | None]]:
     """(scores, average curve, reasons for no score) of a log's matrix under resolved settings.
 
-    Raises InputError where it has one epoch and the strategy compares epochs; `said` of the log may tell why.
+    Raises OneEpoch where it has one epoch and the strategy compares epochs; `said` of the log may tell why.
     """
     if matrix.epochs < 2 and settings.row.needs == "epochs":
         any_log = " and ".join(name for name, row in STRATEGIES.items() if row.needs == "log")
-        raise InputError(
+        raise OneEpoch(
             f"the log has one epoch: --strategy {settings.strategy} compares epochs and needs at least two "
             f"({any_log} work from one){''.join(f'; {text}' for text in said if text)}"
         )

@@ -19,7 +19,7 @@ from lim.logs.doubts import KINDS
 from lim.logs.find import Log, find_log
 from lim.logs.reward_log import read_run
 from lim.logs.trajectories import Places, read_trajectories
-from lim.pipeline import select
+from lim.pipeline import OneEpoch, select
 from lim.prompts import PromptSet, Reading, load, prompts_of
 from lim.prompts.rows import Rows
 from lim.selection import Selection
@@ -78,7 +78,10 @@ class State:
 
 
 class RunView:
-    """A log, read when made; safe to use from several threads. InputError where it cannot be read."""
+    """A log, read when made; safe to use from several threads. InputError where it cannot be read.
+
+    What may be wrong with the log (`lim.logs.doubts`) is said on the page, or with `strict` refused as by `select`.
+    """
 
     def __init__(
         self,
@@ -88,11 +91,12 @@ class RunView:
         reading: Reading | None = None,
         settings: Settings | None = None,
         grading: Grading | None = None,
+        strict: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self.path, self.grading = path, grading
         settings = settings or Settings()
-        self.settings = replace(settings, allow=tuple(KINDS))  # what may be wrong is shown on the page
+        self.settings = settings if strict else replace(settings, allow=tuple(KINDS))
         log = self._find()
         self.prompts = self._prompts(log, prompts_path, reading)
         self.problem: str | None = None
@@ -125,9 +129,7 @@ class RunView:
         stamps = stamps_of(log)
         try:
             selection = self._select(self.settings, progress)
-        except InputError as error:
-            if "one epoch" not in str(error):
-                raise
+        except OneEpoch:
             # LIM compares epochs: until there are two, pass rates are what can be shown.
             early = replace(self.settings, strategy="difficulty", similarity_threshold=None, top_k=None)
             selection = self._select(early, progress)

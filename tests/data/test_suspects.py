@@ -55,6 +55,16 @@ def test_single_responses_are_for_reading(tmp_path, capsys):
         main([*flags, "--write_ids", str(tmp_path / "ids.json")])
 
 
+def test_a_log_of_other_prompts_is_refused_unless_allowed(tmp_path, capsys):
+    log = viewed.write_verl(tmp_path)
+    path = tmp_path / "prompts.json"
+    path.write_text(json.dumps(json.loads(path.read_text())[:6]))
+    with pytest.raises(InputError, match="--allow unmatched goes ahead"):
+        main([str(path), "--log", str(log)])
+    assert main([str(path), "--log", str(log), "--allow", "unmatched"]) is None
+    assert "1 suspected wrong label" in capsys.readouterr().out
+
+
 @pytest.mark.data
 def test_real_single_responses(shared_data: Path, capsys):
     path = shared_data / "outputs" / "dsr_correctness_step85_AIME2024.json"
