@@ -49,7 +49,7 @@ CHANGED = {
     r"bash scripts/demo\.sh": r"PYTHON=.venv/bin/python \g<0> --plan",
     r"bash scripts/compare\.sh.*": r"\g<0> --plan",
     r"\+colocated-8gpu .*": r"bash scripts/train_math.8k.sh \g<0> --dry_run",
-    r"((\w+=\S+ )*bash scripts/train_\S+\.sh(?:(?! --dry_run).)*)": r"\1 --dry_run",
+    r"((\w+=\S+ )*bash scripts/train\S*\.sh(?:(?! --dry_run).)*)": r"\1 --dry_run",
     r"(.*) /path/to/(\S+.*)": r"\1 \2",
     r"(.*)OUTPUTS\.json … --against CHECKOUT --repeat \d+(.*)": r"\1OUTPUTS.json --against . --repeat 1\2",
     # Names of commands; what follows them is elsewhere.
@@ -75,7 +75,7 @@ EXPECTED = {
     r".*bench_grader.*": ["items/s"],
     r"bash scripts/doctor\.sh": ["Python", "compiler"],
     r".*scripts/demo\.sh.*|.*scripts/compare\.sh.*": ["LIMR (seed 1): train", "one after the other"],
-    r".*scripts/train_.*--dry_run": ["-m train.ppo", "--actor.model_name_or_path"],
+    r".*scripts/train.*--dry_run": ["-m train.ppo", "--actor.model_name_or_path"],
 }
 WRITES = ("--output_path", "--report", "--markdown", "--json", "--curves", "--write_ids")
 
