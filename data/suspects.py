@@ -13,7 +13,7 @@ from rich.console import Console
 
 from eval.grader import Grader, extract
 from lim.logs.columns import pick
-from lim.prompts import Reading, reading_of
+from lim.prompts import reading_of
 from lim.strategies import Settings, add_log_flags
 from lim.utils.cli import between
 from lim.utils.errors import InputError
@@ -31,16 +31,8 @@ def grading(grader: Grader) -> Grading:
     return Grading(grader.equal_pairs, extract, grader.grade)
 
 
-def suspects_of(
-    log: str, prompts: str | None, reading: Reading, settings: Settings, grader: Grader, most_right: float
-) -> list[dict[str, Any]]:
-    """The prompts of a run whose label may be wrong, the surest first, as `lim view` lists them.
-
-    `prompts` replaces the prompt file that the run's run.json names. InputError where the log cannot be read.
-    """
-    view = RunView(
-        log, prompts_path=prompts, reading=reading, settings=settings, grading=grading(grader), strict=True
-    )
+def suspects_of(view: RunView, most_right: float) -> list[dict[str, Any]]:
+    """The prompts of a run whose label may be wrong, the surest first, as `lim view` lists them."""
     return [suspect_row(found, view.prompts.ids[found.prompt]) for found in view.suspects(most_right=most_right)]
 
 
@@ -117,7 +109,16 @@ def audit_log(args: argparse.Namespace) -> int | None:
             # Only passes count here, which any number of epochs has.
             settings = replace(msgspec.convert(fields, Settings), strategy="difficulty").resolved()
             prompts = None if args.prompts is None else str(args.prompts)
-            found = suspects_of(args.log, prompts, reading_of(args), settings, grader, args.most_right)
+            view = RunView(
+                args.log,
+                prompts_path=prompts,
+                reading=reading_of(args),
+                settings=settings,
+                grading=grading(grader),
+                strict=True,
+                workers=args.workers,
+            )
+            found = suspects_of(view, args.most_right)
             show(found, console)
     if args.json:
         write_json(args.json, found)

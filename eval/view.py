@@ -111,6 +111,7 @@ def run_view(args: argparse.Namespace, path: str, grader: Grader) -> RunView:
         reading=reading_of(args),
         settings=settings.resolved(),
         grading=grading(grader),
+        workers=args.workers,
     )
 
 

@@ -120,7 +120,9 @@ def has_samples(log: Log) -> bool:
     return log.format in READERS
 
 
-def open_index(log: Log, options: ReadOptions, known: SampleIndex | None = None) -> SampleIndex:
+def open_index(
+    log: Log, options: ReadOptions, known: SampleIndex | None = None, *, workers: int | None = None
+) -> SampleIndex:
     """The index of a log: `known`, or what the cache has, with the files that are new or changed looked into.
 
     Files that cannot be read are named in `problems`. Where the cache cannot be written, the index is not kept.
@@ -129,7 +131,7 @@ def open_index(log: Log, options: ReadOptions, known: SampleIndex | None = None)
     stamps = [_stamp(log, file) for file in log.files]
     path = cache_path(log, options)
     known = known if known is not None else _load(path, log, options)
-    index, changed = _renewed(log, options, stamps, known)
+    index, changed = _renewed(log, options, stamps, known, workers)
     if changed:
         with contextlib.suppress(InputError):  # without a cache it is only slow
             _save(path, index)
@@ -147,7 +149,7 @@ def _stamp(log: Log, file: LogFile) -> Stamp:
 
 
 def _renewed(
-    log: Log, options: ReadOptions, stamps: list[Stamp], known: SampleIndex | None
+    log: Log, options: ReadOptions, stamps: list[Stamp], known: SampleIndex | None, workers: int | None
 ) -> tuple[SampleIndex, bool]:
     number = {stamp: at for at, stamp in enumerate(stamps)}
     kept = {} if known is None else {at: number[old] for at, old in enumerate(known.stamps) if old in number}
@@ -164,7 +166,8 @@ def _renewed(
         parts[0]["file"] = to[parts[0]["file"]]
     problems: list[str] = []
     wanted = replace(log, files=tuple(log.files[at] for at in sorted(fresh)))
-    results = read_files(wanted, replace(options, skip_bad_files=True), work=locate) if fresh else []
+    options_here = replace(options, skip_bad_files=True)
+    results = read_files(wanted, options_here, workers=workers, work=locate) if fresh else []
     for at, result in zip(sorted(fresh), results, strict=True):
         if result.error is not None:
             problems.append(result.error)

@@ -92,9 +92,10 @@ class RunView:
         settings: Settings | None = None,
         grading: Grading | None = None,
         strict: bool = False,
+        workers: int | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        self.path, self.grading = path, grading
+        self.path, self.grading, self.workers = path, grading, workers
         settings = settings or Settings()
         self.settings = settings if strict else replace(settings, allow=tuple(KINDS))
         log = self._find()
@@ -120,7 +121,8 @@ class RunView:
             return load(path, reading)
         if log.by_id:
             raise InputError(f"{log.root}: knows prompts by id; name the prompt file by --original_prompts_path")
-        matrix, _ = read_trajectories(log, options=self.settings.reading(keep_samples=False))
+        options = self.settings.reading(keep_samples=False)
+        matrix, _ = read_trajectories(log, options=options, workers=self.workers)
         records = [{"id": f"{at:05d}", "prompt": text} for at, text in enumerate(matrix.ids)]
         return prompts_of(Rows(log.root, records))
 
@@ -139,7 +141,14 @@ class RunView:
         return State(version, log, stamps, replace(selection, settings=given))
 
     def _select(self, settings: Settings, progress: Callable[[int, int], None] | None) -> Selection:
-        return select(self.prompts, log_path=self.path, settings=settings, progress=progress, keep_places=True)
+        return select(
+            self.prompts,
+            log_path=self.path,
+            settings=settings,
+            workers=self.workers,
+            progress=progress,
+            keep_places=True,
+        )
 
     def refresh(self) -> State:
         """The newest state: the log is read again where its files changed. What goes wrong is kept in `problem`."""
@@ -171,7 +180,8 @@ class RunView:
             raise InputError(f"{what}; responses are shown of this project's, verl's and TRL's logs")
         with self.index_lock:
             if self.index is None or self.index.log.files != state.log.files:
-                self.index = open_index(state.log, self.settings.reading(keep_samples=False), self.index)
+                options = self.settings.reading(keep_samples=False)
+                self.index = open_index(state.log, options, self.index, workers=self.workers)
             return self.index
 
     def samples(self, prompt: int) -> list[Shown]:
