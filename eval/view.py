@@ -21,7 +21,7 @@ import msgspec
 from lim.prompts import PromptSet, add_prompt_flags, load, reading_of
 from lim.report.pair import Choice
 from lim.strategies import STRATEGIES, Settings, add_log_flags, add_score_flags
-from lim.utils.cli import Parser, whole
+from lim.utils.cli import Parser, progress_bar, whole
 from lim.utils.errors import InputError, run_cli
 from lim.view.run import Grading, RunView
 from lim.view.server import App, Source, serve
@@ -105,14 +105,16 @@ def prompts_of(args: argparse.Namespace) -> PromptSet | None:
 def run_view(args: argparse.Namespace, path: str, grader: Grader) -> RunView:
     fields = {name: value for name, value in vars(args).items() if name in Settings.__dataclass_fields__}
     settings: Any = msgspec.convert(fields, Settings)
-    return RunView(
-        path,
-        prompts_path=args.original_prompts_path,
-        reading=reading_of(args),
-        settings=settings.resolved(),
-        grading=grading(grader),
-        workers=args.workers,
-    )
+    with progress_bar() as progress:
+        return RunView(
+            path,
+            prompts_path=args.original_prompts_path,
+            reading=reading_of(args),
+            settings=settings.resolved(),
+            grading=grading(grader),
+            workers=args.workers,
+            progress=progress,
+        )
 
 
 def main(argv: list[str] | None = None) -> int | None:

@@ -21,6 +21,7 @@ from lim.logs.reward_log import read_run
 from lim.logs.trajectories import Places, read_trajectories
 from lim.pipeline import OneEpoch, select
 from lim.prompts import PromptSet, Reading, load, prompts_of
+from lim.prompts.find import hub_id
 from lim.prompts.rows import Rows
 from lim.selection import Selection
 from lim.strategies import Settings
@@ -115,7 +116,10 @@ class RunView:
         """The prompt file's prompts: the one given, the one that run.json names, or those of the log's texts."""
         if path is None and (Path(log.root) / "run.json").is_file():
             path = read_run(log.root).get("prompt_file")
-            if path is not None and not Path(path).exists() and (ROOT / path).exists():
+            if path is not None and not Path(path).exists() and hub_id(path) is None:
+                if not (ROOT / path).exists():
+                    what = f"{log.root}: its run.json names the prompt file {path}, which is not there"
+                    raise InputError(f"{what}; name it by --original_prompts_path")
                 path = str(ROOT / path)  # as it is named in the project's folder
         if path is not None:
             return load(path, reading)

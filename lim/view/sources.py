@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from lim.report.figures import scores_against
 from lim.report.formulas import Formulas
 from lim.report.pair import Choice, compared, page, pair_policy, picture_of
 from lim.utils.errors import InputError
@@ -175,6 +174,8 @@ class PairSource:
         self.sides, self.prompts, self.links = (one, two), prompts, list(links)
 
     def page(self) -> tuple[str, str]:
+        from lim.report.figures import scores_against  # matplotlib takes a second, and most pages draw nothing
+
         one, two = (side if isinstance(side, Choice) else choice_from(side) for side in self.sides)
         found, first, second = compared(one, two, self.prompts)
         figure = scores_against(first.scores_P, second.scores_P, first.chosen_P, second.chosen_P)

@@ -15,9 +15,11 @@ from eval.grader import Grader
 from eval.view import grading
 from lim.logs.find import find_log
 from lim.logs.formats import ReadOptions
+from lim.reward_log import write_run, write_step
 from lim.utils.errors import InputError
 from lim.view.index import cache_folder, cache_path, open_index
 from lim.view.run import RunView
+from lim.view.sources import RunSource
 
 WRITERS = {"lim": viewed.write_own, "verl": viewed.write_verl, "trl": viewed.write_trl}
 
@@ -68,6 +70,29 @@ def test_a_log_of_ids_asks_for_its_prompt_file(tmp_path):
     (log / "run.json").unlink()
     with pytest.raises(InputError, match="--original_prompts_path"):
         RunView(str(log))
+
+
+def test_a_prompt_file_that_is_gone_is_named(tmp_path):
+    log = viewed.write_own(tmp_path)
+    (tmp_path / "prompts.json").unlink()
+    with pytest.raises(InputError, match=r"run\.json names the prompt file .*prompts\.json, which is not there"):
+        RunView(str(log))
+
+
+def test_a_log_without_responses_shows_the_rest(tmp_path):
+    prompts = viewed.write_prompts(tmp_path / "prompts.json")
+    write_run(tmp_path / "run", {"recipe": "test", "prompt_file": str(prompts)})
+    written = viewed.rows()
+    for step in range(1, 13):
+        columns = viewed.columns_of([row for row in written if row.step == step])
+        write_step(tmp_path / "run", step, {name: columns[name] for name in columns if name != "response"})
+    with Grader(1) as grader:
+        view = RunView(str(tmp_path / "run"), grading=grading(grader))
+        assert sorted(row.prompt for row in view.suspects()) == sorted(viewed.WRONG)
+    listed = RunSource(view, "run").answer("samples", {"prompt": "2"})["samples"]
+    assert {(row["preview"], row["characters"]) for row in listed} == {(None, None)}
+    assert [row["answer"] for row in listed] == [str(row.answer) for row in written if row.prompt == 2]
+    assert RunSource(view, "run").answer("response", {"prompt": "2", "sample": "0"})["parts"] == []
 
 
 @pytest.mark.parametrize("kind", ["gz", "mark", "nan", "blank lines", "crlf"])
