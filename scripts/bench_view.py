@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import statistics
 import subprocess
 import sys
@@ -128,8 +127,8 @@ class Viewer:
         return sum(one.memory_full_info().pss for one in [process, *process.children(recursive=True)]) / 1e6
 
     def close(self) -> None:
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(20)
+        self.process.terminate()
+        self.process.wait(60)
 
 
 def click(viewer: Viewer, prompts: int, clicks: int) -> dict[str, float]:

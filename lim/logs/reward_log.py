@@ -46,7 +46,7 @@ SCHEMA = pa.schema(
     ]
 )
 OPTIONAL = tuple(field.name for field in SCHEMA if field.nullable)
-ROW_GROUP = 2048  # rows that are read together: single responses are looked up without unpacking a step's
+ROW_GROUP = 1024  # rows of responses that are unpacked together: looking up one does not take a complete step's
 STEP_FILE = re.compile(r"step_(\d+)\.parquet")
 
 
@@ -84,7 +84,8 @@ def write_step(
         raise InputError(f"step {step}: cannot be written to the reward log: {error}") from error
     path = step_path(log_dir, step)
     with atomic_path(path) as partial:
-        pq.write_table(table, partial, compression="zstd", row_group_size=ROW_GROUP)
+        group = ROW_GROUP if "response" in columns else None
+        pq.write_table(table, partial, compression="zstd", row_group_size=group)
     for later, stale in step_files(log_dir):
         if later > step:
             stale.unlink()
