@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import viewed
+from runs import Run, Sample
 
 import lim.view.index as index_module
 from eval.grader import Grader
@@ -208,3 +209,47 @@ def test_a_growing_log_is_followed(tmp_path, monkeypatch):
     assert (view.refresh().places.steps[-1].step, view.problem) == (12, None)
     verdicts = view.state.places.steps[0].verdicts
     assert sum(verdicts.values()) == viewed.BATCH * viewed.SAMPLES
+
+
+def agrees(view: RunView) -> None:
+    """Each cell of the matrix is the mean of the samples that are shown for it."""
+    matrix = view.state.selection.matrix
+    assert matrix is not None
+    for prompt in range(len(view.prompts.ids)):
+        by_epoch: dict[int, list[float]] = {}
+        for one in view.samples(prompt):
+            by_epoch.setdefault(one.epoch or 0, []).append(one.sample.reward or 0.0)
+        for k in range(matrix.epochs):
+            rewards = by_epoch.get(k + 1, [])
+            assert len(rewards) == matrix.counts_P_K[prompt, k]
+            assert not rewards or sum(rewards) / len(rewards) == pytest.approx(matrix.rewards_P_K[prompt, k])
+
+
+def write_lines(folder: Path, run: Run) -> RunView:
+    """A run as verl logs it, and a view of it."""
+    log = folder / "rollouts"
+    log.mkdir()
+    for sample in run.samples:
+        with open(log / f"{sample.step}.jsonl", "a", encoding="utf-8") as file:
+            file.write(json.dumps(run.verl(sample)) + "\n")
+    return RunView(str(log), prompts_path=str(run.write_prompts(folder / "prompts.json")))
+
+
+def test_epochs_that_end_within_a_step(tmp_path):
+    agrees(write_lines(tmp_path, Run(prompts=22, epochs=4, batch=8)))
+
+
+def test_a_prompt_that_two_epochs_have_in_one_step(tmp_path):
+    run = Run(prompts=12, epochs=3, batch=8)
+    # Steps of 8: the second holds the last four prompts of epoch 1 and the first four of epoch 2. Prompt 0 is both.
+    orders = [[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0], [0, 1, 2, 3, 5, 6, 4, 8, 9, 10, 11, 7], list(range(12))]
+    samples = []
+    for at, (epoch, prompt) in enumerate((k + 1, prompt) for k, order in enumerate(orders) for prompt in order):
+        samples += [Sample(at // 8 + 1, epoch, prompt, n, float((prompt + epoch + n) % 3 == 0)) for n in range(4)]
+    run.samples = samples
+    view = write_lines(tmp_path, run)
+    agrees(view)
+    found = view.samples(0)
+    assert [(one.epoch, one.step) for one in found[:8]] == [(1, 2)] * 4 + [(2, 2)] * 4
+    expected = [sample.reward for sample in samples if sample.prompt == 0]
+    assert [one.sample.reward for one in found] == expected
