@@ -128,7 +128,7 @@ def open_index(
     Files that cannot be read are named in `problems`. Where the cache cannot be written, the index is not kept.
     """
     options = replace(options, by_id=log.by_id)
-    stamps = [_stamp(log, file) for file in log.files]
+    stamps = stamps_of(log)
     path = cache_path(log, options)
     known = known if known is not None else _load(path, log, options)
     index, changed = _renewed(log, options, stamps, known, workers)
@@ -138,14 +138,18 @@ def open_index(
     return index
 
 
-def _stamp(log: Log, file: LogFile) -> Stamp:
+def stamps_of(log: Log) -> list[Stamp]:
+    """What changes when a log's files do. InputError where one is gone."""
     if log.filesystem is not None:
-        return file.path, file.size, 0
-    try:
-        found = os.stat(file.path)
-    except OSError as error:
-        raise InputError(f"{file.path}: cannot be read: {error.strerror}") from None
-    return file.path, found.st_size, found.st_mtime_ns
+        return [(file.path, file.size, 0) for file in log.files]
+    found = []
+    for file in log.files:
+        try:
+            stat = os.stat(file.path)
+        except OSError as error:
+            raise InputError(f"{file.path}: cannot be read: {error.strerror}") from None
+        found.append((file.path, stat.st_size, stat.st_mtime_ns))
+    return found
 
 
 def _renewed(
@@ -166,8 +170,8 @@ def _renewed(
         parts[0]["file"] = to[parts[0]["file"]]
     problems: list[str] = []
     wanted = replace(log, files=tuple(log.files[at] for at in sorted(fresh)))
-    options_here = replace(options, skip_bad_files=True)
-    results = read_files(wanted, options_here, workers=workers, work=locate) if fresh else []
+    skipping = replace(options, skip_bad_files=True)
+    results = read_files(wanted, skipping, workers=workers, work=locate) if fresh else []
     for at, result in zip(sorted(fresh), results, strict=True):
         if result.error is not None:
             problems.append(result.error)

@@ -27,7 +27,7 @@ from lim.selection import Selection
 from lim.strategies import Settings
 from lim.utils.errors import InputError
 from lim.utils.paths import ROOT
-from lim.view.index import SampleIndex, has_samples, open_index
+from lim.view.index import SampleIndex, Stamp, has_samples, open_index, stamps_of
 from lim.view.readers import Sample
 from lim.view.suspects import LEAST_SHARE, MOST_RIGHT, Given, Same, Suspect, find_suspects
 
@@ -63,7 +63,7 @@ class State:
 
     version: int
     log: Log
-    stamps: tuple[Any, ...]
+    stamps: list[Stamp]
     selection: Selection
 
     @property
@@ -183,7 +183,7 @@ class RunView:
             what = f"{state.log.root}: is a log of format {state.log.format}"
             raise InputError(f"{what}; responses are shown of this project's, verl's and TRL's logs")
         with self.index_lock:
-            if self.index is None or self.index.log.files != state.log.files:
+            if self.index is None or self.index.stamps != state.stamps:
                 options = self.settings.reading(keep_samples=False)
                 self.index = open_index(state.log, options, self.index, workers=self.workers)
             return self.index
@@ -284,16 +284,3 @@ class RunView:
         assert state.selection.log is not None
         top = np.float32(state.selection.log.max_reward)
         return one.sample.reward is not None and bool(np.float32(one.sample.reward) >= top)
-
-
-def stamps_of(log: Log) -> tuple[Any, ...]:
-    """What changes when a log's files do."""
-    if log.filesystem is not None:
-        return tuple((file.path, file.size) for file in log.files)
-    found = []
-    for file in log.files:
-        try:
-            found.append((file.path, file.size, Path(file.path).stat().st_mtime_ns))
-        except OSError as error:
-            raise InputError(f"{file.path}: cannot be read: {error.strerror}") from None
-    return tuple(found)
