@@ -18,9 +18,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 # Worker processes import this file again: what only this process needs is imported where it is used.
 from lim.utils.errors import InputError, run_cli
@@ -75,24 +73,6 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-@contextmanager
-def progress_bar() -> Iterator[Any]:
-    """A bar by bytes read, on stderr where that is a terminal; yields its update(done, total), else None."""
-    from rich import progress
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield None
-        return
-    columns = (progress.BarColumn(), progress.DownloadColumn(), progress.TransferSpeedColumn())
-    with progress.Progress(
-        "reading log", *columns, progress.TimeRemainingColumn(), console=console, transient=True
-    ) as bar:
-        task = bar.add_task("read", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
 def show(selection: Selection, seconds: float) -> None:
     """The terminal table."""
     from rich.console import Console
@@ -121,6 +101,7 @@ def main(argv: list[str] | None = None) -> int | None:
     from lim.prompts import load, reading_of
     from lim.prompts.write import check_rows, check_suffix
     from lim.strategies import Settings
+    from lim.utils.cli import progress_bar
     from lim.utils.files import check_output
 
     check_output("--output_path", args.output_path)

@@ -5,6 +5,7 @@
     python -m data.audit data/prompts/math8k.json --write_clean data/prompts/math8k_clean.json
     python -m data.audit train.parquet
     python -m data.audit words.json --verifier words=verifiers/words.py:score
+    python -m data.audit --log data/output/arithmetic --json suspects.json --write_ids suspect-ids.json
 
 The prompt file may have a trainer's own layout (docs/logs.md); --write_clean then keeps its rows as they are.
 
@@ -14,6 +15,9 @@ exit code is 1 where something is found: a row that --write_clean removes or fix
 
 Each row is judged by its verifier (docs/verifiers.md): its own answer must score 1, and where that is not `math`,
 altered ones must score less.
+
+--log lists the labels that a training run speaks against: prompts that are hardly ever right while one other answer
+is given again and again (docs/viewing.md). Nothing is changed; `run.drop_ids=suspect-ids.json` trains without them.
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from data import suspects
 from data.findings import Audit, Duplicate
 from data.overlap import N, compare
 from eval.grader import reads
@@ -234,7 +239,7 @@ def main(argv: list[str] | None = None) -> int | None:
     parser = Parser(
         prog="python -m data.audit", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("prompts", type=Path, help="prompt file to check")
+    parser.add_argument("prompts", type=Path, nargs="?", help="prompt file to check; with --log what run.json names")
     add_prompt_flags(parser.add_argument)
     add_verifier_flag(parser.add_argument)
     parser.add_argument("--against", nargs="+", default=[], metavar="BENCHMARK", help="benchmarks, by file or name")
@@ -244,14 +249,19 @@ def main(argv: list[str] | None = None) -> int | None:
     parser.add_argument(
         "--longest", type=whole(1), default=LONG, help="characters over which a prompt is long (%(default)s)"
     )
+    suspects.add_flags(parser)
     args = parser.parse_args(argv)
-    for flag, path in (("--json", args.json), ("--write_clean", args.write_clean)):
+    if args.prompts is None and not args.log:
+        raise InputError("name a prompt file to check, or a run by --log")
+    for flag, path in (("--json", args.json), ("--write_clean", args.write_clean), ("--write_ids", args.write_ids)):
         if path is not None:
             check_output(flag, path)
             if flag == "--write_clean":
                 check_suffix(flag, path)
-            if path.exists() and path.samefile(args.prompts):
+            if args.prompts is not None and path.exists() and path.samefile(args.prompts):
                 raise InputError(f"{flag} {path}: would replace the prompt file that is checked; name another")
+    if args.log:
+        return suspects.audit_log(args)
     rows, source = read_rows(args.prompts, reading_of(args))
     questions = {name: read_questions(name) for name in args.against}
     own, default = declared(args.verifier)

@@ -15,6 +15,7 @@ COMMANDS = {
     "select": ("lim_selection", "choose prompts by the rewards of a training run"),
     "stability": ("lim.stability.__main__", "how far a choice depends on threshold, epochs and samples"),
     "compare-selections": ("lim.report.__main__", "two selections side by side: overlap, moved prompts, a page"),
+    "view": ("eval.view", "look at a run in the browser: responses, suspected labels, a training as it goes"),
     "grade": ("eval.grader.__main__", "whether an answer equals the reference answer, and why"),
     "compare": ("eval.compare", "evaluated models side by side, differences with error bars"),
 }

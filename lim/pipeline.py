@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from lim.choose import Floats, Mask, choose_listed
 from lim.logs.doubts import settle
 from lim.logs.find import find_log
+from lim.logs.matching import Matching, match_prompts
 from lim.logs.missing import treat_missing
 from lim.logs.trajectories import LogSummary, Prompts, RewardMatrix, read_trajectories
-from lim.matching import Matching, match_prompts
 from lim.output import companion
 from lim.prompts import PromptSet, load
 from lim.prompts.rows import read_file
@@ -37,10 +37,12 @@ def select(
     settings: Settings | None = None,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    keep_places: bool = False,
 ) -> Selection:
     """Choose prompts of a prompt file (its name, or as read by `lim.prompts.load`) from a run's log or a scores file.
 
-    `progress(done, total)` is called in bytes of the log. Raises InputError for input or settings that
+    `progress(done, total)` is called in bytes of the log; `keep_places`: also say where samples went
+    (`Selection.log.places`). Raises InputError for input or settings that
     cannot be used. `random`, `diversity` and `ids` need neither log nor scores.
     """
     settings = (settings or Settings()).resolved()
@@ -71,6 +73,7 @@ def select(
             prompts,
             settings,
             keep_samples=settings.max_samples is not None,
+            keep_places=keep_places,
             workers=workers,
             progress=progress,
         )
@@ -149,6 +152,7 @@ def read_run(
     settings: Settings,
     *,
     keep_samples: bool,
+    keep_places: bool = False,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[RewardMatrix, LogSummary]:
@@ -157,7 +161,7 @@ def read_run(
     `progress(done, total)` is called in bytes. Raises InputError as `read_trajectories` does, and for a log of ids
     where the file's are not unique.
     """
-    options = settings.reading(keep_samples=keep_samples)
+    options = replace(settings.reading(keep_samples=keep_samples), keep_places=keep_places)
     log = find_log(path, settings.format, options.columns)
     # verl's ids are those that `lim.recorders.verl.add_ids` read from the same file: row numbers, too.
     if prompts is not None and log.by_id and log.format != "verl" and prompts.repeated_ids:
@@ -208,16 +212,20 @@ def _passes_mean_something(matrix: RewardMatrix, summary: LogSummary) -> bool:
     return summary.judged or bool(share >= 0.01)
 
 
+class OneEpoch(InputError):
+    """The log has one epoch, and the strategy compares epochs."""
+
+
 def score_matrix(
     matrix: RewardMatrix, settings: Settings, said: Sequence[str] = ()
 ) -> tuple[Floats, Floats, list[str | None]]:
     """(scores, average curve, reasons for no score) of a log's matrix under resolved settings.
 
-    Raises InputError where it has one epoch and the strategy compares epochs; `said` of the log may tell why.
+    Raises OneEpoch where it has one epoch and the strategy compares epochs; `said` of the log may tell why.
     """
     if matrix.epochs < 2 and settings.row.needs == "epochs":
         any_log = " and ".join(name for name, row in STRATEGIES.items() if row.needs == "log")
-        raise InputError(
+        raise OneEpoch(
             f"the log has one epoch: --strategy {settings.strategy} compares epochs and needs at least two "
             f"({any_log} work from one){''.join(f'; {text}' for text in said if text)}"
         )

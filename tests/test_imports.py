@@ -23,7 +23,7 @@ ALLOWED = {
 # train/reward.py is read by OpenRLHF as a file and holds no command.
 COMMANDS = (
     *("lim_selection", "eval.eval", "eval.compare", "train.launch", "train.pass_rates", "train.cluster"),
-    *("data.prepare", "data.audit"),
+    *("data.prepare", "data.audit", "eval.view"),
 )
 
 

@@ -105,7 +105,7 @@ def test_the_version_is_not_of_a_repository_around_it(site: Path, work: Path) ->
 
 def test_help_needs_no_package(site: Path, work: Path) -> None:
     text = said(site, work, "-S", "-m", "lim", "--help")
-    assert re.findall("^  ([a-z]+)  ", text, re.M) == ["select", "stability", "grade", "compare"]
+    assert re.findall("^  ([a-z]+)  ", text, re.M) == ["select", "stability", "view", "grade", "compare"]
 
 
 def test_a_missing_package_says_how_to_install(site: Path, work: Path) -> None:
@@ -164,7 +164,7 @@ def test_saved_generations_are_scored_with_the_settings_that_come_along(site: Pa
     [
         (
             ["selct"],
-            "COMMAND: 'selct' is not one of select, stability, compare-selections, grade, compare; "
+            "COMMAND: 'selct' is not one of select, stability, compare-selections, view, grade, compare; "
             "did you mean select?",
         ),
         (["--verison"], "unknown flag --verison; did you mean --version?"),
@@ -177,7 +177,7 @@ def test_a_mistake_is_one_line(arguments: list[str], line: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {line}\n")
 
 
-@pytest.mark.parametrize("command", ["select", "stability", "grade", "compare"])
+@pytest.mark.parametrize("command", ["select", "stability", "view", "grade", "compare"])
 def test_a_checkout_has_the_command_too_and_help_names_it(command: str, work: Path) -> None:
     text = said(ROOT, work, "-m", "lim", command, "--help")
     assert text.startswith(f"usage: lim {command} ")

@@ -189,7 +189,8 @@ def describe(data: dataset.Dataset, run: recipe.RunConfig) -> dict[str, str]:
     """What to say about the prompts and the validation split."""
     notes_on_rows = []
     if data.dropped:
-        notes_on_rows.append(f"{len(data.dropped)} with a bad label dropped: {', '.join(data.dropped[:3])}")
+        why = "with a bad label, or listed in run.drop_ids," if run.drop_ids else "with a bad label"
+        notes_on_rows.append(f"{len(data.dropped)} {why} dropped: {', '.join(data.dropped[:3])}")
     if data.held_out:
         notes_on_rows.append(f"{len(data.held_out)} held out for validation")
     notes = {"prompts": f" ({'; '.join([f'{data.rows:,} rows', *notes_on_rows])})" if notes_on_rows else ""}

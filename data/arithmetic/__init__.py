@@ -1,6 +1,6 @@
 r"""The embedded data set: schoolbook arithmetic made from a seed, so that every stage runs with nothing to download.
 
-    python -m data.arithmetic [--seed 0]
+    python -m data.arithmetic [--seed 0] [--wrong_share 0.05]
 
     data/prompts/arithmetic.json         the training pool: {id, prompt, answer, level, subject, source}
     data/prompts/arithmetic_val.json     for picking a checkpoint, same form

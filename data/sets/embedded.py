@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.table import Table
 
-from lim.utils.cli import Parser, whole
+from lim.utils.cli import Parser, between, whole
 from lim.utils.errors import InputError
 from lim.utils.files import check_output, write_json
 from lim.utils.rows import write_jsonl
@@ -108,11 +108,16 @@ class Embedded:
             for index, problem in enumerate(problems)
         ]
 
-    def make(self, seed: int = 0, sizes: Mapping[str, int] = SIZES) -> dict[str, list[dict[str, Any]]]:
-        """The three sets as rows: pool and val (prompt-file form), test (benchmark form). Same seed, same rows."""
+    def make(
+        self, seed: int = 0, sizes: Mapping[str, int] = SIZES, wrong_share: float = WRONG_SHARE
+    ) -> dict[str, list[dict[str, Any]]]:
+        """The three sets as rows: pool and val (prompt-file form), test (benchmark form). Same seed, same rows.
+
+        `wrong_share` of the pool's answers are wrong.
+        """
         rng = random.Random(f"{self.name}-{seed}")
         sets = {split: self.draw_set(rng, split, size) for split, size in sizes.items()}
-        wrong = frozenset(rng.sample(range(sizes["pool"]), round(WRONG_SHARE * sizes["pool"])))
+        wrong = frozenset(rng.sample(range(sizes["pool"]), round(wrong_share * sizes["pool"])))
         test = self.rows(sets["test"], f"{self.name}-test", frozenset(), rng)
         kept = ("answer", "level", "subject", *self.more)
         return {
@@ -133,9 +138,9 @@ class Embedded:
         write_jsonl(paths["test"], rows["test"])
         return paths
 
-    def produce(self, seed: int, folder: Path, console: Console) -> None:
+    def produce(self, seed: int, folder: Path, console: Console, wrong_share: float = WRONG_SHARE) -> None:
         """Make the three files under `folder`, and show what is in them."""
-        rows = self.make(seed)
+        rows = self.make(seed, wrong_share=wrong_share)
         paths = self.write(rows, folder)
         table = Table("split", "problems", *(f"level {level}" for level in LEVEL_SHARES), "wrong labels")
         for split in paths:
@@ -147,11 +152,14 @@ class Embedded:
             console.print(f"wrote {path}", soft_wrap=True, highlight=False)
 
     def command(self, description: str, argv: Sequence[str] | None = None) -> None:
-        """`python -m data.<name> [--seed 0]`."""
+        """`python -m data.<name> [--seed 0] [--wrong_share 0.05]`."""
         parser = Parser(prog=f"python -m data.{self.name}", description=description)
         parser.add_argument("--seed", type=whole(0), default=0)
+        parser.add_argument(
+            "--wrong_share", type=between(0, 1), default=WRONG_SHARE, help="share of wrong labels in the pool"
+        )
         default = Path(__file__).parents[1]
         parser.add_argument("--data_dir", type=Path, default=default, help="default: the project's data/")
         args = parser.parse_args(argv)
         check_output("--data_dir", args.data_dir, folder=True)
-        self.produce(args.seed, args.data_dir, Console())
+        self.produce(args.seed, args.data_dir, Console(), args.wrong_share)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lim.logs.matching import Matching, normalise, strip_template
 from lim.logs.parts import Part, RawLog
 from lim.logs.step import FILTER_SAMPLES
-from lim.matching import Matching, normalise, strip_template
 
 # A log of so many groups of so many samples, none of them of equal rewards, has been filtered by its rewards; where
 # rewards take more values than so many, equal ones are not expected.

@@ -143,3 +143,13 @@ def read_bytes(path: str, filesystem: Any, size: int | None = None) -> bytes:
         if filesystem is None:
             raise
         raise InputError(f"{path}: cannot be read: {one_line(error)}") from None
+
+
+def read_span(path: str, filesystem: Any, start: int, size: int) -> bytes:
+    """`size` bytes of a file from `start`, as they are. InputError where it cannot be read."""
+    try:
+        with open(path, "rb") if filesystem is None else filesystem.open_input_file(path) as stream:
+            stream.seek(start)
+            return stream.read(size)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None

@@ -28,6 +28,7 @@ class ReadOptions:
     allow: tuple[str, ...] = ()  # kinds of `lim.logs.doubts`
     tokenizer: str | None = None  # for logs that hold token ids in place of text
     by_id: bool = False  # the log's own: `Log.by_id`
+    keep_places: bool = False  # `LogSummary.places`
 
 
 @dataclass(frozen=True)

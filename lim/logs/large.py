@@ -24,7 +24,7 @@ from lim.logs.step import FILTER_SAMPLES, StepRewards
 FROM_ROWS = 2_000_000  # below this the reader is done before the engine is imported
 POLL_S = 0.1
 FILES = "read_parquet($files, hive_partitioning = false)"
-COLUMNS = ("prompt_id", "epoch", "reward", "verdict", "reason")
+COLUMNS = ("prompt_id", "epoch", "reward", "verdict", "reason", "chosen_at")
 # The engine takes the first file's types for all, and would round the rewards of others to them.
 TYPES = """
     select name, count(*) as files, count(distinct concat_ws(' ', type, converted_type, logical_type)) as types
@@ -40,7 +40,7 @@ PAIRS = """
         (count(*) filter ({passed}))::integer as passed
     from {files} group by prompt_id, epoch
 """
-REASONS = "select reason::varchar, count(*) from {files} where reason is not null group by all"
+COUNTS = "select {name}::varchar, count(*) from {files} where {name} is not null group by all"
 BYTES = """
     select sum(total_compressed_size)::bigint from parquet_metadata($files)
     where path_in_schema in {columns}
@@ -118,8 +118,13 @@ class _Query:
 
 def _read(first: StepRewards, query: _Query) -> tuple[StepRewards, NDArray[np.int32], list[str]] | None:
     found = query(TYPES).to_pylist()
-    if any(row["types"] > 1 or row["files"] != len(query.paths) for row in found):
+    if any(row["types"] > 1 or row["files"] != len(query.paths) or row["name"] == "chosen_at" for row in found):
         return None
+
+    def counts(name: str) -> dict[str, int]:
+        there = any(row["name"] == name for row in found)
+        return dict(zip(*query(COUNTS, name=name).to_pydict().values(), strict=True)) if there else {}
+
     judged = first.correct_U is not None
 
     def survey(top: float) -> dict[str, Any]:
@@ -160,9 +165,8 @@ def _read(first: StepRewards, query: _Query) -> tuple[StepRewards, NDArray[np.in
         equal_U=equal_U,
         top=top,
         bytes_read=query(BYTES)[0][0].as_py(),
-        reasons=dict(zip(*query(REASONS).to_pydict().values(), strict=True))
-        if any(row["name"] == "reason" for row in found)
-        else {},
+        reasons=counts("reason"),
+        verdicts=counts("verdict"),
     )
     query.tell(1)
     import pyarrow.compute as pc

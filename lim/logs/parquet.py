@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from lim.utils.errors import InputError
 
 
-def _open(path: str, filesystem: Any, read_dictionary: list[str] | None = None) -> pq.ParquetFile:
+def open_file(path: str, filesystem: Any, read_dictionary: list[str] | None = None) -> pq.ParquetFile:
+    """A Parquet file, open; InputError where it is none, or not complete."""
     try:
         return pq.ParquetFile(path, filesystem=filesystem, read_dictionary=read_dictionary)
     except KeyError:  # a column to be read as a dictionary is not there; the caller says so
-        return _open(path, filesystem)
+        return open_file(path, filesystem)
     except (pa.ArrowInvalid, OSError) as error:
         raise _unreadable(path, filesystem, error, "not a complete Parquet file") from None
 
@@ -35,7 +36,7 @@ def _unreadable(path: str, filesystem: Any, error: Exception, damage: str) -> In
 
 def column_names(path: str, filesystem: Any = None) -> dict[str, str]:
     """Column → "int", "float", or Arrow's name of its type."""
-    with _open(path, filesystem) as file:
+    with open_file(path, filesystem) as file:
         schema = file.schema_arrow
     kinds = {True: "int"}
     return {
@@ -57,7 +58,7 @@ def read_columns(
 
     Columns in `encoded` come back dictionary-encoded without being spelled out first.
     """
-    with _open(path, filesystem, list(encoded)) as file:
+    with open_file(path, filesystem, list(encoded)) as file:
         names = file.schema_arrow.names
         missing = [name for name in columns if name not in names]
         if missing:
@@ -80,7 +81,7 @@ def read_columns(
 
 def read_rows(path: str, filesystem: Any) -> Iterator[dict[str, Any]]:
     """The rows of a Parquet file as dictionaries, a row group at a time."""
-    with _open(path, filesystem) as file:
+    with open_file(path, filesystem) as file:
         try:
             for batch in file.iter_batches(use_threads=False):
                 yield from batch.to_pylist()

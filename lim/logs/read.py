@@ -17,7 +17,6 @@ from lim.logs.doubts import Doubt
 from lim.logs.files import LogFile
 from lim.logs.find import Log
 from lim.logs.formats import FORMATS, ReadOptions
-from lim.logs.step import StepRewards
 from lim.utils.errors import InputError, one_line
 
 PARALLEL_FROM_BYTES = 2 << 30  # below this, starting processes costs more than it saves
@@ -30,8 +29,11 @@ class FileResult:
     """What came of one file: its steps (some files hold several), or what is wrong with it."""
 
     file: LogFile
-    steps: tuple[StepRewards, ...]
+    steps: tuple[Any, ...]  # `StepRewards`, or what else `Work` reads
     error: str | None = None
+
+
+Work = Callable[[LogFile, str, Any, ReadOptions], FileResult]
 
 
 def read_files(
@@ -40,9 +42,11 @@ def read_files(
     *,
     workers: int | None = None,
     progress: Callable[[int], None] | None = None,
+    work: Work | None = None,
 ) -> Iterator[FileResult]:
-    """Each file's rewards in order of step. `progress` is called with the bytes of each file done.
+    """Each file's rewards, or what `work` (a module's function) makes of it, in order of step.
 
+    `progress` is called with the bytes of each file done.
     `workers`: processes (threads for this project's own log); 0 reads without, None takes the machine's cores for a
     large log. Raises InputError at the first bad file, unless `skip_bad_files`.
     """
@@ -50,6 +54,7 @@ def read_files(
     if options.reward_column and log.kind.reward is None:
         takes = ", ".join(format.name for format in FORMATS.values() if format.reward is not None)
         raise InputError(f"--reward_column is for {takes} logs; {log.root} is of format {log.format}")
+    work = work or read_one
     threads = log.format == "lim"
     if workers is None:
         workers = cores() if threads or log.size >= PARALLEL_FROM_BYTES else 0
@@ -57,9 +62,10 @@ def read_files(
             workers = REMOTE_THREADS
     workers = min(workers, len(log.files))
     if workers <= 1:
-        results = _read_here(log, options)
+        results = (work(file, log.format, log.filesystem, options) for file in log.files)
     else:
-        results = _read_in_threads(log, options, workers) if threads else _read_parallel(log, options, workers)
+        read = _read_in_threads if threads else _read_parallel
+        results = read(log, options, workers, work)
     for result in results:
         if result.error and not options.skip_bad_files:
             raise InputError(result.error)
@@ -83,19 +89,14 @@ def read_one(file: LogFile, format: str, filesystem: Any, options: ReadOptions) 
     return FileResult(file, tuple(steps) if isinstance(steps, list) else (steps,))
 
 
-def _read_here(log: Log, options: ReadOptions) -> Iterator[FileResult]:
-    for file in log.files:
-        yield read_one(file, log.format, log.filesystem, options)
-
-
-def _read_in_threads(log: Log, options: ReadOptions, workers: int) -> Iterator[FileResult]:
+def _read_in_threads(log: Log, options: ReadOptions, workers: int, work: Work) -> Iterator[FileResult]:
     from concurrent.futures import Future, ThreadPoolExecutor
 
     pool = ThreadPoolExecutor(workers)
     pending: deque[Future[FileResult]] = deque()
     try:
         for file in log.files:
-            pending.append(pool.submit(read_one, file, log.format, log.filesystem, options))
+            pending.append(pool.submit(work, file, log.format, log.filesystem, options))
             if len(pending) > 2 * workers:
                 yield pending.popleft().result()
         while pending:
@@ -104,11 +105,13 @@ def _read_in_threads(log: Log, options: ReadOptions, workers: int) -> Iterator[F
         pool.shutdown(cancel_futures=True)
 
 
-def _read_task(files: list[LogFile], format: str, filesystem: Any, options: ReadOptions) -> list[FileResult]:
-    return [read_one(file, format, filesystem, options) for file in files]
+def _read_task(
+    work: Work, files: list[LogFile], format: str, filesystem: Any, options: ReadOptions
+) -> list[FileResult]:
+    return [work(file, format, filesystem, options) for file in files]
 
 
-def _read_parallel(log: Log, options: ReadOptions, workers: int) -> Iterator[FileResult]:
+def _read_parallel(log: Log, options: ReadOptions, workers: int, work: Work) -> Iterator[FileResult]:
     import multiprocessing
     from concurrent.futures import Future, ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
@@ -121,7 +124,7 @@ def _read_parallel(log: Log, options: ReadOptions, workers: int) -> Iterator[Fil
     pending: deque[Future[list[FileResult]]] = deque()
     try:
         for task in _tasks(log.files, min(TASK_BYTES, log.size // 100)):
-            pending.append(pool.submit(_read_task, task, log.format, log.filesystem, options))
+            pending.append(pool.submit(_read_task, work, task, log.format, log.filesystem, options))
             if len(pending) > 2 * workers:
                 yield from pending.popleft().result()
         while pending:

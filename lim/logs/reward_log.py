@@ -46,6 +46,7 @@ SCHEMA = pa.schema(
     ]
 )
 OPTIONAL = tuple(field.name for field in SCHEMA if field.nullable)
+ROW_GROUP = 1024  # rows of responses that are unpacked together: looking up one does not take a complete step's
 STEP_FILE = re.compile(r"step_(\d+)\.parquet")
 
 
@@ -83,7 +84,8 @@ def write_step(
         raise InputError(f"step {step}: cannot be written to the reward log: {error}") from error
     path = step_path(log_dir, step)
     with atomic_path(path) as partial:
-        pq.write_table(table, partial, compression="zstd")
+        group = ROW_GROUP if "response" in columns else None
+        pq.write_table(table, partial, compression="zstd", row_group_size=group)
     for later, stale in step_files(log_dir):
         if later > step:
             stale.unlink()
@@ -167,8 +169,8 @@ def read_step(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewar
         bytes_read=read,
         keep_samples=options.keep_samples,
     )
-    if "reason" in table.column_names:
-        step = replace(step, reasons=_counts(table["reason"]))
+    counts = {name: _counts(table[name]) for name in ("verdict", "reason") if name in table.column_names}
+    step = replace(step, verdicts=counts.get("verdict", {}), reasons=counts.get("reason", {}))
     if "chosen_at" in table.column_names and pa.types.is_integer(table["chosen_at"].type):
         step = replace(step, chosen_at=int(numbers(table["chosen_at"].drop_null()).max(initial=0)))
     return step

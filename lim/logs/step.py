@@ -35,6 +35,7 @@ class StepRewards:
     skipped: int = 0  # rows without a reward
     reasons: Mapping[str, int] = field(default_factory=dict)  # why verdicts fell, and how often
     chosen_at: int = 0  # the step of the choice, inside the run, that its prompts are from; 0: none
+    verdicts: Mapping[str, int] = field(default_factory=dict)  # verdicts, where the log has them
     bytes_read: int = 0
     fingerprint: bytes | None = None  # equal in two files that hold the same samples
     groups_R: NDArray[np.int32] | None = None  # index into U, kept on request

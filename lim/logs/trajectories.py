@@ -6,7 +6,7 @@ Suffixes: _P prompts of the file, _K epochs, _L keys of the log, _U a step's (pr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -17,13 +17,32 @@ from lim.logs.checks import Prompts, doubt_chosen, doubt_filtered, doubt_matchin
 from lim.logs.epochs import Rule, epochs_to_keep, with_epochs
 from lim.logs.find import Log
 from lim.logs.formats import ReadOptions
+from lim.logs.matching import Matching, match_prompts, normalise, strip_template
 from lim.logs.matrix import RewardMatrix, build_matrix, mean_of_samples
 from lim.logs.meeting import once_per_epoch, split_where_epochs_meet
 from lim.logs.parts import Part, RawLog, parts_of, read_log
-from lim.matching import Matching, match_prompts, normalise, strip_template
 from lim.utils.errors import InputError
 
 __all__ = ["LogSummary", "Prompts", "RewardMatrix", "mean_of_samples", "read_trajectories"]
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a log's samples went: the matrix row of each key (−1: none), and each (step, row)'s epochs, in order."""
+
+    row_of: dict[str, int]
+    epochs: dict[tuple[int, int], tuple[int, ...]]  # two where two epochs meet in the step
+    steps: tuple[StepFacts, ...]
+
+
+@dataclass(frozen=True)
+class StepFacts:
+    """What a step's samples came to."""
+
+    step: int
+    samples: int
+    mean_reward: float
+    verdicts: Mapping[str, int]  # empty where the log has none
 
 
 @dataclass(frozen=True)
@@ -54,6 +73,7 @@ class LogSummary:
     notes: tuple[str, ...] = ()
     doubts: dict[str, str] = field(default_factory=dict)  # kind of `lim.logs.doubts` → what may be wrong
     matching: Matching | None = None  # its `rows_P` are rows of the matrix
+    places: Places | None = None  # on request (`ReadOptions.keep_places`)
 
     @property
     def pass_rule(self) -> str:
@@ -62,7 +82,8 @@ class LogSummary:
 
     def as_dict(self) -> dict[str, Any]:
         """The fields for a JSON summary."""
-        found = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "matching"}
+        names = [field.name for field in fields(self) if field.name not in ("matching", "places")]
+        found = {name: getattr(self, name) for name in names}
         return found | {"pass_rule": self.pass_rule, "epochs": self.epochs_in_words()}
 
     def epochs_in_words(self) -> str:
@@ -129,8 +150,8 @@ def read_trajectories(
     skipped = sum(step.skipped for step in raw.steps)
     if skipped:
         notes.append(f"{skipped:,} row{'s' if skipped > 1 else ''} without a reward skipped")
+    place = {key: row for row, key in enumerate(matrix.ids)}
     if matching is not None:
-        place = {key: row for row, key in enumerate(matrix.ids)}
         rows_P = [place.get(raw.keys[row], -1) if row >= 0 else -1 for row in matching.rows_P.tolist()]
         matching = replace(matching, rows_P=np.array(rows_P, np.int64))
     summary = LogSummary(
@@ -158,8 +179,26 @@ def read_trajectories(
         notes=tuple(notes),
         doubts=doubts,
         matching=matching,
+        places=_places(raw, parts, stands_L, place) if options is not None and options.keep_places else None,
     )
     return matrix, summary
+
+
+def _places(raw: RawLog, parts: Sequence[Part], stands_L: NDArray[np.int64], place: dict[str, int]) -> Places:
+    rows_L = [place.get(raw.keys[row], -1) for row in stands_L.tolist()]
+    epochs: dict[tuple[int, int], tuple[int, ...]] = {}
+    for part in parts:
+        for key, epoch in zip(part.rows_U.tolist(), part.epochs_U.tolist(), strict=True):
+            cell = part.step.step, rows_L[key]
+            epochs[cell] = (*epochs.get(cell, ()), epoch)
+    verdicts: dict[int, Counter[str]] = {}
+    for step in raw.steps:
+        verdicts.setdefault(step.step, Counter()).update(step.verdicts)
+    steps = []
+    for step in (part.step for part in parts):
+        count = int(step.counts_U.sum())
+        steps.append(StepFacts(step.step, count, float(step.sums_U.sum()) / max(1, count), verdicts[step.step]))
+    return Places(dict(zip(raw.keys, rows_L, strict=True)), epochs, tuple(steps))
 
 
 def _reasons(raw: RawLog) -> dict[str, int]:

@@ -10,170 +10,18 @@ plot. With the prompt file, the make-up of both choices by its columns (level, s
 from __future__ import annotations
 
 import argparse
-import html
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from lim.choose import Floats, Mask
-from lim.pipeline import read_scores
 from lim.prompts import add_prompt_flags, load, reading_of
-from lim.prompts.rows import read_file
 from lim.report.figures import scores_against
-from lim.report.groups import groups_of
-from lim.report.page import ASSETS, csp_hash
+from lim.report.pair import Choice, compared, facts, page, picture_of
 from lim.report.style import save_figure
-from lim.stability.sweeps import jaccard, jaccard_by_chance, rank_correlation
 from lim.utils.cli import Parser, kinds
-from lim.utils.errors import InputError, run_cli
+from lim.utils.errors import run_cli
 from lim.utils.files import check_output, write_json, write_text
-
-MOST_MOVED = 200  # rows on the page; the JSON file has all
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A scores file: score (NaN for none) and choice by key, an id or a prompt's text."""
-
-    path: str
-    keys: list[str]
-    scores_P: Floats
-    chosen_P: Mask
-    texts: dict[str, str]
-
-    @classmethod
-    def read(cls, path: str) -> Choice:
-        """InputError for a file without scores or without `chosen`."""
-        keys, scores_P, _ = read_scores(path)
-        records = read_file(path).records
-        chosen = [record.get("chosen") for record in records]
-        truth = {"true": True, "false": False}  # of a CSV file in any case
-        chosen = [truth.get(str(value).lower()) if isinstance(value, str | bool) else None for value in chosen]
-        if None in chosen:
-            bad = chosen.index(None) + 1
-            given = records[bad - 1].get("chosen")
-            raise InputError(f"{path}: row {bad}: 'chosen' is {given!r:.40}, not true or false; lim select writes it")
-        texts = {key: str(record.get("prompt", "")) for key, record in zip(keys, records, strict=True)}
-        return cls(path, keys, scores_P, np.array(chosen, bool), texts)
-
-    def rows(self, keys: list[str]) -> Choice:
-        place = {key: at for at, key in enumerate(self.keys)}
-        at_Q = np.array([place[key] for key in keys], int)
-        return Choice(self.path, keys, self.scores_P[at_Q], self.chosen_P[at_Q], self.texts)
-
-
-def shared(one: Choice, two: Choice) -> tuple[Choice, Choice]:
-    """Both choices over the prompts that both files have. InputError where they share none."""
-    both = [key for key in one.keys if key in two.texts]
-    if not both:
-        raise InputError(f"{one.path} and {two.path} share no prompt: {one.keys[0]!r:.60}, {two.keys[0]!r:.60}")
-    return one.rows(both), two.rows(both)
-
-
-def compare(first: Choice, second: Choice) -> dict[str, Any]:
-    """Overlap, agreement of scores, and the prompts that are in one choice alone, the most moved first."""
-    both_P = ~np.isnan(first.scores_P) & ~np.isnan(second.scores_P)
-    change_P = np.nan_to_num(second.scores_P - first.scores_P)
-    moved = np.flatnonzero(first.chosen_P != second.chosen_P)
-    counts = int(first.chosen_P.sum()), int(second.chosen_P.sum())
-    return {
-        "prompts": len(first.keys),
-        "chosen": list(counts),
-        "chosen_by_both": int((first.chosen_P & second.chosen_P).sum()),
-        "jaccard": jaccard(first.chosen_P, second.chosen_P),
-        "jaccard_by_chance": jaccard_by_chance(counts[0], len(first.keys), counts[1]),
-        "spearman": rank_correlation(first.scores_P[both_P], second.scores_P[both_P]),
-        "moved": [
-            {
-                "key": first.keys[at],
-                "prompt": first.texts[first.keys[at]] or second.texts[first.keys[at]],
-                "scores": [None if np.isnan(v) else float(v) for v in (first.scores_P[at], second.scores_P[at])],
-                "chosen_by": "first" if first.chosen_P[at] else "second",
-            }
-            for at in moved[np.argsort(-np.abs(change_P[moved]), kind="stable")].tolist()
-        ],
-    }
-
-
-def make_up(one: Choice, two: Choice, prompts: Any) -> list[dict[str, Any]]:
-    """For each value of the prompt file's grouping columns: prompts, and how many of them each choice has."""
-    chosen = [{key for key, taken in zip(c.keys, c.chosen_P.tolist(), strict=True) if taken} for c in (one, two)]
-    rows = []
-    for group in groups_of(prompts.rows.records):
-        for at, value in enumerate(group.values):
-            inside = [n for n, index in enumerate(group.index) if index == at]
-            names = [{prompts.ids[n], prompts.texts[n]} for n in inside]
-            counts = [sum(bool(name & ids) for name in names) for ids in chosen]
-            rows.append({"column": group.name, "value": value, "prompts": len(inside), "chosen": counts})
-    return rows
-
-
-def facts(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """The comparison as (name, value) for the terminal and the page."""
-    rank = "not defined" if found["spearman"] is None else f"{found['spearman']:.3f}"
-    pairs = [
-        ("prompts in both files", f"{found['prompts']:,}"),
-        ("chosen", "{:,} and {:,}".format(*found["chosen"])),
-        ("chosen by both", f"{found['chosen_by_both']:,}"),
-        ("Jaccard similarity", f"{found['jaccard']:.3f} (by chance {found['jaccard_by_chance']:.3f})"),
-        ("rank correlation of scores (Spearman)", rank),
-        ("in one choice alone", f"{len(found['moved']):,}"),
-    ]
-    if any(found["only_in"]):
-        pairs.insert(1, ("prompts in one file alone", "{:,} and {:,}".format(*found["only_in"])))
-    return pairs
-
-
-def page(one: Choice, two: Choice, found: dict[str, Any], picture: str) -> str:
-    """The comparison as a page: what is from a file is escaped, nothing is loaded, no script runs."""
-    style = (ASSETS / "page.css").read_text("utf-8") + "\nmain { display: block; } .card { margin-bottom: 14px; }"
-    style += " td, th { padding: 6px; } figure { margin: 0; } figure svg { max-width: 100%; height: auto; }"
-
-    def table(heads: list[str], rows: list[list[str]]) -> str:
-        body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-        return "<table><tr>" + "".join(f'<th scope="col">{head}</th>' for head in heads) + f"</tr>{body}</table>"
-
-    def score(value: float | None) -> str:
-        return "–" if value is None else f"{value:.3f}".replace("-", "−")
-
-    moved = [
-        [row["key"][:40], row["prompt"][:300], *map(score, row["scores"]), f"the {row['chosen_by']}"]
-        for row in found["moved"][:MOST_MOVED]
-    ]
-    terms = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>" for name, value in facts(found))
-    made = [
-        [row["column"], row["value"], f"{row['prompts']:,}", *(f"{count:,}" for count in row["chosen"])]
-        for row in found.get("make_up", [])
-    ]
-    shown = f"{len(moved):,} of {len(found['moved']):,}"
-    parts = [
-        f'<section class="card"><h2>Overlap</h2><dl class="settings">{terms}</dl></section>',
-        f'<section class="card"><h2>Score against score</h2><figure>{picture}</figure></section>',
-        '<section class="card"><h2>Make-up</h2>'
-        + table(["Column", "Value", "Prompts", "First", "Second"], made)
-        + "</section>"
-        if made
-        else "",
-        f'<section class="card"><h2>In one choice alone</h2><p class="hint">{shown}, '
-        "the largest change of the score first.</p>"
-        + table(["Prompt", "Text", "First score", "Second score", "Chosen by"], moved)
-        + "</section>",
-    ]
-    policy = f"default-src 'none'; style-src '{csp_hash(style)}'; img-src data:; base-uri 'none'; form-action 'none'"
-    lede = html.escape(f"First: {one.path}. Second: {two.path}.")
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'
-        f"<title>Two selections · LIM</title><style>{style}</style></head><body>"
-        f'<header class="top"><h1>Two selections</h1><p class="lede">{lede}</p></header>'
-        f"<main>{''.join(parts)}</main></body></html>\n"
-    )
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -192,16 +40,13 @@ def main(argv: list[str] | None = None) -> int | None:
     args = parse_args(argv)
     check_output("--report", args.report, folder=True)
     one, two = (Choice.read(path) for path in args.scores)
-    first, second = shared(one, two)
-    found = {"only_in": [len(choice.keys) - len(first.keys) for choice in (one, two)], **compare(first, second)}
-    if args.original_prompts_path:
-        found["make_up"] = make_up(one, two, load(args.original_prompts_path, reading_of(args)))
+    path = args.original_prompts_path
+    found, first, second = compared(one, two, load(path, reading_of(args)) if path else None)
     folder = Path(args.report)
     figure = scores_against(first.scores_P, second.scores_P, first.chosen_P, second.chosen_P)
     written = [save_figure(figure, folder / f"selections.{kind}") for kind in args.figures]
-    picture = '<img alt="Scores of the first selection against those of the second" src="data:image/png;base64,'
     written.append(folder / "selections.html")
-    write_text(written[-1], page(one, two, found, f'{picture}{_png(figure)}" width="620">'))
+    write_text(written[-1], page(one, two, found, picture_of(figure)))
     written.append(folder / "selections.json")
     write_json(written[-1], {"files": args.scores, **found})
     console = Console(highlight=False)
@@ -212,15 +57,6 @@ def main(argv: list[str] | None = None) -> int | None:
     for path in written:
         console.print(f"wrote {path}", markup=False, soft_wrap=True)
     return None
-
-
-def _png(figure: Any) -> str:
-    import base64
-    import io
-
-    data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=130, metadata={"Software": None})
-    return base64.b64encode(data.getvalue()).decode()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import json
 import math
 import zlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -58,18 +59,47 @@ def csp_hash(text: str) -> str:
 PLAIN_STYLE = ".live { display: none !important; } main, .charts { grid-template-columns: 1fr !important; }"
 
 
-def _template(**fields: str) -> str:
-    script = "(() => {\n" + "\n".join((ASSETS / name).read_text("utf-8") for name in SCRIPTS) + "})();\n"
-    style = (ASSETS / "page.css").read_text("utf-8")
+@dataclass(frozen=True)
+class Extra:
+    """What a page has beside the report: sections, what follows its main part, scripts, styles, what it may ask."""
+
+    sections: str = ""
+    after: str = ""
+    scripts: tuple[Path, ...] = ()
+    styles: tuple[Path, ...] = ()
+    connect: str = "'none'"
+
+
+def script_of(paths: Iterable[Path]) -> str:
+    """Scripts as one, in a scope of its own."""
+    return "(() => {\n" + "\n".join(path.read_text("utf-8") for path in paths) + "})();\n"
+
+
+def style_of(paths: Iterable[Path]) -> str:
+    return "\n".join(path.read_text("utf-8") for path in (ASSETS / "page.css", *paths))
+
+
+def policy(script: str, *styles: str, connect: str = "'none'") -> str:
+    """The content-security policy of a page: its own script and styles, nothing from elsewhere."""
+    hashes = " ".join(f"'{csp_hash(style)}'" for style in styles)
+    return (
+        f"default-src 'none'; script-src '{csp_hash(script)}'; style-src {hashes}; img-src data:; "
+        f"connect-src {connect}; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _template(extra: Extra, **fields: str) -> str:
+    script = script_of([*(ASSETS / name for name in SCRIPTS), *extra.scripts])
+    style = style_of(extra.styles)
     template = Template((ASSETS / "template.html").read_text("utf-8"))
     return template.substitute(
         fields,
         script=script,
         style=style,
-        script_hash=csp_hash(script),
-        style_hash=csp_hash(style),
+        policy=policy(script, style, PLAIN_STYLE, connect=extra.connect),
         plain_style=PLAIN_STYLE,
-        plain_style_hash=csp_hash(PLAIN_STYLE),
+        sections=extra.sections,
+        after=extra.after,
     )
 
 
@@ -164,11 +194,12 @@ def _facts(selection: Selection) -> str:
     return "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(str(value))}</dd>" for name, value in pairs)
 
 
-def page_html(selection: Selection) -> str:
+def page_html(selection: Selection, extra: Extra | None = None) -> str:
     """The page for a selection. Same selection, same text."""
     total, chosen = len(selection.ids), int(selection.chosen_P.sum())
     headline = f"{chosen:,} of {total:,} prompts chosen"
     return _template(
+        extra or Extra(),
         title=html.escape(f"{headline} · LIM report"),
         average="average of all" if selection.group_of is None else "average of its group",
         headline=html.escape(headline),

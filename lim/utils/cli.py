@@ -7,7 +7,8 @@ import difflib
 import math
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 SAME = 0.85  # from this likeness on, 0 to 1, a name is one misspelled
@@ -142,6 +143,24 @@ def between(low: float, high: float, *, above: bool = False) -> Callable[[str], 
         return value
 
     return read
+
+
+@contextmanager
+def progress_bar() -> Iterator[Any]:
+    """A bar by bytes read, on stderr where that is a terminal; yields its update(done, total), else None."""
+    from rich import progress
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = (progress.BarColumn(), progress.DownloadColumn(), progress.TransferSpeedColumn())
+    with progress.Progress(
+        "reading log", *columns, progress.TimeRemainingColumn(), console=console, transient=True
+    ) as bar:
+        task = bar.add_task("read", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def near(name: str, known: Iterable[str], most: int = 3) -> list[str]:

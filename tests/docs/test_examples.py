@@ -39,31 +39,39 @@ NOT_RUN = {
     r"python scripts/mutate_golds\.py .*": "grades 18,000 answers; tests/scripts/test_mutate_golds.py 2,000",
     r"python scripts/grader_conventions\.py .*": "takes an environment per package",
     r"export HF_\w+=.*|\S*hf download .*": "downloads",
+    r"python scripts/label_suspects\.py .*": "takes trained runs; tests/scripts/test_label_suspects.py",
     r"sbatch .*": "takes Slurm; tests/train/test_launch_cluster.py has stand-ins",
     r"export RAY_ADDRESS=\S+|kill %1 %2": "belongs to the cluster's commands around it",
 }
 # Pattern → replacement: what takes a GPU, minutes, or a reader's own path is planned, or gets the path of the copy.
 CHANGED = {
+    # One viewer is started, and ended as by Ctrl-C; it would serve on.
+    r"lim view data/output/math\.8k": r"timeout -s INT 20 \g<0> || true",
+    r"lim view .+|python -m lim\.view": "lim view --help",
     r"bash scripts/demo\.sh.*": r"PYTHON=.venv/bin/python \g<0> --plan",
     r"bash scripts/compare\.sh.*": r"\g<0> --plan",
     r"\+colocated-8gpu .*": r"bash scripts/train_math.8k.sh \g<0> --dry_run",
-    r"((\w+=\S+ )*bash scripts/train_\S+\.sh(?:(?! --dry_run).)*)": r"\1 --dry_run",
+    r"((\w+=\S+ )*bash scripts/train\S*\.sh(?:(?! --dry_run).)*)": r"\1 --dry_run",
     r"(.*) /path/to/(\S+.*)": r"\1 \2",
     r"(.*)OUTPUTS\.json … --against CHECKOUT --repeat \d+(.*)": r"\1OUTPUTS.json --against . --repeat 1\2",
     # Names of commands; what follows them is elsewhere.
-    r"python -m (lim\.stability|eval\.(grader|compare)|data\.audit)|lim [a-z]+|\S*python lim_selection\.py": (
+    r"python -m (lim\.stability|eval\.(grader|compare)|data\.audit)|lim [a-z-]+|\S*python lim_selection\.py": (
         r"\g<0> --help"
     ),
 }
 # Pattern → files that must be there afterwards, beside those that flags name, and text to be seen.
 EXPECTED = {
     r"bash scripts/lim\.sh": ["data/prompts/limr.json", "data/prompts/limr.scores.json"],
+    r"timeout .* lim view .*": ["http://127.0.0.1:", "closed"],
     r"bash eval/eval\.sh --run_path .*": ["already generated", "aime24", "math500", "amc23", "average"],
     r"bash eval/eval\.sh --model .*": ["already generated", "greedy", "full:final", "rand:final"],
     r"\S*python -m data\.letters": ["data/prompts/letters_val.json", "wrote"],
+    r"python -m data\.arithmetic .*": ["data30/prompts/arithmetic.json", "wrote"],
     r"\S*python -m data\.(prepare )?arithmetic": ["data/prompts/arithmetic_val.json", "wrote"],
     r"\S*python -m data\.audit words\.json .*": ["altered answers taken as right"],
-    r"\S*python -m data\.audit .*": ["aime24", "math500"],
+    r"\S*python -m data\.audit (?!--log).*": ["aime24", "math500"],
+    r"python -m data\.audit --log data.*": ["suspected wrong labels", "suspect-ids.json"],
+    r"python -m data\.audit --log their.*": ["responses are not right"],
     r".*--score_only data.*": ["aime24", "amc23"],
     r".*--score_only their.*": ["outputs.json"],
     r".*--score_only choices.*": ["choices.jsonl"],
@@ -74,9 +82,9 @@ EXPECTED = {
     r"bash scripts/doctor\.sh": ["Python", "compiler"],
     r".*scripts/compare\.sh configs/compare/inside\.yaml --plan": ["LIM inside, after 2 (seed 5): train"],
     r".*scripts/demo\.sh.*|.*scripts/compare\.sh.*": ["LIMR (seed 1): train", "one after the other"],
-    r".*scripts/train[_.].*--dry_run": ["-m train.ppo", "--actor.model_name_or_path"],
+    r".*scripts/train.*--dry_run": ["-m train.ppo", "--actor.model_name_or_path"],
 }
-WRITES = ("--output_path", "--report", "--markdown", "--json", "--curves")
+WRITES = ("--output_path", "--report", "--markdown", "--json", "--curves", "--write_ids")
 
 
 def rule(table: dict[str, object], text: str) -> str | None:
@@ -193,7 +201,23 @@ def test_scripts_that_are_not_run_are_there():
             assert (ROOT / path).is_file(), f"{name(example)}: {path}"
 
 
-@pytest.mark.parametrize("path", [path for path in DOCUMENTS if python_blocks(path)], ids=lambda path: path.name)
+def test_the_page_on_python_runs_as_it_stands(project: Path, tmp_path: Path):
+    folder = tmp_path / "a project"
+    shutil.copytree(project, folder)
+    (block,) = python_blocks(ROOT / "docs" / "python.md")
+    lines = [line for line in block.splitlines() if line and "import" not in line]
+    assert len(lines) <= 20
+    (folder / "page.py").write_text(block, encoding="utf-8")
+    done = run("PYTHONPATH=. LIM_CACHE=cache python page.py", folder)
+    assert done.returncode == 0, done.stdout
+    assert "chosen; average" in done.stdout and "Never right in" in done.stdout and "so \\boxed{" in done.stdout
+    assert (folder / "report" / "report.html").is_file()
+
+
+WITH_COMMENTS = [path for path in DOCUMENTS if python_blocks(path) and path.name != "python.md"]
+
+
+@pytest.mark.parametrize("path", WITH_COMMENTS, ids=lambda path: path.name)
 def test_python_blocks_give_what_their_comments_say(path: Path):
     compared = 0
 

@@ -76,15 +76,21 @@ def write_lines(path: Path, rows: list[dict]) -> None:
 
 def reward_log(folder: Path, rows: list[dict], draw: random.Random, epochs: int = EPOCHS) -> None:
     """A log in which some prompts are learnt, some are known from the start and some never get right."""
-    write_run(folder, {"recipe": {"run": {"name": folder.name}}})
+    write_run(folder, {"recipe": {"run": {"name": folder.name}}, "prompt_file": "data/prompts/math8k.json"})
     for epoch in range(1, epochs + 1):
-        columns: dict[str, list] = {"prompt_id": [], "sample": [], "reward": [], "response_tokens": []}
+        names = ("prompt_id", "sample", "reward", "response_tokens", "verdict", "answer", "response")
+        columns: dict[str, list] = {name: [] for name in names}
         for at, row in enumerate(rows):
             chance = (epoch / EPOCHS, epoch / EPOCHS, 1.0, 0.0)[at % 4]
             for sample in range(SAMPLES):
                 columns["prompt_id"].append(row["id"])
                 columns["sample"].append(sample)
-                columns["reward"].append(1.0 if draw.random() < chance else -0.5)
+                right = draw.random() < chance
+                answer = row["answer"] if right else "0"
+                columns["reward"].append(1.0 if right else -0.5)
+                columns["verdict"].append("correct" if right else "incorrect")
+                columns["answer"].append(answer)
+                columns["response"].append(rf"so \boxed{{{answer}}}")
                 columns["response_tokens"].append(10)
         count = len(columns["sample"])
         write_step(folder, epoch, {**columns, "epoch": [epoch] * count, "step": [epoch] * count})

@@ -327,6 +327,20 @@ def test_a_run_from_before_there_were_verifiers_resumes(pool, started, elsewhere
     assert set(reward_log.read_run("out/tiny")["verifiers"]) == {"math"}
 
 
+def test_listed_prompts_are_dropped_and_a_resumed_run_keeps_its_list(pool, started, elsewhere):
+    listed = [f"p{at}" for at in range(32)]
+    (elsewhere / "ids.json").write_text(json.dumps({"ids": listed}))
+    launch.main([*pool, "run.drop_ids=ids.json"])
+    run = reward_log.read_run("out/tiny")
+    assert (run["prompts"], run["dropped_ids"]) == (128, listed)
+    log_a_step(elsewhere)
+    (elsewhere / "ids.json").write_text(json.dumps(listed[:-1]))
+    with pytest.raises(InputError, match=r"ids\.json: lists other prompts than when the run was started"):
+        launch.main([*pool, "run.drop_ids=ids.json", "run.resume=true"])
+    with pytest.raises(InputError, match=r"was started with run\.drop_ids=ids\.json, not None"):
+        launch.main([*pool, "run.resume=true"])
+
+
 @pytest.mark.parametrize("change", [[], ["run.resume=true"], ["run.seed=8", "rollout.temperature=0.7"]])
 def test_a_run_that_ended_before_its_first_step_is_no_run(pool, started, change):
     launch.main([*pool, "run.epochs=7"])

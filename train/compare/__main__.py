@@ -12,6 +12,7 @@ selections.png in data/output/compare-<name>/, beside the selections' reports.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 
@@ -24,7 +25,7 @@ from lim.utils.paths import shown
 from lim.utils.text import duration
 from train.compare import spec
 from train.compare.pipeline import Pipeline, command_line
-from train.compare.spec import Comparison
+from train.compare.spec import FULL, Comparison
 from train.recipe.recipe import HINT
 
 
@@ -74,6 +75,12 @@ def write_results(chosen: Comparison, console: Console) -> None:
     written = [chosen.folder / "results.md", *paths, *sorted((chosen.folder / "reports").glob("*/report.html"))]
     for path in written:
         console.print(f"wrote {shown(path)}", highlight=False, soft_wrap=True)
+    run = shown(chosen.run_dir(FULL, chosen.seeds[0]))
+    console.print(
+        f"the responses, and suspected wrong labels: {shown(sys.executable)} -m lim.view {run}",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.verifiers import MATH, Verifiers, check
+from lim.pipeline import read_ids
 from lim.prompts import PromptSet, Reading
 from lim.prompts import load as load_prompts
 from lim.prompts.find import fingerprint, hub_id
@@ -73,9 +74,13 @@ def _load(run: RunConfig, equal: Callable[[str, str], bool], verifiers: Verifier
             ids = {row["id"] for row in validation}
     texts = {squash(row["prompt"]) for row in validation}
     held_out = [row["id"] for row in kept if row["id"] in ids or squash(row["prompt"]) in texts]
-    train = [row for row in kept if row["id"] not in set(held_out)]
+    listed = listed_ids(run.drop_ids, prompts.ids) if run.drop_ids else []
+    dropped += [id for id in listed if id not in set(dropped)]
+    train = [row for row in kept if row["id"] not in {*held_out, *listed}]
     if not train:
-        raise InputError(f"{run.prompt_file}: no prompt is left to train on ({len(held_out)} are held out)")
+        raise InputError(
+            f"{run.prompt_file}: no prompt is left to train on ({len(held_out)} are held out, {len(dropped)} dropped)"
+        )
     version = fingerprint(run.prompt_file) or prompts.origin.get("revision")
     used = verifiers.versions(row.get("verifier", MATH) for row in (*train, *validation))
     doubtful = doubtful_golds(run.prompt_file, train, verifiers)
@@ -85,6 +90,16 @@ def _load(run: RunConfig, equal: Callable[[str, str], bool], verifiers: Verifier
 def reading_of(run: RunConfig) -> Reading:
     """How the run's prompt file is read."""
     return Reading(run.prompt_key, run.answer_key, run.id_key, run.config, run.split, run.revision, flag="run.")
+
+
+def listed_ids(path: str, ids: Sequence[str]) -> list[str]:
+    """The ids of `run.drop_ids`, in the prompt file's order. InputError for one that it does not have."""
+    listed = dict.fromkeys(read_ids(path))
+    if unknown := [id for id in listed if id not in set(ids)]:
+        raise InputError(
+            f"{path}: lists {unknown[0]!r:.60}, which is no id of the prompt file; make the list from a run on it"
+        )
+    return [id for id in ids if id in listed]
 
 
 def rows_of(

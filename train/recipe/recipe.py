@@ -114,6 +114,7 @@ class RunConfig:
     val_file: str | None = None  # validation prompts; any of them in the prompt file are held out of training
     val_size: Positive | None = None  # this many prompts of val_file, always the same ones; null: all
     bad_labels: Literal["refuse", "drop"] = "refuse"  # of prompts whose answer is empty or cannot be graded
+    drop_ids: str | None = None  # file of ids not to train on, such as data.audit --write_ids makes
     # lenient drops the release's rules on how a response looks: five boxes, garbled, repeated (docs/grading.md)
     format_rules: Literal["release", "lenient"] = "release"
     # docs/verifiers.md: what scores prompts that name no verifier; your own by name, as path/to/file.py:function

@@ -123,6 +123,8 @@ def describe(
     name, before = chosen.run.prompt_file, None if previous is None else previous["prompt_sha256"]
     if previous is not None and not Path(name).exists() and before != data.version:
         raise InputError(f"{name}: has changed since the run was started from revision {before}: give run.revision")
+    if previous is not None and chosen.run.drop_ids and previous["dropped_ids"] != data.dropped:
+        raise InputError(f"{chosen.run.drop_ids}: lists other prompts than when the run was started; restore it")
     of_choice = {"epochs_without_choice": planned.epochs_without_choice, "choices": []}
     if previous is not None:
         of_choice["choices"] = previous.get("choices", [])

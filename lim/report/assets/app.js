@@ -35,10 +35,6 @@ function saveJson(name, value) {
   save(name, JSON.stringify(value, null, 2) + "\n", "application/json");
 }
 
-function capital(text) {
-  return text[0].toUpperCase() + text.slice(1);
-}
-
 function folded(title, text) {
   return node("details", {}, node("summary", { textContent: title }), node("p", { className: "source", textContent: text }));
 }
@@ -255,6 +251,7 @@ function finish(data, texts, { state, views, apply, later, pick }) {
     const opens = open && !sheet.classList.contains("open");
     opened ||= open;
     sheet.classList.toggle("open", open);
+    document.dispatchEvent(new CustomEvent("prompt", { detail: { index: i, id: data.ids[i], open } }));
     changed();
     if (opens && getComputedStyle(sheet).position === "fixed") {
       back = document.activeElement;

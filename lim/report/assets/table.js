@@ -3,10 +3,6 @@
 const PAGE_ROWS = 25;
 const KEPT_ROWS = 1000;
 
-function byId(id) {
-  return document.getElementById(id);
-}
-
 // Order of the rows by one column; rows without a value come last either way.
 function orderBy(keys, descending) {
   const order = Array.from(keys, (_, i) => i);

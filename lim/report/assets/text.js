@@ -10,6 +10,10 @@ const MATH_ATTRIBUTES = new Set(("display displaystyle scriptlevel stretchy symm
 // Padding, colour, alignment: no parentheses, so neither url() nor anything else that loads.
 const PLAIN_STYLE = /^[a-z0-9 :;#.%+-]*$/i;
 
+function byId(id) {
+  return document.getElementById(id);
+}
+
 function node(name, properties = {}, ...children) {
   const element = Object.assign(document.createElement(name), properties);
   element.append(...children);
@@ -83,6 +87,10 @@ function promptNode(parts, formulas, short) {
     }
   }
   return box;
+}
+
+function capital(text) {
+  return text[0].toUpperCase() + text.slice(1);
 }
 
 function number(value, digits = 2) {

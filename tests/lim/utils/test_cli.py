@@ -195,7 +195,7 @@ def test_an_old_name_is_taken_and_not_shown(capsys: pytest.CaptureFixture[str]) 
 
 
 COMMANDS = ["lim_selection.py", *(f"-m {name}" for name in ("lim", "lim.stability", "data.prepare", "data.audit"))]
-COMMANDS += [f"-m {name}" for name in ("data.arithmetic", "eval.eval", "eval.grader", "eval.compare")]
+COMMANDS += [f"-m {name}" for name in ("data.arithmetic", "eval.eval", "eval.grader", "eval.compare", "eval.view")]
 COMMANDS += [f"-m train.{name}" for name in ("launch", "compare", "pass_rates", "pretrain", "cluster", "cpu")]
 
 

@@ -269,3 +269,13 @@ def test_a_record_that_holds_a_path_is_refused(tmp_path):
     rows[1]["verifier"] = "own.py:score"
     with pytest.raises(InputError, match=r"row 2 \(id 1\): verifier 'own.py:score' is a path; a record only names"):
         dataset.load(config(tmp_path, rows, verifiers=own(tmp_path)), same)
+
+
+def test_listed_prompts_are_not_trained_on(tmp_path):
+    (tmp_path / "ids.json").write_text(json.dumps({"run": "x", "ids": ["3", "1"]}))
+    data = dataset.load(config(tmp_path, prompts(5), drop_ids=str(tmp_path / "ids.json")), same)
+    assert [row["id"] for row in data.train] == ["0", "2", "4"]
+    assert (data.dropped, data.rows) == (["1", "3"], 5)
+    (tmp_path / "ids.json").write_text(json.dumps(["3", "nosuch"]))
+    with pytest.raises(InputError, match=r"ids\.json: lists 'nosuch', which is no id of the prompt file"):
+        dataset.load(config(tmp_path, prompts(5), drop_ids=str(tmp_path / "ids.json")), same)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lim.matching import match_prompts, strip_template
+from lim.logs.matching import match_prompts, strip_template
 
 QUESTION = "How many users has\nthe assistant?\n\nAnswer."
 

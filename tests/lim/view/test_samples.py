@@ -1,0 +1,255 @@
+"""The samples behind a trajectory, read from the files of three trainers, are those that were written."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import viewed
+from runs import Run, Sample
+
+import lim.view.index as index_module
+from eval.grader import Grader
+from eval.view import grading
+from lim.logs.find import find_log
+from lim.logs.formats import ReadOptions
+from lim.reward_log import write_run, write_step
+from lim.utils.errors import InputError
+from lim.view.index import cache_folder, cache_path, open_index
+from lim.view.run import RunView
+from lim.view.sources import RunSource
+
+WRITERS = {"lim": viewed.write_own, "verl": viewed.write_verl, "trl": viewed.write_trl}
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("LIM_CACHE", str(tmp_path / "cache"))
+
+
+def opened(tmp_path: Path, format: str) -> RunView:
+    log = WRITERS[format](tmp_path)
+    return RunView(str(log), prompts_path=str(tmp_path / "prompts.json"))
+
+
+@pytest.mark.parametrize("format", WRITERS)
+def test_each_prompt_has_its_samples_by_epoch(tmp_path, format):
+    view = opened(tmp_path, format)
+    written = viewed.rows()
+    for prompt in range(viewed.PROMPTS):
+        expected = [row for row in written if row.prompt == prompt]
+        found = view.samples(prompt)
+        assert [one.sample.response for one in found] == [row.response for row in expected]
+        assert [(one.epoch, one.step) for one in found] == [(row.epoch, row.step) for row in expected]
+        assert [one.sample.reward for one in found] == [float(row.right) for row in expected]
+        if format == "lim":
+            assert [one.sample.answer for one in found] == [str(row.answer) for row in expected]
+            assert [one.sample.verdict == "correct" for one in found] == [row.right for row in expected]
+
+
+def test_a_log_without_verdicts_is_graded_on_request(tmp_path):
+    log = viewed.write_verl(tmp_path)
+    with Grader(1) as grader:
+        view = RunView(str(log), prompts_path=str(tmp_path / "prompts.json"), grading=grading(grader))
+        graded = view.graded(5)
+    expected = [row for row in viewed.rows() if row.prompt == 5]
+    assert [one.verdict == "correct" for one in graded if one] == [row.right for row in expected]
+    assert [one.answer for one in graded if one] == [str(row.answer) for row in expected]
+
+
+def test_a_log_of_texts_needs_no_prompt_file(tmp_path):
+    view = RunView(str(viewed.write_verl(tmp_path)))
+    assert len(view.prompts.ids) == viewed.PROMPTS
+    assert len(view.samples(0)) == viewed.EPOCHS * viewed.SAMPLES
+
+
+def test_a_log_of_ids_asks_for_its_prompt_file(tmp_path):
+    log = viewed.write_own(tmp_path)
+    (log / "run.json").unlink()
+    with pytest.raises(InputError, match="--original_prompts_path"):
+        RunView(str(log))
+
+
+def test_a_prompt_file_that_is_gone_is_named(tmp_path):
+    log = viewed.write_own(tmp_path)
+    (tmp_path / "prompts.json").unlink()
+    with pytest.raises(InputError, match=r"run\.json names the prompt file .*prompts\.json, which is not there"):
+        RunView(str(log))
+
+
+def test_a_log_without_responses_shows_the_rest(tmp_path):
+    prompts = viewed.write_prompts(tmp_path / "prompts.json")
+    write_run(tmp_path / "run", {"recipe": "test", "prompt_file": str(prompts)})
+    written = viewed.rows()
+    for step in range(1, 13):
+        columns = viewed.columns_of([row for row in written if row.step == step])
+        write_step(tmp_path / "run", step, {name: columns[name] for name in columns if name != "response"})
+    with Grader(1) as grader:
+        view = RunView(str(tmp_path / "run"), grading=grading(grader))
+        assert sorted(row.prompt for row in view.suspects()) == sorted(viewed.WRONG)
+    listed = RunSource(view, "run").answer("samples", {"prompt": "2"})["samples"]
+    assert {(row["preview"], row["characters"]) for row in listed} == {(None, None)}
+    assert [row["answer"] for row in listed] == [str(row.answer) for row in written if row.prompt == 2]
+    assert RunSource(view, "run").answer("response", {"prompt": "2", "sample": "0"})["parts"] == []
+
+
+@pytest.mark.parametrize("kind", ["gz", "mark", "nan", "blank lines", "crlf"])
+def test_lines_as_trainers_leave_them(tmp_path, kind):
+    log = viewed.write_verl(tmp_path)
+    for path in list(log.iterdir()):
+        data = path.read_bytes()
+        if kind == "gz":
+            path.unlink()
+            (log / f"{path.name}.gz").write_bytes(gzip.compress(data))
+        elif kind == "mark":
+            path.write_bytes(b"\xef\xbb\xbf" + data)
+        elif kind == "nan":
+            path.write_bytes(data.replace(b'"step"', b'"latency": NaN, "step"'))
+        elif kind == "crlf":
+            path.write_bytes(data.replace(b"\n", b"\r\n"))
+        else:
+            path.write_bytes(data.replace(b"}\n", b"}\n\n \n"))
+    view = RunView(str(log), prompts_path=str(tmp_path / "prompts.json"))
+    for prompt in (0, 13):
+        expected = [row.response for row in viewed.rows() if row.prompt == prompt]
+        assert [one.sample.response for one in view.samples(prompt)] == expected
+
+
+def test_the_index_is_kept_outside_of_the_log_and_not_built_twice(tmp_path, monkeypatch):
+    log = find_log(viewed.write_own(tmp_path))
+    before = sorted(path.name for path in Path(log.root).iterdir())
+    first = open_index(log, ReadOptions())
+    assert sorted(path.name for path in Path(log.root).iterdir()) == before
+    assert [path.parent for path in cache_folder().iterdir()] == [tmp_path / "cache"]
+    assert first.samples == len(viewed.rows())
+
+    monkeypatch.setattr(index_module, "locate", lambda *_: pytest.fail("looked into a file again"))
+    second = open_index(log, ReadOptions())
+    for key in first.keys:
+        assert second.of([key]) == first.of([key])
+
+
+@pytest.mark.parametrize("format", ["lim", "verl"])
+def test_a_file_that_changed_and_one_that_is_new_are_looked_into_again(tmp_path, monkeypatch, format):
+    log = WRITERS[format](tmp_path)
+    suffix = "parquet" if format == "lim" else "jsonl"
+    stem = "step_" if format == "lim" else ""
+    new = log / f"{stem}12.{suffix}"
+    kept = new.read_bytes()
+    new.unlink()
+    open_index(find_log(log), ReadOptions())
+    new.write_bytes(kept)
+    changed = log / f"{stem}2.{suffix}"
+    changed.write_bytes((log / f"{stem}3.{suffix}").read_bytes())
+    looked: list[int] = []
+    locate = index_module.locate
+    monkeypatch.setattr(index_module, "locate", lambda file, *rest: looked.append(file.step) or locate(file, *rest))
+    index = open_index(find_log(log), ReadOptions())
+    assert sorted(looked) == [2, 12]
+    fresh = open_index(replace(find_log(log), root=str(log) + "/"), ReadOptions())
+    assert {key: index.of([key]) for key in index.keys} == {key: fresh.of([key]) for key in index.keys}
+
+
+@pytest.mark.parametrize("damage", [b"", b"not parquet", None])
+def test_a_damaged_cache_is_made_again(tmp_path, damage):
+    log = find_log(viewed.write_own(tmp_path))
+    whole = open_index(log, ReadOptions())
+    path = cache_path(log, ReadOptions())
+    path.write_bytes(path.read_bytes()[:200] if damage is None else damage)
+    assert open_index(log, ReadOptions()).samples == whole.samples
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("LIM_CACHE", str(tmp_path / "file"))
+    assert open_index(find_log(viewed.write_own(tmp_path)), ReadOptions()).samples == len(viewed.rows())
+
+
+def test_a_log_deleted_under_the_viewer_is_one_line(tmp_path):
+    view = opened(tmp_path, "lim")
+    view.samples(0)
+    for path in Path(view.path).iterdir():
+        path.unlink()
+    with pytest.raises(InputError, match=r"step_\d+\.parquet: cannot be read: No such file"):
+        view.samples(1)
+    assert len(view.samples(0)) == viewed.EPOCHS * viewed.SAMPLES  # kept
+
+
+def test_a_format_without_single_samples_says_so(tmp_path):
+    viewed.write_prompts(tmp_path / "prompts.json")
+    log = tmp_path / "release"
+    log.mkdir()
+    for step in (1, 2):
+        rows = [{"prompt": viewed.text(n), "reward": float(n % 2)} for n in range(viewed.PROMPTS)]
+        (log / f"step_{step}.json").write_text(json.dumps(rows))
+    view = RunView(str(log), prompts_path=str(tmp_path / "prompts.json"))
+    with pytest.raises(InputError, match="responses are shown of this project's, verl's and TRL's logs"):
+        view.samples(0)
+
+
+def test_a_growing_log_is_followed(tmp_path, monkeypatch):
+    monkeypatch.setattr("lim.view.run.LOOK_EVERY", 0)
+    monkeypatch.setattr("lim.view.run.BUSY", 0)
+    log = viewed.write_own(tmp_path, steps=2)
+    view = RunView(str(log))
+    assert view.state.selection.settings.strategy == "difficulty"  # one epoch: LIM cannot compare yet
+    assert any("one epoch" in note for note in view.state.selection.notes)
+    viewed.add_steps(log, range(3, 9))
+    state = view.refresh()
+    assert (state.version, state.places.steps[-1].step, state.selection.settings.strategy) == (2, 8, "lim")
+    assert view.refresh().version == 2  # nothing new
+    assert len(view.samples(0)) == sum(row.prompt == 0 and row.step <= 8 for row in viewed.rows())
+    (log / "step_9.parquet").write_bytes(b"half of a file")
+    assert view.refresh().version == 2
+    assert view.problem is not None and "step_9.parquet" in view.problem
+    viewed.add_steps(log, range(9, 13))
+    assert (view.refresh().places.steps[-1].step, view.problem) == (12, None)
+    verdicts = view.state.places.steps[0].verdicts
+    assert sum(verdicts.values()) == viewed.BATCH * viewed.SAMPLES
+
+
+def agrees(view: RunView) -> None:
+    """Each cell of the matrix is the mean of the samples that are shown for it."""
+    matrix = view.state.selection.matrix
+    assert matrix is not None
+    for prompt in range(len(view.prompts.ids)):
+        by_epoch: dict[int, list[float]] = {}
+        for one in view.samples(prompt):
+            by_epoch.setdefault(one.epoch or 0, []).append(one.sample.reward or 0.0)
+        for k in range(matrix.epochs):
+            rewards = by_epoch.get(k + 1, [])
+            assert len(rewards) == matrix.counts_P_K[prompt, k]
+            assert not rewards or sum(rewards) / len(rewards) == pytest.approx(matrix.rewards_P_K[prompt, k])
+
+
+def write_lines(folder: Path, run: Run) -> RunView:
+    """A run as verl logs it, and a view of it."""
+    log = folder / "rollouts"
+    log.mkdir()
+    for sample in run.samples:
+        with open(log / f"{sample.step}.jsonl", "a", encoding="utf-8") as file:
+            file.write(json.dumps(run.verl(sample)) + "\n")
+    return RunView(str(log), prompts_path=str(run.write_prompts(folder / "prompts.json")))
+
+
+def test_epochs_that_end_within_a_step(tmp_path):
+    agrees(write_lines(tmp_path, Run(prompts=22, epochs=4, batch=8)))
+
+
+def test_a_prompt_that_two_epochs_have_in_one_step(tmp_path):
+    run = Run(prompts=12, epochs=3, batch=8)
+    # Steps of 8: the second holds the last four prompts of epoch 1 and the first four of epoch 2. Prompt 0 is both.
+    orders = [[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0], [0, 1, 2, 3, 5, 6, 4, 8, 9, 10, 11, 7], list(range(12))]
+    samples = []
+    for at, (epoch, prompt) in enumerate((k + 1, prompt) for k, order in enumerate(orders) for prompt in order):
+        samples += [Sample(at // 8 + 1, epoch, prompt, n, float((prompt + epoch + n) % 3 == 0)) for n in range(4)]
+    run.samples = samples
+    view = write_lines(tmp_path, run)
+    agrees(view)
+    found = view.samples(0)
+    assert [(one.epoch, one.step) for one in found[:8]] == [(1, 2)] * 4 + [(2, 2)] * 4
+    expected = [sample.reward for sample in samples if sample.prompt == 0]
+    assert [one.sample.reward for one in found] == expected
