@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lim.choose import Floats, Mask, choose_listed
+from lim.choose import Floats, Mask, choose_listed, read_ids
 from lim.logs.doubts import settle
 from lim.logs.find import find_log
 from lim.logs.matching import Matching, match_prompts
@@ -26,7 +26,6 @@ from lim.scores import average_curve
 from lim.selection import Selection
 from lim.strategies import STRATEGIES, Settings, Trajectories, pass_rate
 from lim.utils.errors import InputError
-from lim.utils.files import read_json
 
 
 def select(
@@ -330,26 +329,6 @@ def _score(where: str, score: Any, *, text: bool) -> float | None:
     if isinstance(score, str | bool) or not isinstance(score, int | float | None):
         raise InputError(f"{where}: score is {score!r:.40}, not a number or null")
     return None if score is None or math.isnan(score) else float(score)
-
-
-def read_ids(path: str | Path) -> list[str]:
-    """The ids that the report page saves: a JSON list, an object with `ids`, or rows with an `id` in any format.
-
-    Raises InputError where some of the rows are `chosen` and others are not, as in a scores file.
-    """
-    found = read_json(path) if Path(path).suffix == ".json" else read_file(path).records
-    found = found.get("ids") if isinstance(found, dict) else found
-    if not isinstance(found, list):
-        raise InputError(f"{path}: holds no list of ids")
-    if len({str(row.get("chosen")).lower() for row in found if isinstance(row, dict)}) > 1:
-        raise InputError(
-            f"{path}: holds prompts that were chosen and prompts that were not; give the ids to keep alone"
-        )
-    ids = [row.get("id") if isinstance(row, dict) else row for row in found]
-    for number, id in enumerate(ids, 1):
-        if not isinstance(id, str) and type(id) is not int:
-            raise InputError(f"{path}: row {number} has no id")
-    return [str(id) for id in ids]
 
 
 def match_notes(matching: Matching, source: str) -> list[str]:

@@ -18,6 +18,7 @@ from ..engine import samples
 from ..grader import Graded, Grader, Reason, Verdict
 from ..questions import read_questions
 from ..settings import DATA
+from ..verifiers import MATH, Verifiers
 from . import external
 from .saved import saved_benchmarks, step_order
 from .score import GradedSamples, grade_samples
@@ -82,7 +83,9 @@ class Folder:
         known = graded_before(folder, name, found)
         if known is not None:
             return Group(GradedSamples(questions, found, known, [None] * len(found)), {})
-        return Group(grade_samples(questions, found, grader, fallbacks=bool(meta.get("fallbacks"))), {})
+        fallbacks = bool(meta.get("fallbacks"))
+        with Verifiers(meta.get("verifiers"), meta.get("verifier", MATH), grader=grader) as verifiers:
+            return Group(grade_samples(questions, found, verifiers, fallbacks=fallbacks, name=str(asked.path)), {})
 
 
 def graded_before(folder: Path, name: str, found: list[samples.Sample]) -> list[Graded] | None:
@@ -117,7 +120,8 @@ class Outputs:
 
     def read(self, number: int, grader: Grader) -> Group:
         file = external.read(self.files[number], *self.keys)
-        graded = grade_samples(file.questions, file.samples, grader, fallbacks=False)
+        with Verifiers(grader=grader) as verifiers:
+            graded = grade_samples(file.questions, file.samples, verifiers, name=str(self.files[number]))
         return Group(graded, {key: said for key, (_, said) in file.origins.items() if said is not None})
 
 

@@ -29,7 +29,7 @@ MODES = [
     {"forced_colors": "active"},
 ]
 HOSTILE = (
-    "<img src=x onerror=\"window.hacked=1\"><script>window.hacked=2</script></script></dialog> <!-- \u2028 ]]> "
+    '<img src=x onerror="window.hacked=1"><script>window.hacked=2</script></script></dialog> <!-- \u2028 ]]> '
     "$\\text{<img src=x onerror=window.hacked=3>}$ javascript:window.hacked=4 &amp; "
     "broken: $\\frac{1$ $$\\begin{align} \\left( \\right$ \\[ \\undefined{x} \\] " + "long " * 200_000
 )
