@@ -26,10 +26,16 @@ def near(response, answer, metadata):
 '''
 
 
-def run(*command: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([sys.executable, *map(str, command)], cwd=ROOT, capture_output=True, text=True, timeout=600)
-    assert done.returncode == code, done.stdout[-3000:] + done.stderr[-3000:]
-    return done
+def run(*command: object, code: int = 0) -> str:
+    """What a command says on stderr; what it started ends with it."""
+    words = [sys.executable, *map(str, command)]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            out, error = process.communicate(timeout=600)
+        finally:
+            process.terminate()  # ends what it started, too
+    assert process.returncode == code, out[-3000:] + error[-3000:]
+    return error
 
 
 def rows_of(key: str) -> list[dict]:
@@ -73,7 +79,7 @@ def test_from_training_to_evaluation(tmp_path):
     assert record["verifiers"].keys() == {"math", "numeric", "near"} and "sha256" in record["verifiers"]["near"]
 
     own.write_text(OWN + "\n# changed\n")
-    said = run(*launch, "run.resume=true", code=2).stderr
+    said = run(*launch, "run.resume=true", code=2)
     assert "was started with verifier near of" in said
     own.write_text(OWN)
 
