@@ -24,7 +24,7 @@ UNKNOWN = "unknown (run.parameters and run.shape say what the model is)"
 class Plan:
     """Counts of a run. Steps are the trainer's (one rollout batch each), optimiser steps are DeepSpeed's.
 
-    With a choice inside the run, those of an epoch are of the epochs before it, and `chosen` has the others.
+    With a choice inside the run, those of an epoch are of the epochs before it, and `after` has the others.
     """
 
     prompts: int
