@@ -119,9 +119,8 @@ def columns(
     ends: Sequence[str],
     decode: Callable[[list[list[int]]], list[str]],
     with_responses: bool,
-    chosen_at: int | None = None,
 ) -> dict[str, list[Any]]:
-    """Columns of the reward log for one step's samples; `chosen_at` is the step of the choice in force, if any."""
+    """Columns of the reward log for one step's samples."""
     ids = [str(json.loads(sample.labels[0])["id"]) for sample in samples]
     seen: Counter[str] = Counter()
     numbers = []
@@ -143,8 +142,6 @@ def columns(
     }
     if with_responses:
         result["response"] = responses
-    if chosen_at is not None:
-        result["chosen_at"] = [chosen_at] * len(ids)
     return result
 
 
