@@ -303,6 +303,13 @@ def test_ids_of_a_file(run):
     assert not Path("out/wrong").exists()
 
 
+def test_a_run_goes_on_without_the_report_and_says_so(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lim.report.figures", None)
+    assert run(report="1").returncode == 0
+    assert any("after_step_6: no report (" in event["text"] for event in events("stage"))
+    assert record()["choices"] and log()["step"].to_pylist()[-1] == 20
+
+
 def test_a_number_of_optimiser_steps(run):
     """29 optimiser steps: four epochs of 7, and the first step of the fifth, which makes 3 of them."""
     settings = ("run.optimizer_steps=29", "actor.lr_scheduler=cosine_with_min_lr")
