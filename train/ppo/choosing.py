@@ -178,11 +178,11 @@ class ChoosingOrder(samples.EpochOrder):
 
     def report(self, selection: Selection, file: Path) -> None:
         """Figures and page of a choice. The run goes on where they cannot be made, and says so."""
-        from lim.report.figures import write_report
-        from lim.report.page import write_page
-
         folder = file.with_suffix("")
         try:
+            from lim.report.figures import write_report
+            from lim.report.page import write_page
+
             write_report(selection, folder)
             write_page(selection, folder / "report.html")
         except Exception as error:

@@ -126,9 +126,8 @@ def columns(
     ends: Sequence[str],
     decode: Callable[[list[list[int]]], list[str]],
     with_responses: bool,
-    chosen_at: int | None = None,
 ) -> dict[str, list[Any]]:
-    """Columns of the reward log for one step's samples; `chosen_at` is the step of the choice in force, if any."""
+    """Columns of the reward log for one step's samples."""
     labels = [json.loads(sample.labels[0]) for sample in samples]
     ids = [str(label["id"]) for label in labels]
     verifiers = [label.get("verifier", MATH) for label in labels]
@@ -155,8 +154,6 @@ def columns(
     }
     if with_responses:
         result["response"] = responses
-    if chosen_at is not None:
-        result["chosen_at"] = [chosen_at] * len(ids)
     return result
 
 

@@ -247,15 +247,17 @@ class LoggedPPO:
     def log_columns(
         self, done: list[Any], epoch: int, step: int, chosen_at: int | None = None
     ) -> dict[str, list[Any]]:
-        return samples.columns(
+        columns = samples.columns(
             done,
             epoch=epoch,
             step=step,
             ends=end_tokens(),
             decode=partial(self.tokenizer.batch_decode, skip_special_tokens=True),
             with_responses=self.environment.log_responses,
-            chosen_at=chosen_at,
         )
+        if self.choosing is not None:  # in every file, so that readers of several see it
+            columns["chosen_at"] = [chosen_at] * len(done)
+        return columns
 
     def report(self, epoch: int, step: int, facts: dict[str, float], prompts: int) -> None:
         """Tell of a step; `prompts` were answered so far, with those that dynamic filtering discarded."""

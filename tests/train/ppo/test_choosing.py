@@ -14,6 +14,7 @@ from typing import ClassVar
 from unittest.mock import MagicMock
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import stand_in_trainer
@@ -148,9 +149,11 @@ def test_the_run_goes_on_with_the_prompts_that_lim_selection_chooses(run):
 def test_the_steps_before_the_choice_are_those_of_a_run_without_it(run):
     run()
     run(name="without", select="")
-    with_choice, without = contents(), contents("without")
-    assert all(with_choice[f"step_{step}.parquet"] == without[f"step_{step}.parquet"] for step in range(1, 7))
-    assert len(without) == 18 and "choices" not in record("without")
+    before = log().filter(pc.less_equal(log()["step"], 6)).drop_columns("chosen_at")
+    assert before.equals(log("without").slice(0, len(before))) and len(before) == 2 * 56 * 4
+    assert len(contents("without")) == 18 and "choices" not in record("without")
+    files = [pq.read_schema(path) for path in Path("out/run").glob("step_*.parquet")]
+    assert all(schema.equals(files[0]) for schema in files), "read together, they keep all columns"
 
 
 def test_a_threshold_decides_how_many_epochs_follow(run):
@@ -298,6 +301,13 @@ def test_ids_of_a_file(run):
     with pytest.raises(InputError, match=r"1 of its 2 ids are not in the prompt file: 'p1'"):
         run(select=f"after_epoch: {BEFORE}, ids_path: ids.json", name="wrong")
     assert not Path("out/wrong").exists()
+
+
+def test_a_run_goes_on_without_the_report_and_says_so(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lim.report.figures", None)
+    assert run(report="1").returncode == 0
+    assert any("after_step_6: no report (" in event["text"] for event in events("stage"))
+    assert record()["choices"] and log()["step"].to_pylist()[-1] == 20
 
 
 def test_a_number_of_optimiser_steps(run):
