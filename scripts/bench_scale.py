@@ -6,8 +6,8 @@
 
 The log is made up: string ids, prompts shuffled anew in each epoch, 8,192 samples per step file, with
 `--response_bytes` also responses. Programs run in turns, each in its own process on a warm page cache.
-Memory is the peak of the proportional set size over the process tree, looked at every 20 ms. `plain read`
-reads the bytes of the three columns that a selection needs. All programs have to choose the same prompts.
+Memory is the peak of the proportional set size over the process tree, looked at every 20 ms in a turn of its own.
+`plain read` reads the bytes of the three columns that a selection needs. All programs have to choose the same prompts.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from lim.utils.files import write_json  # noqa: E402
 from scripts.bench_selection import measure, size_of  # noqa: E402
 
 ROWS, PROMPT_CHARACTERS, THRESHOLD = 65_536, 300, 0.6
-UNITS = (("seconds", "s"), ("processor_s", "s of processors"), ("peak_mb", "MB"))
+UNITS = (("seconds", "s"), ("processor_s", "s of processors"))
 SQL = """
 with means as (select prompt_id, epoch, avg(reward) as r from read_parquet('{log}/step_*.parquet') group by all),
 curve as (select epoch, avg(r) as m from means group by epoch)
@@ -130,23 +130,24 @@ def make_log(folder: Path, prompts: int, samples: int, epochs: int, response_byt
             pq.write_table(pa.table(columns, schema=schema), log / f"step_{step}.parquet", compression="zstd")
 
 
-def programs(folder: Path, peers: str | None, old: str | None) -> dict[str, Callable[[], dict[str, Any]]]:
-    """Name → what runs it once."""
+def programs(folder: Path, peers: str | None, old: str | None) -> dict[str, Callable[[bool], dict[str, Any]]]:
+    """Name → what runs it once, for its memory or for its time."""
     log = str(folder / "log")
 
-    def source(python: str, text: str) -> Callable[[], dict[str, Any]]:
+    def source(python: str, text: str) -> Callable[[bool], dict[str, Any]]:
         sql = SQL.format(log=log, threshold=THRESHOLD)
-        return lambda: measure([python, "-c", DIGEST + text.format(log=log, threshold=THRESHOLD, sql=sql, root=ROOT)])
+        code = DIGEST + text.format(log=log, threshold=THRESHOLD, sql=sql, root=ROOT)
+        return lambda memory: measure([python, "-c", code], memory=memory)
 
-    def command(root: str) -> Callable[[], dict[str, Any]]:
+    def command(root: str) -> Callable[[bool], dict[str, Any]]:
         output = folder / "chosen.json"
         paths = ["--train_samples_path", log, "--original_prompts_path", str(folder / "prompts.json")]
         words = [sys.executable, f"{root}/lim_selection.py", *paths, "--output_path", str(output)]
 
-        def run() -> dict[str, Any]:
-            result = measure([*words, "--similarity_threshold", str(THRESHOLD)])
+        def run(memory: bool) -> dict[str, Any]:
+            result = measure([*words, "--similarity_threshold", str(THRESHOLD)], memory=memory)
             shown = source(sys.executable, f"import json; show([r['id'] for r in json.load(open({str(output)!r}))])")
-            return result | {"output": shown()["output"]}
+            return result | {"output": shown(False)["output"]}
 
         return run
 
@@ -178,19 +179,22 @@ def main(argv: list[str] | None = None) -> None:
         print(f"{args.prompts * args.samples * args.epochs:,} rows, {size / 1e6:,.0f} MB", flush=True)
         ways = programs(folder, args.peers, args.old)
         runs: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
+        peaks: dict[str, int] = {}
         for turn in range(args.repeats + 1):
             for way, run in ways.items():
-                result = run()
-                if turn:  # the first turn warms the page cache
+                result = run(not turn)
+                if turn:
                     runs[way].append(result)
-                    print(f"  {way}: {', '.join(f'{result[key]} {unit}' for key, unit in UNITS)}", flush=True)
+                else:  # the first turn warms the page cache, and is for memory
+                    peaks[way] = result["peak_mb"]
+                print(f"  {way}: {', '.join(f'{result[key]} {unit}' for key, unit in UNITS)}", flush=True)
     chosen = {run["output"][0] for way in runs if way != "plain read" for run in runs[way]}
     table = {
         way: {
             "median_s": statistics.median(run["seconds"] for run in found),
             "seconds": sorted(run["seconds"] for run in found),
             "processor_s": statistics.median(run["processor_s"] for run in found),
-            "peak_mb": max(run["peak_mb"] for run in found),
+            "peak_mb": peaks[way],
         }
         for way, found in runs.items()
     }

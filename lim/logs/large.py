@@ -117,6 +117,8 @@ class _Query:
 
 
 def _read(first: StepRewards, query: _Query) -> tuple[StepRewards, NDArray[np.int32], list[str]] | None:
+    from lim.logs.parquet import numbers
+
     found = query(TYPES).to_pylist()
     if any(row["types"] > 1 or row["files"] != len(query.paths) or row["name"] == "chosen_at" for row in found):
         return None
@@ -139,12 +141,12 @@ def _read(first: StepRewards, query: _Query) -> tuple[StepRewards, NDArray[np.in
     if top != first.top:
         whole = survey(top)
     pairs = query(PAIRS, passed="verdict = 'correct'" if judged else f"reward::float = {top!r}::float")
-    ids, *values = (column.combine_chunks() for column in pairs.columns)
-    if ids.null_count or values[0].null_count:
+    ids, *values = pairs.columns
+    if not len(ids) or ids.null_count or values[0].null_count:
         return None
-    codes = ids.dictionary_encode()
-    del pairs, ids
-    epochs_U, sums_U, counts_U, passed_U = map(np.from_dlpack, values)
+    encoded = ids.dictionary_encode().chunks  # one dictionary, which grows from chunk to chunk
+    epochs_U, sums_U, counts_U, passed_U = map(numbers, values)
+    del pairs, ids, values
     # A group's rewards are equal where all are the log's largest or smallest; about other values the engine is asked.
     equal_U = (sums_U == top * counts_U) | (sums_U == bottom * counts_U)
     large = np.flatnonzero(counts_U >= FILTER_SAMPLES)
@@ -172,9 +174,10 @@ def _read(first: StepRewards, query: _Query) -> tuple[StepRewards, NDArray[np.in
     import pyarrow.compute as pc
 
     # The engine's order differs from run to run.
-    order: Any = pc.sort_indices(codes.dictionary)  # pyright: ignore[reportAttributeAccessIssue]
+    keys = encoded[-1].dictionary
+    order: Any = pc.sort_indices(keys)  # pyright: ignore[reportAttributeAccessIssue]
     order_L: NDArray[np.integer] = np.from_dlpack(order)  # pyright: ignore[reportAssignmentType]
-    codes_U: NDArray[np.integer] = np.from_dlpack(codes.indices)  # pyright: ignore[reportAssignmentType]
+    codes_U = np.concatenate([numbers(chunk.indices) for chunk in encoded])
     place_L = np.empty(len(order_L), np.int32)
     place_L[order_L] = np.arange(len(order_L), dtype=np.int32)
-    return step, place_L[codes_U], codes.dictionary.take(order).to_pylist()
+    return step, place_L[codes_U], keys.take(order).to_pylist()
