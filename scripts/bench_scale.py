@@ -7,7 +7,7 @@
 The log is made up: string ids, prompts shuffled anew in each epoch, 8,192 samples per step file, with
 `--response_bytes` also responses. Programs run in turns, each in its own process on a warm page cache.
 Memory is the peak of the proportional set size over the process tree, looked at every 20 ms in a turn of its own.
-`plain read` reads the bytes of the three columns that a selection needs. All programs have to choose the same prompts.
+`plain read` reads the bytes of the three columns that a selection needs. All programs choose the same prompts.
 """
 
 from __future__ import annotations
