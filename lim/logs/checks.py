@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from lim.logs.matching import Matching, normalise, strip_template
 from lim.logs.parts import Part, RawLog
-from lim.logs.step import FILTER_SAMPLES
 
 # A log of so many groups of so many samples, none of them of equal rewards, has been filtered by its rewards; where
 # rewards take more values than so many, equal ones are not expected.
-FILTER_GROUPS, FEW_VALUES = 20, 8
+FILTER_GROUPS, FILTER_SAMPLES, FEW_VALUES = 20, 4, 8
 UNMATCHED = 0.5  # share of the file's prompts, or of the log's rows, that has to match
 SHARED = 0.05  # share of the file's prompts whose trajectory may be another's as well
 

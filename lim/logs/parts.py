@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from lim.logs.find import Log
 from lim.logs.formats import ReadOptions
 from lim.logs.keys import KeyTable
-from lim.logs.large import FROM_ROWS, read_large
-from lim.logs.read import cores, read_files, read_one
+from lim.logs.read import read_files
 from lim.logs.step import StepRewards
 from lim.utils.errors import InputError
 
@@ -30,9 +29,8 @@ class RawLog:
     steps: tuple[StepRewards, ...]
     rows: tuple[NDArray[np.int32], ...]  # of `keys`, for each step
     keys: list[str]
-    numbers: NDArray[np.int64]  # of the steps that have a file
-    bad_files: tuple[str, ...] = ()
-    repeated_files: int = 0
+    bad_files: tuple[str, ...]
+    repeated_files: int
 
 
 @dataclass(frozen=True)
@@ -52,8 +50,6 @@ def read_log(
     progress: Callable[[int], None] | None = None,
 ) -> RawLog:
     """Read a log's files. Raises InputError for the first bad one, unless they are to be skipped, or none is left."""
-    if (grouped := _read_grouped(log, options or ReadOptions(), workers, progress)) is not None:
-        return grouped
     table = KeyTable()
     steps: list[StepRewards] = []
     bad_files: list[str] = []
@@ -73,24 +69,7 @@ def read_log(
     keys, rows = table.finish()
     order = sorted(range(len(steps)), key=lambda at: steps[at].step)
     ordered, rows = tuple(steps[at] for at in order), tuple(rows[at] for at in order)
-    numbers = np.unique([step.step for step in steps])
-    return RawLog(log, ordered, rows, keys, numbers, tuple(bad_files), repeated)
-
-
-def _read_grouped(
-    log: Log, options: ReadOptions, workers: int | None, progress: Callable[[int], None] | None
-) -> RawLog | None:
-    """A large local log of this project as one step with all its (prompt, epoch) pairs; None for any other."""
-    if log.format != "lim" or log.filesystem is not None or options.keep_samples or options.reward_column:
-        return None
-    first = read_one(log.files[0], log.format, None, options)
-    if first.error or int(first.steps[0].counts_U.sum()) * len(log.files) < FROM_ROWS:
-        return None
-    found = read_large(log.files, first.steps[0], cores() if workers is None else max(1, workers), progress)
-    if found is None:
-        return None
-    step, rows_U, keys = found
-    return RawLog(log, (step,), (rows_U,), keys, np.unique([file.step for file in log.files]))
+    return RawLog(log, ordered, rows, keys, tuple(bad_files), repeated)
 
 
 def parts_of(raw: RawLog, stands_L: NDArray[np.int64]) -> list[Part]:

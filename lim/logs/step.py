@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from lim.utils.errors import InputError
 
 FIRST_ROWS = 200  # so many rewards tell whether a log's rewards take few values
-FILTER_SAMPLES = 4  # groups of fewer samples are equal too often to tell whether a log was filtered
 
 
 @dataclass(frozen=True)

@@ -162,7 +162,7 @@ def read_trajectories(
         bytes_read=sum(step.bytes_read for step in raw.steps),
         samples=sum(int(part.step.counts_U.sum()) for part in parts),
         first_step=parts[0].step.step,
-        last_step=parts[-1].step.step if len(raw.steps) > 1 else int(raw.numbers[-1]),
+        last_step=parts[-1].step.step,
         epoch_rule=epochs.rule,
         steps_per_epoch=epochs.steps_per_epoch,
         epochs_in_log=max(int(part.epochs_U.max()) for part in parts),
@@ -258,7 +258,7 @@ def _listed(numbers: Sequence[int]) -> str:
 
 def _note_gaps(raw: RawLog, notes: list[str]) -> tuple[int, ...]:
     """Steps without a file, with what else is said of the log's files."""
-    steps = raw.numbers
+    steps = np.unique([step.step for step in raw.steps])
     first = raw.log.kind.first_step or int(steps[0])
     apart = np.diff(steps)
     spacing = int(np.bincount(apart).argmax()) if len(apart) else 1
