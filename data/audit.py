@@ -97,7 +97,8 @@ def _audit(rows: Rows, benchmarks: dict[str, list[str]], longest: int, verifiers
     full = [index for index, row in enumerate(rows) if row["answer"].strip()]
     scores = check.gold_scores(verifiers, [rows[index] for index in full], name)
     result.ungradable = [index for index, score in zip(full, scores, strict=True) if score != 1]
-    others = [index for index in full if judges[index] != MATH and index not in set(result.ungradable)]
+    graded = [index for index, score in zip(full, scores, strict=True) if score == 1]
+    others = [index for index in graded if judges[index] != MATH]
     taken = check.accepted(verifiers, [rows[index] for index in others], name)
     result.altered = {others[index]: answer for index, answer in taken.items()}
     result.duplicates = find_duplicates(rows, judges, verifiers)

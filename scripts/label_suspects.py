@@ -27,7 +27,7 @@ from eval.grader import Grader  # noqa: E402
 from lim.utils.cli import Parser  # noqa: E402
 from lim.utils.files import write_json, write_text  # noqa: E402
 from lim.view.run import RunView  # noqa: E402
-from lim.view.suspects import LEAST_SHARE  # noqa: E402
+from lim.view.suspects import LEAST_SHARE, wilson  # noqa: E402
 
 WRONG, HOPELESS = "arithmetic-wrong-label", 5
 RULES = ("suspects", "never solved", "lowest LIM")
@@ -47,20 +47,11 @@ class Row:
 
     @property
     def precision(self) -> tuple[float, float, float]:
-        return interval(self.hits, self.taken)
+        return wilson(self.hits, self.taken)
 
     @property
     def recall(self) -> tuple[float, float, float]:
-        return interval(self.hits, self.wrong)
-
-
-def interval(hits: float, of: int) -> tuple[float, float, float]:
-    """(share, lower, upper end of its 95 % interval by Wilson); NaN of nothing."""
-    if not of:
-        return (float("nan"),) * 3
-    z2, share = 1.96**2, hits / of
-    middle, half = share + z2 / (2 * of), 1.96 * (share * (1 - share) / of + z2 / (4 * of**2)) ** 0.5
-    return share, (middle - half) / (1 + z2 / of), (middle + half) / (1 + z2 / of)
+        return wilson(self.hits, self.wrong)
 
 
 def hits_at(keys: np.ndarray, wrong: np.ndarray, taken: int) -> float:

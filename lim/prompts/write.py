@@ -69,9 +69,9 @@ def as_table(rows: Rows, path: str | Path) -> Any:
     columns = {}
     for key in dict.fromkeys(key for row in rows.records for key in row):
         try:
-            columns[key] = pa.array([row.get(key) for row in rows.records])
-            pq.write_table(pa.table({key: columns[key][:0]}), io.BytesIO())  # Parquet lacks some of Arrow's types
             values = [row.get(key) for row in rows.records]
+            columns[key] = pa.array(values)
+            pq.write_table(pa.table({key: columns[key][:0]}), io.BytesIO())  # Parquet lacks some of Arrow's types
             if pa.types.is_struct(columns[key].type) and columns[key].to_pylist() != values:
                 raise pa.ArrowInvalid("objects with different keys, of which each would get all")
         except (pa.ArrowException, OverflowError, UnicodeError) as error:

@@ -120,7 +120,7 @@ def _judge(
     right = _right(samples) + sum(sample.answer in good and not sample.right for sample in samples)
     return Suspect(
         prompt,
-        lower_bound(hits, len(later)),
+        wilson(hits, len(later))[1] if later else 0.0,
         label,
         answer,
         right,
@@ -144,12 +144,10 @@ def in_words(
     )
 
 
-def lower_bound(hits: int, samples: int) -> float:
-    """Lower end of Wilson's 95 % interval of a share."""
-    if not samples:
-        return 0.0
-    z2 = 1.96**2
-    share = hits / samples
-    middle = share + z2 / (2 * samples)
-    half = math.sqrt(z2 * (share * (1 - share) / samples + z2 / (4 * samples**2)))
-    return (middle - half) / (1 + z2 / samples)
+def wilson(hits: float, of: int) -> tuple[float, float, float]:
+    """(share, lower, upper end of its 95 % interval by Wilson); NaN of nothing. SciPy's takes whole hits alone."""
+    if not of:
+        return math.nan, math.nan, math.nan
+    z2, share = 1.96**2, hits / of
+    middle, half = share + z2 / (2 * of), math.sqrt(z2 * (share * (1 - share) / of + z2 / (4 * of**2)))
+    return share, (middle - half) / (1 + z2 / of), (middle + half) / (1 + z2 / of)

@@ -1,4 +1,4 @@
-"""Precision and recall of suspected labels: hits under ties, intervals, and a run whose wrong labels are known."""
+"""Precision and recall of suspected labels: hits under ties, and a run whose wrong labels are known."""
 
 from __future__ import annotations
 
@@ -8,19 +8,13 @@ import numpy as np
 import pytest
 import viewed
 
-from scripts.label_suspects import WRONG, hits_at, interval, main
+from scripts.label_suspects import WRONG, hits_at, main
 
 
 def test_hits_are_averaged_over_the_orders_of_equal_keys():
     keys = np.array([0, 0, 0, 0, 1, 2])
     wrong = np.array([True, True, False, False, True, False])
     assert [hits_at(keys, wrong, taken) for taken in (0, 1, 2, 4, 5, 6)] == [0, 0.5, 1, 2, 3, 3]
-
-
-def test_intervals_are_wilsons():
-    share, low, high = interval(5, 10)
-    assert (share, low, high) == pytest.approx((0.5, 0.2366, 0.7634), abs=1e-4)
-    assert all(value != value for value in interval(0, 0))
 
 
 def test_a_run_with_known_wrong_labels(tmp_path, monkeypatch, capsys):

@@ -9,54 +9,29 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import two_ends_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 ROOT = Path(__file__).resolve().parents[2]
-PROBE = Path(__file__).with_name("trainer_probe.py")
-SAMPLES = 4
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory) -> Path:
     """The model, its prompts and the same as a benchmark."""
-    import torch
-
-    from train.pretrain import two_ends
-
     folder = tmp_path_factory.mktemp("world")
-    torch.set_num_threads(1)
-    two_ends.make(folder / "model")
-    sums = two_ends.SUMS[1:]
-    rows = [{"id": f"p{a}{b}", "prompt": two_ends.question(a, b), "answer": str(a + b)} for a, b in sums]
-    (folder / "prompts.json").write_text(json.dumps(rows))
+    rows = two_ends_run.make_model(folder)
     questions = [{"question": row["prompt"], **row} for row in rows]
     (folder / "arithmetic.jsonl").write_text("".join(json.dumps(row) + "\n" for row in questions))
     return folder
 
 
 def test_responses_end_where_the_turn_does(world):
-    command = [
-        *(sys.executable, str(PROBE), "launch", "arithmetic-cpu", "run.name=run", f"run.output_dir={world}"),
-        *(f"run.prompt_file={world / 'prompts.json'}", "run.val_file=null", "run.epoch_prompts=null", "run.epochs=1"),
-        *(f"actor.model_name_or_path={world / 'model'}", "run.warmup_steps=0", "ckpt.save_steps=-1", "eval.steps=-1"),
-        *("actor.adam.lr=1e-4", "critic.adam.lr=1e-4", "rollout.batch_size=24", "rollout.micro_batch_size=16"),
-        *(f"rollout.n_samples_per_prompt={SAMPLES}", "train.batch_size=32", "train.micro_batch_size=8"),
-        *("rollout.max_new_tokens=20", "data.max_len=64"),
-    ]
-    with open(world / "terminal.txt", "w") as terminal:
-        run = subprocess.Popen(command, cwd=ROOT, stdout=terminal, stderr=terminal)
-    try:
-        code = run.wait(timeout=600)
-    finally:
-        run.terminate()  # ends what it started, too
-        run.wait(60)
-    assert code == 0, (world / "terminal.txt").read_text()[-3000:]
-    folder = world / "run"
+    folder = two_ends_run.train(world, "run.epochs=1", "ckpt.save_steps=-1")
     probe = json.loads((folder / "probe.jsonl").read_text())
     events = [json.loads(line) for line in (folder / "progress.jsonl").read_text().splitlines()]
     (step,) = [event for event in events if event["event"] == "step"]
     rows = pq.read_table(folder / "step_1.parquet").to_pylist()
-    assert len(rows) == 24 * SAMPLES
+    assert len(rows) == 24 * two_ends_run.SAMPLES
     cut_off = sum(row["verdict"] == "truncated" for row in rows)
     # The model's eos never comes: without the turn's end every response would be cut off, and its reward -1.
     assert cut_off < len(rows) / 4

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from lim.logs.reward_log import read_run, step_files
+from lim.strategies import STRATEGIES
 from train.compare.spec import FULL, Comparison
 from train.recipe.recipe import DEFAULTS
 from train.run import progress
@@ -80,10 +81,10 @@ def collect(comparison: Comparison) -> dict[str, Any]:
 def selects_from_full(comparison: Comparison, arm: str) -> bool:
     """Whether an arm needs FULL's run before its own."""
     options = comparison.selections.get(arm, {})
-    return not comparison.on_all(arm) and "log" not in options and options["strategy"] not in NO_LOG
-
-
-NO_LOG = ("random", "diversity", "ids")
+    if comparison.on_all(arm) or "log" in options:
+        return False
+    row = STRATEGIES[options["strategy"]]
+    return row.needs != "prompts" or any(flag in options for flag in row.within)
 
 
 def until(runs: Sequence[Curve], full: Sequence[Curve]) -> dict[str, Any] | None:

@@ -31,9 +31,8 @@ from train.recipe.choice import ChoiceConfig
 FULL = "full"
 BASE = "base"
 OWN_KEYS = ("size", "seeds", "log", "label", "settings")  # keys of a selection that are no flags of lim_selection.py
-INSIDE = tuple(
-    item.name for item in fields(ChoiceConfig)
-)  # those of a choice inside the run, which has `after_epoch`
+# Those of a choice inside the run, which has `after_epoch`.
+INSIDE = tuple(item.name for item in fields(ChoiceConfig))
 OPTIONS = (*OWN_KEYS, *(item.name for item in fields(Settings)), "num_samples", "workers", "allow_empty")
 # The scripts a person would use for these selections, where the family of recipes has one; else FULL's.
 SCRIPTS = {"limr": "train_limr", "rand": "train_rand", "linear": "train_linear"}

@@ -95,7 +95,7 @@ def cost_lines(results: Mapping[str, Any]) -> list[str]:
     if reached:
         lines += [
             "",
-            f"FULL's final validation accuracy less one point is {percent_of(reached[0]['target'])} %. In brackets: "
+            f"FULL's final validation accuracy less one point is {points(reached[0]['target'])} %. In brackets: "
             "95 % interval over draws of seeds. The last column counts an arm's own samples.",
         ]
     return lines
@@ -107,10 +107,6 @@ def samples_until(value: Mapping[str, Any] | None) -> str:
         return "–"
     low, at, high = ("never" if (one := value[key]) is None else f"{one:,.0f}" for key in ("low", "samples", "high"))
     return f"{at} ({low} to {high})" if value["intervals"] else at
-
-
-def percent_of(share: float) -> str:
-    return f"{100 * share:.1f}"
 
 
 def spread_in_words(results: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@
     <run>/chosen/after_step_<n>/               run.json lists the choices; rows of the log say which they are from
 
 A choice is made as an epoch begins and depends on the log alone. A checkpoint holds the choices before it, so that a
-resumed run goes on with the same prompts; a choice after it is made again, from the steps that are made again.
+resumed run continues with the same prompts; a choice after it is made again, from the steps that are made again.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class ChoosingOrder(samples.EpochOrder):
         name = next((str(path) for path in [Path(folder, run.prompt_file)] if path.exists()), run.prompt_file)
         prompts = load_prompts(name, dataset.reading_of(run))
         if version not in (fingerprint(name), prompts.origin.get("revision")):
-            raise InputError(f"{run.prompt_file}: has changed since the run was started from it; put it back")
+            raise InputError(f"{run.prompt_file}: has changed since the run was started from it; restore it")
         place = {id: row for row, id in enumerate(prompts.ids)}
         prompts = prompts.take(sorted(place[id] for id in self.row_of))
         rows = prompts.rows
@@ -145,7 +145,7 @@ class ChoosingOrder(samples.EpochOrder):
         self.rows = sorted(self.row_of[id] for id in ids)
 
     def choose(self) -> None:
-        """Choose from the log so far, write the choice, and go on with it. InputError where it is too small."""
+        """Choose from the log so far, write the choice, and continue with it. InputError where it is too small."""
         self.wait()
         for later, path in reward_log.step_files(self.run_dir):
             if later > self.step:  # of an earlier try, after the checkpoint that was resumed from
@@ -177,7 +177,7 @@ class ChoosingOrder(samples.EpochOrder):
         progress.emit(self.run_dir, "choice", **where, **facts)
 
     def report(self, selection: Selection, file: Path) -> None:
-        """Figures and page of a choice. The run goes on where they cannot be made, and says so."""
+        """Figures and page of a choice. The run continues where they cannot be made, and says so."""
         folder = file.with_suffix("")
         try:
             from lim.report.figures import write_report

@@ -1,6 +1,6 @@
 """The `run.select` block: a choice of prompts inside a run, and what it makes of the run's epochs and steps.
 
-After epoch `after_epoch` the trainer scores its log so far, as lim_selection.py does, and goes on with the chosen
+After epoch `after_epoch` the trainer scores its log so far, as lim_selection.py does, and continues with the chosen
 prompts only (train/ppo/choosing.py).
 """
 
@@ -24,7 +24,7 @@ Positive = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
 
 @dataclass(frozen=True)
 class ChoiceConfig:
-    """When to choose and for how long to go on; below, lim_selection.py's flags (docs/method.md)."""
+    """When to choose and for how long to continue; below, lim_selection.py's flags (docs/method.md)."""
 
     after_epoch: Positive
     every: Positive | None = None  # choose anew after every so many epochs over the chosen prompts

@@ -75,8 +75,9 @@ def _load(run: RunConfig, equal: Callable[[str, str], bool], verifiers: Verifier
     texts = {squash(row["prompt"]) for row in validation}
     held_out = [row["id"] for row in kept if row["id"] in ids or squash(row["prompt"]) in texts]
     listed = listed_ids(run.drop_ids, prompts.ids) if run.drop_ids else []
-    dropped += [id for id in listed if id not in set(dropped)]
-    train = [row for row in kept if row["id"] not in {*held_out, *listed}]
+    dropped = list(dict.fromkeys([*dropped, *listed]))
+    left_out = {*held_out, *listed}
+    train = [row for row in kept if row["id"] not in left_out]
     if not train:
         raise InputError(
             f"{run.prompt_file}: no prompt is left to train on ({len(held_out)} are held out, {len(dropped)} dropped)"
@@ -95,9 +96,9 @@ def reading_of(run: RunConfig) -> Reading:
 def listed_ids(path: str, ids: Sequence[str]) -> list[str]:
     """The ids of `run.drop_ids`, in the prompt file's order. InputError for one that it does not have."""
     listed = dict.fromkeys(read_ids(path))
-    if unknown := [id for id in listed if id not in set(ids)]:
+    if unknown := listed.keys() - set(ids):
         raise InputError(
-            f"{path}: lists {unknown[0]!r:.60}, which is no id of the prompt file; make the list from a run on it"
+            f"{path}: lists {min(unknown)!r:.60}, which is no id of the prompt file; make the list from a run on it"
         )
     return [id for id in ids if id in listed]
 

@@ -1,4 +1,4 @@
-// What the viewer adds to the report: responses, suspected labels, the steps of a training that goes on.
+// What the viewer adds to the report: responses, suspected labels, the steps of a running training.
 
 const VERDICTS = ["correct", "incorrect", "no_answer", "malformed", "truncated", "timeout"];
 const EVERY = 4000; // milliseconds between looks at a training

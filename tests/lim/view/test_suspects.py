@@ -10,7 +10,7 @@ import viewed
 from eval.grader import Grader
 from eval.view import grading
 from lim.view.run import RunView
-from lim.view.suspects import Given, find_suspects, lower_bound
+from lim.view.suspects import Given, find_suspects, wilson
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +55,7 @@ def test_spellings_of_one_answer_count_together_and_those_of_the_label_do_not():
     suspect = find_suspects({0: given("7 07 007 7", "07 007 07 1")}, {0: "9"}, same)[0]
     assert (suspect.answer, suspect.agreeing, suspect.samples) == ("07", 7, 8)
     assert suspect.shares == {1: 1.0, 2: 0.75}
-    assert suspect.score == pytest.approx(lower_bound(3, 4))
+    assert suspect.score == pytest.approx(wilson(3, 4)[1])
     # The label's own value, graded as wrong for how the response looks, is no other answer.
     assert find_suspects({0: given("9 09 9 09", "9 9 9 9")}, {0: "9"}, same) == []
 
@@ -68,11 +68,10 @@ def test_the_reason_is_in_words():
     )
 
 
-def test_lower_bound_against_known_values():
-    assert lower_bound(0, 10) == 0
-    assert lower_bound(10, 10) == pytest.approx(0.7225, abs=1e-4)  # 1 / (1 + z²/n)
-    assert lower_bound(5, 10) == pytest.approx(0.2366, abs=1e-4)  # Wilson's interval of 5 of 10: 0.237 to 0.763
-    assert lower_bound(0, 0) == 0
+def test_intervals_are_wilsons():
+    assert wilson(5, 10) == pytest.approx((0.5, 0.2366, 0.7634), abs=1e-4)
+    assert wilson(0, 10)[1] == 0 and wilson(10, 10)[1] == pytest.approx(0.7225, abs=1e-4)  # 1 / (1 + z²/n)
+    assert all(value != value for value in wilson(0, 0))
 
 
 @pytest.mark.parametrize("writer", [viewed.write_own, viewed.write_verl, viewed.write_trl])

@@ -1,6 +1,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from lim.logs.reward_log import write_run, write_step
 from lim.utils.errors import InputError
 from train.compare import figures, spec
 from train.compare.__main__ import main
-from train.compare.costs import curve, until
+from train.compare.costs import curve, selects_from_full, until
 from train.compare.results import collect
 from train.compare.tables import markdown, percent, spread_in_words, terminal_table
 
@@ -462,3 +463,19 @@ def test_the_table_of_samples(finished, tmp_path):
     drawn = figures.samples_figure(results)
     names = [text.get_text() for text in drawn.axes[0].get_legend().get_texts()]
     assert names == ["FULL", "LIMR", "LIMR, with the run it selects from", "RAND"]
+
+
+@pytest.mark.parametrize(
+    ("options", "from_full"),
+    [
+        ({"strategy": "lim"}, True),
+        ({"strategy": "random", "num_prompts": 2}, False),
+        ({"strategy": "random", "num_prompts": 2, "pass_rates": [0.1, 0.9]}, True),  # the band is of FULL's log
+        ({"strategy": "lim", "log": "elsewhere"}, False),
+        ({"strategy": "lim", "after_epoch": 2}, False),
+        ({"settings": ["run.epochs=2"]}, False),
+    ],
+)
+def test_which_arms_need_fulls_run_first(tmp_path, options, from_full):
+    comparison = replace(spec.load(write(tmp_path)), selections={"arm": options})
+    assert selects_from_full(comparison, "arm") == from_full

@@ -290,7 +290,7 @@ def test_a_prompt_file_that_changed_since_the_start_is_refused_before_a_step(run
     monkeypatch.setattr(dataset, "write", changing)
     done = run()
     assert done.returncode != 0 and not list(Path("out/run").glob("step_*"))
-    assert "prompts.json: has changed since the run was started from it; put it back" in done.stderr
+    assert "prompts.json: has changed since the run was started from it; restore it" in done.stderr
 
 
 def test_ids_of_a_file(run):

@@ -99,17 +99,18 @@ def test_another_openrlhf_is_named():
         workers.swap_workers(module)
 
 
-@pytest.mark.parametrize("kind", ["Llama", "Qwen2", "Qwen3"])
+@pytest.mark.parametrize("kind", ["Llama", "Qwen2", "Qwen3", "Gemma3"])  # the last has frequencies by kind of layer
 def test_rotary_frequencies_are_exact_once_a_model_is_prepared(kind):
     import transformers
 
-    config = getattr(transformers, f"{kind}Config")(
+    config = getattr(transformers, "Gemma3TextConfig" if kind == "Gemma3" else f"{kind}Config")(
         vocab_size=8, hidden_size=256, intermediate_size=8, num_hidden_layers=1, num_attention_heads=2, head_dim=128
     )
     model = getattr(transformers, f"{kind}ForCausalLM")(config)
-    exact = model.model.rotary_emb.inv_freq.clone()
+    exact = {name: buffer.clone() for name, buffer in model.model.rotary_emb.named_buffers()}
     model.to(torch.bfloat16)
-    assert (model.model.rotary_emb.inv_freq.float() / exact - 1).abs().max() > 1e-3
+    rounded = dict(model.model.rotary_emb.named_buffers())
+    assert all((rounded[name].float() / exact[name] - 1).abs().max() > 1e-3 for name in exact)
 
     class Worker:
         def init_model_from_pretrained(self, strategy, given, options):
@@ -118,8 +119,8 @@ def test_rotary_frequencies_are_exact_once_a_model_is_prepared(kind):
     strategy = SimpleNamespace(load_ckpt=None, prepare=lambda *models: models)
     worker = type("CleanWorker", (workers.CleanLoading, Worker), {})()
     assert worker.init_model_from_pretrained(strategy, model, {"lr": 1}) == ((model, {"lr": 1}),)
-    for name in ("inv_freq", "original_inv_freq"):
-        assert torch.equal(getattr(model.model.rotary_emb, name), exact)
+    for name, buffer in exact.items():
+        assert torch.equal(getattr(model.model.rotary_emb, name), buffer)
     assert model.lm_head.weight.dtype == torch.bfloat16
     assert workers.exact_rotary(model) == 0
 
