@@ -57,7 +57,7 @@ def read_files(
     work = work or read_one
     threads = log.format == "lim"
     if workers is None:
-        workers = cores() if threads or log.size >= PARALLEL_FROM_BYTES else 0
+        workers = _cores() if threads or log.size >= PARALLEL_FROM_BYTES else 0
         if threads and log.filesystem is not None:
             workers = REMOTE_THREADS
     workers = min(workers, len(log.files))
@@ -154,6 +154,5 @@ def _tasks(files: tuple[LogFile, ...], at_most: int) -> Iterator[list[LogFile]]:
         yield task
 
 
-def cores() -> int:
-    """Cores this process may use."""
+def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
