@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from . import written
-from .comparison import Comparison
+from . import by_text
+from .by_tree import Comparison
 from .parse import Node, ParseError, parse
 from .text import SAME_WORDS, words
 
@@ -25,17 +25,17 @@ def decide(gold: str, prediction: str, *, slow: bool = False) -> bool | None:
     """
     if max(len(gold), len(prediction)) > LONGEST:
         return bool(gold.strip()) and gold.strip() == prediction.strip()
-    first, second = written.side(gold), written.side(prediction)
+    first, second = by_text.side(gold), by_text.side(prediction)
     if not first[0] or not second[0]:
         return False
     if first[1] == second[1]:
         return True
     if first.value is not None and second.value is not None:
-        return first.value == second.value or written.rounds_to(first.text, first.value, second.value)
+        return first.value == second.value or by_text.rounds_to(first.text, first.value, second.value)
     for verdict in (
-        written.decimal_commas(first, second),
-        written.labels(first, second, decide),
-        written.bases(first, second),
+        by_text.decimal_commas(first, second),
+        by_text.labels(first, second, decide),
+        by_text.bases(first, second),
     ):
         if verdict is not None:
             return verdict
@@ -63,8 +63,8 @@ def readings(text: str) -> tuple[Node, ...]:
 
 def reads(answer: str) -> bool:
     """Whether the grader's own parser reads an answer; else it equals only what is written alike."""
-    text, short, _ = written.side(answer)
-    return bool(readings(text) or written.BASED.fullmatch(short) or written.labelled(text) or _textual(text))
+    text, short, _ = by_text.side(answer)
+    return bool(readings(text) or by_text.BASED.fullmatch(short) or by_text.labelled(text) or _textual(text))
 
 
 def _textual(text: str) -> bool:

@@ -14,7 +14,7 @@ from .value import Evaluator, Fuel, Undefined, context, number, same
 
 
 class Relations:
-    """The rules for relations; the others are in `comparison.py`."""
+    """The rules for relations; the others are in `by_tree.py`."""
 
     fuel: Fuel
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 
 from .extract import extract
+from .rewrites import ABOUT, AFTER, BEFORE, BREAK, CHOICE, RELATION, SYSTEM, Step
 from .signs import plain
-from .writings import ABOUT, AFTER, BEFORE, BREAK, CHOICE, RELATION, SYSTEM, Step
 
 SAME_WORDS = {
     **dict.fromkeys(("no solution", "no solutions", "none", "empty", "empty set", "no real solution", 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from . import conditions, written
+from . import by_text, conditions
 from .parse import Node
 from .points import has, identical, variables
 from .regions import equal_regions, looks_like_region, region
@@ -170,7 +170,7 @@ class Comparison(Relations):
                     value,
                     *([Evaluator(self.fuel).value(("*", [("num", Fraction(100)), b]))] if share and percent else []),
                 ]
-                return any(written.rounds_to(gold[2], sign * gold[1], option) for option in options)
+                return any(by_text.rounds_to(gold[2], sign * gold[1], option) for option in options)
             except Undefined:
                 return False
         return False
