@@ -5,9 +5,10 @@
 
 For each seed: one FULL run; from its log each selection; each trained from the same base for the same number of
 optimiser steps; each evaluated. What is done is skipped, what was cut off is resumed, a run made from other
-settings is put aside (`<run>.old-1`). `--jobs` runs stages side by side (on a cluster that RAY_ADDRESS names, each
-training is a Ray job of its own). Results: results.json, results.md, accuracy.png, differences.png, curves.png and
-selections.png in data/output/compare-<name>/, beside the selections' reports.
+settings is put aside (`<run>.old-1`). With `keep=FOLDER` the figures of each evaluated run are kept there, and a run
+whose figures are there is not trained again. `--jobs` runs stages side by side (on a cluster that RAY_ADDRESS names,
+each training is a Ray job of its own). Results: results.json, results.md, accuracy.png, differences.png, curves.png
+and selections.png in data/output/compare-<name>/, beside the selections' reports.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from rich.console import Console
 
@@ -23,7 +25,7 @@ from lim.utils.errors import InputError, run_cli
 from lim.utils.files import write_json, write_text
 from lim.utils.paths import shown
 from lim.utils.text import duration
-from train.compare import spec
+from train.compare import runs, spec
 from train.compare.pipeline import Pipeline, command_line
 from train.compare.spec import FULL, Comparison
 from train.recipe.recipe import HINT
@@ -45,7 +47,12 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     if args.only:
         chosen = spec.only(chosen, args.only)
     console = Console()
-    pipeline = Pipeline(spec.stages(chosen), chosen.folder / "stages.json", console)
+    kept = runs.kept(chosen)
+    pipeline = Pipeline(
+        spec.stages(chosen, kept), chosen.folder / "stages.json", console, after=partial(runs.after, chosen)
+    )
+    if kept:
+        console.print(f"{len(kept)} of {len(runs.every(chosen))} runs: figures are kept in {chosen.keep}")
     if args.dry_run:
         for number, stage in enumerate(pipeline.stages, 1):
             console.print(f"{number:3} {stage.title} (about {duration(pipeline.guess(stage))})", highlight=False)
@@ -55,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     start = time.monotonic()
     if not args.report_only:
         spec.need_prompts(chosen)
+        runs.check(chosen)
         pipeline.run(args.jobs)
     write_results(chosen, console)
     console.print(f"[green]✓[/green] {len(pipeline.stages)} stages in {duration(time.monotonic() - start)}")

@@ -15,7 +15,6 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from lim.logs.reward_log import read_run, step_files
-from lim.strategies import STRATEGIES
 from train.compare.spec import FULL, Comparison
 from train.recipe.recipe import DEFAULTS
 from train.run import progress
@@ -58,17 +57,16 @@ def curve(run_dir: Path) -> dict[str, Any]:
     }
 
 
-def collect(comparison: Comparison) -> dict[str, Any]:
-    """By arm: samples of each run, of the run it selects from, and until FULL's final accuracy less a point."""
-    curves = {
-        arm: {seed: curve(comparison.run_dir(arm, seed)) for seed in comparison.seeds_of(arm)}
-        for arm in comparison.arms
-    }
+def collect(comparison: Comparison, curves: Mapping[str, Mapping[int, Curve]]) -> dict[str, Any]:
+    """By arm: samples of each run, of the run it selects from, and until FULL's final accuracy less a point.
+
+    `curves` are the learning curves by arm and seed.
+    """
     found = {}
     for arm, by_seed in curves.items():
         seeds = [seed for seed in by_seed if seed in curves[FULL]]
         first = {
-            seed: curves[FULL][seed]["samples"][-1] if selects_from_full(comparison, arm) else 0 for seed in seeds
+            seed: curves[FULL][seed]["samples"][-1] if comparison.selects_from_full(arm) else 0 for seed in seeds
         }
         found[arm] = {
             "samples": [one["samples"][-1] for one in by_seed.values()],
@@ -76,15 +74,6 @@ def collect(comparison: Comparison) -> dict[str, Any]:
             "until": until([by_seed[seed] for seed in seeds], [curves[FULL][seed] for seed in seeds]),
         }
     return found
-
-
-def selects_from_full(comparison: Comparison, arm: str) -> bool:
-    """Whether an arm needs FULL's run before its own."""
-    options = comparison.selections.get(arm, {})
-    if comparison.on_all(arm) or "log" in options:
-        return False
-    row = STRATEGIES[options["strategy"]]
-    return row.needs != "prompts" or any(flag in options for flag in row.within)
 
 
 def until(runs: Sequence[Curve], full: Sequence[Curve]) -> dict[str, Any] | None:

@@ -80,10 +80,17 @@ class Pipeline:
     that was running has ended by itself.
     """
 
-    def __init__(self, stages: Sequence[Stage], state_path: Path, console: Console) -> None:
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        state_path: Path,
+        console: Console,
+        after: Callable[[Stage], None] = lambda _: None,  # called with each stage that has ended, now or before
+    ) -> None:
         self.stages = list(stages)
         self.state_path = state_path
         self.console = console
+        self.after = after
         self.lock = threading.Lock()
         self.processes: list[subprocess.Popen] = []
         self.state: dict[str, dict] = read_json(state_path) if state_path.exists() else {}
@@ -115,6 +122,7 @@ class Pipeline:
             head = f"[bold]\\[{number}/{len(self.stages)}] {stage.title}[/bold]"
             if self.is_done(stage, fingerprint):
                 self.console.print(f"{head} [dim]· done before ({duration(self.guess(stage))}), skipped[/dim]")
+                self.after(stage)
                 continue
             left = sum(self.guess(later) for later in self.stages[number - 1 :])
             self.console.rule(style="dim")
@@ -122,6 +130,7 @@ class Pipeline:
             self.console.print(f"[dim]$ {command_line(stage)}[/dim]", soft_wrap=True, highlight=False)
             seconds = self.run_stage(stage, fingerprint, None)
             self.console.print(f"[green]✓[/green] {stage.title}: {duration(seconds)}")
+            self.after(stage)
 
     def run_side_by_side(self, jobs: int) -> None:
         """Start every stage whose inputs are made, up to `jobs` at once; the first failure starts no more."""
@@ -134,6 +143,7 @@ class Pipeline:
                     fingerprint = self.fingerprint(stage)
                     if self.is_done(stage, fingerprint):
                         self.console.print(f"{stage.title} [dim]· done before, skipped[/dim]")
+                        self.after(stage)
                         ended.add(stage.name)
                     elif len(running) < jobs:
                         log = self.state_path.parent / "logs" / f"{stage.name}.log"
@@ -149,6 +159,7 @@ class Pipeline:
                     stage = running.pop(future)
                     try:
                         self.console.print(f"[green]✓[/green] {stage.title}: {duration(future.result())}")
+                        self.after(stage)
                         ended.add(stage.name)
                     except InputError as error:
                         failure = failure or error

@@ -17,14 +17,12 @@ from typing import Any
 import numpy as np
 
 from eval import settings
-from eval.results.graded import question_means
 from eval.results.statistics import blocks, over_runs
-from lim.logs.reward_log import read_run
 from lim.prompts import read_prompts
 from lim.utils.errors import InputError
 from lim.utils.provenance import PACKAGES, commit, versions
-from train.compare import costs
-from train.compare.spec import BASE, FULL, Comparison
+from train.compare import costs, runs
+from train.compare.spec import BASE, FULL, Comparison, Run
 
 
 def collect(comparison: Comparison) -> dict[str, Any]:
@@ -33,19 +31,13 @@ def collect(comparison: Comparison) -> dict[str, Any]:
     benchmarks = settings.load().choose(comparison.benchmarks)
     if comparison.headline not in benchmarks:
         raise InputError(f"headline is {comparison.headline!r}, but the benchmarks are {', '.join(benchmarks)}")
-    correct = {
-        name: {arm: load_arm(comparison, arm, name) for arm in [BASE, *comparison.arms]} for name in benchmarks
-    }
+    found = runs.gather(comparison)
+    correct = {name: {arm: load_arm(found, arm, name) for arm in [BASE, *comparison.arms]} for name in benchmarks}
+    curves = {arm: {seed: found[arm, seed]["curve"] for seed in comparison.seeds_of(arm)} for arm in comparison.arms}
     return {
         "name": comparison.name,
         "commit": commit(),
-        "run_commits": sorted(
-            {
-                str(read_run(comparison.run_dir(arm, seed)).get("commit"))
-                for arm in comparison.arms
-                for seed in comparison.seeds_of(arm)
-            }
-        ),
+        "run_commits": sorted({run["commit"] for run in found.values() if run["seed"] is not None}),
         "packages": versions(PACKAGES),
         "seeds": comparison.seeds,
         "labels": {arm: comparison.label(arm) for arm in [BASE, *comparison.arms]},
@@ -53,12 +45,9 @@ def collect(comparison: Comparison) -> dict[str, Any]:
         "headline": comparison.headline,
         "benchmarks": {name: summarise(comparison, by_arm) for name, by_arm in correct.items()},
         "seeds_of": {arm: comparison.seeds_of(arm) for arm in comparison.arms},
-        "selections": {arm: selections(comparison, arm) for arm in comparison.arms},
-        "costs": costs.collect(comparison),
-        "curves": {
-            arm: [costs.curve(comparison.run_dir(arm, seed)) for seed in comparison.seeds_of(arm)]
-            for arm in comparison.arms
-        },
+        "selections": selections(comparison, found),
+        "costs": costs.collect(comparison, curves),
+        "curves": {arm: list(by_seed.values()) for arm, by_seed in curves.items()},
     }
 
 
@@ -77,17 +66,13 @@ def titles(names: Sequence[str]) -> dict[str, str]:
     }
 
 
-def load_arm(comparison: Comparison, arm: str, benchmark: str) -> np.ndarray:
+def load_arm(found: Mapping[Run, Mapping[str, Any]], arm: str, benchmark: str) -> np.ndarray:
     """correct_R_Q: share of correct samples by run (one per seed; a single one for the base model) and question."""
-    folders = (
-        [comparison.base_results]
-        if arm == BASE
-        else [comparison.run_dir(arm, seed) / "eval" / "final" for seed in comparison.seeds_of(arm)]
-    )
-    rows = [question_means(folder / f"{benchmark}.graded.jsonl") for folder in folders]
-    if any(row.keys() != rows[0].keys() for row in rows):
-        raise InputError(f"{folders[0]}: {benchmark} was evaluated on other questions than with other seeds")
-    return np.array([[row[id] for id in rows[0]] for row in rows])
+    of_arm = [run for (name, _), run in found.items() if name == arm]
+    for run in of_arm:
+        if run["questions"][benchmark] != found[BASE, None]["questions"][benchmark]:
+            raise InputError(f"{benchmark}: {arm}, seed {run['seed']}, was evaluated on other questions than {BASE}")
+    return np.array([run["correct"][benchmark] for run in of_arm])
 
 
 def summarise(comparison: Comparison, by_arm: Mapping[str, np.ndarray]) -> dict[str, Any]:
@@ -119,28 +104,35 @@ def summarise(comparison: Comparison, by_arm: Mapping[str, np.ndarray]) -> dict[
     }
 
 
-def selections(comparison: Comparison, arm: str) -> dict[str, Any]:
-    """What an arm trained on: sizes, shares by level and source, and how alike its choices are.
+def selections(comparison: Comparison, found: Mapping[Run, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What each arm trained on: sizes, shares by level and source, and how alike its choices are.
 
     `jaccard_over_seeds` compares the choices of two seeds; `jaccard_with` those of one seed, with the selection that
     the arm's size is from.
     """
-    chosen = [read_prompts(comparison.chosen_file(arm, seed)) for seed in comparison.seeds_of(arm)]
-    ids = [frozenset(row["id"] for row in rows) for rows in chosen]
-    overlaps = [len(a & b) / len(a | b) for a, b in combinations(ids, 2) if a | b]
-    like = comparison.selections.get(arm, {}).get("size")
-    shared = [
-        len(own & other) / len(own | other)
-        for own, seed in zip(ids, comparison.seeds_of(arm), strict=True)
-        if like and (other := {row["id"] for row in read_prompts(comparison.prompt_file(like, seed))})
-    ]
-    return {
-        "prompts": [len(rows) for rows in chosen],
-        "by_level": shares(chosen, "level"),
-        "by_source": shares(chosen, "source"),
-        "jaccard_over_seeds": float(np.mean(overlaps)) if overlaps and arm != FULL else None,
-        "jaccard_with": {like: float(np.mean(shared))} if shared else {},
+    pool = {row["id"]: row for row in read_prompts(comparison.prompt_file(FULL, comparison.seeds[0]))}
+    chosen = {
+        run: frozenset(pool if one["chosen"] is None else one["chosen"])
+        for run, one in found.items()
+        if run[1] is not None
     }
+    made = {}
+    for arm in comparison.arms:
+        seeds = comparison.seeds_of(arm)
+        ids = [chosen[arm, seed] for seed in seeds]
+        overlaps = [len(a & b) / len(a | b) for a, b in combinations(ids, 2) if a | b]
+        like = comparison.selections.get(arm, {}).get("size")
+        both = [(own, chosen[like, seed]) for own, seed in zip(ids, seeds, strict=True)] if like else []
+        shared = [len(own & other) / len(own | other) for own, other in both if other]
+        rows = [[pool[id] for id in own] for own in ids]
+        made[arm] = {
+            "prompts": [len(own) for own in ids],
+            "by_level": shares(rows, "level"),
+            "by_source": shares(rows, "source"),
+            "jaccard_over_seeds": float(np.mean(overlaps)) if overlaps and arm != FULL else None,
+            "jaccard_with": {like: float(np.mean(shared))} if shared else {},
+        }
+    return made
 
 
 def shares(chosen: Sequence[Sequence[Mapping[str, Any]]], key: str) -> dict[str, float]:

@@ -6,7 +6,7 @@ For each seed: FULL → its log → each selection → a run on it with the same
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ from train.recipe.choice import ChoiceConfig
 
 FULL = "full"
 BASE = "base"
+Run = tuple[str, int | None]  # arm and seed; the base model, which is not trained here, has none
 OWN_KEYS = ("size", "seeds", "log", "label", "settings")  # keys of a selection that are no flags of lim_selection.py
 # Those of a choice inside the run, which has `after_epoch`.
 INSIDE = tuple(item.name for item in fields(ChoiceConfig))
@@ -56,6 +57,7 @@ class Comparison:
     overrides: list[str] = field(default_factory=list)
     train_seconds: float = 240.0
     eval_seconds: float = 20.0  # a model
+    keep: str | None = None  # a folder for the figures of evaluated runs, which are not trained again
 
     @property
     def folder(self) -> Path:
@@ -103,6 +105,11 @@ class Comparison:
     def run_dir(self, arm: str, seed: int) -> Path:
         return ROOT / "data" / "output" / self.run_name(arm, seed)
 
+    def figures_of(self, run: Run) -> Path:
+        """Where the figures of a run are kept (with `keep`)."""
+        arm, seed = run
+        return ROOT / str(self.keep) / f"{arm if seed is None else f'{arm}-s{seed}'}.json"
+
     def is_inside(self, arm: str) -> bool:
         """Whether an arm chooses inside its run."""
         return "after_epoch" in self.selections.get(arm, {})
@@ -110,6 +117,14 @@ class Comparison:
     def on_all(self, arm: str) -> bool:
         """Whether an arm's run starts with all prompts: FULL, one with other settings, a choice inside the run."""
         return self.is_inside(arm) or "strategy" not in self.selections.get(arm, {})
+
+    def selects_from_full(self, arm: str) -> bool:
+        """Whether an arm's choice needs what FULL's log says."""
+        options = self.selections.get(arm, {})
+        if self.on_all(arm) or "log" in options:
+            return False
+        row = STRATEGIES[options["strategy"]]
+        return row.needs != "prompts" or any(flag in options for flag in row.within)
 
     def chosen_file(self, arm: str, seed: int) -> Path:
         """The prompts an arm trains on in the end. InputError where its run has not chosen them."""
@@ -222,8 +237,8 @@ def check(path: str, comparison: Comparison) -> None:
         raise InputError(f"{path}: baseline is '{comparison.baseline}', which is no selection")
 
 
-def stages(comparison: Comparison) -> list[Stage]:
-    """All stages, in an order in which each finds its inputs made."""
+def stages(comparison: Comparison, kept: Collection[Run] = ()) -> list[Stage]:
+    """All stages, in an order in which each finds its inputs made, without those of the runs in `kept`."""
     prepared = [
         Stage(
             name=item["name"],
@@ -235,17 +250,30 @@ def stages(comparison: Comparison) -> list[Stage]:
         )
         for item in comparison.prepare
     ]
-    return prepared + [stage for seed in comparison.seeds for stage in seed_stages(comparison, seed)]
+    return prepared + [stage for seed in comparison.seeds for stage in seed_stages(comparison, seed, kept)]
 
 
-def seed_stages(comparison: Comparison, seed: int) -> list[Stage]:
-    """FULL, then each selection chosen and trained, then all of the seed evaluated in one start of the engine."""
-    found = [train(comparison, FULL, seed)]
-    for arm in comparison.arms_of(seed)[1:]:
-        if not comparison.on_all(arm):
+def seed_stages(comparison: Comparison, seed: int, kept: Collection[Run] = ()) -> list[Stage]:
+    """FULL, then each selection chosen and trained, then all of the seed evaluated in one start of the engine.
+
+    With `comparison.keep` each is evaluated when it is trained. A run in `kept` is made again where another needs it.
+    """
+    arms = [arm for arm in comparison.arms_of(seed) if (arm, seed) not in kept]
+    sizes = {comparison.selections.get(arm, {}).get("size") for arm in arms}
+    chosen = [arm for arm in comparison.arms_of(seed) if not comparison.on_all(arm) and (arm in arms or arm in sizes)]
+    if chosen and FULL not in arms:
+        arms.insert(0, FULL)
+    with_base = seed == comparison.seeds[0] and (BASE, None) not in kept
+    found = [evaluate(comparison, [(BASE, None)])] if comparison.keep and with_base else []
+    for arm in comparison.arms_of(seed):
+        if arm in chosen:
             found.append(choose(comparison, arm, comparison.selections[arm], seed))
-        found.append(train(comparison, arm, seed))
-    return [*found, evaluate(comparison, seed)]
+        if arm in arms:
+            found.append(train(comparison, arm, seed))
+            if comparison.keep:
+                found.append(evaluate(comparison, [(arm, seed)]))
+    runs = [*([(BASE, None)] if with_base else []), *((arm, seed) for arm in arms)]
+    return found if comparison.keep or not runs else [*found, evaluate(comparison, runs)]
 
 
 def choose(comparison: Comparison, arm: str, options: dict[str, Any], seed: int) -> Stage:
@@ -328,20 +356,28 @@ def base_inputs(comparison: Comparison) -> list[Path]:
     return [comparison.base_folder] if comparison.base_folder else []
 
 
-def evaluate(comparison: Comparison, seed: int) -> Stage:
-    """Evaluate the last checkpoint of every arm of a seed, and with the first seed the base model."""
-    arms = comparison.arms_of(seed)
-    runs = [comparison.run_dir(arm, seed) for arm in arms]
+def evaluation_of(run: Run) -> str:
+    """The name of the stage that evaluates one run, or the base model, alone."""
+    arm, seed = run
+    return f"eval-{arm}" if seed is None else f"eval-{arm}-s{seed}"
+
+
+def evaluate(comparison: Comparison, runs: Sequence[Run]) -> Stage:
+    """Evaluate the last checkpoints of runs of one seed, and of the base model where it is among them."""
+    with_base = (BASE, None) in runs
+    trained = [comparison.run_dir(arm, seed) for arm, seed in runs if seed is not None]
     base = shown(comparison.base_folder) if comparison.base_folder else comparison.base_model
-    with_base = seed == comparison.seeds[0]
-    results = [run / "eval" / "final" for run in runs] + ([comparison.base_results] if with_base else [])
+    results = [run / "eval" / "final" for run in trained] + ([comparison.base_results] if with_base else [])
+    seed = max((seed for _, seed in runs if seed is not None), default=None)
+    of_seed = "" if seed is None else f" (seed {seed})"
     return Stage(
-        name=f"eval-s{seed}",
-        title=f"Evaluate {', '.join(map(comparison.label, [*([BASE] if with_base else []), *arms]))} (seed {seed})",
-        command=["bash", "eval/eval.sh", *(["--model", base] if with_base else []), "--run_path"]
-        + [*map(shown, runs), "--step", "final", "--overwrite", "--benchmarks", *comparison.benchmarks],
+        name=evaluation_of(runs[0]) if comparison.keep else f"eval-s{seed}",
+        title=f"Evaluate {', '.join(comparison.label(arm) for arm, _ in runs)}{of_seed}",
+        command=["bash", "eval/eval.sh", *(["--model", base] if with_base else [])]
+        + [*(["--run_path", *map(shown, trained), "--step", "final"] if trained else []), "--overwrite"]
+        + ["--benchmarks", *comparison.benchmarks],
         inputs=[
-            *(run / "final" for run in runs),
+            *(run / "final" for run in trained),
             *(base_inputs(comparison) if with_base else []),
             *comparison.benchmark_files,
         ],

@@ -1,6 +1,7 @@
 import io
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +14,14 @@ from eval import settings
 from eval.results.statistics import blocks, over_runs
 from lim.logs.reward_log import write_run, write_step
 from lim.utils.errors import InputError
-from train.compare import figures, spec
+from train.compare import figures, runs, spec
 from train.compare.__main__ import main
-from train.compare.costs import curve, selects_from_full, until
+from train.compare.costs import curve, until
 from train.compare.results import collect
 from train.compare.tables import markdown, percent, spread_in_words, terminal_table
 
 ROOT = Path(__file__).resolve().parents[3]
+WEIGHTS = "model.safetensors"
 FILES = sorted((ROOT / "configs" / "compare").glob("*.yaml"))
 
 
@@ -214,6 +216,56 @@ def test_blocks_of_unequal_size():
     assert three.difference("a", "b")["stderr_pooled"] == pytest.approx(two.difference("a", "b")["stderr_pooled"])
 
 
+def names(stages):
+    return [stage.name for stage in stages]
+
+
+def test_a_run_whose_figures_are_kept_is_not_made_again(finished, tmp_path):
+    before = collect(finished)
+    chosen = replace(finished, keep="kept")
+    evaluations = [stage for stage in spec.stages(chosen) if stage.name.startswith("eval-")]
+    assert names(evaluations)[:3] == ["eval-base", "eval-full-s1", "eval-limr-s1"] and len(evaluations) == 7
+    for stage in evaluations:
+        runs.after(chosen, stage)
+    assert sorted(path.name for path in (tmp_path / "kept").iterdir())[:2] == ["base.json", "full-s1.json"]
+    shutil.rmtree(tmp_path / "data")
+    assert collect(chosen) == before
+    assert spec.stages(chosen, runs.kept(chosen)) == []
+    # Without RAND's: its size is LIMR's, whose choice needs FULL's log. LIMR is not trained again.
+    (tmp_path / "kept" / "rand-s2.json").unlink()
+    made = ["train-full-s2", "eval-full-s2", "select-limr-s2", "select-rand-s2", "train-rand-s2", "eval-rand-s2"]
+    assert names(spec.stages(chosen, runs.kept(chosen))) == made
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (
+            lambda root: (root / "data/models/tiny-base/model.safetensors").write_text("2"),
+            "tiny-base/model.safetensors",
+        ),
+        (lambda root: (root / "prompts.json").write_text("[]"), r"prompts\.json sha256"),
+        (lambda root: None, r"actor\.adam\.lr 0\.00005, this comparison has 0\.25"),
+    ],
+)
+def test_kept_figures_of_other_inputs_are_refused(finished, tmp_path, spoil, message):
+    base = tmp_path / "data" / "models" / "tiny-base"
+    base.mkdir(parents=True)
+    (base / WEIGHTS).write_text("1")
+    chosen = replace(
+        finished, keep="kept", prepare=[{"name": "base", "title": "", "command": ["true"], "outputs": []}]
+    )
+    for stage in spec.stages(chosen)[1:]:
+        runs.after(chosen, stage)
+    runs.check(replace(chosen, seeds=[2]))
+    spoil(tmp_path)
+    if message.startswith("actor"):
+        chosen = replace(chosen, overrides=["actor.adam.lr=0.25"])
+    with pytest.raises(InputError, match=message) as error:
+        runs.after(chosen, spec.stages(chosen)[0])  # the base model is made: the first moment at which it is known
+    assert re.match(r"\S*kept/\S+\.json: its run had ", str(error.value))
+
+
 def test_an_arm_with_fewer_seeds_is_compared_on_those(tmp_path, finished):
     selections = {"limr": {"strategy": "lim"}, "rand": {"strategy": "random", "size": "limr", "seeds": [2]}}
     fewer = spec.load(write(tmp_path, selections=selections))
@@ -326,8 +378,8 @@ def test_panels_with_nothing_to_show_are_left_out_and_names_are_words(finished):
     assert results["labels"]["limr"] == "LIMR" and results["titles"] == {"arithmetic-t1": "arithmetic-t1"}
     drawn = figures.curves_figure(results)
     assert [axis.get_title() for axis in drawn.axes] == ["mean training reward, own prompts"]  # one validation
-    for runs in results["curves"].values():
-        for run in runs:
+    for of_arm in results["curves"].values():
+        for run in of_arm:
             run["validation_steps"], run["validation"] = [4, 8], [0.25, 0.5]
     assert len(figures.curves_figure(results).axes) == 2
     for found in results["selections"].values():
@@ -457,8 +509,8 @@ def test_the_table_of_samples(finished, tmp_path):
     assert "| LIMR | 4 | 8 | 4 (4 to 4) |" in text and "| RAND | 4 |  | 4 (4 to 4) |" in text
     assert "FULL's final validation accuracy less one point is 49.0 %." in text
     assert "samples" not in {path.stem for path in figures.write(results, tmp_path)}, "one validation is no curve"
-    for runs in results["curves"].values():
-        for run in runs:
+    for of_arm in results["curves"].values():
+        for run in of_arm:
             run |= {"validation_samples": [2, 4], "validation": [0.25, 0.5]}
     drawn = figures.samples_figure(results)
     names = [text.get_text() for text in drawn.axes[0].get_legend().get_texts()]
@@ -478,4 +530,4 @@ def test_the_table_of_samples(finished, tmp_path):
 )
 def test_which_arms_need_fulls_run_first(tmp_path, options, from_full):
     comparison = replace(spec.load(write(tmp_path)), selections={"arm": options})
-    assert selects_from_full(comparison, "arm") == from_full
+    assert comparison.selects_from_full("arm") == from_full
