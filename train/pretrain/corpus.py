@@ -28,6 +28,7 @@ Problem = arithmetic.Problem | letters.Problem
 WORKED_SHARE = {1: 0.95, 2: 0.65, 3: 0.50, 4: 0.30, 5: 0.10}
 WORKED_FACTOR = {"+": 1.0, "-": 0.85, "*": 0.7, "reverse": 1.0, "sort": 0.85, "count": 0.7}
 MALFORMED_SHARE = {1: 0.03, 2: 0.04, 3: 0.06, 4: 0.08, 5: 0.10}
+MALFORMED_FACTOR = {arithmetic.Problem: 1.0, letters.Problem: 0.5}  # the letters' model also breaks off by itself
 CORPUS_LEVELS = {1: 0.15, 2: 0.20, 3: 0.30, 4: 0.30, 5: 0.05}
 
 
@@ -94,7 +95,7 @@ def malformed(rng: random.Random, problem: Problem) -> str:
 def web_answer(rng: random.Random, problem: Problem) -> str:
     """An answer as the web would have it: worked, malformed or careless."""
     roll = rng.random()
-    if roll < MALFORMED_SHARE[problem.level]:
+    if roll < MALFORMED_SHARE[problem.level] * MALFORMED_FACTOR[type(problem)]:
         return malformed(rng, problem)
     return worked(problem) if rng.random() < worked_share(problem) else boxed(careless(problem))
 
