@@ -17,7 +17,7 @@ from lim.prompts.write import FORMATS, write_rows
 from lim.scores import mean_over_epochs
 from lim.selection import Selection
 from lim.utils.errors import InputError
-from lim.utils.files import HALVES, atomic_path, json_line, json_text
+from lim.utils.files import HALVES, atomic_path, json_list, json_text
 
 ScoresFormat = Literal["json", "csv", "parquet"]
 SCORES_FORMATS: tuple[ScoresFormat, ...] = get_args(ScoresFormat)
@@ -82,9 +82,7 @@ def write_scores(rows: Iterable[Mapping[str, Any]], path: Path, format: ScoresFo
             writer.writeheader()
             writer.writerows(rows)
             return
-        for number, row in enumerate(rows):
-            file.write((",\n" if number else "[\n") + json_line(row))
-        file.write("\n]\n")
+        file.writelines(json_list(rows))
 
 
 def score_rows(selection: Selection) -> Iterator[dict[str, Any]]:
@@ -115,9 +113,9 @@ def score_rows(selection: Selection) -> Iterator[dict[str, Any]]:
             row["group"] = group
         if trajectories is not None:
             row["epochs_seen"], first, last, mean = next(trajectories)
-            if not row["epochs_seen"]:
-                first = last = mean = None
-            row |= {"first_reward": first, "last_reward": last, "mean_reward": mean}
+            seen = row["epochs_seen"] > 0
+            row["first_reward"], row["last_reward"] = first if seen else None, last if seen else None
+            row["mean_reward"] = mean if seen else None
         yield row
 
 

@@ -174,9 +174,15 @@ class _Search:
     def by_table(self, rule: str, texts: list[str]) -> None:
         """Match keys that are a prompt's text as they are."""
         table = self.table(texts)
-        for row in self.open():
-            if (prompt := table.get(self.keys[row])) is not None:
-                self.take(rule, row, prompt)
+        still_open = self.open()
+        prompts_O = np.array([table.get(self.keys[row], -1) for row in still_open], np.int64)
+        rows, found = np.array(still_open, np.int64)[prompts_O >= 0], prompts_O[prompts_O >= 0]
+        self.prompt_L[rows] = found
+        found, first = np.unique(found, return_index=True)  # the first key stands for a prompt
+        free = self.rows_P[found] < 0
+        self.rows_P[found[free]] = rows[first[free]]
+        if free.any():
+            self.how[rule] += int(free.sum())
         self.share(rule, texts, table)
 
     def by_forms(self) -> None:
@@ -212,6 +218,8 @@ class _Search:
 
     def table(self, texts: list[str]) -> dict[str, int]:
         """Text → prompt; of prompts with one text, one that has a key already stands for them."""
+        if not (self.rows_P >= 0).any():
+            return dict(zip(reversed(texts), range(len(texts) - 1, -1, -1), strict=True))
         table: dict[str, int] = {}
         for at, text in enumerate(texts):
             if text not in table or (self.rows_P[table[text]] < 0 <= self.rows_P[at]):

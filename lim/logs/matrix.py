@@ -105,8 +105,9 @@ def mean_of_samples(values_P_K_S: NDArray[np.float32]) -> Floats:
 
 def build_matrix(
     parts: Sequence[Part], keys: list[str], epochs: int, ours_L: NDArray[np.bool_] | None = None
-) -> tuple[RewardMatrix, float]:
-    """(matrix of the parts' keys, sorted, so that order does not matter; share of the samples at the largest reward).
+) -> tuple[RewardMatrix, NDArray[np.int64], float]:
+    """(matrix of the parts' keys, sorted, so that order does not matter; key → row, −1 for none; share of the samples
+    at the largest reward).
 
     Keys that are not `ours_L` stay only where they were seen in two epochs: they are part of the run and its average,
     which a text that came once is not.
@@ -154,7 +155,8 @@ def build_matrix(
         if not stay_P.all():
             rows_Q = np.flatnonzero(stay_P)
             matrix = matrix.take(rows_Q, [ids[row] for row in rows_Q.tolist()])
-    return matrix, at_top / samples
+            place_L[order] = np.where(stay_P, np.cumsum(stay_P) - 1, -1)
+    return matrix, place_L, at_top / samples
 
 
 def _samples(kept: list[Any], counts_P_K: NDArray[np.int32]) -> NDArray[np.float32]:

@@ -21,6 +21,7 @@ from lim.utils.errors import InputError, one_line
 
 PARALLEL_FROM_BYTES = 2 << 30  # below this, starting processes costs more than it saves
 REMOTE_THREADS = 16  # requests to an object store under way at a time
+AHEAD = 64  # files per thread that may be read before they are taken: their rewards are small
 TASK_BYTES = 8 << 20  # small files go to a worker several at a time, up to this or a hundredth of the log
 
 
@@ -97,7 +98,7 @@ def _read_in_threads(log: Log, options: ReadOptions, workers: int, work: Work) -
     try:
         for file in log.files:
             pending.append(pool.submit(work, file, log.format, log.filesystem, options))
-            if len(pending) > 2 * workers:
+            if len(pending) > AHEAD * workers:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()

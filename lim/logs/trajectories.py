@@ -146,14 +146,12 @@ def read_trajectories(
     lost = _note_gaps(raw, notes)
     kept = epochs_to_keep(log, parts, ours_L, epochs.rule, max_epochs, notes)
     left_after = doubt_chosen(str(log.root), parts, kept, doubts)
-    matrix, top_share = build_matrix(parts, raw.keys, kept, None if matching is None else ours_L)
+    matrix, place_L, top_share = build_matrix(parts, raw.keys, kept, None if matching is None else ours_L)
     skipped = sum(step.skipped for step in raw.steps)
     if skipped:
         notes.append(f"{skipped:,} row{'s' if skipped > 1 else ''} without a reward skipped")
-    place = {key: row for row, key in enumerate(matrix.ids)}
     if matching is not None:
-        rows_P = [place.get(raw.keys[row], -1) if row >= 0 else -1 for row in matching.rows_P.tolist()]
-        matching = replace(matching, rows_P=np.array(rows_P, np.int64))
+        matching = replace(matching, rows_P=np.where(matching.rows_P >= 0, place_L[matching.rows_P], -1))
     summary = LogSummary(
         path=str(log.root),
         format=log.format,
@@ -179,13 +177,12 @@ def read_trajectories(
         notes=tuple(notes),
         doubts=doubts,
         matching=matching,
-        places=_places(raw, parts, stands_L, place) if options is not None and options.keep_places else None,
+        places=_places(raw, parts, place_L[stands_L].tolist()) if options and options.keep_places else None,
     )
     return matrix, summary
 
 
-def _places(raw: RawLog, parts: Sequence[Part], stands_L: NDArray[np.int64], place: dict[str, int]) -> Places:
-    rows_L = [place.get(raw.keys[row], -1) for row in stands_L.tolist()]
+def _places(raw: RawLog, parts: Sequence[Part], rows_L: list[int]) -> Places:
     epochs: dict[tuple[int, int], tuple[int, ...]] = {}
     for part in parts:
         for key, epoch in zip(part.rows_U.tolist(), part.epochs_U.tolist(), strict=True):

@@ -118,8 +118,13 @@ def prompts_of(rows: Rows, reading: Reading | None = None) -> PromptSet:
             f"{rows.name}: none of its columns is a prompt by its name ({', '.join(PROMPT_KEYS)}); name the column "
             f"by {reading.flag}prompt_key (its columns: {', '.join(rows.record(0)) or 'none'})"
         )
-    texts, messages = [], []
-    for number, value in enumerate(rows.column(prompt_key), 1):
+    values = rows.column(prompt_key)
+    texts: list[str] = []
+    messages: list[Messages | None] = []
+    if all(isinstance(value, str) and not LISTED.match(value) for value in values):
+        texts, values = values, []
+        messages += [None] * len(texts)
+    for number, value in enumerate(values, 1):
         turns = None if isinstance(value, str) and not LISTED.match(value) else messages_of(value)
         if turns is None and not isinstance(value, str):
             what = "is not there" if value is MISSING else f"is a {type(value).__name__}, neither text nor messages"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -112,6 +113,19 @@ def json_line(value: Any) -> str:
         return msgspec.json.format(msgspec.json.encode(value), indent=0).decode()
     except UnicodeError:  # halves of surrogate pairs
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def json_list(values: Iterable[Any]) -> Iterator[str]:
+    """Values as a JSON list, one per line, in pieces of some thousand."""
+    remaining, before = iter(values), "[\n"
+    while piece := list(itertools.islice(remaining, 4096)):
+        try:
+            lines = msgspec.json.Encoder().encode_lines(piece).decode()[:-1]
+        except UnicodeError:  # halves of surrogate pairs
+            lines = "\n".join(json.dumps(value, ensure_ascii=False, allow_nan=False) for value in piece)
+        yield before + lines.replace("\n", ",\n")
+        before = ",\n"
+    yield "\n]\n" if before == ",\n" else "[\n]\n"
 
 
 def read_json(path: str | Path, *, finite: bool = False) -> Any:
