@@ -1,7 +1,7 @@
 """Read a log's files side by side; memory does not grow with the responses (a few files at a time per worker).
 
 Arrow reads Parquet without Python's lock, so this project's own log is read by threads. Other formats are parsed in
-Python and read by processes.
+Python: large logs by processes, those of an object store, whose answers are waited for, by threads.
 """
 
 from __future__ import annotations
@@ -56,10 +56,11 @@ def read_files(
         takes = ", ".join(format.name for format in FORMATS.values() if format.reward is not None)
         raise InputError(f"--reward_column is for {takes} logs; {log.root} is of format {log.format}")
     work = work or read_one
-    threads = log.format == "lim"
+    remote = log.filesystem is not None
+    threads = log.format == "lim" or (remote and workers is None and log.size < PARALLEL_FROM_BYTES)
     if workers is None:
         workers = _cores() if threads or log.size >= PARALLEL_FROM_BYTES else 0
-        if threads and log.filesystem is not None:
+        if threads and remote:
             workers = REMOTE_THREADS
     workers = min(workers, len(log.files))
     if workers <= 1:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import fsspec
@@ -11,6 +13,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from logs import write_log
 
+from lim.logs.files import open_filesystem
 from lim.logs.find import find_log
 from lim.logs.read import ReadOptions, read_files
 from lim.logs.trajectories import read_trajectories
@@ -126,3 +129,28 @@ def test_more_workers_than_files_are_not_started(tmp_path: Path) -> None:
     write_log(tmp_path / "run", {"a": [[0], [1]]})
     log = find_log(tmp_path / "run")
     assert sum(len(result.steps) for result in read_files(log, workers=10**9)) == len(log.files)
+
+
+class TwoAtOnce(MemoryFileSystem):
+    """Opens a file only while another one is being opened."""
+
+    protocol = "together"
+    meeting = threading.Barrier(2, timeout=60)
+
+    @classmethod
+    def _strip_protocol(cls, path):
+        return "/" + path.removeprefix("together://").strip("/")
+
+    def _open(self, path, *args, **kwargs):
+        self.meeting.wait()
+        return super()._open(path, *args, **kwargs)
+
+
+def test_files_of_an_object_store_are_read_side_by_side_whatever_their_format() -> None:
+    fsspec.register_implementation("together", TwoAtOnce, clobber=True)
+    memory = fsspec.filesystem("memory")
+    for step in (1, 2, 3, 4):
+        memory.pipe_file(f"/met/rollouts/{step}.jsonl", rows(step).encode())
+    log = replace(find_log("memory://met/rollouts"), filesystem=open_filesystem("together://met")[0])
+    assert log.format == "verl" and len(log.files) == 4
+    assert [result.file.step for result in read_files(log)] == [1, 2, 3, 4]
