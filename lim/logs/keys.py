@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+FEW = 1 << 14  # fewer keys in all are numbered without Arrow's functions, whose import costs more
 AT_ONCE = 1 << 20  # Arrow numbers so many keys in one call, or twice as many as are known
 
 
@@ -42,6 +43,11 @@ class KeyTable:
             return
         import pyarrow as pa
 
+        if self._known is None and sum(map(len, self._waiting)) < FEW:
+            self._waiting, waiting = [], self._waiting
+            for keys in waiting:
+                self.add(keys.to_pylist())
+            return
         # One dictionary for all chunks: keys that are known come first and keep their numbers.
         parts = self._waiting if self._known is None else [self._known, *self._waiting]
         encoded = pa.chunked_array(parts).dictionary_encode()

@@ -18,8 +18,10 @@ def open_file(path: str, filesystem: Any, read_dictionary: list[str] | None = No
     """A Parquet file, open; InputError where it is none, or not complete."""
     try:
         return pq.ParquetFile(path, filesystem=filesystem, read_dictionary=read_dictionary)
-    except KeyError:  # a column to be read as a dictionary is not there; the caller says so
-        return open_file(path, filesystem)
+    except KeyError:  # a column to be read as a dictionary is not there
+        with open_file(path, filesystem) as file:
+            there = set(file.schema_arrow.names)
+        return open_file(path, filesystem, [name for name in read_dictionary or () if name in there])
     except (pa.ArrowInvalid, OSError) as error:
         raise _unreadable(path, filesystem, error, "not a complete Parquet file") from None
 

@@ -121,7 +121,7 @@ def read_step(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewar
         filesystem,
         ["prompt_id", "epoch", "reward"],
         optional=("verdict", "reason", "chosen_at"),
-        encoded=("prompt_id",),
+        encoded=("prompt_id", "verdict"),
     )
     if not table.num_rows:
         raise InputError(f"{file.path}: holds no rows; remove the file, or pass --skip_bad_files")
@@ -181,7 +181,8 @@ def _counts(column: pa.ChunkedArray) -> dict[str, int]:
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         return {}
-    return {str(pair["values"]): pair["counts"] for pair in column.drop_null().value_counts().to_pylist()}
+    pairs = column.value_counts().to_pylist()
+    return {str(pair["values"]): pair["counts"] for pair in pairs if pair["values"] is not None}
 
 
 def _one_dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:
