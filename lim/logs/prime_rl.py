@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from lim.logs.columns import read_table
@@ -30,7 +31,9 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewards:
             raise InputError(f"{file.path}: row {number}: its task has neither a prompt nor an index; {FIX}")
         prompts.append(text)
     rewards = [_reward(row.f1 or [], terms) for row in rows]
-    return group(file, prompts, rewards, bytes_read=file.size, keep_samples=options.keep_samples, reward="rewards")
+    there = {name for row in rows for trace in row.f1 or [] for name in trace.get("rewards") or {}}
+    step = group(file, prompts, rewards, bytes_read=file.size, keep_samples=options.keep_samples, reward="rewards")
+    return replace(step, absent=frozenset(terms) - there)
 
 
 def _reward(traces: list[Any], terms: dict[str, float]) -> float | None:

@@ -22,6 +22,8 @@ from lim.logs.files import LogFile, read_bytes
 from lim.logs.step import StepRewards, group_rewards
 from lim.utils.errors import InputError
 
+MOST_EPOCHS = 100_000
+MOST_ATTEMPTS = 50  # of a run that was resumed again and again
 FIX = "fix or remove the file, or pass --skip_bad_files"
 
 
@@ -159,6 +161,9 @@ def group(
     if np.isinf(rewards_R).any():
         row = int(np.isinf(rewards_R).argmax())
         raise InputError(f"{file.path}: row {row + 1}: {reward} is {rewards_R[row]}; {FIX}")
+    if epochs is not None and not 0 <= min(epochs) <= max(epochs) <= MOST_EPOCHS:
+        row = next(at for at, epoch in enumerate(epochs) if not 0 <= epoch <= MOST_EPOCHS)
+        raise InputError(f"{file.path}: row {row + 1}: its epoch is {epochs[row]}, not one from 0 to {MOST_EPOCHS:,}")
     if lost_R.any():
         kept = (~lost_R).tolist()
         prompts = list(itertools.compress(prompts, kept))
@@ -178,6 +183,15 @@ def group(
         fingerprint=fingerprint,
         keep_samples=keep_samples,
     )
+
+
+def attempts_of(steps: Sequence[int]) -> list[int]:
+    """For each row of a file its stretch of rising steps: what a resumed run appends begins another. 0 for all where
+    there are so many that rows are in another order.
+    """
+    falls = itertools.accumulate((later < step for step, later in itertools.pairwise(steps)), initial=0)
+    found = list(falls) if len(steps) else []
+    return found if not found or found[-1] <= MOST_ATTEMPTS else [0] * len(steps)
 
 
 def digest(*texts: str) -> bytes:
@@ -250,6 +264,12 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def absent_of(terms: Sequence[tuple[float, str]], values: Sequence[Any]) -> frozenset[str]:
+    """The terms without a value in any row, as of a name that is wrong; `values` has a column for each."""
+    empty = (np.isnan(np.asarray(column, np.float64)).all() for column in values)
+    return frozenset(itertools.compress((name for _, name in terms), empty))
 
 
 def weighted_sum(terms: Sequence[tuple[float, str]], values: Sequence[Any]) -> NDArray[np.float64]:

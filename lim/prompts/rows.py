@@ -128,7 +128,7 @@ def read_file(path: str | Path) -> Rows:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: byte {error.start}: not UTF-8") from None
-    return Rows(name, _csv(name, text)) if suffix == ".csv" else _json(name, text, suffix)
+    return Rows(name, csv_rows(name, text)) if suffix == ".csv" else _json(name, text, suffix)
 
 
 def _table(name: str, source: Any, *, parquet: bool) -> pa.Table:
@@ -156,7 +156,8 @@ def _arrow(file: Any) -> pa.Table:
         return pa.ipc.open_file(file).read_all()
 
 
-def _csv(name: str, text: str) -> list[dict[str, Any]]:
+def csv_rows(name: str, text: str) -> list[dict[str, Any]]:
+    """The rows of CSV. InputError for a column that is there twice, and for a line of more or fewer cells."""
     csv.field_size_limit(1 << 30)
     reader = csv.DictReader(io.StringIO(text, newline=""))
     rows = []
