@@ -19,7 +19,7 @@ from lim.utils.rows import read_rows, write_jsonl
 
 from ..engine.samples import Sample
 from ..grader import Grader
-from ..verifiers import MATH, Verifiers, declared
+from ..verifiers import Verifiers, declared, default_of
 from . import tables
 from .score import GradedSamples, grade_samples, summarise
 
@@ -132,11 +132,12 @@ def audit(args: argparse.Namespace, grader: Grader, console: Console) -> None:
     paths = files_of(args.score_only)
     by_step = len(paths) > 1 and all(path.stem.isdecimal() for path in paths)
     found = []
-    own, default = declared(args.verifier)
+    own, named = declared(args.verifier)
     keys = (args.response_key, args.gold_key, args.question_key, args.verdict_key)
     for path in paths:
         file = read(path, *keys, args.verifier_key, args.metadata_key)
-        with Verifiers(own, default or MATH, grader=grader) as verifiers:
+        default = default_of(own, named, file.questions.values())
+        with Verifiers(own, default, grader=grader) as verifiers:
             graded = grade_samples(
                 file.questions, file.samples, verifiers, fallbacks=bool(args.fallbacks), name=str(path)
             )

@@ -136,9 +136,8 @@ class RunConfig:
     log_responses: bool = True
     resume: bool = False
     device: Literal["gpu", "cpu"] = "gpu"  # cpu: OpenRLHF on logical GPUs
-    parameters: Annotated[float, msgspec.Meta(gt=0)] | None = (
-        None  # of the model, for the memory and disk it needs where its files are not here
-    )
+    # of the model, for the memory and disk it needs where its files are not here
+    parameters: Annotated[float, msgspec.Meta(gt=0)] | None = None
     shape: dict[str, int] | None = None  # what its config.json says of it (train/recipe/model.py: Shape), likewise
     gpu_memory: Annotated[float, msgspec.Meta(gt=0)] = 80.0  # GiB of each GPU, that the plan must fit
     seconds_per_step: Annotated[float, msgspec.Meta(gt=0)] | None = None  # measured, for the estimate in the plan

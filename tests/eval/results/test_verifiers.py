@@ -10,7 +10,7 @@ import pytest
 
 from eval import eval as command
 from eval.engine.samples import Sample, Store
-from eval.questions import check_verifiers, read_questions
+from eval.questions import check_verifiers, judged_by, read_questions
 from eval.results.score import grade_samples, summarise
 from eval.settings import load
 from eval.verifiers import Verifiers
@@ -131,6 +131,19 @@ def test_verifiers_are_checked_before_anything_is_generated(tmp_path):
     made = load().with_files([str(path)]).benchmark("mine")
     with pytest.raises(InputError, match=r"mine.jsonl: row 4: no verifier 'even'"):
         check_verifiers(made, read_questions(str(path)))
+
+
+def test_a_verifier_that_is_only_declared_is_for_files_of_ones_own(tmp_path, own):
+    unnamed = read_questions(str(benchmark(tmp_path, [row for row in QUESTIONS if "verifier" not in row])))
+    mixed = read_questions(str(benchmark(tmp_path)))
+    for flags, verifier, file, questions, found in (
+        ([own], "math", "mine.jsonl", unnamed, "even"),
+        ([own], "math", "mine.jsonl", mixed, "math"),
+        ([own], "math", "math500", unnamed, "math"),
+        ([own], "choice", "mine.jsonl", unnamed, "choice"),
+        ([own, "even"], "even", "math500", unnamed, "even"),
+    ):
+        assert judged_by(flags, verifier, file, questions) == found
 
 
 def test_third_party_files_with_a_verifier(tmp_path, capsys):
