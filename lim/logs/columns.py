@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,6 +22,7 @@ from lim.logs.rows import (
     json_lines,
     list_items,
     prompt_text,
+    reward_of,
     reward_terms,
     weighted_sum,
 )
@@ -67,7 +67,7 @@ def read_table(
             text = _id(where, columns.id, id) if columns.id else prompt_text(_parsed(prompt))
             if text is None:
                 raise InputError(f"{where}: '{columns.prompt}' is {prompt!r:.60}, neither text nor messages; {FIX}")
-            numbers = [_number(where, name, value) for (_, name), value in zip(terms, values, strict=True)]
+            numbers = [reward_of(where, name, value) for (_, name), value in zip(terms, values, strict=True)]
             at_step = _whole(where, columns.step, step, file.step)
             rows.append((at_step, _whole(where, columns.epoch, epoch, 0), text, str(out), numbers))
     if not rows:
@@ -119,10 +119,10 @@ def records(file: LogFile, filesystem: Any) -> Iterator[Any]:
         return json_lines(data)
     if data.lstrip().startswith(b"["):
         return list_items(data)
-    return _objects(data)
+    return _objects(file.path, data)
 
 
-def _objects(data: bytes) -> Iterator[Any]:
+def _objects(path: str, data: bytes) -> Iterator[Any]:
     try:
         value = json.loads(data.decode("utf-8", "replace"))
     except json.JSONDecodeError as error:
@@ -131,7 +131,10 @@ def _objects(data: bytes) -> Iterator[Any]:
         yield from json_lines(data)  # under a name that does not say so
         return
     if isinstance(value, dict) and set(value) >= {"columns", "data"}:
-        yield from (dict(zip(map(str, value["columns"]), row, strict=False)) for row in value["data"])
+        names, rows = value["columns"], value["data"]
+        if not (isinstance(names, list) and isinstance(rows, list) and all(isinstance(row, list) for row in rows)):
+            raise InputError(f"{path}: its 'columns' and 'data' are no table; {FIX}")
+        yield from (dict(zip(map(str, names), row, strict=False)) for row in rows)
     else:
         yield value
 
@@ -176,18 +179,6 @@ def _parsed(prompt: Any) -> Any:
             return prompt
         return value if is_conversation(value) else prompt
     return prompt
-
-
-def _number(where: str, name: str, value: Any) -> float:
-    """A reward as a number, NaN where there is none; a text that is a number (as in CSV) counts as that."""
-    if value is None or value == "":
-        return math.nan
-    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
-        return float(value.strip().lower() == "true")
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise InputError(f"{where}: '{name}' is {value!r:.60}, not a number; {FIX}") from None
 
 
 def _id(where: str, name: str | None, value: Any) -> str:

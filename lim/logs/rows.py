@@ -12,7 +12,8 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
 
 import msgspec
 import numpy as np
@@ -53,7 +54,10 @@ def decode_rows(file: LogFile, filesystem: Any, needed: Mapping[str, Any], *, li
             value = row.get(name)
             if not kinds[name](value):
                 what = {str: "a string", list: "a list", dict: "an object"}
-                wanted = "text" if str in _members(kind) else "a number"
+                members = [getattr(member, "__origin__", member) for member in _members(kind)]
+                wanted = (
+                    "text" if str in members else "a number" if float in members else what.get(members[0], "text")
+                )
                 given = what.get(type(value), "")
                 shown = f"{value!r:.60}{f', {given}' if given else ''}"
                 raise InputError(f"{file.path}: row {number}: '{name}' is {shown}, not {wanted}; {FIX}")
@@ -72,7 +76,7 @@ def _row_type(needed: tuple[tuple[str, Any], ...]) -> Any:
 
 
 def _members(kind: Any) -> tuple[Any, ...]:
-    return getattr(kind, "__args__", (kind,))
+    return get_args(kind) if isinstance(kind, UnionType) else (kind,)
 
 
 def _optional(kind: Any) -> bool:
@@ -151,7 +155,12 @@ def group(
     """
     if not len(prompts):
         raise InputError(f"{file.path}: holds no rows; remove the file, or pass --skip_bad_files")
-    rewards_R = np.array(rewards, np.float64)
+    try:
+        rewards_R = np.array(rewards, np.float64).reshape(len(prompts))
+    except (TypeError, ValueError, OverflowError):
+        rewards_R = np.array(
+            [reward_of(f"{file.path}: row {row}", reward, one) for row, one in enumerate(rewards, 1)]
+        )
     lost_R = np.isnan(rewards_R)
     if lost_R.all():
         raise InputError(
@@ -264,6 +273,18 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def reward_of(where: str, name: str, value: Any) -> float:
+    """A reward as a number, NaN where there is none; a text that is a number (as in CSV) counts as that."""
+    if value is None or value == "":
+        return math.nan
+    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+        return float(value.strip().lower() == "true")
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"{where}: '{name}' is {value!r:.60}, not a number; {FIX}") from None
 
 
 def absent_of(terms: Sequence[tuple[float, str]], values: Sequence[Any]) -> frozenset[str]:

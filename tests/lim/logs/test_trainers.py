@@ -155,6 +155,51 @@ def test_each_trainer_gives_the_true_scores(tmp_path: Path, name: str) -> None:
         assert find_log(file.path).format == name
 
 
+@pytest.mark.parametrize("name", [name for name in TRAINERS if name not in ("rllm", "wandb", "ms-swift")])
+def test_nan_in_a_field_that_is_not_needed_does_not_matter(tmp_path: Path, name: str) -> None:
+    TRAINERS[name][0](tmp_path / "log")
+    for file in find_log(tmp_path / "log").files:
+        path = Path(file.path)
+        path.write_text(path.read_text().replace("{", '{"seconds": NaN, ', 1))
+    assert scores(chosen(tmp_path)) == pytest.approx(RUN.truth())
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "says"),
+    [
+        ("train_data_step1.jsonl", {"content": None, "rewards": [1]}, "row 1: 'content' is None, not a list"),
+        ("train_data_step1.jsonl", {"content": [["q"]], "rewards": ["x"]}, "row 1: 'rewards' is 'x', not a number"),
+        ("train_data_step1.jsonl", {"content": [["q"]], "rewards": [[1, 2]]}, r"row 1: 'rewards' is \[1, 2\], not"),
+        ("step_1/train/all/traces.jsonl", {"task": None, "traces": []}, "row 1: 'task' is None, not an object"),
+        (
+            "step_1/train/all/traces.jsonl",
+            {"task": {"data": 3}, "traces": []},
+            "'data' is 3, not an object",
+        ),
+        (
+            "step_1/train/all/traces.jsonl",
+            {"task": {"idx": 1}, "traces": [{"rewards": {"right": {"score": "x"}}}]},
+            "row 1: 'right' is 'x', not a number",
+        ),
+        (
+            "step_1/train/all/traces.jsonl",
+            {"task": {"idx": 1}, "traces": [{"rewards": [1]}]},
+            r"row 1: a trace's rewards are \[1\], not an object",
+        ),
+        (
+            "completions_1_a.table.json",
+            {"columns": None, "data": []},
+            "'columns' and 'data' are no table",
+        ),
+    ],
+)
+def test_a_field_of_another_type_is_one_line(tmp_path: Path, name: str, row: Any, says: str) -> None:
+    write_jsonl(tmp_path / "log", {1: [row]}, name)
+    with pytest.raises(InputError, match=says) as caught:
+        read_log(find_log(tmp_path / "log"))
+    assert "\n" not in str(caught.value)
+
+
 WRITTEN = Path(__file__).parent / "written"
 
 
