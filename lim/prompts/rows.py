@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from lim.logs.files import read_bytes
 from lim.utils.errors import InputError, one_line
 from lim.utils.files import REMOTE
 from lim.utils.makers import how_to_make
@@ -102,16 +103,19 @@ def _parsed(value: Any, kind: Any, *, item: bool = False) -> Any:
 
 
 def read_file(path: str | Path) -> Rows:
-    """The rows of a Parquet, Arrow, JSON, JSON lines or CSV file; other names are read by what they hold.
+    """The rows of a Parquet, Arrow, JSON, JSON lines or CSV file, packed (.gz, .zst) or not;
+    other names are read by what they hold.
 
     Raises InputError naming the line or row that is malformed. NaN and infinity are no JSON.
     """
-    name, suffix = str(path), Path(path).suffix
+    name = str(path)
+    plain = name.removesuffix(".gz").removesuffix(".zst")
+    suffix = Path(plain).suffix
     try:
         os.stat(path)
-        if suffix in (".parquet", ".arrow"):
+        if plain == name and suffix in (".parquet", ".arrow"):
             return Rows(name, table=_table(name, str(path), parquet=suffix == ".parquet"))
-        data = Path(path).read_bytes()
+        data = Path(path).read_bytes() if plain == name else read_bytes(name, None)
     except FileNotFoundError:
         remote = "; only local files are read here" if REMOTE.match(name) else how_to_make(path)
         raise InputError(f"{path}: no such file{remote}") from None
