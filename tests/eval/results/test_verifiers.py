@@ -164,3 +164,25 @@ def test_third_party_files_with_a_verifier(tmp_path, capsys):
     write_json(tmp_path / "theirs.json", [rows[0] | {"kind": "a/b.py:f"}])
     assert run_cli(lambda: command.main([*score, "--verifier_key", "kind"])) == 2
     assert "is a path" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([{"gold": None}], "row 1: 'gold' is None, neither text nor a number"),
+        ([{"gold": ["3"]}], "row 1: 'gold' is ['3'], neither text nor a number"),
+        ([{"gold": True}], "row 1: 'gold' is True, neither text nor a number"),
+        ([{"gold": "A"}, {"gold": "B"}], "row 2: another gold answer for the same question '1'"),
+        (
+            [{"gold": "A"}, {"gold": "A", "v": "exact"}],
+            "row 2: another verifier, or metadata, for the same",
+        ),
+    ],
+)
+def test_a_gold_answer_that_is_none_or_another(tmp_path, capsys, rows, says):
+    path = tmp_path / "made.jsonl"
+    path.write_text("".join(json.dumps({"q": 1, "text": r"\\boxed{A}", "v": "choice"} | row) + "\n" for row in rows))
+    keys = {"response_key": "text", "gold_key": "gold", "question_key": "q", "verifier_key": "v"}
+    given = [part for key, name in keys.items() for part in (f"--{key}", name)]
+    assert run_cli(lambda: command.main(["--score_only", str(path), *given])) == 2
+    assert says in capsys.readouterr().err
