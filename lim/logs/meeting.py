@@ -28,8 +28,9 @@ def split_where_epochs_meet(
 ) -> list[Part]:
     """The parts, with two visits for each prompt that is twice in a step where epochs meet.
 
-    Such a prompt has twice as many samples as is usual in the log, and no other visit in either epoch. The first half
-    of its samples, in the log's order, is the earlier visit's. `counted_L`: prompts that an epoch has once.
+    Such a prompt has twice as many samples as is usual in the log, and no visit in a step that is of one of the two
+    epochs alone. The first half of its samples, in the log's order, is the earlier visit's. `counted_L`: prompts that
+    an epoch has once.
     """
     found = _doubled(parts, counted_L, length)
     if not found:
@@ -78,7 +79,8 @@ def _doubled(
     visits_S = [len(rows[at]) + len(twice.get(at, ())) for at in kept]
     length = length or visits.spacing * visits.prompts / float(np.bincount(visits_S).argmax())
     low_S, high_S = visits.reach(length)
-    epochs_V = visits.by_steps(length).epochs_V - 1
+    # Of another visit where epochs meet it is not known which of the two it is in.
+    epochs_V = np.where(low_S == high_S, low_S, -1)[visits.step_V]
     row_V = np.concatenate([rows[at] for at in kept])
     found = {}
     for step, at in enumerate(kept):

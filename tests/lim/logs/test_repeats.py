@@ -123,3 +123,24 @@ def test_steps_may_be_times(tmp_path: Path, scale: int) -> None:
     selection = chosen(tmp_path)
     assert scores(selection) == pytest.approx(RUN.truth())
     assert not any("no file" in note or "apart" in note for note in selection.notes)
+
+
+@pytest.mark.parametrize(("prompts", "batch", "epochs"), [(53, 16, 8), (64, 20, 6), (40, 30, 6), (53, 7, 5)])
+@pytest.mark.parametrize("seed", range(4))
+def test_prompts_that_are_twice_where_epochs_meet(
+    tmp_path: Path, prompts: int, batch: int, epochs: int, seed: int
+) -> None:
+    # Shuffled anew, so that some prompts end one epoch and begin the next within a step.
+    draw, run = random.Random(seed), Run(prompts, epochs, prompts)
+    order = [(epoch, prompt) for epoch in range(1, epochs + 1) for prompt in draw.sample(range(prompts), prompts)]
+    order = order[: len(order) // batch * batch]
+    run.samples = [
+        Sample(place // batch + 1, epoch, prompt, number, float(draw.random() < prompt / prompts * epoch / epochs))
+        for place, (epoch, prompt) in enumerate(order)
+        for number in range(4)
+    ]
+    write_jsonl(tmp_path / "log", by_step(run.samples, run.verl))
+    selection = chosen(tmp_path, run=run)
+    assert selection.average_K is not None
+    run.epochs = len(selection.average_K)
+    assert scores(selection) == pytest.approx(run.truth())
