@@ -37,7 +37,7 @@ from data import suspects
 from data.findings import Audit, Duplicate
 from data.overlap import N, compare
 from eval.grader import reads
-from eval.verifiers import MATH, Verifiers, add_verifier_flag, check, declared
+from eval.verifiers import MATH, Verifiers, add_verifier_flag, check, declared, default_of
 from lim.prompts import Reading, add_prompt_flags, prompts_of, reading_of
 from lim.prompts.find import find
 from lim.prompts.rows import MISSING
@@ -265,8 +265,9 @@ def main(argv: list[str] | None = None) -> int | None:
         return suspects.audit_log(args)
     rows, source = read_rows(args.prompts, reading_of(args))
     questions = {name: read_questions(name) for name in args.against}
-    own, default = declared(args.verifier)
-    result = audit(rows, questions, args.longest, own=own, default=default or MATH, name=str(args.prompts))
+    own, named = declared(args.verifier)
+    default = default_of(own, named, rows)
+    result = audit(rows, questions, args.longest, own=own, default=default, name=str(args.prompts))
     console = Console()
     show(result, rows, questions, args.longest, console)
     if args.json:

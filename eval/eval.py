@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from lim.utils.paths import shown
 from . import targets
 from .engine.generate import Engines, add_engine_flags, generate_missing
 from .grader import Grader
-from .questions import check_verifiers, read_questions
+from .questions import check_verifiers, judged_by, read_questions
 from .results import external, saved, tables
 from .settings import DATA, SETTINGS, Benchmark, EvalSettings, load
 from .targets import ModelRef
@@ -125,12 +126,12 @@ def plan(args: argparse.Namespace, settings: EvalSettings) -> tuple[list[ModelRe
 
 def grading(args: argparse.Namespace, found: Sequence[ModelRef] = ()) -> dict[str, Any]:
     """The settings of grading that flags replace; a run's own verifiers are known from its recipe."""
-    own, default = declared(args.verifier)
+    own, named = declared(args.verifier)
     for run in dict.fromkeys(ref.run for ref in found if ref.run):
         for name, spec in targets.verifiers_of(run).items():
             if own.setdefault(name, spec) != spec and f"{name}={own[name]}" not in args.verifier:
                 raise InputError(f"{run}: its verifier {name} is {spec}, and another run's is {own[name]}")
-    asked = {"fallbacks": args.fallbacks, "verifier": default, "verifiers": own or None}
+    asked = {"fallbacks": args.fallbacks, "verifier": named, "verifiers": own or None}
     return {key: value for key, value in asked.items() if value is not None}
 
 
@@ -145,13 +146,16 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         if args.score_only:
             chosen = settings.choose(args.benchmarks) if args.benchmarks else None
             results = saved.score_all(
-                args.score_only, settings, args.data_dir, grader, console, chosen, grading(args)
+                args.score_only, settings, args.data_dir, grader, console, chosen, grading(args), args.verifier
             )
         else:
             found, benchmarks = plan(args, settings)
             questions = {b.file: read_questions(b.file, args.data_dir) for b in benchmarks.values()}
-            for benchmark in benchmarks.values():
-                check_verifiers(benchmark, questions[benchmark.file])
+            for name, benchmark in benchmarks.items():
+                asked = questions[benchmark.file]
+                verifier = judged_by(args.verifier, benchmark.verifier, benchmark.file, asked)
+                benchmarks[name] = replace(benchmark, verifier=verifier)
+                check_verifiers(benchmarks[name], asked)
             engines = Engines(args, found, stack)
             results = []
             for ref in found:
@@ -161,7 +165,9 @@ def main(argv: Sequence[str] | None = None) -> int | None:
                     raise KeyboardInterrupt("samples are kept: run the same command again to resume") from None
                 asked = grading(args, found)
                 results.append(
-                    saved.score_folder(ref.folder, [*benchmarks], settings, args.data_dir, grader, console, asked)
+                    saved.score_folder(
+                        ref.folder, [*benchmarks], settings, args.data_dir, grader, console, asked, args.verifier
+                    )
                 )
     console.print(tables.accuracy_table(results, settings, console.width))
     if len(results) <= SHOWN_IN_DETAIL:

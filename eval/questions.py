@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from lim.utils.makers import how_to_make
 from lim.utils.rows import read_jsonl
 
 from .settings import DATA, OWN, Benchmark
-from .verifiers import Verifiers
+from .verifiers import MATH, Verifiers, declared, default_of
 
 
 @dataclass(frozen=True)
@@ -51,3 +52,14 @@ def check_verifiers(benchmark: Benchmark, questions: Questions) -> None:
     with Verifiers(benchmark.verifiers, benchmark.verifier, where=f"{benchmark.name}: verifiers") as verifiers:
         rows = enumerate(questions.rows.values(), 1)
         verifiers.versions(verifiers.of(row, f"{questions.path}: row {number}")[0] for number, row in rows)
+
+
+def judged_by(flags: Sequence[str], verifier: str, file: str, questions: Questions) -> str:
+    """The verifier of a benchmark's questions that name none, `verifier` being that of its settings.
+
+    One that the values of `--verifier` only declare is for files of one's own, not for other sets beside them.
+    """
+    own, named = declared(flags)
+    if named is not None or verifier != MATH or not file.endswith(OWN):
+        return verifier
+    return default_of(own, None, questions.rows.values())

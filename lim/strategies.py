@@ -26,7 +26,7 @@ from lim.choose import (
 from lim.logs.doubts import KINDS
 from lim.logs.formats import FORMATS, Columns, ReadOptions
 from lim.logs.missing import RULES, Missing
-from lim.utils.cli import whole
+from lim.utils.cli import did_you_mean, whole
 from lim.utils.errors import InputError
 
 
@@ -134,7 +134,8 @@ class Settings:
     def row(self) -> Strategy:
         """The strategy. InputError for a name that is not in the table."""
         if self.strategy not in STRATEGIES:
-            raise InputError(f"--strategy {self.strategy}: not one of {', '.join(STRATEGIES)}")
+            near = did_you_mean(self.strategy, STRATEGIES)
+            raise InputError(f"--strategy {self.strategy}: not one of {', '.join(STRATEGIES)}{near}")
         return STRATEGIES[self.strategy]
 
     def reading(self, *, keep_samples: bool) -> ReadOptions:

@@ -19,7 +19,7 @@ from lim.utils.rows import read_rows, write_jsonl
 
 from ..engine.samples import Sample
 from ..grader import Grader
-from ..verifiers import MATH, Verifiers, declared
+from ..verifiers import Verifiers, declared, default_of
 from . import tables
 from .score import GradedSamples, grade_samples, summarise
 
@@ -64,12 +64,15 @@ def read(
     counts: dict[str, int] = {}
     for number, row in enumerate(read_rows(path), 1):
         id = str(pick(row, question_key, path, number)) if question_key else f"row {number}"
-        gold = str(pick(row, gold_key, path, number))
-        question = {"answer": gold}
+        gold = pick(row, gold_key, path, number)
+        if isinstance(gold, bool) or not isinstance(gold, str | int | float):
+            raise InputError(f"{path}: row {number}: '{gold_key}' is {gold!r:.60}, neither text nor a number")
+        question = {"answer": str(gold)}
         for name, key in (("verifier", verifier_key), ("metadata", metadata_key)):
             question |= {name: pick(row, key, path, number)} if key else {}
-        if questions.setdefault(id, question)["answer"] != gold:
-            raise InputError(f"{path}: row {number}: another gold answer for the same question {id[:60]!r}")
+        if (other := questions.setdefault(id, question)) != question:
+            what = "gold answer" if other["answer"] != str(gold) else "verifier, or metadata,"
+            raise InputError(f"{path}: row {number}: another {what} for the same question {id[:60]!r}")
         responses = pick(row, response_key, path, number)
         verdicts = pick(row, verdict_key, path, number) if verdict_key else None
         responses = responses if isinstance(responses, list) else [responses]
@@ -132,11 +135,12 @@ def audit(args: argparse.Namespace, grader: Grader, console: Console) -> None:
     paths = files_of(args.score_only)
     by_step = len(paths) > 1 and all(path.stem.isdecimal() for path in paths)
     found = []
-    own, default = declared(args.verifier)
+    own, named = declared(args.verifier)
     keys = (args.response_key, args.gold_key, args.question_key, args.verdict_key)
     for path in paths:
         file = read(path, *keys, args.verifier_key, args.metadata_key)
-        with Verifiers(own, default or MATH, grader=grader) as verifiers:
+        default = default_of(own, named, file.questions.values())
+        with Verifiers(own, default, grader=grader) as verifiers:
             graded = grade_samples(
                 file.questions, file.samples, verifiers, fallbacks=bool(args.fallbacks), name=str(path)
             )

@@ -14,7 +14,7 @@ from lim.utils.rows import write_jsonl
 
 from ..engine import samples
 from ..grader import Grader
-from ..questions import read_questions
+from ..questions import judged_by, read_questions
 from ..settings import EvalSettings
 from ..verifiers import MATH, Verifiers
 from . import tables
@@ -22,12 +22,17 @@ from .score import grade_samples, summarise
 
 
 def score_saved(
-    folder: Path, name: str, data_dir: Path, grader: Grader, grading: Mapping[str, Any] | None = None
+    folder: Path,
+    name: str,
+    data_dir: Path,
+    grader: Grader,
+    grading: Mapping[str, Any] | None = None,
+    flags: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Grade one benchmark's saved generations; writes the graded samples and returns the figures.
 
     `grading` replaces those settings of the evaluation that grading has: `fallbacks` (also accept unboxed answers),
-    `verifier` and `verifiers` (a person's own).
+    `verifier` and `verifiers` (a person's own). `flags` are the values of `--verifier` (`judged_by`).
     """
     # What they were before there was a choice, as they were generated with, as asked for now.
     meta = {"verifier": MATH, "verifiers": {}, **samples.read_meta(folder, name), **(grading or {})}
@@ -42,6 +47,7 @@ def score_saved(
     missing = len(questions.rows) * meta["n_samples"] - len(kept)
     if missing:
         raise InputError(f"{path}: {missing} samples are not generated yet; run the same evaluation again")
+    meta["verifier"] = judged_by(flags, meta["verifier"], meta["file"], questions)
     with Verifiers(meta["verifiers"], meta["verifier"], grader=grader) as verifiers:
         graded = grade_samples(questions.rows, kept, verifiers, fallbacks=meta["fallbacks"], name=str(questions.path))
         used = verifiers.versions(verifiers.of(row, "")[0] for row in questions.rows.values())
@@ -57,11 +63,12 @@ def score_folder(
     grader: Grader,
     console: Console,
     grading: Mapping[str, Any] | None = None,
+    flags: Sequence[str] = (),
 ) -> dict:
     """Grade the saved generations of a folder and write results.json and results.md.
 
-    `wanted` must be complete, and `grading` is for them (see `score_saved`); other saved benchmarks are included
-    where they are complete and of the same model.
+    `wanted` must be complete, and `grading` and `flags` are for them (see `score_saved`); other saved benchmarks are
+    included where they are complete and of the same model.
     """
     weights = samples.read_meta(folder, wanted[0])["weights"]
     benchmarks = {}
@@ -72,7 +79,8 @@ def score_folder(
                     f"{folder}: {wanted[0]} and {name} were generated with different weights; "
                     "evaluate one of them again with --overwrite, or move its files elsewhere"
                 )
-            benchmarks[name] = score_saved(folder, name, data_dir, grader, grading if name in wanted else None)
+            asked = (grading, flags) if name in wanted else (None, ())
+            benchmarks[name] = score_saved(folder, name, data_dir, grader, *asked)
         except InputError as error:
             if name in wanted:
                 raise
@@ -103,6 +111,7 @@ def score_all(
     console: Console,
     chosen: Sequence[str] | None = None,
     grading: Mapping[str, Any] | None = None,
+    flags: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """Score a folder of saved generations, or each of the folders in it (a run, or its eval folder).
 
@@ -122,7 +131,7 @@ def score_all(
     if missing := [name for name in chosen or () if name not in names]:
         raise InputError(f"{root}: no saved generations of {', '.join(missing)}; there are {', '.join(names)}")
     return [
-        score_folder(folder, wanted, settings, data_dir, grader, console, grading)
+        score_folder(folder, wanted, settings, data_dir, grader, console, grading, flags)
         for folder, found in there.items()
         if (wanted := [name for name in found if chosen is None or name in chosen])
     ]

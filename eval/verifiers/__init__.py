@@ -22,7 +22,7 @@ from ..grader.verdict import Reason, benchmark_rule
 from . import answers, registry, strict
 from .registry import MATH, VERIFIERS, Verifier, metadata_of
 
-__all__ = ["MATH", "VERIFIERS", "Item", "Verifiers", "add_verifier_flag", "declared", "metadata_of"]
+__all__ = ["MATH", "VERIFIERS", "Item", "Verifiers", "add_verifier_flag", "declared", "default_of", "metadata_of"]
 
 WORKER = f"{__package__}.worker"
 
@@ -144,12 +144,23 @@ class Verifiers:
             return self.pools[verifier.name]
 
     def equal_pairs(self, name: str, pairs: Sequence[tuple[str, str]]) -> list[bool | None]:
-        """Whether the two answers of each pair are one, by the verifier's own rules, or else as texts."""
+        """Whether the two answers of each pair are one, by the verifier's own rules, or else as texts.
+
+        InputError where a person's `same_answer` fails.
+        """
         if name == MATH:
             return self.grader.equal_pairs(pairs)
-        equal = self.known[name].equal
-        same = equal or (lambda one, other: strict.text_of(one) == strict.text_of(other))
-        return [same(one, other) for one, other in pairs]
+        verifier = self.known[name]
+        equal = verifier.equal or (lambda one, other: strict.text_of(one) == strict.text_of(other))
+        same: list[Any] = [equal(one, other) for one, other in pairs]
+        if verifier.spec is None or not pairs or self._pool(verifier).ask_all([()]) != [True]:
+            return same
+        same = self._pool(verifier).ask_all(pairs)
+        for pair, found in zip(pairs, same, strict=True):
+            if isinstance(found, str):
+                where = f"{registry.path_of(verifier.spec)}:same_answer"
+                raise InputError(f"verifier {name} ({where}) {found}; of {pair!r:.160}")
+        return same
 
     def one_answer(self, name: str) -> bool:
         """Whether correct answers to one question are equal to each other."""
@@ -191,18 +202,26 @@ def add_verifier_flag(add: Any) -> None:
         default=[],
         metavar="NAME[=FILE:FUNCTION]",
         help=f"of records that name none (default: math; {', '.join(VERIFIERS)}); with =FILE:FUNCTION one of your "
-        "own, for the records that name it too",
+        "own, for the records that name it or, in a file that names none, for all",
     )
 
 
 def declared(given: Sequence[str]) -> tuple[dict[str, str], str | None]:
-    """(own verifiers by name, the one that records without a name have, if any is said) of the flag's values.
+    """(own verifiers by name, the one named for records without a name, if any is) of the flag's values.
 
-    A declaration alone (`words=path/to/file.py:score`) is also what records without a name have, unless a second
-    value names another. InputError for two names.
+    InputError for two names.
     """
     own = dict(value.split("=", 1) for value in given if "=" in value)
     bare = [value for value in given if "=" not in value]
     if len(bare) > 1:
         raise InputError(f"--verifier {' '.join(bare)}: records without a name have one verifier; name one")
-    return own, bare[0] if bare else next(iter(own)) if len(own) == 1 else None
+    return own, bare[0] if bare else None
+
+
+def default_of(own: Mapping[str, str], named: str | None, records: Iterable[Mapping[str, Any]]) -> str:
+    """The verifier of a file's records without a name: the one `named`, else the only one declared where no record
+    names any, else `math`.
+    """
+    if named is None and len(own) == 1 and not any(record.get("verifier") for record in records):
+        return next(iter(own))
+    return named or MATH

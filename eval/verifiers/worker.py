@@ -1,5 +1,6 @@
 """A verifying worker: reads one JSON list (response, answer, metadata) per line, writes the score, a text that says
-what went wrong, or `null` (no score within its memory).
+what went wrong, or `null` (no score within its memory). Of a list of two answers it writes whether they are one, by
+the file's `same_answer`, and of an empty list whether there is that function.
 
 Started through eval/grader/pool.py: python -m eval.verifiers.worker SPEC DEADLINE ADDRESS_SPACE. SPEC is
 `path/to/file.py:function`, or `reasoning_gym`.
@@ -18,6 +19,7 @@ from typing import Any
 
 from ..grader.worker import serve
 
+SAME = "same_answer"  # a function (one, other) → bool beside a person's own: whether answers vote together
 BELOW = 1 - 1e-6  # also in the log's single precision
 Function = Callable[[str, str, dict[str, Any]], Any]
 
@@ -74,6 +76,13 @@ def checked(value: Any) -> float | str:
     return f"returned {value!r:.60} ({type(value).__name__}), not a number from 0 to 1"
 
 
+def agreed(value: Any) -> bool | str:
+    """What `same_answer` returned as true or false, or what is wrong with it."""
+    if getattr(value, "ndim", None) == 0:
+        value = value.item()
+    return value if isinstance(value, bool) else f"returned {value!r:.60} ({type(value).__name__}), not true or false"
+
+
 def main() -> int:
     spec = sys.argv[-3]
     path = spec.rpartition(":")[0]
@@ -88,16 +97,20 @@ def main() -> int:
         except (Exception, SystemExit) as error:
             problem = f"cannot be loaded: {said(error, path)}"
             return lambda *_: problem
+        same = getattr(sys.modules.get(Path(path).stem), SAME, None)
 
-        def score(response: str, answer: str, metadata: dict[str, Any]) -> float | str:
+        def answer(*question: Any) -> float | bool | str:
+            """The score of (response, answer, metadata), whether two answers are one, or whether it says that."""
+            if not question:
+                return callable(same)
             try:
-                return checked(function(response, answer, metadata))
+                return checked(function(*question)) if len(question) == 3 else agreed(same(*question))  # pyright: ignore
             except MemoryError:
                 raise
             except (Exception, SystemExit) as error:
                 return f"raised {said(error, path)}"
 
-        return score
+        return answer
 
     return serve(prepare, beside=True)
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +13,8 @@ from lim.logs.files import LogFile, read_bytes
 from lim.logs.formats import Columns, ReadOptions
 from lim.logs.rows import (
     FIX,
+    absent_of,
+    attempts_of,
     digest,
     enumerate_rows,
     group,
@@ -23,6 +22,7 @@ from lim.logs.rows import (
     json_lines,
     list_items,
     prompt_text,
+    reward_of,
     reward_terms,
     weighted_sum,
 )
@@ -30,6 +30,7 @@ from lim.logs.step import StepRewards
 from lim.utils.errors import InputError
 
 Row = dict[str, Any]
+LARGEST = 1 << 62  # a step; times in nanoseconds are below
 
 
 def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewards]:
@@ -40,14 +41,6 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewar
     """
     terms = reward_terms(options.reward_column or "reward")
     return read_table(file, filesystem, options, options.columns, terms)
-
-
-@dataclass
-class _Step:
-    prompts: list[str] = field(default_factory=list)
-    epochs: list[int] = field(default_factory=list)
-    values: list[list[Any]] = field(default_factory=list)  # a row's value for each term of the reward
-    outputs: list[str] = field(default_factory=list)
 
 
 def read_table(
@@ -63,7 +56,7 @@ def read_table(
     if not columns.prompt and not columns.id:
         raise InputError(f"{file.path}: name the column of the prompt: --prompt_column, or --id_column for its id")
     names = [columns.prompt, columns.id, columns.step, columns.epoch, output]
-    steps: dict[int, _Step] = {}
+    rows: list[tuple[int, int, str, str, list[float]]] = []  # step, epoch, prompt, output, a value for each term
     for number, row in enumerate_rows(file.path, records(file, filesystem)):
         if not isinstance(row, dict):
             raise InputError(f"{file.path}: row {number} is a {type(row).__name__}, not an object; {FIX}")
@@ -71,37 +64,39 @@ def read_table(
         rewards = [pick(file.path, number, row, name, needed=False) for _, name in terms]
         for prompt, id, step, epoch, out, *values in spread([*given, *rewards], len(names)):
             where = f"{file.path}: row {number}"
-            into = steps.setdefault(_whole(where, columns.step, step, file.step), _Step())
-            text = str(id) if columns.id else prompt_text(_parsed(prompt))
+            text = _id(where, columns.id, id) if columns.id else prompt_text(_parsed(prompt))
             if text is None:
                 raise InputError(f"{where}: '{columns.prompt}' is {prompt!r:.60}, neither text nor messages; {FIX}")
-            into.prompts.append(text)
-            into.outputs.append(str(out))
-            into.values.append([_number(where, name, value) for (_, name), value in zip(terms, values, strict=True)])
-            if columns.epoch:
-                into.epochs.append(_whole(where, columns.epoch, epoch, 0))
-    if not steps:
+            numbers = [reward_of(where, name, value) for (_, name), value in zip(terms, values, strict=True)]
+            at_step = _whole(where, columns.step, step, file.step)
+            rows.append((at_step, _whole(where, columns.epoch, epoch, 0), text, str(out), numbers))
+    if not rows:
         raise InputError(f"{file.path}: holds no rows; remove the file, or pass --skip_bad_files")
+    steps: dict[tuple[int, int], list[int]] = {}  # (stretch of the file, step) → its rows
+    for at, (stretch, row) in enumerate(zip(attempts_of([row[0] for row in rows]), rows, strict=True)):
+        steps.setdefault((stretch, row[0]), []).append(at)
     reward = options.reward_column or ",".join(name for _, name in terms)
     found: list[StepRewards] = []
     lost = 0
-    for number, step in steps.items():
-        rewards_R = weighted_sum(terms, list(zip(*step.values, strict=True)))
+    for (stretch, number), places in steps.items():
+        _, epochs, prompts, outputs, values = zip(*(rows[at] for at in places), strict=True)
+        columns_C = list(zip(*values, strict=True))
+        rewards_R = weighted_sum(terms, columns_C)
         if np.isnan(rewards_R).all() and len(steps) > 1:
             lost += len(rewards_R)
             continue
         one = group(
             file,
-            step.prompts,
+            prompts,
             rewards_R,
             step=number,
-            epochs=step.epochs if columns.epoch else None,
-            fingerprint=digest(str(step.prompts), str(step.outputs)) if output else None,
+            epochs=epochs if columns.epoch else None,
+            fingerprint=digest(str(prompts), str(outputs)) if output else None,
             bytes_read=0 if found else file.size,
             keep_samples=options.keep_samples,
             reward=reward,
         )
-        found.append(one)
+        found.append(replace(one, attempt=stretch, absent=absent_of(terms, columns_C)))
     if not found:
         raise InputError(f"{file.path}: no row has a reward ('{reward}'); name another column by --reward_column")
     found[0] = replace(found[0], skipped=found[0].skipped + lost)
@@ -117,19 +112,29 @@ def records(file: LogFile, filesystem: Any) -> Iterator[Any]:
         return read_rows(file.path, filesystem)
     data = read_bytes(file.path, filesystem)
     if name.endswith(".csv"):
-        csv.field_size_limit(1 << 30)
-        return iter(csv.DictReader(io.StringIO(data.decode("utf-8", "replace"), newline="")))
+        from lim.prompts.rows import csv_rows
+
+        return iter(csv_rows(file.path, data.decode("utf-8", "replace")))
     if name.endswith((".jsonl", ".ndjson")):
         return json_lines(data)
     if data.lstrip().startswith(b"["):
         return list_items(data)
-    return _objects(data)
+    return _objects(file.path, data)
 
 
-def _objects(data: bytes) -> Iterator[Any]:
-    value = json.loads(data.decode("utf-8", "replace"))
+def _objects(path: str, data: bytes) -> Iterator[Any]:
+    try:
+        value = json.loads(data.decode("utf-8", "replace"))
+    except json.JSONDecodeError as error:
+        if not error.msg.startswith("Extra data"):
+            raise
+        yield from json_lines(data)  # under a name that does not say so
+        return
     if isinstance(value, dict) and set(value) >= {"columns", "data"}:
-        yield from (dict(zip(map(str, value["columns"]), row, strict=False)) for row in value["data"])
+        names, rows = value["columns"], value["data"]
+        if not (isinstance(names, list) and isinstance(rows, list) and all(isinstance(row, list) for row in rows)):
+            raise InputError(f"{path}: its 'columns' and 'data' are no table; {FIX}")
+        yield from (dict(zip(map(str, names), row, strict=False)) for row in rows)
     else:
         yield value
 
@@ -176,26 +181,21 @@ def _parsed(prompt: Any) -> Any:
     return prompt
 
 
-def _number(where: str, name: str, value: Any) -> float:
-    """A reward as a number, NaN where there is none; a text that is a number (as in CSV) counts as that."""
-    if value is None or value == "":
-        return math.nan
-    if isinstance(value, bool | int | float):
-        return float(value)
-    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
-        return float(value.strip().lower() == "true")
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise InputError(f"{where}: '{name}' is {value!r:.60}, not a number; {FIX}") from None
+def _id(where: str, name: str | None, value: Any) -> str:
+    """An id as text; of a whole number that a table made 7.0 of, the number."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if value is None or value == "" or not isinstance(value, str | int):
+        raise InputError(f"{where}: '{name}' is {value!r:.40}, neither text nor a whole number; {FIX}")
+    return str(value)
 
 
 def _whole(where: str, name: str | None, value: Any, default: int) -> int:
     if name is None:
         return default
     try:
-        number = float(value)
-        if number == int(number):
+        number = value if type(value) is int else float(value)
+        if number == int(number) and abs(number) < LARGEST:
             return int(number)
     except (TypeError, ValueError, OverflowError):
         pass

@@ -38,17 +38,84 @@ class Epochs:
         return self.twice <= TOLERATED * prompts and self.never <= max(TOLERATED * prompts, slack)
 
 
-class Visits:
-    """The visits of a log's prompts in order of step. `steps_S` ascend; `rows` has the prompts of each step."""
+def step_numbers(steps: Sequence[int]) -> NDArray[np.int64]:
+    """Ascending steps as numbers to count with: themselves or, where they are times or the like, 1, 2, 3, …"""
+    steps_S = np.array(steps, np.int64)
+    apart = np.diff(steps_S)
+    irregular = len(apart) > 1 and 2 * np.count_nonzero(apart % spacing_of(steps_S)) > len(apart)
+    return np.arange(1, len(steps_S) + 1) if irregular else steps_S
 
-    def __init__(self, steps_S: NDArray[np.int64], rows: Sequence[NDArray[Any]], first: int) -> None:
-        self.steps_S, self.first = steps_S, first
+
+def spacing_of(steps_S: NDArray[np.int64]) -> int:
+    """How far apart steps usually are."""
+    return Counter(np.diff(steps_S).tolist()).most_common(1)[0][0] if len(steps_S) > 1 else 1
+
+
+class Copies:
+    """How many prompts of the file, of one text, each key of the log stands for, and their visits in a step.
+
+    `copies_L`: as many as the file has, or fewer where the log shows that it trained on fewer.
+    """
+
+    def __init__(self, parts: Sequence[Part], copies_L: NDArray[np.int64]) -> None:
+        self.copies_L = copies_L
+        counts = [part.step.counts_U[copies_L[part.rows_U] == 1] for part in parts]
+        self.usual = int(np.bincount(np.concatenate(counts)).argmax()) if sum(map(len, counts)) else 0
+        total_L = np.zeros(len(copies_L), np.int64)
+        for part in parts:
+            np.add.at(total_L, part.rows_U, self.visits(part))
+        alone_L = (copies_L == 1) & (total_L > 0)
+        if alone_L.any():
+            times_L = np.rint(total_L / np.median(total_L[alone_L])).astype(np.int64)
+            self.copies_L = np.where(copies_L > 1, np.clip(times_L, 1, copies_L), copies_L)
+
+    def visits(self, part: Part) -> NDArray[np.int64]:
+        """Visits by key of a part: more than one where several copies, or two epochs, are in the step."""
+        copies_U = self.copies_L[part.rows_U]
+        if not self.usual:
+            return np.ones(len(copies_U), np.int64)
+        times_U = np.rint(part.step.counts_U / self.usual).astype(np.int64)
+        alone_U = np.where(part.step.counts_U == 2 * self.usual, 2, 1)
+        return np.where(copies_U > 1, np.clip(times_U, 1, np.maximum(1, copies_U)), alone_U)
+
+    def steps_per_epoch(self, parts: Sequence[Part]) -> float | None:
+        """The file's prompts by those of a step, where some of them share a text."""
+        seen_L = np.zeros(len(self.copies_L), bool)
+        for part in parts:
+            seen_L[part.rows_U] = True
+        if not (self.copies_L[seen_L] > 1).any():
+            return None
+        visits_S = [int(self.visits(part)[self.copies_L[part.rows_U] > 0].sum()) for part in parts]
+        usual = int(np.bincount(visits_S).argmax())
+        spacing = spacing_of(step_numbers([part.step.step for part in parts]))
+        return spacing * int(self.copies_L[seen_L].sum()) / usual if usual else None
+
+
+class Visits:
+    """The visits of a log's prompts in order of step. `steps_S` ascend; `rows` has the prompts of each step.
+
+    `times` says how often each is in it and `copies_L` how often in an epoch, where not once; `length` is that of an
+    epoch, where it is known.
+    """
+
+    def __init__(
+        self,
+        steps_S: NDArray[np.int64],
+        rows: Sequence[NDArray[Any]],
+        first: int,
+        *,
+        times: Sequence[NDArray[np.int64]] = (),
+        copies_L: NDArray[np.int64] | None = None,
+        length: float | None = None,
+    ) -> None:
+        self.steps_S, self.first, self.length = steps_S, first, length
         self.step_V = np.repeat(np.arange(len(steps_S)), [len(part) for part in rows])
         seen, self.row_V = np.unique(np.concatenate(rows), return_inverse=True)
         self.prompts = len(seen)
         self.counts_P = np.bincount(self.row_V, minlength=self.prompts)
-        apart = np.diff(steps_S)
-        self.spacing = int(Counter(apart.tolist()).most_common(1)[0][0]) if len(apart) else 1
+        self.times_V = np.concatenate(times) if len(times) else np.ones(len(self.row_V), np.int64)
+        self.copies_P = np.ones(self.prompts, np.int64) if copies_L is None else np.maximum(1, copies_L[seen])
+        self.spacing = spacing_of(steps_S)
         self.batch = len(self.row_V) / len(steps_S)  # prompts per step
 
     def lost_steps(self) -> NDArray[np.int64]:
@@ -69,22 +136,27 @@ class Visits:
         low_S, high_S = self.reach(length)
         epochs_V = low_S[self.step_V]
         if length % 1:
-            last_P = np.full(self.prompts, -1)
+            last_P, left_P = np.full(self.prompts, -1), np.zeros(self.prompts, np.int64)  # of its last epoch
             ends = np.concatenate([[0], np.cumsum(np.bincount(self.step_V, minlength=len(self.steps_S)))])
             for step, (start, end) in enumerate(itertools.pairwise(ends)):
                 rows = self.row_V[start:end]
                 again = np.zeros(len(rows), bool)
                 again[1:] = rows[1:] == rows[:-1]  # the second of two visits in the step
-                epochs_V[start:end] = np.where((last_P[rows] < low_S[step]) & ~again, low_S[step], high_S[step])
-                last_P[rows] = epochs_V[start:end]
+                more = (last_P[rows] < low_S[step]) | ((last_P[rows] == low_S[step]) & (left_P[rows] > 0))
+                found = np.where(more & ~again, low_S[step], high_S[step])
+                left_P[rows] = np.where(last_P[rows] == found, left_P[rows], self.copies_P[rows])
+                left_P[rows] -= self.times_V[start:end]
+                epochs_V[start:end] = last_P[rows] = found
         return self._judged("steps", epochs_V + 1, length)
 
     def by_visits(self) -> Epochs:
-        """A prompt's n-th visit is epoch n."""
+        """A prompt's n-th visit is epoch n; of a text that m prompts have, each m visits are one."""
         order_V = np.argsort(self.row_V, kind="stable")
+        before_V = np.cumsum(self.times_V[order_V]) - self.times_V[order_V]
         starts_P = np.concatenate([[0], np.cumsum(self.counts_P)[:-1]])
+        row_V = self.row_V[order_V]
         epochs_V = np.empty(len(self.row_V), np.int64)
-        epochs_V[order_V] = np.arange(len(self.row_V)) - starts_P[self.row_V[order_V]] + 1
+        epochs_V[order_V] = (before_V - before_V[starts_P[row_V]]) // self.copies_P[row_V] + 1
         return Epochs("visits", epochs_V, exact=self.regular(1.0))
 
     def regular(self, share: float = 1 - TOLERATED) -> bool:
@@ -124,7 +196,7 @@ class Visits:
             return self.by_visits()
         sizes, often = np.unique(np.bincount(self.step_V), return_counts=True)
         usual = sizes[often.argmax()] if 2 * often.max() > len(self.steps_S) else self.batch
-        length = self.spacing * self.prompts / float(usual)
+        length = self.length or self.spacing * self.prompts / float(usual)
         spans_P = self._spans()
         guesses = [length, *([float(np.median(spans_P))] if len(spans_P) else [])]
         near = {int(guess) + more for guess in guesses for more in (-1, 0, 1, 2)}
@@ -164,21 +236,22 @@ class Visits:
         return ", ".join([f"{number} prompts were visited {rest}", *more])
 
 
-def _visits(parts: list[Part], ours_L: NDArray[np.bool_], repeats: NDArray[np.int64] | None = None) -> Visits:
+def _visits(parts: list[Part], ours_L: NDArray[np.bool_], copies: Copies | None = None) -> Visits:
     """Visits of the file's prompts, without those that are in an epoch several times (unless all are)."""
     counted_L = ours_L.copy()
-    if repeats is not None and len(repeats) < ours_L.sum():
-        counted_L[repeats] = False
+    if copies is not None and (copies.copies_L[ours_L] == 1).any():
+        counted_L &= copies.copies_L == 1
     rows = [part.rows_U[counted_L[part.rows_U]] for part in parts]
-    steps = [part.step.step for part in parts]
+    steps_S = step_numbers([part.step.step for part in parts])
     kept = [at for at, part in enumerate(rows) if len(part)]
-    return Visits(np.array([steps[at] for at in kept]), [rows[at] for at in kept], min(1, steps[0]))
+    length = None if copies is None else copies.steps_per_epoch(parts)
+    return Visits(steps_S[kept], [rows[at] for at in kept], min(1, int(steps_S[0])), length=length)
 
 
 def with_epochs(
     parts: list[Part],
     ours_L: NDArray[np.bool_],
-    repeats: NDArray[np.int64],
+    copies: Copies | None,
     steps_per_epoch: int | None,
     notes: list[str],
     doubts: dict[str, str],
@@ -186,7 +259,7 @@ def with_epochs(
     """The parts with an epoch for each prompt, the rule that gave it, and the visits it was counted over."""
     if parts[0].step.epochs_U is not None:
         return parts, Epochs("log", np.zeros(0, np.int64)), None
-    visits = _visits(parts, ours_L, repeats)
+    visits = _visits(parts, ours_L, copies)
     if steps_per_epoch is not None:
         found = visits.by_steps(steps_per_epoch)
         if not found.exact and not found.fits(visits.prompts):
@@ -200,7 +273,13 @@ def with_epochs(
     else:
         found = fitting
     # All prompts of a step get epochs by the rule that the file's prompts have shown.
-    every = Visits(np.array([part.step.step for part in parts]), [part.rows_U for part in parts], visits.first)
+    every = Visits(
+        step_numbers([part.step.step for part in parts]),
+        [part.rows_U for part in parts],
+        visits.first,
+        times=() if copies is None else [copies.visits(part) for part in parts],
+        copies_L=None if copies is None else copies.copies_L,
+    )
     by_rule = every.by_visits() if found.rule == "visits" else every.by_steps(found.steps_per_epoch or 1)
     epochs_V = by_rule.epochs_V - by_rule.epochs_V.min() + 1
     ends = np.cumsum([len(part.rows_U) for part in parts])
@@ -246,8 +325,8 @@ def epochs_to_keep(
         most = int((seen_K >= 0.95 * prompts).sum())
         kept = max(1, full if full >= max(1, most // 2) else most)
         if kept < last:
-            share = "every prompt" if kept == full else "95 % of the prompts"
-            notes.append(f"prompts were visited up to {last} times; the first {kept}, which {share} has, count")
+            share = "every prompt has" if kept == full else "95 % of the prompts have"
+            notes.append(f"prompts were visited up to {last} times; the first {kept}, which {share}, count")
         return kept
     kept = last
     while kept > 1 and seen_K[kept - 1] < 0.5 * np.median(seen_K):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -62,20 +63,23 @@ def find_log(path: str | os.PathLike[str], format: str = "auto", columns: Column
     if columns is not None and columns != Columns():
         if format not in ("auto", "columns"):
             raise InputError(f"--format {format} knows its columns; leave --format out to name them yourself")
-        return replace(find_log(path, "columns"), by_id=columns.id is not None)
-    root = str(path)
+        return replace(_find(str(path), "columns", columns), by_id=columns.id is not None)
+    return _find(str(path), format, None)
+
+
+def _find(root: str, format: str, columns: Columns | None) -> Log:
     filesystem, base = open_filesystem(root)
     listing = list_files(base, filesystem, root, depth=1)
     if isinstance(listing, Entry):
         return _single_file(root, listing, format, filesystem)
     formats = [FORMATS[format]] if format != "auto" else list(FORMATS.values())
     top = [entry for entry in listing if "/" not in entry.name]
-    named = _tables(top) if format == "columns" else _known(listing, formats)
+    named = _tables(top, columns, filesystem) if format == "columns" else _known(listing, formats)
     found = _fitting_ones(named, filesystem)
     if not found:
         deep = list_files(base, filesystem, root, depth=DEEPEST)
         assert not isinstance(deep, Entry)
-        named = named or (_tables(deep) if format == "columns" else _known(deep, formats))
+        named = named or (_tables(deep, columns, filesystem) if format == "columns" else _known(deep, formats))
         found = _fitting_ones(named, filesystem)
         if not found and (below := _fitting_ones(_known(deep, formats, below=True), filesystem)):
             logs = [
@@ -119,8 +123,11 @@ def _known(listing: Sequence[Entry], formats: Sequence[Format], *, below: bool =
     return found
 
 
-def _tables(listing: Sequence[Entry]) -> Found:
-    """The most numerous files of one kind of name ("step_3.csv" and "step_4.csv" are one) that may be tables."""
+def _tables(listing: Sequence[Entry], columns: Columns | None, filesystem: Any) -> Found:
+    """The files of one kind of name ("step_3.csv" and "step_4.csv" are one) that may be tables with these columns.
+
+    Where several kinds have them, one has to be named; where none has, the most numerous is taken.
+    """
     kinds: dict[str, list[Entry]] = {}
     for entry in listing:
         if _plain(entry.name).endswith(TABLES) and os.path.basename(entry.name) != "run.json":
@@ -128,11 +135,26 @@ def _tables(listing: Sequence[Entry]) -> Found:
     if not kinds:
         return {}
     most = max(map(len, kinds.values()))
-    first, *more = [entries for entries in kinds.values() if len(entries) == most]
+    wanted = {name for name in (dataclasses.astuple(columns) if columns else ()) if name}
+    fitting = [
+        entries for entries in kinds.values() if wanted and wanted <= _names(entries[0].path, filesystem, wanted)
+    ]
+    first, *more = fitting or [entries for entries in kinds.values() if len(entries) == most]
     if more:
         names = ", ".join(entries[0].name for entries in [first, *more][:4])
         raise InputError(f"{first[0].path}: one of several files that may be the log ({names}); point at one of them")
     return {("columns", ""): [(entry, number_of(entry.name)) for entry in first]}
+
+
+def _names(path: str, filesystem: Any, wanted: Collection[str]) -> set[str]:
+    """Those of the names, which may be paths, that a table has as columns."""
+    row = _columns(first_row(path, filesystem) or {})
+    return {name for name in wanted if name in row or name.partition(".")[0] in row}
+
+
+def _columns(row: dict[str, Any]) -> dict[str, Any]:
+    """A first row, or that of a W&B table by its names."""
+    return dict.fromkeys(map(str, row["columns"])) if set(row) >= {"columns", "data"} else row
 
 
 def number_of(name: str) -> int:
@@ -256,8 +278,7 @@ def _unknown(path: str, filesystem: Any, count: int) -> InputError:
     first = first_row(path, filesystem) or {}
     if not first:
         return InputError(f"{path}: not a log of a known format; looked for {_looked_for('auto')}")
-    if set(first) == {"columns", "data"}:
-        first = dict.fromkeys(map(str, first["columns"]))
+    first = _columns(first)
     names = {kind: next((name for name in likely if name in first), None) for kind, likely in LIKELY.items()}
     if names["prompt"]:
         names["id"] = None

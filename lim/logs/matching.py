@@ -132,22 +132,27 @@ def match_prompts(
     *,
     full: Sequence[Sequence[str]] = (),
     by_id: bool = False,
+    ids_first: bool = True,
 ) -> Matching:
     """Match prompts (their ids and texts) to a log's keys (ids or texts); each key takes the closest rule.
 
     The rules, in order: same id; same text; same text after whitespace and known chat templates are taken away, of
     several turns all or the last; same text inside a wrapper (a template or instruction of the run's own), of which
     a log may have several; the same two with `letters` alone compared; the end of one prompt that no other key is,
-    where a trainer cut long prompts at their start. `by_id` stops after the first rule. `full` are further texts of
+    where a trainer cut long prompts at their start. `by_id` stops after the first rule; without `ids_first`, for keys
+    that are texts, the same text comes before an id that reads like it. `full` are further texts of
     the prompts, with their system message and all turns, in one or several templates: the same text as one of those
     comes first.
     Two prompts of the same text share a key, and keys of the same prompt are joined.
     """
     search = _Search(ids, prompts, keys)
-    search.by_table("id", list(ids))
+    if ids_first:
+        search.by_table("id", list(ids))
     if not by_id and search.open():
         for texts in (*full, prompts):
             search.by_table("text", list(texts))
+        if not ids_first:
+            search.by_table("id", list(ids))
         if search.open() or (search.rows_P < 0).any():
             search.by_forms()
             for rule, fold in ((BY_WRAPPER, normalise), (BY_LETTERS, letters)):

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lim.logs.epochs import Visits
+from lim.logs.epochs import Visits, step_numbers
 from lim.logs.formats import ReadOptions
 from lim.logs.parts import Part, RawLog
 from lim.logs.read import read_one
@@ -24,13 +24,15 @@ def split_where_epochs_meet(
     stands_L: NDArray[np.int64],
     counted_L: NDArray[np.bool_],
     options: ReadOptions,
+    length: float | None = None,
 ) -> list[Part]:
     """The parts, with two visits for each prompt that is twice in a step where epochs meet.
 
-    Such a prompt has twice as many samples as is usual in the log, and no other visit in either epoch. The first half
-    of its samples, in the log's order, is the earlier visit's. `counted_L`: prompts that an epoch has once.
+    Such a prompt has twice as many samples as is usual in the log, and no visit in a step that is of one of the two
+    epochs alone. The first half of its samples, in the log's order, is the earlier visit's. `counted_L`: prompts that
+    an epoch has once.
     """
-    found = _doubled(parts, counted_L)
+    found = _doubled(parts, counted_L, length)
     if not found:
         return parts
     numbers = {parts[at].step.step for at in found}
@@ -40,7 +42,12 @@ def split_where_epochs_meet(
         named = [file for file in raw.log.files if file.step in numbers]
         for files in (named, raw.log.files):  # a file may hold several steps, whatever its name says
             read = (read_one(file, raw.log.format, raw.log.filesystem, options) for file in files)
-            steps = [step for result in read for step in result.steps if step.step in numbers]
+            named_steps = ((result.file.path, step) for result in read for step in result.steps)
+            steps = [
+                step
+                for path, step in named_steps
+                if step.step in numbers and (path, step.attempt, step.step) not in raw.again
+            ]
             if {step.step for step in steps} == numbers:
                 break
         place = {key: row for row, key in enumerate(raw.keys)}
@@ -54,7 +61,9 @@ def split_where_epochs_meet(
     return parts
 
 
-def _doubled(parts: Sequence[Part], counted_L: NDArray[np.bool_]) -> dict[int, NDArray[np.int64]]:
+def _doubled(
+    parts: Sequence[Part], counted_L: NDArray[np.bool_], length: float | None
+) -> dict[int, NDArray[np.int64]]:
     """Number of a part → its prompts that two epochs have in it."""
     rows = [part.rows_U[counted_L[part.rows_U]] for part in parts]
     kept = [at for at, part in enumerate(rows) if len(part)]
@@ -65,13 +74,13 @@ def _doubled(parts: Sequence[Part], counted_L: NDArray[np.bool_]) -> dict[int, N
     twice = {at: rows[at][counts_U == 2 * usual] for at, counts_U in counts.items() if (counts_U == 2 * usual).any()}
     if not twice:
         return {}
-    visits = Visits(
-        np.array([parts[at].step.step for at in kept]), [rows[at] for at in kept], min(1, parts[0].step.step)
-    )
+    steps_S = step_numbers([part.step.step for part in parts])
+    visits = Visits(steps_S[kept], [rows[at] for at in kept], min(1, int(steps_S[0])))
     visits_S = [len(rows[at]) + len(twice.get(at, ())) for at in kept]
-    length = visits.spacing * visits.prompts / float(np.bincount(visits_S).argmax())
+    length = length or visits.spacing * visits.prompts / float(np.bincount(visits_S).argmax())
     low_S, high_S = visits.reach(length)
-    epochs_V = visits.by_steps(length).epochs_V - 1
+    # Of another visit where epochs meet it is not known which of the two it is in.
+    epochs_V = np.where(low_S == high_S, low_S, -1)[visits.step_V]
     row_V = np.concatenate([rows[at] for at in kept])
     found = {}
     for step, at in enumerate(kept):

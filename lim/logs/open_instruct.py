@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from lim.logs.files import LogFile
 from lim.logs.formats import ReadOptions
-from lim.logs.rows import decode_rows, group
+from lim.logs.rows import attempts_of, decode_rows, group
 from lim.logs.step import StepRewards
 from lim.utils.errors import InputError
 
@@ -27,17 +28,18 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewar
     )
     tokenizer = load_tokenizer(options.tokenizer)
     texts: dict[tuple[int, ...], str] = {}
-    steps: dict[int, list[tuple[str, Any]]] = {}
-    for row in rows:
+    steps: dict[tuple[int, int], list[tuple[str, Any]]] = {}  # (stretch of the file, step)
+    for stretch, row in zip(attempts_of([row.f0 for row in rows]), rows, strict=True):
         tokens = tuple(row.f1)
         if tokens not in texts:
             texts[tokens] = tokenizer.decode(row.f1, skip_special_tokens=False)
-        steps.setdefault(row.f0, []).append((texts[tokens], row.f2))
+        steps.setdefault((stretch, row.f0), []).append((texts[tokens], row.f2))
     found = []
-    for step, pairs in steps.items():
+    for (stretch, step), pairs in steps.items():
         prompts, rewards = zip(*pairs, strict=True)
         size = 0 if found else file.size
-        found.append(group(file, prompts, rewards, step=step, bytes_read=size, keep_samples=options.keep_samples))
+        one = group(file, prompts, rewards, step=step, bytes_read=size, keep_samples=options.keep_samples)
+        found.append(replace(one, attempt=stretch))
     return found or [group(file, [], [])]
 
 

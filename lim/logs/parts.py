@@ -6,19 +6,23 @@ Suffixes: _L keys of the log, _U a step's (prompt, epoch) pairs.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lim.logs.find import Log
+from lim.logs.find import Log, first_row
 from lim.logs.formats import ReadOptions
 from lim.logs.keys import KeyTable
 from lim.logs.read import read_files
 from lim.logs.step import StepRewards
+from lim.utils.cli import did_you_mean
 from lim.utils.errors import InputError
+
+NEARLY = 0.9  # of the usual size, that a complete step has
+Place = tuple[str, int, int]  # a file, a stretch of it (`StepRewards.attempt`), and a step
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,12 @@ class RawLog:
     keys: list[str]
     bad_files: tuple[str, ...]
     repeated_files: int
+    again: Mapping[Place, int]  # steps that a resumed run made again later, and how many rows of theirs are skipped
+
+    @property
+    def first_epoch(self) -> int:
+        """The log's own number of its first epoch; 1 where it has none."""
+        return min((int(step.epochs_U.min()) for step in self.steps if step.epochs_U is not None), default=1)
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,7 @@ def read_log(
     """Read a log's files. Raises InputError for the first bad one, unless they are to be skipped, or none is left."""
     table = KeyTable()
     steps: list[StepRewards] = []
+    places: list[Place] = []
     bad_files: list[str] = []
     repeated, last_print = 0, None
     for result in read_files(log, options, workers=workers, progress=progress):
@@ -63,13 +74,47 @@ def read_log(
                 continue
             last_print = step.fingerprint
             table.add(step.keys)
+            places.append((result.file.path, step.attempt, step.step))
             steps.append(replace(step, keys=[]))  # the texts themselves are kept once, in the table
+    if wrong := sorted(frozenset.intersection(*(step.absent for step in steps)) if steps else ()):
+        known = first_row(log.files[0].path, log.filesystem) or {}
+        near = did_you_mean(wrong[0], known)
+        raise InputError(f"{log.root}: no row has a value of '{wrong[0]}', which --reward_column names{near}")
     if not steps:
         raise InputError(f"{log.root}: no readable log file left of {len(log.files)}")
     keys, rows = table.finish()
-    order = sorted(range(len(steps)), key=lambda at: steps[at].step)
+    again = _made_again(steps, rows, places)
+    order = sorted(set(range(len(steps))) - again, key=lambda at: steps[at].step)
     ordered, rows = tuple(steps[at] for at in order), tuple(rows[at] for at in order)
-    return RawLog(log, ordered, rows, keys, tuple(bad_files), repeated)
+    skipped = {places[at]: int(steps[at].counts_U.sum()) for at in again}
+    return RawLog(log, ordered, rows, keys, tuple(bad_files), repeated, skipped)
+
+
+def _made_again(steps: Sequence[StepRewards], rows: Sequence[NDArray[Any]], places: Sequence[Place]) -> set[int]:
+    """The steps, by place in the list, of which a later one of the same number is another attempt: a run that was
+    killed goes back to its last checkpoint and appends the steps after it once more.
+
+    The later one is from a stretch that begins after the earlier one's, is as large as the steps that are there once,
+    and has all that the earlier one has. Parts of one step, in several files or apart from each other, are not that.
+    """
+    same: dict[int, list[int]] = {}
+    begins: dict[tuple[str, int], int] = {}
+    for at, (path, stretch, number) in enumerate(places):
+        same.setdefault(number, []).append(at)
+        begins[path, stretch] = min(number, begins.get((path, stretch), number))
+    once = [int(steps[ats[0]].counts_U.sum()) for ats in same.values() if len(ats) == 1]
+    if not once or len(once) == len(same):
+        return set()
+    found = set[int]()
+    for *earlier, last in (ats for ats in same.values() if len(ats) > 1):
+        counts = dict(zip(rows[last].tolist(), steps[last].counts_U.tolist(), strict=True))
+        if sum(counts.values()) < NEARLY * np.median(once):
+            continue
+        for at in earlier:
+            pairs = zip(rows[at].tolist(), steps[at].counts_U.tolist(), strict=True)
+            if begins[places[at][:2]] < begins[places[last][:2]] and all(n <= counts.get(row, 0) for row, n in pairs):
+                found.add(at)
+    return found
 
 
 def parts_of(raw: RawLog, stands_L: NDArray[np.int64]) -> list[Part]:
@@ -83,9 +128,9 @@ def parts_of(raw: RawLog, stands_L: NDArray[np.int64]) -> list[Part]:
             continue
         rows, epochs_U = tuple(stands_L[row] for row in rows), np.concatenate([_epochs(step) for step in steps])
         parts.append(_combined(number, steps, rows, epochs_U))
-    known = [part for part in parts if part.step.epochs_U is not None]
-    if known and min(int(part.epochs_U.min()) for part in known) == 0:
-        parts = [replace(part, epochs_U=part.epochs_U + 1) for part in parts]
+    first = raw.first_epoch
+    if parts[0].step.epochs_U is not None and first != 1 and (raw.log.format != "lim" or first == 0):
+        parts = [replace(part, epochs_U=part.epochs_U + (1 - first)) for part in parts]
     return parts
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Any
 
 from lim.logs.columns import read_table
 from lim.logs.files import LogFile
 from lim.logs.formats import Columns, ReadOptions
-from lim.logs.rows import FIX, decode_rows, group, prompt_text, reward_terms
+from lim.logs.rows import FIX, decode_rows, group, prompt_text, reward_of, reward_terms
 from lim.logs.step import StepRewards
 from lim.utils.errors import InputError
 
@@ -25,26 +27,43 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewards:
     prompts = []
     for number, row in enumerate(rows, 1):
         task = row.f0.get("data", row.f0)
+        if not isinstance(task, dict):
+            raise InputError(f"{file.path}: row {number}: its task's 'data' is {task!r:.60}, not an object; {FIX}")
         text = prompt_text(task.get("prompt")) or ("" if task.get("idx") is None else str(task["idx"]))
         if not text:
             raise InputError(f"{file.path}: row {number}: its task has neither a prompt nor an index; {FIX}")
         prompts.append(text)
-    rewards = [_reward(row.f1 or [], terms) for row in rows]
-    return group(file, prompts, rewards, bytes_read=file.size, keep_samples=options.keep_samples, reward="rewards")
+    named_rewards = [_named(f"{file.path}: row {number}", row.f1 or []) for number, row in enumerate(rows, 1)]
+    rewards = [_reward(f"{file.path}: row {number}", one, terms) for number, one in enumerate(named_rewards, 1)]
+    absent = frozenset(terms) - {name for one in named_rewards for name, _ in one}
+    step = group(file, prompts, rewards, bytes_read=file.size, keep_samples=options.keep_samples, reward="rewards")
+    return replace(step, absent=absent)
 
 
-def _reward(traces: list[Any], terms: dict[str, float]) -> float | None:
-    values = []
+def _named(where: str, traces: list[Any]) -> list[tuple[str, Any]]:
+    """The rewards of an episode's traces, by name."""
+    found = []
     for trace in traces:
-        for name, reward in (trace.get("rewards") or {}).items():
-            if terms and name not in terms:
-                continue
-            if isinstance(reward, dict):
-                weight = terms.get(name, reward.get("weight", 1.0))
-                reward = weight * reward["score"] if "score" in reward else reward.get("value")
-            if reward is not None:
-                values.append(float(reward))
-    return sum(values) if values else None
+        rewards = trace.get("rewards") if isinstance(trace, dict) else trace
+        if rewards is not None and not isinstance(rewards, dict):
+            raise InputError(f"{where}: a trace's rewards are {rewards!r:.60}, not an object; {FIX}")
+        found += (rewards or {}).items()
+    return found
+
+
+def _reward(where: str, rewards: list[tuple[str, Any]], terms: dict[str, float]) -> float:
+    values = []
+    for name, reward in rewards:
+        if terms and name not in terms:
+            continue
+        weight = terms.get(name, 1.0)
+        if isinstance(reward, dict):
+            if "score" in reward and not terms:
+                weight = reward_of(where, f"{name}.weight", reward.get("weight", 1.0))
+            reward = reward["score"] if "score" in reward else reward.get("value")
+        values.append(weight * reward_of(where, name, reward))
+    given = [value for value in values if not math.isnan(value)]
+    return sum(given) if given else math.nan
 
 
 def read_hosted(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewards]:

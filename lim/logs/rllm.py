@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -21,7 +21,7 @@ class Trajectory(msgspec.Struct, gc=False):
 
 
 class Episode(msgspec.Struct, gc=False):
-    training_step: int
+    training_step: Annotated[int, msgspec.Meta(ge=-(10**9), le=10**9)]
     epoch: int
     task: Any = None
     task_hash: str = ""

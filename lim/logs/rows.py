@@ -12,7 +12,8 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
 
 import msgspec
 import numpy as np
@@ -22,6 +23,8 @@ from lim.logs.files import LogFile, read_bytes
 from lim.logs.step import StepRewards, group_rewards
 from lim.utils.errors import InputError
 
+MOST_EPOCHS = 100_000
+MOST_ATTEMPTS = 50  # of a run that was resumed again and again
 FIX = "fix or remove the file, or pass --skip_bad_files"
 
 
@@ -51,7 +54,10 @@ def decode_rows(file: LogFile, filesystem: Any, needed: Mapping[str, Any], *, li
             value = row.get(name)
             if not kinds[name](value):
                 what = {str: "a string", list: "a list", dict: "an object"}
-                wanted = "text" if str in _members(kind) else "a number"
+                members = [getattr(member, "__origin__", member) for member in _members(kind)]
+                wanted = (
+                    "text" if str in members else "a number" if float in members else what.get(members[0], "text")
+                )
                 given = what.get(type(value), "")
                 shown = f"{value!r:.60}{f', {given}' if given else ''}"
                 raise InputError(f"{file.path}: row {number}: '{name}' is {shown}, not {wanted}; {FIX}")
@@ -70,7 +76,7 @@ def _row_type(needed: tuple[tuple[str, Any], ...]) -> Any:
 
 
 def _members(kind: Any) -> tuple[Any, ...]:
-    return getattr(kind, "__args__", (kind,))
+    return get_args(kind) if isinstance(kind, UnionType) else (kind,)
 
 
 def _optional(kind: Any) -> bool:
@@ -149,7 +155,12 @@ def group(
     """
     if not len(prompts):
         raise InputError(f"{file.path}: holds no rows; remove the file, or pass --skip_bad_files")
-    rewards_R = np.array(rewards, np.float64)
+    try:
+        rewards_R = np.array(rewards, np.float64).reshape(len(prompts))
+    except (TypeError, ValueError, OverflowError):
+        rewards_R = np.array(
+            [reward_of(f"{file.path}: row {row}", reward, one) for row, one in enumerate(rewards, 1)]
+        )
     lost_R = np.isnan(rewards_R)
     if lost_R.all():
         raise InputError(
@@ -159,6 +170,9 @@ def group(
     if np.isinf(rewards_R).any():
         row = int(np.isinf(rewards_R).argmax())
         raise InputError(f"{file.path}: row {row + 1}: {reward} is {rewards_R[row]}; {FIX}")
+    if epochs is not None and not 0 <= min(epochs) <= max(epochs) <= MOST_EPOCHS:
+        row = next(at for at, epoch in enumerate(epochs) if not 0 <= epoch <= MOST_EPOCHS)
+        raise InputError(f"{file.path}: row {row + 1}: its epoch is {epochs[row]}, not one from 0 to {MOST_EPOCHS:,}")
     if lost_R.any():
         kept = (~lost_R).tolist()
         prompts = list(itertools.compress(prompts, kept))
@@ -178,6 +192,15 @@ def group(
         fingerprint=fingerprint,
         keep_samples=keep_samples,
     )
+
+
+def attempts_of(steps: Sequence[int]) -> list[int]:
+    """For each row of a file its stretch of rising steps: what a resumed run appends begins another. 0 for all where
+    there are so many that rows are in another order.
+    """
+    falls = itertools.accumulate((later < step for step, later in itertools.pairwise(steps)), initial=0)
+    found = list(falls) if len(steps) else []
+    return found if not found or found[-1] <= MOST_ATTEMPTS else [0] * len(steps)
 
 
 def digest(*texts: str) -> bytes:
@@ -250,6 +273,24 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def reward_of(where: str, name: str, value: Any) -> float:
+    """A reward as a number, NaN where there is none; a text that is a number (as in CSV) counts as that."""
+    if value is None or value == "":
+        return math.nan
+    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+        return float(value.strip().lower() == "true")
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"{where}: '{name}' is {value!r:.60}, not a number; {FIX}") from None
+
+
+def absent_of(terms: Sequence[tuple[float, str]], values: Sequence[Any]) -> frozenset[str]:
+    """The terms without a value in any row, as of a name that is wrong; `values` has a column for each."""
+    empty = (np.isnan(np.asarray(column, np.float64)).all() for column in values)
+    return frozenset(itertools.compress((name for _, name in terms), empty))
 
 
 def weighted_sum(terms: Sequence[tuple[float, str]], values: Sequence[Any]) -> NDArray[np.float64]:

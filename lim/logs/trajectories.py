@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lim.logs.checks import Prompts, doubt_chosen, doubt_filtered, doubt_matching
-from lim.logs.epochs import Rule, epochs_to_keep, with_epochs
+from lim.logs.epochs import Copies, Rule, epochs_to_keep, spacing_of, step_numbers, with_epochs
 from lim.logs.find import Log
 from lim.logs.formats import ReadOptions
 from lim.logs.matching import Matching, match_prompts, normalise, strip_template
@@ -117,7 +117,10 @@ def read_trajectories(
     if prompts is None:
         stands_L, ours_L = _alike(raw), np.ones(len(raw.keys), bool)
     else:
-        matching = match_prompts(prompts.ids, prompts.texts, raw.keys, full=prompts.full, by_id=raw.log.by_id)
+        by_id = raw.log.by_id
+        matching = match_prompts(
+            prompts.ids, prompts.texts, raw.keys, full=prompts.full, by_id=by_id, ids_first=by_id
+        )
         if (matching.rows_P < 0).all():
             raise InputError(_none_matches(raw, prompts))
         stands_L, ours_L = matching.rows_L, np.zeros(len(raw.keys), bool)
@@ -128,16 +131,18 @@ def read_trajectories(
         _note_matching(matching, notes)
         doubt_matching(raw, parts, matching, ours_L, prompts, doubts)
     doubt_filtered(parts, doubts)
-    repeats = np.zeros(0, np.int64) if matching is None else matching.shared
+    copies = None
+    if matching is not None and len(matching.shared):
+        copies = Copies(parts, np.bincount(matching.rows_P[matching.rows_P >= 0], minlength=len(raw.keys)))
     split = parts
     if steps_per_epoch is None and parts[0].step.epochs_U is None:
-        once_L = ours_L.copy()
-        once_L[repeats] = False
-        split = split_where_epochs_meet(raw, parts, stands_L, once_L, options or ReadOptions())
+        once_L = ours_L if copies is None else ours_L & (copies.copies_L == 1)
+        length = None if copies is None else copies.steps_per_epoch(parts)
+        split = split_where_epochs_meet(raw, parts, stands_L, once_L, options or ReadOptions(), length)
     more = sum(len(part.rows_U) for part in split) - sum(len(part.rows_U) for part in parts)
-    given, (parts, epochs, visits) = parts, with_epochs(split, ours_L, repeats, steps_per_epoch, notes, doubts)
+    given, (parts, epochs, visits) = parts, with_epochs(split, ours_L, copies, steps_per_epoch, notes, doubts)
     if more and not once_per_epoch(parts):  # epochs end with steps after all
-        more, (parts, epochs, visits) = 0, with_epochs(given, ours_L, repeats, steps_per_epoch, notes, doubts)
+        more, (parts, epochs, visits) = 0, with_epochs(given, ours_L, copies, steps_per_epoch, notes, doubts)
     if more:
         notes.append(
             f"{more} prompt{'s are' if more > 1 else ' is'} twice in a step where two epochs meet; the first half of "
@@ -148,6 +153,8 @@ def read_trajectories(
     left_after = doubt_chosen(str(log.root), parts, kept, doubts)
     matrix, place_L, top_share = build_matrix(parts, raw.keys, kept, None if matching is None else ours_L)
     skipped = sum(step.skipped for step in raw.steps)
+    if raw.first_epoch > 1 and log.format != "lim":
+        notes.append(f"the log's first epoch is {raw.first_epoch}, which counts as epoch 1")
     if skipped:
         notes.append(f"{skipped:,} row{'s' if skipped > 1 else ''} without a reward skipped")
     if matching is not None:
@@ -238,7 +245,7 @@ def _without_evaluation(log: Log, parts: list[Part], ours_L: NDArray[np.bool_], 
         notes.append(
             f"step {before[0]} holds none of the prompt file's prompts (validation before training): skipped"
         )
-    elif training[0].step.step < 1:
+    elif training[0].step.step < 1 and training[0].step.epochs_U is None:
         notes.append(f"the log's steps start at {training[0].step.step}, and so does epoch 1")
     if lost := [step for step in others if step >= 1]:
         steps = f"step{'s' if len(lost) > 1 else ''} {_listed(lost)}"
@@ -257,9 +264,11 @@ def _note_gaps(raw: RawLog, notes: list[str]) -> tuple[int, ...]:
     """Steps without a file, with what else is said of the log's files."""
     steps = np.unique([step.step for step in raw.steps])
     first = raw.log.kind.first_step or int(steps[0])
-    apart = np.diff(steps)
-    spacing = int(np.bincount(apart).argmax()) if len(apart) else 1
-    lost = np.setdiff1d(np.arange(first if spacing == 1 else steps[0], steps[-1], spacing), steps)
+    if (step_numbers(steps.tolist()) != steps).any():  # times or the like, whose gaps say nothing
+        spacing, lost = 1, steps[:0]
+    else:
+        spacing = spacing_of(steps)
+        lost = np.setdiff1d(np.arange(first if spacing == 1 else steps[0], steps[-1], spacing), steps)
     if not raw.repeated_files:
         if spacing > 1:
             notes.append(f"steps are {spacing} apart; what was generated between them is not in the log")
@@ -267,6 +276,11 @@ def _note_gaps(raw: RawLog, notes: list[str]) -> tuple[int, ...]:
             notes.append(f"{len(lost)} step{'s have' if len(lost) > 1 else ' has'} no file: {_listed(lost.tolist())}")
     else:
         notes.append(f"{raw.repeated_files} files repeat the one before (same generations) and count once")
+    if raw.again:
+        notes.append(
+            f"{sum(raw.again.values()):,} rows are of steps that the run made again after a resume "
+            f"({_listed(sorted({step for _, _, step in raw.again}))}): skipped, the later ones count"
+        )
     if raw.bad_files:
         count = len(raw.bad_files)
         notes.append(f"{count} bad file{'s were' if count > 1 else ' was'} skipped: {raw.bad_files[0]}")

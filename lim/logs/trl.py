@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from lim.logs.doubts import Doubt
 from lim.logs.files import LogFile
 from lim.logs.formats import ReadOptions
 from lim.logs.parquet import column_names, numbers, read_columns
-from lim.logs.rows import FIX, digest, group, prompt_text, reward_terms, weighted_sum
+from lim.logs.rows import FIX, absent_of, digest, group, prompt_text, reward_terms, weighted_sum
 from lim.logs.step import StepRewards
 from lim.utils.errors import InputError
 
@@ -52,7 +53,7 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewards:
     del table
     pa.default_memory_pool().release_unused()
     reward = ", ".join(wanted)
-    return group(
+    step = group(
         file,
         texts,
         rewards_R,
@@ -61,6 +62,7 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewards:
         fingerprint=fingerprint,
         reward=reward,
     )
+    return replace(step, absent=absent_of(terms, [columns[name] for _, name in terms]))
 
 
 def reward_terms_of(path: str, numeric: list[str], options: ReadOptions) -> list[tuple[float, str]]:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from lim.logs.files import LogFile
 from lim.logs.formats import ReadOptions
-from lim.logs.rows import FIX, decode_rows, group, prompt_text, reward_terms, weighted_sum
+from lim.logs.rows import FIX, absent_of, attempts_of, decode_rows, group, prompt_text, reward_terms, weighted_sum
 from lim.logs.step import StepRewards
 from lim.recorders.verl import prompt_id
 from lim.utils.errors import InputError
 
-LATER_OUTPUT = re.compile(r".+_\d+_0*[1-9]\d*")  # uid of an agent loop's output that is not its first
+OUTPUT = re.compile(r"(.+_\d+)_(\d+)")  # uid of an agent loop's output: its rollout, and its number in it
 
 
 def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewards]:
@@ -22,8 +23,9 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewar
 
     `options.reward_column` names other fields than `score`: numbers, or true and false (verl's `acc`). With agent
     loops a rollout has several rows of one reward, `uid` = `<prompt>_<session>_<index>`; index 0 has the prompt as
-    it was asked, and the others are skipped. A file of another name may hold several steps, which its rows tell.
-    Where `gts` has the prompts' ids, by `lim.recorders.verl`, prompts are told by them (`options.by_id`).
+    it was asked, and the others are skipped (`later_outputs`). A file of another name may hold several steps, which
+    its rows tell. Where `gts` has the prompts' ids, by `lim.recorders.verl`, prompts are told by them
+    (`options.by_id`).
     """
     terms = reward_terms(options.reward_column or "score")
     needed: dict[str, Any] = {"input": str | list[Any], "uid": Any, "step": Any, "gts": Any}
@@ -36,28 +38,41 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewar
         raise InputError(f"{file.path}: row {row + 1}: 'input' is {rows[row].f0!r:.60}, not text; {FIX}")
     if len(terms) == 1 and terms[0][0] == 1:
         rewards: Sequence[Any] = [row.f4 for row in rows]
+        absent = frozenset[str]()
     else:
         columns = [[getattr(row, f"f{at + 4}") for row in rows] for at in range(len(terms))]
-        rewards = weighted_sum(terms, columns).tolist()
+        rewards, absent = weighted_sum(terms, columns).tolist(), absent_of(terms, columns)
     steps = [row.f2 for row in rows]
     if os.path.basename(file.path).partition(".")[0].isdigit() or not all(type(step) is int for step in steps):
         steps = [file.step] * len(rows)
-    at_step: dict[int, list[int]] = {}
-    for at, (row, step) in enumerate(zip(rows, steps, strict=True)):
-        if not (isinstance(row.f1, str) and LATER_OUTPUT.fullmatch(row.f1)):
-            at_step.setdefault(step, []).append(at)
-    return [
-        group(
+    later = later_outputs([row.f1 for row in rows], [row.f0 for row in rows])
+    at_step: dict[tuple[int, int], list[int]] = {}  # (stretch of the file, step) → its rows
+    for at, place in enumerate(zip(attempts_of(steps), steps, strict=True)):
+        if at not in later:
+            at_step.setdefault(place, []).append(at)
+    found = []
+    for (stretch, step), part in (at_step or {(0, file.step): []}).items():
+        one = group(
             file,
             [prompts[at] or "" for at in part],
             [rewards[at] for at in part],
             step=step,
-            bytes_read=0 if number else file.size,
+            bytes_read=0 if found else file.size,
             keep_samples=options.keep_samples,
             reward=options.reward_column or "score",
         )
-        for number, (step, part) in enumerate(at_step.items() or [(file.step, [])])
-    ]
+        found.append(replace(one, attempt=stretch, absent=absent))
+    return found
+
+
+def later_outputs(uids: Sequence[Any], inputs: Sequence[Any]) -> set[int]:
+    """Rows of an agent loop that are not their rollout's first, and so have another input than that.
+
+    Where `_<n>` only numbers the samples of a prompt, the input is the same, and all of them count.
+    """
+    named = {at: match for at, uid in enumerate(uids) if isinstance(uid, str) and (match := OUTPUT.fullmatch(uid))}
+    first = {match[1]: inputs[at] for at, match in named.items() if int(match[2]) == 0}
+    return {at for at, match in named.items() if first.get(match[1], inputs[at]) != inputs[at]}
 
 
 def _ids(file: LogFile, truths: Sequence[Any]) -> list[str | None]:

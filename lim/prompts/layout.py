@@ -179,6 +179,8 @@ def _unique(values: Sequence[Any]) -> tuple[list[str], str]:
         return list(values), ""
     seen: dict[str, int] = {}
     for number, value in enumerate(values, 1):
+        if isinstance(value, float) and value.is_integer():  # as a table makes of whole numbers
+            value = int(value)
         if not isinstance(value, str) and type(value) is not int:
             what = (
                 "has none" if value is MISSING or value is None else f"has {value!r:.40}, neither text nor a number"

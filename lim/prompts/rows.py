@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from lim.logs.files import read_bytes
 from lim.utils.errors import InputError, one_line
 from lim.utils.files import REMOTE
 from lim.utils.makers import how_to_make
@@ -102,16 +103,19 @@ def _parsed(value: Any, kind: Any, *, item: bool = False) -> Any:
 
 
 def read_file(path: str | Path) -> Rows:
-    """The rows of a Parquet, Arrow, JSON, JSON lines or CSV file; other names are read by what they hold.
+    """The rows of a Parquet, Arrow, JSON, JSON lines or CSV file, packed (.gz, .zst) or not;
+    other names are read by what they hold.
 
     Raises InputError naming the line or row that is malformed. NaN and infinity are no JSON.
     """
-    name, suffix = str(path), Path(path).suffix
+    name = str(path)
+    plain = name.removesuffix(".gz").removesuffix(".zst")
+    suffix = Path(plain).suffix
     try:
         os.stat(path)
-        if suffix in (".parquet", ".arrow"):
+        if plain == name and suffix in (".parquet", ".arrow"):
             return Rows(name, table=_table(name, str(path), parquet=suffix == ".parquet"))
-        data = Path(path).read_bytes()
+        data = Path(path).read_bytes() if plain == name else read_bytes(name, None)
     except FileNotFoundError:
         remote = "; only local files are read here" if REMOTE.match(name) else how_to_make(path)
         raise InputError(f"{path}: no such file{remote}") from None
@@ -128,7 +132,7 @@ def read_file(path: str | Path) -> Rows:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: byte {error.start}: not UTF-8") from None
-    return Rows(name, _csv(name, text)) if suffix == ".csv" else _json(name, text, suffix)
+    return Rows(name, csv_rows(name, text)) if suffix == ".csv" else _json(name, text, suffix)
 
 
 def _table(name: str, source: Any, *, parquet: bool) -> pa.Table:
@@ -156,7 +160,8 @@ def _arrow(file: Any) -> pa.Table:
         return pa.ipc.open_file(file).read_all()
 
 
-def _csv(name: str, text: str) -> list[dict[str, Any]]:
+def csv_rows(name: str, text: str) -> list[dict[str, Any]]:
+    """The rows of CSV. InputError for a column that is there twice, and for a line of more or fewer cells."""
     csv.field_size_limit(1 << 30)
     reader = csv.DictReader(io.StringIO(text, newline=""))
     rows = []

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from collections.abc import Mapping, Sequence
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -50,20 +51,36 @@ def convert(values: Any, kind: type[T], where: str = "", prefix: str = "", hint:
 
 
 def _is_text(hint: Any) -> bool:
-    return hint is str or (str in get_args(hint) and get_origin(hint) is not list)
+    return hint is str or (str in get_args(hint) and get_origin(hint) in (Union, UnionType))
 
 
 def _in_words(text: str, values: Mapping[str, Any], prefix: str, hints: Mapping[str, Any]) -> str:
     """msgspec's message with the key, the value given, and what is allowed."""
-    message, _, path = text.partition(" - at `$.")
-    path = path.rstrip("`")
-    key = re.split(r"[.\[]", path)[0]
-    allowed = [str(value) for hint in [hints[key], *get_args(hints[key])] for value in get_args(hint)]
+    message, _, place = text.partition(" - at `")
+    of_key = place.startswith("key` in `")  # of a block below: the path is the block's
+    path = place.removeprefix("key` in `").removeprefix("$.").rstrip("`")
+    key, *steps = re.split(r"\]?[.\[]", path.rstrip("]").replace("...", "*"))
     if message.startswith("Invalid enum value"):
+        given, allowed = message.removeprefix("Invalid enum value ").strip("'"), _allowed(hints[key], steps, of_key)
         message = f"use {' or '.join(allowed)}"
+        if of_key:
+            message = f"'{given}' is no key of it: {message}{did_you_mean(given, allowed)}"
+    elif of_key:
+        message = f"{message} as a key"
     message = re.sub(r"`([^`]*)`", lambda m: " or ".join(WORDS.get(w, w) for w in m[1].split(" | ")), message)
     message = message.replace("Expected ", "expected ").replace(", got", ", not")
-    message = message.replace(" >= ", " of at least ").replace(" <= ", " of at most ")
+    message = message.replace(" >= ", " of at least ").replace(" <= ", " of at most ").replace(" > ", " above ")
     message = message.replace("expected a list", f"expected a list ({prefix}{key}=[…])")
     value = values[key] if isinstance(values[key], str) else repr(values[key])
     return f"{prefix}{key}={value:.60}: {message}" + (f" (in {path})" if path != key else "")
+
+
+def _allowed(hint: Any, steps: Sequence[str], of_key: bool) -> list[str]:
+    """The literals that a type has at a place: `*` is a block's value, a number an item; `of_key`: a block's key."""
+    if get_origin(hint) is Literal:
+        return [str(value) for value in get_args(hint)]
+    parts = get_args(hint)
+    if get_origin(hint) is dict and (steps or of_key):
+        return _allowed(parts[1], steps[1:], of_key) if steps else _allowed(parts[0], [], False)
+    inside = steps[1:] if get_origin(hint) in (list, tuple) else steps
+    return [value for part in parts for value in _allowed(part, inside, of_key)]

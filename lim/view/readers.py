@@ -20,7 +20,7 @@ from lim.logs.formats import ReadOptions
 from lim.logs.parquet import column_names, numbers, open_file, read_columns
 from lim.logs.rows import prompt_text, reward_terms, weighted_sum
 from lim.logs.trl import OTHER, reward_terms_of
-from lim.logs.verl import LATER_OUTPUT
+from lim.logs.verl import later_outputs
 from lim.recorders.verl import prompt_id
 from lim.utils.errors import InputError
 
@@ -189,17 +189,20 @@ def locate_verl(file: LogFile, filesystem: Any, options: ReadOptions) -> Located
     view = memoryview(data)
     by_row = file_is_a_step(file)
     codes: dict[str, int] = {}
-    codes_R, steps_R, kept = [], [], []
+    keys, uids, steps_R, kept = [], [], [], []
     for at, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
         line = view[start:end]
         if not bytes(line[:1]).strip() and not bytes(line).strip():
             continue
         found = _line(file, len(kept) + 1, line)
         kept.append(at)
-        key = prompt_id(found.gts) if options.by_id else prompt_text(found.input)
-        counts = key is not None and not (isinstance(found.uid, str) and LATER_OUTPUT.fullmatch(found.uid))
-        codes_R.append(codes.setdefault(key, len(codes)) if counts and key is not None else -1)
+        keys.append(prompt_id(found.gts) if options.by_id else prompt_text(found.input))
+        uids.append((found.uid, found.input))
         steps_R.append(found.step if not by_row and type(found.step) is int else file.step)
+    later = later_outputs(*zip(*uids, strict=True)) if uids else set[int]()
+    codes_R = [
+        -1 if key is None or row in later else codes.setdefault(key, len(codes)) for row, key in enumerate(keys)
+    ]
     return Located(
         list(codes),
         np.array(codes_R, np.int64),

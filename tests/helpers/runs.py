@@ -17,6 +17,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lim.pipeline import select
+from lim.selection import Selection
+from lim.strategies import Settings
+
 Row = dict[str, Any]
 SYSTEM = "You are a careful solver."
 
@@ -133,3 +137,18 @@ def without_step(run: Run, *steps: int) -> list[Sample]:
 
 def scaled(samples: Iterable[Sample], factor: float) -> list[Sample]:
     return [replace(sample, reward=sample.reward * factor) for sample in samples]
+
+
+def scores(selection: Selection) -> dict[str, float | None]:
+    """id → score of a selection, None where it has none."""
+    found = zip(selection.ids, selection.scores_P.tolist(), strict=True)
+    return {id: None if score != score else score for id, score in found}
+
+
+def chosen(folder: Path, log: Path | None = None, run: Run | None = None, **settings: Any) -> Selection:
+    """The selection from a log in `folder`, by default of `Run()`; its prompt file is written where there is none."""
+    prompts = folder / "prompts.json"
+    if not prompts.exists():
+        (run or Run()).write_prompts(prompts)
+    given = Settings(**({"similarity_threshold": -1e9} | settings))
+    return select(prompts, log_path=log or folder / "log", settings=given)

@@ -86,6 +86,9 @@ DEFAULTS = {
     "ckpt.max_num": 3,
     "eval.steps": -1,
 }
+NOT_COUNTS = ("ds.zero_stage", "ckpt.max_num")
+COUNTS = {name for name, value in DEFAULTS.items() if type(value) is int and value > 0} - set(NOT_COUNTS)
+ABOVE_0 = ("rollout.temperature", "rollout.top_p")
 # Flags that cannot be right in a recipe of this project, and why: buffers outside the state dict stay unset there.
 REFUSED = {
     "reward.normalize_enable": "does nothing for a rule-based reward, and under transformers 5 OpenRLHF's critic "
@@ -133,7 +136,8 @@ class RunConfig:
     log_responses: bool = True
     resume: bool = False
     device: Literal["gpu", "cpu"] = "gpu"  # cpu: OpenRLHF on logical GPUs
-    parameters: float | None = None  # of the model, for the memory and disk it needs where its files are not here
+    # of the model, for the memory and disk it needs where its files are not here
+    parameters: Annotated[float, msgspec.Meta(gt=0)] | None = None
     shape: dict[str, int] | None = None  # what its config.json says of it (train/recipe/model.py: Shape), likewise
     gpu_memory: Annotated[float, msgspec.Meta(gt=0)] = 80.0  # GiB of each GPU, that the plan must fit
     seconds_per_step: Annotated[float, msgspec.Meta(gt=0)] | None = None  # measured, for the estimate in the plan
@@ -178,6 +182,11 @@ def load(recipe: str, overlays: Sequence[str] = (), overrides: Sequence[str] = (
             raise InputError(f"{name}: is set by the launcher; use {OWNED[name]}")
         if flags[name] and name in REFUSED:
             raise InputError(f"{name}: {REFUSED[name]}")
+        if isinstance(flags[name], int | float):
+            if name in COUNTS and flags[name] < 1:
+                raise InputError(f"{name}={flags[name]}: needs at least 1")
+            if name in ABOVE_0 and not flags[name] > 0:
+                raise InputError(f"{name}={flags[name]}: needs to be above 0")
     parser = openrlhf_parser()
     if parser is not None:
         check_flags(parser, flags)

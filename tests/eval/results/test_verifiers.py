@@ -10,7 +10,7 @@ import pytest
 
 from eval import eval as command
 from eval.engine.samples import Sample, Store
-from eval.questions import check_verifiers, read_questions
+from eval.questions import check_verifiers, judged_by, read_questions
 from eval.results.score import grade_samples, summarise
 from eval.settings import load
 from eval.verifiers import Verifiers
@@ -133,6 +133,19 @@ def test_verifiers_are_checked_before_anything_is_generated(tmp_path):
         check_verifiers(made, read_questions(str(path)))
 
 
+def test_a_verifier_that_is_only_declared_is_for_files_of_ones_own(tmp_path, own):
+    unnamed = read_questions(str(benchmark(tmp_path, [row for row in QUESTIONS if "verifier" not in row])))
+    mixed = read_questions(str(benchmark(tmp_path)))
+    for flags, verifier, file, questions, found in (
+        ([own], "math", "mine.jsonl", unnamed, "even"),
+        ([own], "math", "mine.jsonl", mixed, "math"),
+        ([own], "math", "math500", unnamed, "math"),
+        ([own], "choice", "mine.jsonl", unnamed, "choice"),
+        ([own, "even"], "even", "math500", unnamed, "even"),
+    ):
+        assert judged_by(flags, verifier, file, questions) == found
+
+
 def test_third_party_files_with_a_verifier(tmp_path, capsys):
     rows = [
         {"out": "<answer>B</answer>", "gold": "B", "kind": "choice", "ok": 1},
@@ -151,3 +164,25 @@ def test_third_party_files_with_a_verifier(tmp_path, capsys):
     write_json(tmp_path / "theirs.json", [rows[0] | {"kind": "a/b.py:f"}])
     assert run_cli(lambda: command.main([*score, "--verifier_key", "kind"])) == 2
     assert "is a path" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([{"gold": None}], "row 1: 'gold' is None, neither text nor a number"),
+        ([{"gold": ["3"]}], "row 1: 'gold' is ['3'], neither text nor a number"),
+        ([{"gold": True}], "row 1: 'gold' is True, neither text nor a number"),
+        ([{"gold": "A"}, {"gold": "B"}], "row 2: another gold answer for the same question '1'"),
+        (
+            [{"gold": "A"}, {"gold": "A", "v": "exact"}],
+            "row 2: another verifier, or metadata, for the same",
+        ),
+    ],
+)
+def test_a_gold_answer_that_is_none_or_another(tmp_path, capsys, rows, says):
+    path = tmp_path / "made.jsonl"
+    path.write_text("".join(json.dumps({"q": 1, "text": r"\\boxed{A}", "v": "choice"} | row) + "\n" for row in rows))
+    keys = {"response_key": "text", "gold_key": "gold", "question_key": "q", "verifier_key": "v"}
+    given = [part for key, name in keys.items() for part in (f"--{key}", name)]
+    assert run_cli(lambda: command.main(["--score_only", str(path), *given])) == 2
+    assert says in capsys.readouterr().err

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from eval.grader.verdict import Reason, training_rule
-from eval.verifiers import Item, Verifiers, answer_of, answers, check, declared, strict
+from eval.verifiers import Item, Verifiers, answer_of, answers, check, declared, default_of, strict
 from lim.utils.errors import InputError
 
 OWN = '''
@@ -257,7 +257,7 @@ def test_versions_name_the_file_by_its_content(file, tmp_path):
     [
         ([], ({}, None)),
         (["choice"], ({}, "choice")),
-        (["w=a.py:f"], ({"w": "a.py:f"}, "w")),
+        (["w=a.py:f"], ({"w": "a.py:f"}, None)),
         (["w=a.py:f", "math"], ({"w": "a.py:f"}, "math")),
         (["w=a.py:f", "v=b.py:f"], ({"w": "a.py:f", "v": "b.py:f"}, None)),
     ],
@@ -266,6 +266,45 @@ def test_the_flags_values(given, found):
     assert declared(given) == found
     with pytest.raises(InputError, match="name one"):
         declared([*given, "exact", "numeric"])
+
+
+@pytest.mark.parametrize(
+    ("own", "named", "records", "found"),
+    [
+        (["w"], None, [{}, {"verifier": None}], "w"),
+        (["w"], None, [{}, {"verifier": "w"}], "math"),  # the others are not w's
+        (["w"], None, [{}, {"verifier": "choice"}], "math"),
+        (["w"], "choice", [{}], "choice"),
+        (["w", "v"], None, [{}], "math"),
+        ([], None, [{}], "math"),
+    ],
+)
+def test_records_without_a_name(own, named, records, found):
+    assert default_of(dict.fromkeys(own, "a.py:f"), named, records) == found
+
+
+@pytest.mark.parametrize(
+    ("same", "found"),
+    [
+        ("sorted(one) == sorted(other)", [True, False]),
+        ("1", "same_answer.* returned 1 .*not true or false; of "),
+        ("one[99]", "same_answer.* raised line 2: IndexError"),
+        ("__import__('time').sleep(9)", [None, None]),
+    ],
+)
+def test_a_persons_own_equality(tmp_path, same, found):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        f"def same_answer(one, other):\n    return {same}\n\ndef score(response, answer, metadata):\n    return 1\n"
+    )
+    pairs = [("a b", "b a"), ("a", "b")]
+    with Verifiers({"mine": f"{path}:score"}, workers=1, deadline=0.5) as verifiers:
+        if isinstance(found, str):
+            with pytest.raises(InputError, match=found):
+                verifiers.equal_pairs("mine", pairs)
+        else:
+            assert verifiers.equal_pairs("mine", pairs) == found
+        assert verifiers.grade([Item("x", "y", "mine")])[0].score == 1
 
 
 def test_gold_answers_and_altered_ones(verifiers):

@@ -14,29 +14,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from runs import Run, Sample, by_step, chat, scaled, without_step, write_jsonl, write_trl
+from runs import Run, Sample, by_step, chat, chosen, scaled, scores, without_step, write_jsonl, write_trl
 
-from lim.pipeline import select
-from lim.selection import Selection
-from lim.strategies import Settings
 from lim.utils.errors import InputError
 
 RUN = Run()
 THINK = ("", "<think>\n", "<think>\n\n</think>\n\n")
-Truth = dict[str, float | None]
-
-
-def scores(selection: Selection) -> Truth:
-    found = zip(selection.ids, selection.scores_P.tolist(), strict=True)
-    return {id: None if score != score else score for id, score in found}
-
-
-def chosen(folder: Path, log: Path | None = None, run: Run = RUN, **settings: Any) -> Selection:
-    prompts = folder / "prompts.json"
-    if not prompts.exists():
-        run.write_prompts(prompts)
-    given = Settings(**({"similarity_threshold": -1e9} | settings))
-    return select(prompts, log_path=log or folder / "log", settings=given)
 
 
 def verl(folder: Path, samples: list[Sample], run: Run = RUN, **fields: Callable[[Sample], Any]) -> None:

@@ -10,9 +10,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from runs import Run, Sample, by_step, chat, write_jsonl
+from runs import Run, Sample, by_step, chat, chosen, scores, write_jsonl
 
 from lim.logs.find import find_log
+from lim.logs.formats import ReadOptions
+from lim.logs.parts import read_log
 from lim.pipeline import select
 from lim.strategies import Settings
 from lim.utils.errors import InputError
@@ -151,6 +153,51 @@ def test_each_trainer_gives_the_true_scores(tmp_path: Path, name: str) -> None:
     assert selection.log is not None and selection.log.samples == len(RUN.samples)
     for file in log.files[:1]:  # the file by itself is of the same format
         assert find_log(file.path).format == name
+
+
+@pytest.mark.parametrize("name", [name for name in TRAINERS if name not in ("rllm", "wandb", "ms-swift")])
+def test_nan_in_a_field_that_is_not_needed_does_not_matter(tmp_path: Path, name: str) -> None:
+    TRAINERS[name][0](tmp_path / "log")
+    for file in find_log(tmp_path / "log").files:
+        path = Path(file.path)
+        path.write_text(path.read_text().replace("{", '{"seconds": NaN, ', 1))
+    assert scores(chosen(tmp_path)) == pytest.approx(RUN.truth())
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "says"),
+    [
+        ("train_data_step1.jsonl", {"content": None, "rewards": [1]}, "row 1: 'content' is None, not a list"),
+        ("train_data_step1.jsonl", {"content": [["q"]], "rewards": ["x"]}, "row 1: 'rewards' is 'x', not a number"),
+        ("train_data_step1.jsonl", {"content": [["q"]], "rewards": [[1, 2]]}, r"row 1: 'rewards' is \[1, 2\], not"),
+        ("step_1/train/all/traces.jsonl", {"task": None, "traces": []}, "row 1: 'task' is None, not an object"),
+        (
+            "step_1/train/all/traces.jsonl",
+            {"task": {"data": 3}, "traces": []},
+            "'data' is 3, not an object",
+        ),
+        (
+            "step_1/train/all/traces.jsonl",
+            {"task": {"idx": 1}, "traces": [{"rewards": {"right": {"score": "x"}}}]},
+            "row 1: 'right' is 'x', not a number",
+        ),
+        (
+            "step_1/train/all/traces.jsonl",
+            {"task": {"idx": 1}, "traces": [{"rewards": [1]}]},
+            r"row 1: a trace's rewards are \[1\], not an object",
+        ),
+        (
+            "completions_1_a.table.json",
+            {"columns": None, "data": []},
+            "'columns' and 'data' are no table",
+        ),
+    ],
+)
+def test_a_field_of_another_type_is_one_line(tmp_path: Path, name: str, row: Any, says: str) -> None:
+    write_jsonl(tmp_path / "log", {1: [row]}, name)
+    with pytest.raises(InputError, match=says) as caught:
+        read_log(find_log(tmp_path / "log"))
+    assert "\n" not in str(caught.value)
 
 
 WRITTEN = Path(__file__).parent / "written"
@@ -320,6 +367,20 @@ def test_the_steps_are_the_numbers_of_the_files(tmp_path: Path) -> None:
             {"prompt_column": "p", "epoch_column": "e"},
             "'e' is 0.25, not a whole number",
         ),
+        (
+            {"p": "q", "r": 1, "e": -1},
+            {"prompt_column": "p", "epoch_column": "e"},
+            "row 1: its epoch is -1, not one from 0 to 100,000",
+        ),
+        ({"p": "q", "r": 1, "e": 10**12}, {"prompt_column": "p", "epoch_column": "e"}, "not one from 0 to 100,000"),
+        (
+            {"p": "q", "r": 1, "t": 10**30},
+            {"prompt_column": "p", "step_column": "t"},
+            "'t' is 10+, not a whole number",
+        ),
+        ({"p": "q", "r": 10**400}, {"prompt_column": "p"}, "'r' is 10+, not a number"),
+        ({"i": None, "r": 1}, {"id_column": "i"}, "'i' is None, neither text nor a whole number"),
+        ({"i": ["q"], "r": 1}, {"id_column": "i"}, r"'i' is \['q'\], neither text"),
         ({"p": "q", "r": 1}, {"step_column": "t"}, "name the column of the prompt: --prompt_column, or --id_column"),
         ({"p": "q", "r": 1}, {"prompt_column": "p", "format": "verl"}, "--format verl knows its columns"),
     ],
@@ -351,3 +412,66 @@ def test_an_unknown_trainer_s_file_is_described(tmp_path: Path, row: dict[str, A
         message = str(caught.value)
         assert says in message and "damaged" not in message and "fix" not in message
         assert all(column in message for column in row)
+
+
+def test_a_weighted_column_that_no_row_has_is_refused(tmp_path: Path) -> None:
+    rows = [RUN.verl(sample, form=1.0) for sample in RUN.samples]
+    table = [{"prompt": row["input"], "completion": str(at), **row} for at, row in enumerate(rows)]
+    write_jsonl(tmp_path / "verl", {1: rows}, "all.jsonl")
+    write_jsonl(tmp_path / "ms-swift", {1: table}, "completions.jsonl")
+    (tmp_path / "trl").mkdir()
+    pq.write_table(pa.Table.from_pylist(table), tmp_path / "trl" / "completions_00001.parquet")
+    rewards = {"score": {"score": 1.0}, "form": {"score": 0.5}}
+    episode = {"task": {"prompt": "q"}, "traces": [{"rewards": rewards}]}
+    write_jsonl(tmp_path / "prime-rl", {1: [episode]}, "step_{}/train/all/traces.jsonl")
+    for format in ("verl", "ms-swift", "trl", "prime-rl"):
+        log = find_log(tmp_path / format, format)
+        read_log(log, ReadOptions("score,0.5*form"))
+        with pytest.raises(InputError, match=r"'from', which --reward_column names|no numeric reward column from"):
+            read_log(log, ReadOptions("score,0.5*from"))
+
+
+@pytest.mark.parametrize("name", ["log.json", "log.txt", "log"])
+def test_json_lines_under_another_name_are_a_table(tmp_path: Path, name: str) -> None:
+    rows = [{"q": RUN.questions[s.prompt], "reward": s.reward, "e": s.epoch} for s in RUN.samples]
+    write_jsonl(tmp_path, {1: rows}, name)
+    selection = chosen(tmp_path, tmp_path / name, prompt_column="q", epoch_column="e")
+    assert scores(selection) == pytest.approx(RUN.truth())
+
+
+def test_the_tables_with_the_columns_named_are_the_log(tmp_path: Path) -> None:
+    steps = by_step(RUN.samples, lambda s: {"q": RUN.questions[s.prompt], "reward": s.reward, "t": s.step})
+    write_jsonl(tmp_path / "log", {0: [row for rows in steps.values() for row in rows]}, "rollouts.jsonl")
+    write_jsonl(tmp_path / "log", {n: [{"loss": 1}] for n in range(9)}, "metrics_{}.jsonl")
+    flags = {"prompt_column": "q", "step_column": "t"}
+    assert scores(chosen(tmp_path, **flags)) == pytest.approx(RUN.truth())
+    write_jsonl(tmp_path / "log", {n: steps[n] for n in (4, 8)}, "eval_{}.jsonl")
+    with pytest.raises(InputError, match=r"several files that may be the log \(eval_4.jsonl, rollouts.jsonl\)"):
+        chosen(tmp_path, **flags)
+
+
+def test_whole_numbers_that_a_table_made_floats_of_are_ids(tmp_path: Path) -> None:
+    run = Run()
+    run.ids = [str(number) for number in range(40)]
+    rows = [{"id": float(id), "prompt": text} for id, text in zip(run.ids, run.questions, strict=True)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "prompts.parquet")
+    table = [{"i": float(s.prompt), "reward": s.reward, "e": s.epoch + 2} for s in run.samples]
+    pq.write_table(pa.Table.from_pylist(table), tmp_path / "log.parquet")
+    settings = Settings(similarity_threshold=-99.0, id_column="i", epoch_column="e")
+    selection = select(tmp_path / "prompts.parquet", log_path=tmp_path / "log.parquet", settings=settings)
+    assert scores(selection) == pytest.approx(run.truth())
+    assert "the log's first epoch is 3, which counts as epoch 1" in selection.notes
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("q,reward,reward\na,1,0\n", "has 2 columns 'reward'"),
+        ("reward,e,q\n1,1,What is 2, or 3?\n", "line 2 has more cells than the 3 columns"),
+        ("q,reward,e\na,1\n", "line 2 has fewer cells"),
+    ],
+)
+def test_csv_of_another_shape_than_its_header_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "log.csv").write_text(text)
+    with pytest.raises(InputError, match=says):
+        chosen(tmp_path, tmp_path / "log.csv", prompt_column="q")

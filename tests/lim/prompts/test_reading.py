@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 from pathlib import Path
 
@@ -241,3 +242,12 @@ def test_a_folder_as_the_hub_has_it(tmp_path):
     assert load(tmp_path, Reading(split="test")).texts == TEXTS[:1]
     with pytest.raises(InputError, match=r"file of the split 'dev' .*data files there: data/test-"):
         load(tmp_path, Reading(split="dev"))
+
+
+@pytest.mark.parametrize("name", ["p.jsonl.gz", "p.csv.gz", "p.jsonl.zst"])
+def test_packed_files_are_read(tmp_path, name):
+    text = "id,prompt,answer\n1,q,a\n" if ".csv" in name else '{"id": "1", "prompt": "q", "answer": "a"}\n'
+    packed = gzip.compress(text.encode()) if name.endswith("gz") else pa.compress(text.encode(), "zstd", asbytes=True)
+    (tmp_path / name).write_bytes(packed)
+    found = load(tmp_path / name)
+    assert (found.ids, found.texts, found.answers) == (["1"], ["q"], ["a"])

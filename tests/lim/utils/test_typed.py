@@ -22,6 +22,9 @@ class Block:
     seeds: list[int] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    marks: dict[Literal["high", "low"], float] | None = None
+    steps: list[dict[Literal["high", "low"], Literal["on", "off"]]] = field(default_factory=list)
+    ages: dict[int, int] = field(default_factory=dict)
 
 
 def test_values_of_the_right_types():
@@ -48,6 +51,16 @@ def test_values_of_the_right_types():
             {"options": {"a": 3}},
             "run.options={'a': 3}: expected keys and values, not a whole number (in options[...])",
         ),
+        (
+            {"marks": {"hgh": 1}},
+            "run.marks={'hgh': 1}: 'hgh' is no key of it: use high or low; did you mean high?",
+        ),
+        ({"marks": {"low": "x"}}, "run.marks={'low': 'x'}: expected a number, not text (in marks[...])"),
+        ({"marks": 3}, "run.marks=3: expected keys and values or null, not a whole number"),
+        ({"marks": {1: 2}}, "run.marks={1: 2}: expected text, not a whole number as a key"),
+        ({"steps": [{"up": "on"}]}, "run.steps=[{'up': 'on'}]: 'up' is no key of it: use high or low (in steps[0])"),
+        ({"steps": [{"low": "no"}]}, "run.steps=[{'low': 'no'}]: use on or off (in steps[0][...])"),
+        ({"ages": {"a": 1}}, "run.ages={'a': 1}: expected a whole number, not text as a key"),
         ({"nam": 1}, "x.yaml: run.nam: unknown key; did you mean run.name?"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,24 @@ def test_the_parser_is_openrlhfs():
 def test_a_flag_that_would_spoil_the_critic_is_refused():
     with pytest.raises(InputError, match=r"reward\.normalize_enable: does nothing for a rule-based reward"):
         recipe.load("math.8k", overrides=["reward.normalize_enable=true"])
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("rollout.batch_size=0", "rollout.batch_size=0: needs at least 1"),
+        ("rollout.n_samples_per_prompt=-3", "needs at least 1"),
+        ("train.micro_batch_size=0", "needs at least 1"),
+        ("rollout.temperature=-1", "rollout.temperature=-1: needs to be above 0"),
+        ("rollout.temperature=.nan", "needs to be above 0"),
+        ("run.parameters=.nan", "run.parameters=nan: expected a number above 0.0"),
+        ("run.rewards={correkt: 1}", "run.rewards.correkt: unknown key; did you mean correct?"),
+        ("run.rewards=1", "run.rewards=1: expected keys and values, not a whole number"),
+    ],
+)
+def test_a_number_that_no_run_can_have_is_refused(override, says):
+    with pytest.raises(InputError, match=re.escape(says)):
+        recipe.load("arithmetic-cpu", overrides=[override])
 
 
 def test_the_papers_values():
