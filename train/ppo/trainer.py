@@ -264,8 +264,12 @@ class LoggedPPO:
         now = time.monotonic()
         self.step_seconds.append(now - self.step_started)
         self.step_started = now
+        most, made = self.environment.optimizer_steps, self.optimizer_steps
         if self.choosing is not None:
             epochs, steps = self.choosing.epochs, self.choosing.steps
+        elif most:  # in how many steps and epochs is not known before
+            epochs, steps = None, step + math.ceil((most - made) * step / max(1, made))
+            facts = facts | {"optimizer_step": made, "optimizer_steps": most}
         else:
             epochs = self.args.train.num_episodes
             steps = -(-len(self.prompts_dataloader) // self.args.rollout.batch_size) * epochs

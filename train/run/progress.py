@@ -4,6 +4,8 @@
 {"event": "step", "time", "epoch", "epochs", "step", "steps", "reward", "response_tokens", "verdict/correct", …,
                                                       "generated": samples so far, with those filtered out,
                                                       "reason/garbled", "end/im_end", …: shares of the samples}
+                                                      with run.optimizer_steps "epochs" is null, "steps" a guess, and
+                                                      "optimizer_step", "optimizer_steps" say how far it is
 {"event": "choice", "time", "step", "epoch", "prompts", "of", "rule", "epochs", "file"}   with run.select
 {"event": "validation", "time", "step", "accuracy", "best"}
 {"event": "error", "time", "text"}                    what ended the run, in one line
@@ -42,6 +44,10 @@ def line_of(event: dict[str, Any]) -> str | None:
             return event["text"]
         case "step":
             width = len(str(event["steps"]))
+            at = f"epoch {event['epoch']}/{event['epochs']}  step {event['step']:{width}}/{event['steps']}"
+            if event["epochs"] is None:
+                at = f"epoch {event['epoch']}  step {event['step']}"
+                at += f"  optimiser step {event['optimizer_step']}/{event['optimizer_steps']}"
             verdicts = "  ".join(_shares(event, "verdict/", keep="correct"))
             # The others follow from the verdict alone.
             reasons = ", ".join(_shares(event, "reason/", skip=("cut_off", "no_box", "over_limit")))
@@ -50,8 +56,7 @@ def line_of(event: dict[str, Any]) -> str | None:
             verdicts += f"  ends: {', '.join(ends)}" if len(ends) > 1 else ""
             left = f"{duration(event['seconds_left'])} left" if event["seconds_left"] > 0 else "last step"
             return (
-                f"epoch {event['epoch']}/{event['epochs']}  step {event['step']:{width}}/{event['steps']}  "
-                f"reward {event['reward']:+.3f}  {verdicts}  {event['response_tokens']:.0f} tokens  "
+                f"{at}  reward {event['reward']:+.3f}  {verdicts}  {event['response_tokens']:.0f} tokens  "
                 f"{event['seconds']:.1f} s  {left}"
             )
         case "choice":

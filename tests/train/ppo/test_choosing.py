@@ -317,7 +317,11 @@ def test_a_number_of_optimiser_steps(run):
     assert run(*settings, "run.resume=true", select="").returncode == 0
     rows = log().to_pylist()
     assert rows[-1]["step"] == 13 and rows[-1]["epoch"] == 5
-    assert events("step")[-1]["generated"] == len(rows)
+    last, before = events("step")[-1], events("step")[-2]
+    assert last["generated"] == len(rows)
+    # Step 12 ends an epoch: 28 of 29 optimiser steps in 12 steps, so that one of 12 / 28 steps is left, rounded up.
+    assert (before["step"], before["steps"], before["epochs"], before["optimizer_step"]) == (12, 13, None, 28)
+    assert (last["optimizer_steps"], last["seconds_left"]) == (29, 0)
     with pytest.raises(InputError, match=r"with run.select, the steps after the choice are those left of run.epochs"):
         run(*settings, name="both")
 

@@ -148,6 +148,8 @@ def test_step_line():
         "epoch 1/2  step  3/12  reward -0.250  correct 12%  no answer 50%  malformed 38%  "
         "(many boxes 12%, garbled 25%)  31 tokens  4.0 s  1 h 01 min left"
     )
+    counted = progress.line_of({**event, "epochs": None, "optimizer_step": 30, "optimizer_steps": 128})
+    assert counted and counted.startswith("epoch 1  step 3  optimiser step 30/128  reward -0.250")
     one = progress.line_of({**event, "end/im_end": 0.9, "end/none": 0.1})
     assert one == progress.line_of(event)
     two = progress.line_of({**event, "end/endoftext": 0.25, "end/im_end": 0.5, "end/none": 0.25})
