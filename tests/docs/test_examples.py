@@ -80,7 +80,10 @@ EXPECTED = {
     r".*eval\.grader (?!--help)(--file )?\S+.*": ["made up"],
     r".*bench_grader.*": ["items/s"],
     r"bash scripts/doctor\.sh": ["Python", "compiler"],
-    r".*scripts/compare\.sh configs/compare/inside\.yaml --plan": ["LIM inside, after 2 (seed 5): train"],
+    r".*scripts/compare\.sh configs/compare/inside\.yaml 'seeds=\[1\]' keep=\S+ --plan": [
+        "LIM inside, after 2 (seed 1): train",
+        "Evaluate LIM inside, after 2 (seed 1)",
+    ],
     r".*scripts/demo\.sh.*|.*scripts/compare\.sh.*": ["LIMR (seed 1): train", "one after the other"],
     r".*scripts/train.*--dry_run": ["-m train.ppo", "--actor.model_name_or_path"],
 }
