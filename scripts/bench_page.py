@@ -17,6 +17,7 @@ import shutil
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,12 +116,13 @@ def made_up_selection(records: list[dict[str, Any]], epochs: int, rng: np.random
     counts_P_K = np.where(np.isnan(rewards_P_K), 0, SAMPLES).astype(np.int32)
     ids = [record["id"] for record in records]
     log = LogSummary("made-up trajectories", "lim", epochs, 0, samples=int(counts_P_K.sum()), epochs_in_log=epochs)
+    log = replace(log, min_reward=-0.5, max_reward=1.0, spread=1.0)
     return Selection(
         prompts=prompts_of(Rows("prompts.json", records)),
         scores_P=scores_P,
         reasons=[None] * count,
         chosen_P=choose_above(scores_P, 0.6),
-        matrix=RewardMatrix(ids, rewards_P_K, rewards_P_K, counts_P_K),
+        matrix=RewardMatrix(ids, rewards_P_K, (rewards_P_K + 0.5) / 1.5, counts_P_K),
         average_K=average_K,
         settings=Settings(missing="observed").resolved(),
         log=log,

@@ -115,7 +115,7 @@ def _numbers(selection: Selection) -> dict[str, Any]:
         "chosen": selection.chosen_P.astype(int).tolist(),
         "epochs": list(range(1, matrix.epochs + 1)) if matrix is not None and with_log else [],
         "matrix": [_or_none(row, DECIMALS) for row in matrix.rewards_P_K.tolist()] if matrix and with_log else None,
-        **(_passes(matrix) if matrix and with_log else {}),
+        **({**_passes(matrix), "band": _band(selection)} if matrix and with_log else {}),
         "average": _or_none(average_K.tolist(), DECIMALS) if average_K is not None and with_log else [],
         "averages": [_or_none(curve_K.tolist(), DECIMALS) for curve_K in selection.averages_K.values()],
         "averageOf": _curve_of(selection),
@@ -134,25 +134,21 @@ def _curve_of(selection: Selection) -> list[int] | None:
 
 
 def _passes(matrix: RewardMatrix) -> dict[str, Any]:
-    """How many of how many samples passed, and the two rewards that samples have where they have only two."""
+    """How many of how many samples passed."""
     counts_P_K, seen_P_K = matrix.counts_P_K, matrix.counts_P_K > 0
-    passes_P_K = np.rint(np.where(seen_P_K, matrix.pass_rates_P_K, 0) * counts_P_K).astype(int)
     usual = int(counts_P_K.max())
     return {
         "counts": usual if (counts_P_K[seen_P_K] == usual).all() else counts_P_K.tolist(),
-        "passes": passes_P_K.tolist(),
-        "twoValues": _two_values(matrix.rewards_P_K[seen_P_K], passes_P_K[seen_P_K] / counts_P_K[seen_P_K]),
+        "passes": np.rint(np.where(seen_P_K, matrix.pass_rates_P_K, 0) * counts_P_K).astype(int).tolist(),
     }
 
 
-def _two_values(means_C: Floats, rates_C: Floats) -> list[float] | None:
-    """(reward of a failed sample, of a passed one) where every mean is what the pass rate makes of two values."""
-    low, high = means_C[rates_C == 0], means_C[rates_C == 1]
-    if not len(low) or not len(high):
-        return None
-    wrong, right = float(low[0]), float(high[0])
-    fits = np.allclose(means_C, wrong + (right - wrong) * rates_C, atol=1e-6)
-    return [wrong, right] if fits and right > wrong else None
+def _band(selection: Selection) -> list[float] | None:
+    """What the intervals of trajectories are made from: smallest and largest reward, and `LogSummary.spread`."""
+    if selection.settings.metric == "accuracy":
+        return [0.0, 1.0, 1.0]
+    log = selection.log
+    return None if log is None or log.spread is None else [log.min_reward, log.max_reward, log.spread]
 
 
 def _texts(prompts: PromptSet) -> dict[str, Any]:

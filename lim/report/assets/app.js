@@ -15,6 +15,8 @@ function ready(data) {
       if (value > data.high) data.high = value;
     }
   }
+  // Room for the band below the lowest mean, unless a single reward lies far off.
+  if (data.band) data.low = Math.min(data.low, Math.max(data.band[0], data.low - (data.high - data.low) / 4));
   if (data.low > data.high) [data.low, data.high] = [0, 1];
   if (data.low === data.high) [data.low, data.high] = [data.low - 0.5, data.high + 0.5];
   return data;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from lim.choose import choose_above
 from lim.report.page import write_page
 from lim.selection import Selection
+from lim.view.suspects import wilson
 
 pytestmark = pytest.mark.browser
 DESKTOP, PHONE = (1440, 900), (390, 844)
@@ -537,3 +539,29 @@ def test_without_javascript_the_histogram_and_the_first_rows_are_there(browser, 
     expect(page.locator("#search")).to_be_hidden()
     expect(page.locator("#scatter-card")).to_be_hidden()
     context.close()
+
+
+@pytest.mark.parametrize("spread", [1, 0.5])
+def test_the_band_of_an_epoch_is_wilsons_between_the_rewards(open_page, spread):
+    selection = small_selection()
+    matrix = replace(selection.matrix, rewards_P_K=2 * selection.matrix.rewards_P_K - 1)
+    log = replace(selection.log, min_reward=-1, spread=spread)
+    page = open_page(replace(selection, matrix=matrix, log=log, average_K=2 * selection.average_K - 1))
+    expect(page.locator("#key-error")).to_be_visible()
+    page.locator("#rows tr").first.click()
+    id = row_ids(page)[0]
+    path, height = page.locator("#trajectory").evaluate(
+        "e => [e.querySelector('.band-one').getAttribute('d'), e.clientHeight]"
+    )
+    drawn = [1 - 2 * (float(y) - 14) / (height - 40 - 14) for y in re.findall(r"[ML][\d.]+ ([\d.]+)", path)]
+    rates_K = selection.matrix.rewards_P_K[selection.ids.index(id)]
+    bounds = [wilson(rate * 8 / spread, 8 / spread)[1:] for rate in rates_K]  # type: ignore[arg-type]
+    expected = [2 * high - 1 for _, high in bounds] + [2 * low - 1 for low, _ in reversed(bounds)]
+    np.testing.assert_allclose(drawn, expected, atol=0.01)
+
+
+def test_no_band_where_single_samples_say_nothing_of_the_spread(open_page):
+    selection = small_selection()
+    page = open_page(replace(selection, log=replace(selection.log, spread=None)))
+    page.locator("#rows tr").first.click()
+    expect(page.locator("#key-error")).to_be_hidden()
