@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from lim.choose import Floats
-from lim.logs.trajectories import RewardMatrix
+from lim.logs.matrix import RewardMatrix
 from lim.prompts import PromptSet
+from lim.report.chances import Chances, in_words
 from lim.report.formulas import split_prompts
 from lim.report.groups import groups_of, numbered
 from lim.report.static import first_rows, histogram, settings_in_words
@@ -103,7 +103,7 @@ def _template(extra: Extra, **fields: str) -> str:
     )
 
 
-def _numbers(selection: Selection) -> dict[str, Any]:
+def _numbers(selection: Selection, chances: Chances | None) -> dict[str, Any]:
     """Scores, trajectories and groups; `matrix` is null where the selection had no log."""
     settings, matrix, average_K = selection.settings, selection.matrix, selection.average_K
     with_log = matrix is not None and average_K is not None
@@ -123,6 +123,7 @@ def _numbers(selection: Selection) -> dict[str, Any]:
         "reasons": dict(zip(("values", "index"), numbered(selection.reasons), strict=True)),
         "threshold": settings.similarity_threshold,
         "strategy": settings.strategy,
+        "chances": None if chances is None else _chances(chances),
         "byThreshold": "similarity_threshold" in settings.row.flags,
     }
 
@@ -149,6 +150,16 @@ def _band(selection: Selection) -> list[float] | None:
         return [0.0, 1.0, 1.0]
     log = selection.log
     return None if log is None or log.spread is None else [log.min_reward, log.max_reward, log.spread]
+
+
+def _chances(chances: Chances) -> dict[str, Any]:
+    by_threshold_P = chances.by_threshold_P
+    return {
+        "replicates": chances.replicates,
+        "errors": _or_none(chances.errors_P.tolist(), DECIMALS),
+        "byRank": _or_none(chances.by_rank_P.tolist(), DECIMALS),
+        "byThreshold": None if by_threshold_P is None else _or_none(by_threshold_P.tolist(), DECIMALS),
+    }
 
 
 def _texts(prompts: PromptSet) -> dict[str, Any]:
@@ -183,15 +194,18 @@ def _tiles(selection: Selection) -> str:
     return "".join(tiles)
 
 
-def _facts(selection: Selection) -> str:
+def _facts(selection: Selection, chances: Chances | None) -> str:
     """Settings that had a say, what was read and chosen, and every note, as a list of terms."""
     pairs = settings_in_words(selection.settings, selection.log is not None)
-    pairs += [*selection.facts(), *(("note", note) for note in selection.notes)]
+    pairs += selection.facts()
+    if chances is not None:
+        pairs.append(("stability", in_words(selection, chances)))
+    pairs += [("note", note) for note in selection.notes]
     return "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(str(value))}</dd>" for name, value in pairs)
 
 
-def page_html(selection: Selection, extra: Extra | None = None) -> str:
-    """The page for a selection. Same selection, same text."""
+def page_html(selection: Selection, extra: Extra | None = None, chances: Chances | None = None) -> str:
+    """The page for a selection, with what is known of its stability. Same selection, same text."""
     total, chosen = len(selection.ids), int(selection.chosen_P.sum())
     headline = f"{chosen:,} of {total:,} prompts chosen"
     return _template(
@@ -203,15 +217,15 @@ def page_html(selection: Selection, extra: Extra | None = None) -> str:
         allowed="".join(f'<p class="problem">{html.escape(line)}</p>' for line in selection.allowed),
         tiles=_tiles(selection),
         count=f"<b>{chosen:,}</b> of {total:,}",
-        facts=_facts(selection),
+        facts=_facts(selection, chances),
         histogram=histogram(selection),
         rows=first_rows(selection),
-        numbers=pack(_numbers(selection)),
+        numbers=pack(_numbers(selection, chances)),
         texts=pack(_texts(selection.prompts)),
     )
 
 
-def write_page(selection: Selection, path: str | Path) -> Path:
+def write_page(selection: Selection, path: str | Path, chances: Chances | None = None) -> Path:
     """Write the page for a selection to `path`, atomically."""
-    write_text(path, page_html(selection))
+    write_text(path, page_html(selection, chances=chances))
     return Path(path)

@@ -41,9 +41,17 @@ function folded(title, text) {
   return node("details", {}, node("summary", { textContent: title }), node("p", { className: "source", textContent: text }));
 }
 
+// Of being chosen, if the samples were drawn again.
+function chanceOf({ replicates, byRank, byThreshold }, i) {
+  if (byRank[i] === null) return "–";
+  const threshold = byThreshold ? `, ${percent(byThreshold[i], 1)} by threshold` : "";
+  return `${percent(byRank[i], 1)} by rank${threshold} (${whole(replicates)} resamplings)`;
+}
+
 function detailView(data, texts, state, table) {
   for (const id of ["trajectory", "legend"]) byId(id).toggleAttribute("hidden", !data.matrix);
   byId("detail-title").textContent = data.matrix ? `${capital(data.rewardName)} by epoch` : "Prompt";
+  const { chances } = data;
   const draw = data.matrix && trajectoryChart(byId("trajectory"), data, byId("point"));
   let shown = null;
   function facts() {
@@ -51,8 +59,9 @@ function detailView(data, texts, state, table) {
     const chosen = state.mask[i] === 1;
     shown = state.mask[i];
     const rows = [
-      ["Score", number(data.scores[i], 4)],
+      ["Score", number(data.scores[i], 4) + (chances ? ` ± ${number(chances.errors[i], 3)}` : "")],
       ["Choice", chosen ? "chosen" : "discarded"],
+      ...(chances ? [["Chance", chanceOf(chances, i)]] : []),
       ...(data.reasons.index[i] < 0 ? [] : [["No score", data.reasons.values[data.reasons.index[i]]]]),
       ...(data.matrix ? [["First → last", `${number(table.first[i])} → ${number(table.last[i])}`]] : []),
       ...data.groups.map((g) => [g.name, g.values[g.index[i]] ?? "–"]),
@@ -185,6 +194,7 @@ function recordsOf(data, texts, table, rows, mask) {
     ...(texts.answers[i] === null ? {} : { answer: plainText([texts.answers[i]], texts.formulas) }),
     ...Object.fromEntries(data.groups.map((g) => [g.key, g.values[g.index[i]] ?? null])),
     score: Number.isNaN(data.scores[i]) ? null : data.scores[i],
+    ...(data.chances ? { standard_error: data.chances.errors[i], probability_by_rank: data.chances.byRank[i] } : {}),
     ...(data.matrix ? { first_reward: table.first[i], last_reward: table.last[i] } : {}),
     chosen: mask[i] === 1,
   }));
@@ -275,6 +285,7 @@ function finish(data, texts, { state, views, apply, later, pick }) {
       first: { name: `first ${reward}`, at: table.first },
       last: { name: `last ${reward}`, at: table.last },
       gain: { name: `last − first ${reward}`, at: table.last.map((v, i) => v - table.first[i]) },
+      ...(data.chances ? { chance: { name: "chance of being chosen, by rank", at: Float64Array.from(data.chances.byRank, (v) => v ?? NaN) } } : {}),
     };
     const toRow = (i) => {
       select(i);

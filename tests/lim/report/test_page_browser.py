@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from page_samples import random_draw, small_selection, without_log
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from lim.choose import choose_above
+from lim.report.chances import Chances
 from lim.report.page import write_page
 from lim.selection import Selection
 from lim.view.suspects import wilson
@@ -565,3 +567,21 @@ def test_no_band_where_single_samples_say_nothing_of_the_spread(open_page):
     page = open_page(replace(selection, log=replace(selection.log, spread=None)))
     page.locator("#rows tr").first.click()
     expect(page.locator("#key-error")).to_be_hidden()
+
+
+def test_chances_are_a_column_an_axis_a_filter_and_a_line(open_page, monkeypatch):
+    selection = small_selection()
+    count = len(selection.ids)
+    by_rank_P = np.where(np.isnan(selection.scores_P), np.nan, np.arange(count) % 5 / 4)
+    chances = Chances(200, np.full(count, 0.031), by_rank_P, None)
+    monkeypatch.setitem(globals(), "write_page", partial(write_page, chances=chances))
+    page = open_page(selection)
+    page.get_by_text("Unsure", exact=True).click()
+    unsure = [id for id, chance in zip(selection.ids, by_rank_P, strict=True) if 0.1 < chance < 0.9]
+    expect(page.locator("#matches")).to_have_text(f"{len(unsure)} of 120 prompts")
+    page.get_by_role("button", name="Chance").click()
+    assert page.locator("#rows td.col-chance").all_text_contents() == 24 * ["75 %"] + ["50 %"]
+    page.locator("#rows tr").first.click()
+    expect(page.locator("#detail-body")).to_contain_text("75.0 % by rank (200 resamplings)")
+    expect(page.locator("#detail-body")).to_contain_text("± 0.031")
+    page.locator("#scatter-x").select_option(label="chance of being chosen, by rank")
