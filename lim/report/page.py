@@ -119,7 +119,7 @@ def _numbers(selection: Selection, chances: Chances | None) -> dict[str, Any]:
         "average": _or_none(average_K.tolist(), DECIMALS) if average_K is not None and with_log else [],
         "averages": [_or_none(curve_K.tolist(), DECIMALS) for curve_K in selection.averages_K.values()],
         "averageOf": _curve_of(selection),
-        "groups": [vars(group) for group in groups_of(selection.records)],
+        "groups": [vars(group) for group in groups_of(selection.records, *selection.prompts.own_keys)],
         "reasons": dict(zip(("values", "index"), numbered(selection.reasons), strict=True)),
         "threshold": settings.similarity_threshold,
         "strategy": settings.strategy,

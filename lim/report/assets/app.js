@@ -186,8 +186,8 @@ function start(data) {
   return parts;
 }
 
-// What the choice or the list holds, as lim_selection.py --ids_path takes it.
-function recordsOf(data, texts, table, rows, mask) {
+// What the choice or the list holds, as lim_selection.py --ids_path takes it: `chosen` only where all are.
+function recordsOf(data, texts, table, rows, mask, all) {
   return rows.map((i) => ({
     id: data.ids[i],
     prompt: plainText(texts.prompts[i], texts.formulas),
@@ -196,7 +196,7 @@ function recordsOf(data, texts, table, rows, mask) {
     score: Number.isNaN(data.scores[i]) ? null : data.scores[i],
     ...(data.chances ? { standard_error: data.chances.errors[i], probability_by_rank: data.chances.byRank[i] } : {}),
     ...(data.matrix ? { first_reward: table.first[i], last_reward: table.last[i] } : {}),
-    chosen: mask[i] === 1,
+    [all ? "chosen" : "in_choice"]: mask[i] === 1,
   }));
 }
 
@@ -215,7 +215,7 @@ function downloads(data, texts, state, table) {
     list: ["the list below", table.list],
   };
   for (const [key, [name, rows]] of Object.entries(places)) {
-    const records = () => recordsOf(data, texts, table, rows(), state.mask);
+    const records = () => recordsOf(data, texts, table, rows(), state.mask, key === "choice");
     const kinds = {
       "ids (JSON)": () => saveJson(`${key}-ids.json`, { count: rows().length, ids: rows().map((i) => data.ids[i]) }),
       "records (JSON)": () => saveJson(`${key}.json`, records()),

@@ -44,7 +44,7 @@ function promptTable(data, texts, state, select, changed) {
   const terms = (text) => {
     // Words, "phrases", and either behind a field's name and a colon.
     const found = [];
-    for (const match of text.toLowerCase().matchAll(/(?:([\w-]+):)?(?:"([^"]*)"?|(\S+))/g)) {
+    for (const match of text.toLowerCase().matchAll(/(?:([\w.-]+):)?(?:"([^"]*)"?|(\S+))/g)) {
       const field = match[1] !== undefined && match[1] in fields ? match[1] : null;
       const wanted = match[2] ?? match[3];
       found.push({ field, wanted: field === null && match[1] !== undefined ? `${match[1]}:${wanted}` : wanted });

@@ -16,7 +16,7 @@ import pytest
 from page_samples import random_draw, small_selection, without_log
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from lim.choose import choose_above
+from lim.choose import choose_above, read_ids
 from lim.report.chances import Chances
 from lim.report.page import write_page
 from lim.selection import Selection
@@ -249,7 +249,7 @@ def test_math_is_drawn_and_markup_is_shown_as_text(open_page):
     ],
 )
 def test_no_mathml_can_bring_in_code(open_page, monkeypatch, mathml):
-    monkeypatch.setattr("lim.report.formulas.Formulas._entry", lambda *_: ("$evil$", "inline", mathml))
+    monkeypatch.setattr("lim.report.formulas.Formulas._entry", lambda *_: ("inline", mathml))
     page = open_page(small_selection(nasty="before $evil$ after"))
     page.fill("#search", "p0000")
     page.locator("#rows tr").first.click()
@@ -471,7 +471,7 @@ def test_a_threshold_outside_the_scores_says_so_and_an_emptied_field_comes_back(
     assert page.locator("#theta-number").input_value() == "60"
 
 
-def test_downloads_of_the_choice_and_of_the_list(open_page):
+def test_downloads_of_the_choice_and_of_the_list(open_page, tmp_path):
     selection = small_selection()
     page = open_page(selection)
     page.fill("#search", "level:3")
@@ -497,6 +497,12 @@ def test_downloads_of_the_choice_and_of_the_list(open_page):
     rows = list(csv.DictReader(io.StringIO(saved("The choice as CSV"))))
     assert [row["prompt"] for row in rows] == [given[row["id"]]["prompt"] for row in rows]
     assert {row["chosen"] for row in rows} == {"true"}
+    page.get_by_text("All", exact=True).click()  # chosen and discarded prompts
+    level_3 = [id for id, record in given.items() if record["level"] == 3]
+    for name in ("ids (JSON)", "records (JSON)", "CSV"):
+        path = tmp_path / ("list.csv" if name == "CSV" else "list.json")
+        path.write_text(saved(f"The list below as {name}"), newline="")
+        assert sorted(read_ids(path)) == level_3
 
 
 def test_numbers_of_an_epoch_are_told_to_a_finger(open_page):
