@@ -104,7 +104,7 @@ def _template(extra: Extra, **fields: str) -> str:
 
 
 def _numbers(selection: Selection, chances: Chances | None) -> dict[str, Any]:
-    """Scores, trajectories and groups; `matrix` is null where the selection had no log."""
+    """Scores, trajectories (where there is a log) and groups."""
     settings, matrix, average_K = selection.settings, selection.matrix, selection.average_K
     with_log = matrix is not None and average_K is not None
     return {
@@ -114,8 +114,7 @@ def _numbers(selection: Selection, chances: Chances | None) -> dict[str, Any]:
         "rewardName": "pass rate" if settings.metric == "accuracy" else "reward",
         "chosen": selection.chosen_P.astype(int).tolist(),
         "epochs": list(range(1, matrix.epochs + 1)) if matrix is not None and with_log else [],
-        "matrix": [_or_none(row, DECIMALS) for row in matrix.rewards_P_K.tolist()] if matrix and with_log else None,
-        **({**_passes(matrix), "band": _band(selection)} if matrix and with_log else {}),
+        **(_trajectories(selection, matrix) if matrix is not None and with_log else {}),
         "average": _or_none(average_K.tolist(), DECIMALS) if average_K is not None and with_log else [],
         "averages": [_or_none(curve_K.tolist(), DECIMALS) for curve_K in selection.averages_K.values()],
         "averageOf": _curve_of(selection),
@@ -134,22 +133,26 @@ def _curve_of(selection: Selection) -> list[int] | None:
     return None if selection.group_of is None else [places.get(name, -1) for name in selection.group_of]
 
 
-def _passes(matrix: RewardMatrix) -> dict[str, Any]:
-    """How many of how many samples passed."""
-    counts_P_K, seen_P_K = matrix.counts_P_K, matrix.counts_P_K > 0
+def _trajectories(selection: Selection, matrix: RewardMatrix) -> dict[str, Any]:
+    """How many of how many samples passed, and the mean rewards, where the passes of two rewards do not tell them.
+
+    A row of passes is a text, of the character 48 + k for k passes and `-` where the prompt was not seen; `band` is
+    what intervals are made from: the smallest and the largest reward, and `LogSummary.spread`.
+    """
+    log, counts_P_K, seen_P_K = selection.log, matrix.counts_P_K, matrix.counts_P_K > 0
     usual = int(counts_P_K.max())
+    passes_P_K = np.where(seen_P_K, 48 + np.rint(np.nan_to_num(matrix.pass_rates_P_K) * counts_P_K).astype(int), 45)
+    low, high, spread = 0.0, 1.0, 1.0
+    if selection.settings.metric == "reward":
+        low, high, spread = (0.0, 0.0, None) if log is None else (log.min_reward, log.max_reward, log.spread)
+    rates_P_K = (passes_P_K - 48) / np.maximum(counts_P_K, 1)
+    two = np.allclose(matrix.rewards_P_K[seen_P_K], (low + (high - low) * rates_P_K)[seen_P_K], atol=1e-6)
     return {
         "counts": usual if (counts_P_K[seen_P_K] == usual).all() else counts_P_K.tolist(),
-        "passes": np.rint(np.where(seen_P_K, matrix.pass_rates_P_K, 0) * counts_P_K).astype(int).tolist(),
+        "passes": ["".join(map(chr, row)) for row in passes_P_K.tolist()],
+        "band": None if spread is None else [low, high, spread],
+        "matrix": None if two and spread else [_or_none(row, DECIMALS) for row in matrix.rewards_P_K.tolist()],
     }
-
-
-def _band(selection: Selection) -> list[float] | None:
-    """What the intervals of trajectories are made from: smallest and largest reward, and `LogSummary.spread`."""
-    if selection.settings.metric == "accuracy":
-        return [0.0, 1.0, 1.0]
-    log = selection.log
-    return None if log is None or log.spread is None else [log.min_reward, log.max_reward, log.spread]
 
 
 def _chances(chances: Chances) -> dict[str, Any]:

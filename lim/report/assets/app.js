@@ -1,6 +1,14 @@
 // Puts the page together: one state, one update a frame.
 
+// Mean rewards, from how many samples passed, of a log whose rewards are two values.
+function means(data) {
+  const [low, high] = data.band;
+  const mean = (passes, count) => Math.round((low + ((high - low) * passes) / count) * 1e4) / 1e4;
+  return data.passes.map((row, i) => Array.from(row, (mark, k) => (mark === "-" ? null : mean(passesOf(data, i, k), countOf(data, i, k)))));
+}
+
 function ready(data) {
+  if (data.passes) data.matrix ??= means(data);
   data.scores = Float64Array.from(data.scores, (v) => v ?? NaN);
   data.run = Uint8Array.from(data.chosen);
   const seen = Array.from(data.scores).filter((s) => !Number.isNaN(s)).sort((a, b) => a - b);

@@ -335,7 +335,11 @@ function inWords(data, i, k) {
   const value = data.matrix[i][k];
   if (value === null) return "not seen";
   const count = countOf(data, i, k);
-  return `${number(value, 3)}${count > 1 ? `, ${data.passes[i][k]} of ${count} passed` : ""}`;
+  return `${number(value, 3)}${count > 1 ? `, ${passesOf(data, i, k)} of ${count} passed` : ""}`;
+}
+
+function passesOf(data, i, k) {
+  return data.passes[i].charCodeAt(k) - 48;
 }
 
 function countOf(data, i, k) {
