@@ -67,6 +67,11 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     )
     add("--scores_format", default="json", choices=SCORES_FORMATS, help="of the scores file (default: json)")
     add("--report", metavar="DIR", help="also write figures and an interactive page (report.html) to DIR")
+    add(
+        "--stability",
+        metavar="DIR",
+        help="show on the page what lim stability wrote to DIR",
+    )
     add("--figures", type=kinds, default=("png",), metavar="KINDS", help="png, svg, pdf, or several: svg,pdf")
     add("--allow_empty", action="store_true", help="write the files even when nothing is chosen")
     parser.alias("--num_samples", "--num_prompts")
@@ -111,6 +116,11 @@ def main(argv: list[str] | None = None) -> int | None:
         check_output("--output_path", path)
     if args.report:
         check_output("--report", args.report, folder=True)
+    if args.stability and not args.report:
+        raise InputError("--stability is for the page: give --report, too")
+    from lim.report.chances import chances_of, read_chances
+
+    bootstrap = read_chances(args.stability) if args.stability else None
     check_apart(outputs, [args.original_prompts_path, args.scores_path, args.train_samples_path, args.ids_path])
     prompts = load(args.original_prompts_path, reading_of(args))
     check_rows(prompts.rows, args.output_path)
@@ -131,6 +141,7 @@ def main(argv: list[str] | None = None) -> int | None:
             f"nothing chosen ({selection.settings.rule()}) and nothing written; score quantiles: {cuts}. "
             "Lower the threshold, or pass --allow_empty"
         )
+    chances = chances_of(selection, args.stability, *bootstrap) if bootstrap else None
     paths = write_selection(selection, args.output_path, args.scores_format)
     for path in paths.values():
         sys.stdout.write(f"wrote {path}\n")
@@ -139,7 +150,7 @@ def main(argv: list[str] | None = None) -> int | None:
         from lim.report.page import write_page
 
         figures = write_report(selection, args.report, args.figures)
-        for path in [*figures, write_page(selection, f"{args.report}/report.html")]:
+        for path in [*figures, write_page(selection, f"{args.report}/report.html", chances)]:
             sys.stdout.write(f"wrote {path}\n")
     return None
 

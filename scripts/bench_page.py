@@ -1,6 +1,7 @@
 """Measure the report page at the paper's scale: 8,523 prompts × 21 epochs, in headless Chromium.
 
     python scripts/bench_page.py [--prompts N] [--epochs K] [--prompts_path FILE] [--out report.html]
+    python scripts/bench_page.py --old CHECKOUT_OF_AN_OLDER_COMMIT    # its page, too, by turns, and the ratio
     python scripts/bench_page.py --figures docs/figures        # only the screenshots in docs/
 
 Trajectories are generated from a seed (a start, a ceiling and a speed per prompt, 8 samples per epoch); so are the
@@ -14,9 +15,11 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,12 +118,13 @@ def made_up_selection(records: list[dict[str, Any]], epochs: int, rng: np.random
     counts_P_K = np.where(np.isnan(rewards_P_K), 0, SAMPLES).astype(np.int32)
     ids = [record["id"] for record in records]
     log = LogSummary("made-up trajectories", "lim", epochs, 0, samples=int(counts_P_K.sum()), epochs_in_log=epochs)
+    log = replace(log, min_reward=-0.5, max_reward=1.0, spread=1.0)
     return Selection(
         prompts=prompts_of(Rows("prompts.json", records)),
         scores_P=scores_P,
         reasons=[None] * count,
         chosen_P=choose_above(scores_P, 0.6),
-        matrix=RewardMatrix(ids, rewards_P_K, rewards_P_K, counts_P_K),
+        matrix=RewardMatrix(ids, rewards_P_K, (rewards_P_K + 0.5) / 1.5, counts_P_K),
         average_K=average_K,
         settings=Settings(missing="observed").resolved(),
         log=log,
@@ -128,32 +132,39 @@ def made_up_selection(records: list[dict[str, Any]], epochs: int, rng: np.random
     )
 
 
-def measure(path: Path, chromium: str, size: tuple[int, int], slower: int, repeats: int) -> dict[str, list[float]]:
-    """Milliseconds by name, one entry a repeat or a frame, on a processor `slower` times slower than this one.
-
-    Each repeat opens the page in a fresh profile.
-    """
+def measure(path: Path, chromium: str, size: tuple[int, int], slower: int) -> dict[str, list[float]]:
+    """Milliseconds by name, in a fresh browser on a processor `slower` times slower than this one."""
     from playwright.sync_api import sync_playwright
 
-    found: dict[str, list[float]] = {"first paint": [], "ready": [], "frame, all": [], "frame, chosen": []}
+    found: dict[str, list[float]] = {}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        for _ in range(repeats):
-            page = browser.new_context(viewport={"width": size[0], "height": size[1]}).new_page()
-            throttle = page.context.new_cdp_session(page)
-            throttle.send("Emulation.setCPUThrottlingRate", {"rate": slower})
-            page.goto(path.as_uri())
-            page.wait_for_selector("html[data-ready]", state="attached")
-            found["ready"].append(page.evaluate("performance.now()"))
-            paint = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
-            page.wait_for_function(f"{paint} !== null")
-            found["first paint"].append(page.evaluate(paint))
-            found["frame, all"] += page.evaluate(SLIDE, 120)
-            page.locator("#filter input[value=chosen]").check()
-            found["frame, chosen"] += page.evaluate(SLIDE, 120)
-            page.close()
+        page = browser.new_page(viewport={"width": size[0], "height": size[1]})
+        throttle = page.context.new_cdp_session(page)
+        throttle.send("Emulation.setCPUThrottlingRate", {"rate": slower})
+        page.goto(path.as_uri())
+        page.wait_for_selector("html[data-ready]", state="attached")
+        found["ready"] = [page.evaluate("performance.now()")]
+        paint = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
+        page.wait_for_function(f"{paint} !== null")
+        found["first paint"] = [page.evaluate(paint)]
+        found["frame, all"] = page.evaluate(SLIDE, 120)
+        page.locator("#filter input[value=chosen]").check()
+        found["frame, chosen"] = page.evaluate(SLIDE, 120)
         browser.close()
     return found
+
+
+def show(name: str, measured: dict[str, dict[str, list[float]]]) -> None:
+    """Each page's times, and the first one's medians as shares of the others'."""
+    for which, found in measured.items():
+        for what, times in found.items():
+            middle, high, most = np.percentile(times, [50, 95, 100])
+            ratio = f"   this / {which} {np.median(measured[''][what]) / middle:.2f}" if which else ""
+            print(
+                f"{name:22} {what:14} {which:5} median {middle:6.0f} ms   95 % {high:6.0f} ms   "
+                f"max {most:6.0f} ms   n {len(times)}{ratio}"
+            )
 
 
 def screenshots(path: Path, chromium: str, folder: Path) -> None:
@@ -188,6 +199,7 @@ def main(argv: list[str] | None = None) -> int | None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", help="keep the page here")
+    parser.add_argument("--old", metavar="FOLDER", help="a checkout of an older commit, to compare with")
     parser.add_argument("--figures", help="make the screenshots in this folder instead of measuring")
     parser.add_argument("--no_browser", action="store_true", help="write the page, measure nothing in a browser")
     args = parser.parse_args(argv)
@@ -208,13 +220,21 @@ def main(argv: list[str] | None = None) -> int | None:
         if args.figures:
             screenshots(path, chromium, Path(args.figures))
             return None
+        pages = {"": path}
+        if args.old:
+            pages["older"] = Path(folder) / "older.html"
+            flags = ["--prompts", str(args.prompts), "--epochs", str(args.epochs), "--seed", str(args.seed)]
+            flags += ["--prompts_path", str(Path(args.prompts_path).resolve())] if args.prompts_path else []
+            words = [sys.executable, "scripts/bench_page.py", "--no_browser", "--out", str(pages["older"]), *flags]
+            subprocess.run(words, cwd=args.old, check=True)
+            print(f"size / older: {size / pages['older'].stat().st_size:.3f}")
         for name, screen, slower in (("desktop", (1440, 900), 1), ("phone, CPU 4 × slower", (390, 844), 4)):
-            for what, times in measure(path, chromium, screen, slower, args.repeats).items():
-                middle, high, most = np.percentile(times, [50, 95, 100])
-                print(
-                    f"{name:22} {what:14} median {middle:6.0f} ms   95 % {high:6.0f} ms   "
-                    f"max {most:6.0f} ms   n {len(times)}"
-                )
+            measured: dict[str, dict[str, list[float]]] = {which: {} for which in pages}
+            for _ in range(args.repeats):
+                for which, page in pages.items():
+                    for what, times in measure(page, chromium, screen, slower).items():
+                        measured[which].setdefault(what, []).extend(times)
+            show(name, measured)
     return None
 
 

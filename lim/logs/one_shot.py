@@ -50,6 +50,8 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewar
                 correct_U=correct_U if samples > 1 else None,
                 equal_U=(rates_U <= 0) | (rates_U >= 1),
                 top=1.0,
+                low=0.0,
+                squares=float((rates_U * samples).sum() if samples > 1 else (rates_U**2).sum()),
                 values=2,
                 bytes_read=file.size if visit == 0 else 0,
                 groups_R=np.repeat(np.arange(len(seen), dtype=np.int32), samples) if keep_samples else None,

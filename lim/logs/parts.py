@@ -176,6 +176,8 @@ def _combined(
         correct_U=joined("correct_U", np.add, 0),
         equal_U=joined("equal_U", np.logical_and, True) & (lows_V == highs_V),
         top=top,
+        low=min(step.low for step in steps),
+        squares=sum(step.squares for step in steps),
         values=max(step.values for step in steps),
         groups_R=np.concatenate([of_U[step.groups_R + at] for step, at in zip(steps, offsets, strict=False)])  # pyright: ignore
         if kept

@@ -61,6 +61,8 @@ class LogSummary:
     steps_per_epoch: float | None = None
     epochs_in_log: int = 0
     max_reward: float = 0.0
+    min_reward: float = 0.0
+    spread: float | None = None  # `_spread`: of two rewards 1, of more less
     top_share: float = 0.0  # of the samples, that have it
     judged: bool = False  # the log says which samples are correct
     visits: str = ""  # how often prompts were visited, in words
@@ -172,6 +174,8 @@ def read_trajectories(
         steps_per_epoch=epochs.steps_per_epoch,
         epochs_in_log=max(int(part.epochs_U.max()) for part in parts),
         max_reward=matrix.top or 0.0,
+        min_reward=min(part.step.low for part in parts),
+        spread=_spread(parts),
         top_share=top_share,
         judged=all(part.step.correct_U is not None for part in parts),
         visits=visits.in_words() if visits is not None else "",
@@ -187,6 +191,23 @@ def read_trajectories(
         places=_places(raw, parts, place_L[stands_L].tolist()) if options and options.keep_places else None,
     )
     return matrix, summary
+
+
+def _spread(parts: Sequence[Part]) -> float | None:
+    """The variance of a prompt's samples, as a share of the largest that rewards of their mean and range can have.
+
+    Of two rewards it is 1. None where no prompt has two samples in a step and rewards are not two values.
+    """
+    low, high = min(part.step.low for part in parts), max(part.step.top for part in parts)
+    within = most = 0.0
+    for step in (part.step for part in parts):
+        means_U = step.sums_U / np.maximum(step.counts_U, 1)
+        within += step.squares - float(step.sums_U @ means_U)
+        most += float(step.counts_U @ ((means_U - low) * (high - means_U)))
+    if most <= 1e-9 * (high - low) ** 2:
+        return 1.0 if high > low else None
+    alone = max(int(step.counts_U.max(initial=0)) for step in (part.step for part in parts)) < 2
+    return None if alone else min(1.0, max(0.0, within / most))
 
 
 def _places(raw: RawLog, parts: Sequence[Part], rows_L: list[int]) -> Places:

@@ -50,6 +50,11 @@ class PromptSet:
     def name(self) -> str:
         return self.rows.name
 
+    @property
+    def own_keys(self) -> tuple[str | None, str | None]:
+        """The columns of ids and answers."""
+        return self.id_key, self.answer_key
+
     def in_words(self) -> str:
         """How many prompts, of which split, and what their ids are where no column `id` says it."""
         ids = self.id_key or "row numbers from 0"

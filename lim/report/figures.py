@@ -29,7 +29,7 @@ def write_report(selection: Selection, folder: str | Path, kinds: Sequence[str] 
         "trajectories_by_score": trajectories_by_score(selection),
         "averages_by_group": averages_by_group(selection),
     }
-    for group in groups_of(selection.records):
+    for group in groups_of(selection.records, *selection.prompts.own_keys):
         if len(group.values) > 1:
             figures["chosen_by_" + re.sub(r"[^\w-]", "_", group.key)] = chosen_share(selection, group)
     return [

@@ -66,7 +66,7 @@ class Formulas:
         for match in FORMULA.finditer(prompt):
             text += prompt[end : match.start()]
             end = match.end()
-            number = self._find(match)
+            number = self._find(match, match[0])
             if number is None:
                 text += match[0]
                 continue
@@ -78,26 +78,27 @@ class Formulas:
         return [*parts, text] if text else parts
 
     def answer(self, answer: str) -> str | int:
-        """The index in `table` of an answer that is bare LaTeX, with dollars around it; other answers unchanged."""
-        if "\\" not in answer or "$" in answer:
+        """The index in `table` of an answer that is LaTeX, bare or in dollars; other answers unchanged."""
+        if "\\" not in answer:
             return answer
-        parts = self.split(f"${answer}$")
-        return parts[0] if len(parts) == 1 and isinstance(parts[0], int) else answer
+        match = FORMULA.fullmatch(answer if "$" in answer else f"${answer}$")
+        number = None if match is None else self._find(match, answer)
+        return answer if number is None else number
 
-    def _find(self, match: re.Match[str]) -> int | None:
-        source = match[0]
+    def _find(self, match: re.Match[str], source: str) -> int | None:
+        """The index of a formula in `table`, where it stands as `source`."""
         if source not in self._number:
             entry = self._entry(match)
             self._number[source] = None if entry is None else len(self.table)
             if entry is not None:
-                self.table.append(entry)
+                self.table.append((source, *entry))
         number = self._number[source]
         self.failed += number is None
         return number
 
-    def _entry(self, match: re.Match[str]) -> tuple[str, str, str] | None:
+    def _entry(self, match: re.Match[str]) -> tuple[str, str] | None:
         if match["figure"] is not None:
-            return match[0], "figure", ""
+            return "figure", ""
         inline = match["inline"] or match["parens"]
         kind = "inline" if inline else "display"
         latex = inline or match["dollars"] or match["brackets"] or match["environment"]
@@ -107,7 +108,7 @@ class Formulas:
             mathml = self._convert.convert_with_local_state(latex, displaystyle=kind == "display")
         except (LatexError, UnicodeEncodeError):  # the latter: half of a surrogate pair
             return None
-        return match[0], kind, mathml
+        return kind, mathml
 
 
 def split_prompts(prompts: Iterable[str]) -> tuple[list[list[str | int]], Formulas]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,18 +25,38 @@ class Group:
     index: list[int]
 
 
-def groups_of(records: Sequence[Mapping[str, Any]]) -> list[Group]:
-    """The columns that prompts can be grouped by: of text or numbers, with 1 to 40 values, some of them repeated."""
-    groups = []
-    for key in dict.fromkeys(key for record in records for key in record if key not in OWN_COLUMNS):
-        column = [record.get(key) for record in records]
+def groups_of(records: Sequence[Mapping[str, Any]], *others: str | None) -> list[Group]:
+    """The columns that prompts can be grouped by: of text or numbers, with 1 to 40 values, some of them repeated.
+
+    Of a column that holds objects those of 2 to 40 values, by their own name where no column has it. `others` are
+    columns that are no groups (id, answer), besides the usual ones.
+    """
+    groups: dict[str, Group] = {}
+    for key, column, inside in _columns(records):
         given = [str(value) for value in column if isinstance(value, str | int | float)]
-        if len(given) + column.count(None) == len(column) and 1 <= len(set(given)) <= min(
-            MOST_GROUPS, len(given) - 1
-        ):
-            values, index = numbered([None if value is None else str(value) for value in column])
-            groups.append(Group(key, key[:1].upper() + key[1:].replace("_", " "), values, index))
-    return groups
+        plain, distinct = len(given) + column.count(None) == len(column), len(set(given))
+        useful = plain and inside + 1 <= distinct <= min(MOST_GROUPS, len(given) - 1)
+        if not useful or key in (*OWN_COLUMNS, *others):
+            continue
+        short = key.rpartition(".")[2] if inside else key
+        key = key if short in groups or short in OWN_COLUMNS else short
+        values, index = numbered([None if value is None else str(value) for value in column])
+        groups[key] = Group(key, short[:1].upper() + short[1:].replace("_", " "), values, index)
+    return list(groups.values())
+
+
+def _columns(records: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Any], bool]]:
+    """(name as `--group_by` takes it, values, whether it is inside objects) of each column, those inside last."""
+    inside = []
+    for key in dict.fromkeys(key for record in records for key in record):
+        column = [record.get(key) for record in records]
+        objects = [value if isinstance(value, dict) else {} for value in column]
+        inside += [
+            (f"{key}.{name}", [value.get(name) for value in objects], True)
+            for name in dict.fromkeys(name for value in objects for name in value)
+        ]
+        yield key, column, False
+    yield from inside
 
 
 def numbered(values: Sequence[str | None]) -> tuple[list[str], list[int]]:

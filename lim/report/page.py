@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from lim.choose import Floats
-from lim.logs.trajectories import RewardMatrix
+from lim.logs.matrix import RewardMatrix
 from lim.prompts import PromptSet
+from lim.report.chances import Chances, in_words
 from lim.report.formulas import split_prompts
 from lim.report.groups import groups_of, numbered
 from lim.report.static import first_rows, histogram, settings_in_words
@@ -103,8 +103,8 @@ def _template(extra: Extra, **fields: str) -> str:
     )
 
 
-def _numbers(selection: Selection) -> dict[str, Any]:
-    """Scores, trajectories and groups; `matrix` is null where the selection had no log."""
+def _numbers(selection: Selection, chances: Chances | None) -> dict[str, Any]:
+    """Scores, trajectories (where there is a log) and groups."""
     settings, matrix, average_K = selection.settings, selection.matrix, selection.average_K
     with_log = matrix is not None and average_K is not None
     return {
@@ -114,15 +114,15 @@ def _numbers(selection: Selection) -> dict[str, Any]:
         "rewardName": "pass rate" if settings.metric == "accuracy" else "reward",
         "chosen": selection.chosen_P.astype(int).tolist(),
         "epochs": list(range(1, matrix.epochs + 1)) if matrix is not None and with_log else [],
-        "matrix": [_or_none(row, DECIMALS) for row in matrix.rewards_P_K.tolist()] if matrix and with_log else None,
-        **(_passes(matrix) if matrix and with_log else {}),
+        **(_trajectories(selection, matrix) if matrix is not None and with_log else {}),
         "average": _or_none(average_K.tolist(), DECIMALS) if average_K is not None and with_log else [],
         "averages": [_or_none(curve_K.tolist(), DECIMALS) for curve_K in selection.averages_K.values()],
         "averageOf": _curve_of(selection),
-        "groups": [vars(group) for group in groups_of(selection.records)],
+        "groups": [vars(group) for group in groups_of(selection.records, *selection.prompts.own_keys)],
         "reasons": dict(zip(("values", "index"), numbered(selection.reasons), strict=True)),
         "threshold": settings.similarity_threshold,
         "strategy": settings.strategy,
+        "chances": None if chances is None else _chances(chances),
         "byThreshold": "similarity_threshold" in settings.row.flags,
     }
 
@@ -133,26 +133,36 @@ def _curve_of(selection: Selection) -> list[int] | None:
     return None if selection.group_of is None else [places.get(name, -1) for name in selection.group_of]
 
 
-def _passes(matrix: RewardMatrix) -> dict[str, Any]:
-    """How many of how many samples passed, and the two rewards that samples have where they have only two."""
-    counts_P_K, seen_P_K = matrix.counts_P_K, matrix.counts_P_K > 0
-    passes_P_K = np.rint(np.where(seen_P_K, matrix.pass_rates_P_K, 0) * counts_P_K).astype(int)
+def _trajectories(selection: Selection, matrix: RewardMatrix) -> dict[str, Any]:
+    """How many of how many samples passed, and the mean rewards, where the passes of two rewards do not tell them.
+
+    A row of passes is a text, of the character 48 + k for k passes and `-` where the prompt was not seen; `band` is
+    what intervals are made from: the smallest and the largest reward, and `LogSummary.spread`.
+    """
+    log, counts_P_K, seen_P_K = selection.log, matrix.counts_P_K, matrix.counts_P_K > 0
     usual = int(counts_P_K.max())
+    passes_P_K = np.where(seen_P_K, 48 + np.rint(np.nan_to_num(matrix.pass_rates_P_K) * counts_P_K).astype(int), 45)
+    low, high, spread = 0.0, 1.0, 1.0
+    if selection.settings.metric == "reward":
+        low, high, spread = (0.0, 0.0, None) if log is None else (log.min_reward, log.max_reward, log.spread)
+    rates_P_K = (passes_P_K - 48) / np.maximum(counts_P_K, 1)
+    two = np.allclose(matrix.rewards_P_K[seen_P_K], (low + (high - low) * rates_P_K)[seen_P_K], atol=1e-6)
     return {
         "counts": usual if (counts_P_K[seen_P_K] == usual).all() else counts_P_K.tolist(),
-        "passes": passes_P_K.tolist(),
-        "twoValues": _two_values(matrix.rewards_P_K[seen_P_K], passes_P_K[seen_P_K] / counts_P_K[seen_P_K]),
+        "passes": ["".join(map(chr, row)) for row in passes_P_K.tolist()],
+        "band": None if spread is None else [low, high, spread],
+        "matrix": None if two and spread else [_or_none(row, DECIMALS) for row in matrix.rewards_P_K.tolist()],
     }
 
 
-def _two_values(means_C: Floats, rates_C: Floats) -> list[float] | None:
-    """(reward of a failed sample, of a passed one) where every mean is what the pass rate makes of two values."""
-    low, high = means_C[rates_C == 0], means_C[rates_C == 1]
-    if not len(low) or not len(high):
-        return None
-    wrong, right = float(low[0]), float(high[0])
-    fits = np.allclose(means_C, wrong + (right - wrong) * rates_C, atol=1e-6)
-    return [wrong, right] if fits and right > wrong else None
+def _chances(chances: Chances) -> dict[str, Any]:
+    by_threshold_P = chances.by_threshold_P
+    return {
+        "replicates": chances.replicates,
+        "errors": _or_none(chances.errors_P.tolist(), DECIMALS),
+        "byRank": _or_none(chances.by_rank_P.tolist(), DECIMALS),
+        "byThreshold": None if by_threshold_P is None else _or_none(by_threshold_P.tolist(), DECIMALS),
+    }
 
 
 def _texts(prompts: PromptSet) -> dict[str, Any]:
@@ -187,15 +197,18 @@ def _tiles(selection: Selection) -> str:
     return "".join(tiles)
 
 
-def _facts(selection: Selection) -> str:
+def _facts(selection: Selection, chances: Chances | None) -> str:
     """Settings that had a say, what was read and chosen, and every note, as a list of terms."""
     pairs = settings_in_words(selection.settings, selection.log is not None)
-    pairs += [*selection.facts(), *(("note", note) for note in selection.notes)]
+    pairs += selection.facts()
+    if chances is not None:
+        pairs.append(("stability", in_words(selection, chances)))
+    pairs += [("note", note) for note in selection.notes]
     return "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(str(value))}</dd>" for name, value in pairs)
 
 
-def page_html(selection: Selection, extra: Extra | None = None) -> str:
-    """The page for a selection. Same selection, same text."""
+def page_html(selection: Selection, extra: Extra | None = None, chances: Chances | None = None) -> str:
+    """The page for a selection, with what is known of its stability. Same selection, same text."""
     total, chosen = len(selection.ids), int(selection.chosen_P.sum())
     headline = f"{chosen:,} of {total:,} prompts chosen"
     return _template(
@@ -207,15 +220,15 @@ def page_html(selection: Selection, extra: Extra | None = None) -> str:
         allowed="".join(f'<p class="problem">{html.escape(line)}</p>' for line in selection.allowed),
         tiles=_tiles(selection),
         count=f"<b>{chosen:,}</b> of {total:,}",
-        facts=_facts(selection),
+        facts=_facts(selection, chances),
         histogram=histogram(selection),
         rows=first_rows(selection),
-        numbers=pack(_numbers(selection)),
+        numbers=pack(_numbers(selection, chances)),
         texts=pack(_texts(selection.prompts)),
     )
 
 
-def write_page(selection: Selection, path: str | Path) -> Path:
+def write_page(selection: Selection, path: str | Path, chances: Chances | None = None) -> Path:
     """Write the page for a selection to `path`, atomically."""
-    write_text(path, page_html(selection))
+    write_text(path, page_html(selection, chances=chances))
     return Path(path)

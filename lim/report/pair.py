@@ -91,7 +91,7 @@ def make_up(one: Choice, two: Choice, prompts: Any) -> list[dict[str, Any]]:
     """For each value of the prompt file's grouping columns: prompts, and how many of them each choice has."""
     chosen = [{key for key, taken in zip(c.keys, c.chosen_P.tolist(), strict=True) if taken} for c in (one, two)]
     rows = []
-    for group in groups_of(prompts.rows.records):
+    for group in groups_of(prompts.rows.records, *prompts.own_keys):
         for at, value in enumerate(group.values):
             inside = [n for n, index in enumerate(group.index) if index == at]
             names = [{prompts.ids[n], prompts.texts[n]} for n in inside]

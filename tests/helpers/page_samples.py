@@ -59,7 +59,7 @@ def small_selection(prompts: int = 120, epochs: int = 8, *, seed: int = 0, nasty
         matrix=RewardMatrix(ids, rewards_P_K, rewards_P_K, np.where(np.isnan(rewards_P_K), 0, 8).astype(np.int32)),
         average_K=average_K,
         settings=Settings().resolved(),
-        log=LogSummary("runs/<b>demo</b>", "lim", epochs, 1000, samples=prompts * epochs * 8, epochs_in_log=epochs),
+        log=LogSummary("runs/<b>demo</b>", "lim", epochs, 1000, samples=prompts * epochs * 8, max_reward=1, spread=1),
         notes=["a note with <b>markup</b>"],
     )
 

@@ -1,6 +1,14 @@
 // Puts the page together: one state, one update a frame.
 
+// Mean rewards, from how many samples passed, of a log whose rewards are two values.
+function means(data) {
+  const [low, high] = data.band;
+  const mean = (passes, count) => Math.round((low + ((high - low) * passes) / count) * 1e4) / 1e4;
+  return data.passes.map((row, i) => Array.from(row, (mark, k) => (mark === "-" ? null : mean(passesOf(data, i, k), countOf(data, i, k)))));
+}
+
 function ready(data) {
+  if (data.passes) data.matrix ??= means(data);
   data.scores = Float64Array.from(data.scores, (v) => v ?? NaN);
   data.run = Uint8Array.from(data.chosen);
   const seen = Array.from(data.scores).filter((s) => !Number.isNaN(s)).sort((a, b) => a - b);
@@ -15,6 +23,8 @@ function ready(data) {
       if (value > data.high) data.high = value;
     }
   }
+  // Room for the band below the lowest mean, unless a single reward lies far off.
+  if (data.band) data.low = Math.min(data.low, Math.max(data.band[0], data.low - (data.high - data.low) / 4));
   if (data.low > data.high) [data.low, data.high] = [0, 1];
   if (data.low === data.high) [data.low, data.high] = [data.low - 0.5, data.high + 0.5];
   return data;
@@ -39,9 +49,17 @@ function folded(title, text) {
   return node("details", {}, node("summary", { textContent: title }), node("p", { className: "source", textContent: text }));
 }
 
+// Of being chosen, if the samples were drawn again.
+function chanceOf({ replicates, byRank, byThreshold }, i) {
+  if (byRank[i] === null) return "–";
+  const threshold = byThreshold ? `, ${percent(byThreshold[i], 1)} by threshold` : "";
+  return `${percent(byRank[i], 1)} by rank${threshold} (${whole(replicates)} resamplings)`;
+}
+
 function detailView(data, texts, state, table) {
   for (const id of ["trajectory", "legend"]) byId(id).toggleAttribute("hidden", !data.matrix);
   byId("detail-title").textContent = data.matrix ? `${capital(data.rewardName)} by epoch` : "Prompt";
+  const { chances } = data;
   const draw = data.matrix && trajectoryChart(byId("trajectory"), data, byId("point"));
   let shown = null;
   function facts() {
@@ -49,8 +67,9 @@ function detailView(data, texts, state, table) {
     const chosen = state.mask[i] === 1;
     shown = state.mask[i];
     const rows = [
-      ["Score", number(data.scores[i], 4)],
+      ["Score", number(data.scores[i], 4) + (chances ? ` ± ${number(chances.errors[i], 3)}` : "")],
       ["Choice", chosen ? "chosen" : "discarded"],
+      ...(chances ? [["Chance", chanceOf(chances, i)]] : []),
       ...(data.reasons.index[i] < 0 ? [] : [["No score", data.reasons.values[data.reasons.index[i]]]]),
       ...(data.matrix ? [["First → last", `${number(table.first[i])} → ${number(table.last[i])}`]] : []),
       ...data.groups.map((g) => [g.name, g.values[g.index[i]] ?? "–"]),
@@ -175,16 +194,17 @@ function start(data) {
   return parts;
 }
 
-// What the choice or the list holds, as lim_selection.py --ids_path takes it.
-function recordsOf(data, texts, table, rows, mask) {
+// What the choice or the list holds, as lim_selection.py --ids_path takes it: `chosen` only where all are.
+function recordsOf(data, texts, table, rows, mask, all) {
   return rows.map((i) => ({
     id: data.ids[i],
     prompt: plainText(texts.prompts[i], texts.formulas),
     ...(texts.answers[i] === null ? {} : { answer: plainText([texts.answers[i]], texts.formulas) }),
     ...Object.fromEntries(data.groups.map((g) => [g.key, g.values[g.index[i]] ?? null])),
     score: Number.isNaN(data.scores[i]) ? null : data.scores[i],
+    ...(data.chances ? { standard_error: data.chances.errors[i], probability_by_rank: data.chances.byRank[i] } : {}),
     ...(data.matrix ? { first_reward: table.first[i], last_reward: table.last[i] } : {}),
-    chosen: mask[i] === 1,
+    [all ? "chosen" : "in_choice"]: mask[i] === 1,
   }));
 }
 
@@ -203,7 +223,7 @@ function downloads(data, texts, state, table) {
     list: ["the list below", table.list],
   };
   for (const [key, [name, rows]] of Object.entries(places)) {
-    const records = () => recordsOf(data, texts, table, rows(), state.mask);
+    const records = () => recordsOf(data, texts, table, rows(), state.mask, key === "choice");
     const kinds = {
       "ids (JSON)": () => saveJson(`${key}-ids.json`, { count: rows().length, ids: rows().map((i) => data.ids[i]) }),
       "records (JSON)": () => saveJson(`${key}.json`, records()),
@@ -273,6 +293,7 @@ function finish(data, texts, { state, views, apply, later, pick }) {
       first: { name: `first ${reward}`, at: table.first },
       last: { name: `last ${reward}`, at: table.last },
       gain: { name: `last − first ${reward}`, at: table.last.map((v, i) => v - table.first[i]) },
+      ...(data.chances ? { chance: { name: "chance of being chosen, by rank", at: Float64Array.from(data.chances.byRank, (v) => v ?? NaN) } } : {}),
     };
     const toRow = (i) => {
       select(i);

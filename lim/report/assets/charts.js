@@ -335,25 +335,30 @@ function inWords(data, i, k) {
   const value = data.matrix[i][k];
   if (value === null) return "not seen";
   const count = countOf(data, i, k);
-  return `${number(value, 3)}${count ? `, ${data.passes[i][k]} of ${count} passed` : ""}`;
+  return `${number(value, 3)}${count > 1 ? `, ${passesOf(data, i, k)} of ${count} passed` : ""}`;
+}
+
+function passesOf(data, i, k) {
+  return data.passes[i].charCodeAt(k) - 48;
 }
 
 function countOf(data, i, k) {
   return typeof data.counts === "number" ? data.counts : (data.counts?.[i][k] ?? 0);
 }
 
-// Wilson's 95 % interval of each epoch's pass rate, in rewards; null where rewards are not two values.
+// Wilson's 95 % interval of each epoch's mean, for rewards between two ends: of more than two values they are `spread`
+// times as variable as of two, which is as if there were more samples. Null where that is not known.
 function intervals(data, i) {
-  if (!data.twoValues) return null;
-  const [wrong, right] = data.twoValues;
+  if (!data.band) return null;
+  const [lowest, highest, spread] = data.band;
   const z2 = 1.96 ** 2;
   const side = (sign) => data.matrix[i].map((value, k) => {
     if (value === null) return null;
-    const n = countOf(data, i, k);
-    const p = data.passes[i][k] / n;
+    const n = countOf(data, i, k) / spread;
+    const p = Math.min(Math.max((value - lowest) / (highest - lowest), 0), 1);
     const middle = (p + z2 / (2 * n)) / (1 + z2 / n);
     const half = Math.sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n);
-    return wrong + (right - wrong) * (middle + sign * half);
+    return Math.max(data.low, lowest + (highest - lowest) * (middle + sign * half));
   });
   return { lows: side(-1), highs: side(1) };
 }

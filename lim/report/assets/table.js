@@ -17,7 +17,7 @@ function orderBy(keys, descending) {
 }
 
 function promptTable(data, texts, state, select, changed) {
-  const { ids, scores, matrix, groups } = data;
+  const { ids, scores, matrix, groups, chances } = data;
   const first = Float64Array.from(matrix ?? [], (row) => row.find((v) => v !== null) ?? NaN);
   const last = Float64Array.from(matrix ?? [], (row) => row.findLast((v) => v !== null) ?? NaN);
   const group = groups.find((g) => g.key === "level") ?? groups.find((g) => g.values.length > 1);
@@ -26,6 +26,7 @@ function promptTable(data, texts, state, select, changed) {
     { key: "text", name: "Prompt" },
     ...(group ? [{ key: group.key === "level" ? "level" : "group", name: group.name, keys: Array.from(group.index, (v) => (v < 0 ? null : v)) }] : []),
     { key: "score", name: "Score", keys: scores, descending: true },
+    ...(chances ? [{ key: "chance", name: "Chance", keys: Float64Array.from(chances.byRank, (v) => v ?? NaN), descending: true }] : []),
     ...(matrix
       ? [
           { key: "first", name: "First", keys: first, descending: true },
@@ -43,7 +44,7 @@ function promptTable(data, texts, state, select, changed) {
   const terms = (text) => {
     // Words, "phrases", and either behind a field's name and a colon.
     const found = [];
-    for (const match of text.toLowerCase().matchAll(/(?:([\w-]+):)?(?:"([^"]*)"?|(\S+))/g)) {
+    for (const match of text.toLowerCase().matchAll(/(?:([\w.-]+):)?(?:"([^"]*)"?|(\S+))/g)) {
       const field = match[1] !== undefined && match[1] in fields ? match[1] : null;
       const wanted = match[2] ?? match[3];
       found.push({ field, wanted: field === null && match[1] !== undefined ? `${match[1]}:${wanted}` : wanted });
@@ -59,6 +60,7 @@ function promptTable(data, texts, state, select, changed) {
     ["all", "All"],
     ["chosen", "Chosen"],
     ["discarded", "Discarded"],
+    ...(chances ? [["unsure", "Unsure"]] : []),
     ...(scores.some(Number.isNaN) ? [["unscored", "No score"]] : []),
   ];
   const kept = new Map();
@@ -72,6 +74,7 @@ function promptTable(data, texts, state, select, changed) {
   function passes(i) {
     if (filter === "chosen" && !state.mask[i]) return false;
     if (filter === "discarded" && (state.mask[i] || Number.isNaN(scores[i]))) return false;
+    if (filter === "unsure" && !(chances.byRank[i] > 0.1 && chances.byRank[i] < 0.9)) return false;
     if (filter === "unscored" && !Number.isNaN(scores[i])) return false;
     return words.every((word) => has(i, word));
   }
@@ -86,12 +89,13 @@ function promptTable(data, texts, state, select, changed) {
       level: group && (group.values[group.index[i]] ?? "–"),
       group: group && (group.values[group.index[i]] ?? "–"),
       score: number(scores[i], 3),
+      chance: chances && (chances.byRank[i] === null ? "–" : percent(chances.byRank[i], 1, 0)),
     };
     if (matrix) Object.assign(cells, { first: number(first[i]), last: number(last[i]), spark: sparkline(matrix[i], averageOf(data, i), data.low, data.high) });
     line = node("tr", { tabIndex: 0 });
     for (const { key, name, keys } of columns) {
       const cell = node("td", { className: `col-${key}` }, cells[key]);
-      if (["score", "first", "last"].includes(key)) cell.classList.add("number");
+      if (["score", "chance", "first", "last"].includes(key)) cell.classList.add("number");
       if (keys) cell.dataset.label = name;
       if (key === "id") cell.title = ids[i];
       if (key === "score") cell.prepend(node("span", { className: "mark" }, node("span", { className: "hidden said" })));
@@ -183,7 +187,7 @@ function promptTable(data, texts, state, select, changed) {
       } else {
         head.append(node("button", { type: "button", disabled: true, textContent: name, tabIndex: -1 }));
       }
-      if (["score", "first", "last"].includes(key)) head.classList.add("number");
+      if (["score", "chance", "first", "last"].includes(key)) head.classList.add("number");
       head.dataset.key = key;
       byId("heads").append(head);
     }

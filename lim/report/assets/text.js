@@ -100,9 +100,9 @@ function number(value, digits = 2) {
 
 const whole = new Intl.NumberFormat("en").format;
 
-function percent(part, total) {
+function percent(part, total, digits = 1) {
   if (total === 0) return "–";
-  return `${((100 * part) / total).toFixed(1)} %`;
+  return `${((100 * part) / total).toFixed(digits)} %`;
 }
 
 async function unpack(id) {

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from logs import write_log
 
 from lim.logs.find import find_log
+from lim.logs.formats import Columns
 from lim.logs.read import ReadOptions
 from lim.logs.trajectories import read_trajectories
 from lim.scores import average_curve, lim_scores
@@ -162,3 +163,34 @@ def test_any_filesystem_fsspec_knows_will_do(tmp_path):
         find_log("memory://bucket/nowhere")
     with pytest.raises(InputError, match="no filesystem opens this address"):
         find_log("carrier-pigeon://coop")
+
+
+@pytest.mark.parametrize(
+    ("rewards", "spread"),
+    [
+        ({"a": [[1, 0, 0], [1, 1, 1]], "b": [[0, 0, 1], [0, 1, 0]]}, 1),  # two values
+        ({"a": [[1, -1], [-0.5, -0.5]]}, 2 / (2 + 2 * 0.5 * 1.5)),  # 1 and −1 vary by 2, two of −0.5 not
+        ({"a": [[0.2, 0.2], [1, 0]]}, 0.5 / (0.5 + 2 * 0.2 * 0.8)),
+        ({"a": [[1], [0]], "b": [[0], [1]]}, 1),
+        ({"a": [[1], [-0.5]], "b": [[-1], [1]]}, None),  # single samples say nothing of how samples vary
+        ({"a": [[1, 1], [1, 1]]}, None),
+    ],
+)
+def test_spread_is_the_samples_variance_against_that_of_two_ends(tmp_path, rewards, spread):
+    _, summary = read_trajectories(find_log(write_log(tmp_path / "log", rewards)))
+    assert summary.spread == (None if spread is None else pytest.approx(spread))
+    given_rewards = [reward for epochs in rewards.values() for epoch in epochs for reward in epoch]
+    assert (summary.min_reward, summary.max_reward) == (min(given_rewards), max(given_rewards))
+
+
+def test_spread_of_a_step_in_two_files_is_that_of_one(tmp_path):
+    rows = [{"prompt": name, "reward": reward} for name, reward in (("a", 1), ("a", -1), ("b", -0.5), ("b", 1))]
+    for name, files in (("one", [rows]), ("two", [rows[:2], rows[2:]])):
+        for number, part in enumerate(files):
+            (tmp_path / name).mkdir(parents=True, exist_ok=True)
+            path = tmp_path / name / f"part_{number}.jsonl"
+            path.write_text("".join(json.dumps({**row, "step": step}) + "\n" for step in (1, 2) for row in part))
+        options = ReadOptions("reward", columns=Columns(prompt="prompt", step="step"))
+        log = find_log(tmp_path / name, "columns", options.columns)
+        spread = read_trajectories(log, options=options)[1].spread
+        assert spread == pytest.approx((2 + 2 * 0.75**2) / (2 + 2 * 1.25 * 0.75)), name

@@ -40,6 +40,28 @@ def test_values_are_in_natural_order_and_kept_where_useful(values, expected):
     assert [(group.values, group.index) for group in groups] == ([] if expected is None else [expected])
 
 
+def test_columns_inside_objects_group_prompts_too_and_ids_and_answers_do_not():
+    records = [
+        {
+            "source": "one",
+            "extra_info": {"index": n, "level": n % 2, "split": "train", "source": "ab"[n % 2], "answer": n % 2},
+            "reward_model": {"ground_truth": str(n % 3), "style": "rule"},
+            "id": {"of": n % 2},
+            "a.b": 1,
+        }
+        for n in range(6)
+    ]
+    groups = groups_of(records, "extra_info.index", "reward_model.ground_truth")
+    assert [(group.key, group.name) for group in groups] == [
+        ("source", "Source"),
+        ("a.b", "A.b"),
+        ("level", "Level"),
+        ("extra_info.source", "Source"),
+        ("extra_info.answer", "Answer"),
+        ("of", "Of"),
+    ]
+
+
 def test_the_page_and_the_figures_show_the_same_groups(tmp_path):
     selection = small_selection()
     records = [{**record, "by/whom": f"author {n % 31}"} for n, record in enumerate(selection.records)]

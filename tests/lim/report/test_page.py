@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,10 @@ def test_page_holds_every_prompt_score_and_trajectory():
     scores = np.array([np.nan if s is None else s for s in numbers["scores"]])
     np.testing.assert_array_equal(scores, selection.scores_P)  # to the last bit: the page compares them with θ
     assert selection.matrix is not None and selection.average_K is not None
-    matrix = np.array(numbers["matrix"], dtype=float)
-    np.testing.assert_allclose(matrix, selection.matrix.rewards_P_K, atol=5e-5)
-    assert np.isnan(matrix[1, 3]) and np.isnan(matrix[-1]).all()
+    rates_P_K = np.array([[np.nan if mark == "-" else int(mark) / 8 for mark in row] for row in numbers["passes"]])
+    np.testing.assert_array_equal(rates_P_K, selection.matrix.rewards_P_K)  # so the page needs no means
+    assert numbers["matrix"] is None and numbers["band"] == [0, 1, 1] and numbers["counts"] == 8
+    assert numbers["passes"][1][3] == "-" and numbers["passes"][-1] == 8 * "-"
     np.testing.assert_allclose(numbers["average"], selection.average_K, atol=5e-5)
     assert [joined(parts, texts["formulas"]) for parts in texts["prompts"]] == [
         r["prompt"] for r in selection.records
@@ -44,6 +46,26 @@ def test_page_holds_every_prompt_score_and_trajectory():
     assert texts["answers"][3] == "9"
     assert numbers["reasons"]["values"] == ["not in the log"]
     assert numbers["reasons"]["index"][-2:] == [-1, 0]
+
+
+def test_means_are_on_the_page_where_passes_do_not_tell_them():
+    selection = small_selection()
+    assert selection.matrix is not None and selection.log is not None
+    rewards_P_K = selection.matrix.rewards_P_K.copy()
+    rewards_P_K[2, 0] -= 0.25 / 8  # one sample of another reward
+    graded = replace(selection, matrix=replace(selection.matrix, rewards_P_K=rewards_P_K))
+    numbers = unpack(page_html(graded), "numbers")
+    np.testing.assert_allclose(np.array(numbers["matrix"], float), rewards_P_K, atol=5e-5)
+    assert numbers["passes"] == unpack(page_html(selection), "numbers")["passes"]
+    unknown = replace(selection, log=replace(selection.log, spread=None))
+    assert unpack(page_html(unknown), "numbers")["matrix"] is not None
+    uneven_P_K = selection.matrix.counts_P_K.copy()
+    uneven_P_K[2] *= 12  # 96 samples: more passes than there are digits
+    uneven = replace(selection, matrix=replace(selection.matrix, counts_P_K=uneven_P_K))
+    numbers = unpack(page_html(uneven), "numbers")
+    assert numbers["counts"] == uneven_P_K.tolist()
+    passes_K = [ord(mark) - 48 for mark in numbers["passes"][2]]
+    np.testing.assert_array_equal(np.array(passes_K) / 96, selection.matrix.rewards_P_K[2])
 
 
 def test_header_and_settings_say_what_was_run():
@@ -93,7 +115,9 @@ def test_same_selection_same_bytes(tmp_path: Path):
 
 def test_selection_without_a_log_and_without_scores():
     numbers = unpack(page_html(without_log(small_selection())), "numbers")
-    assert numbers["matrix"] is None and numbers["epochs"] == [] and numbers["average"] == []
+    assert (
+        "passes" not in numbers and "matrix" not in numbers and numbers["epochs"] == [] and numbers["average"] == []
+    )
     page = page_html(random_draw(small_selection()))
     assert "Chosen by strategy random (drawn with seed 42), without a reward log." in page
     numbers = unpack(page, "numbers")
@@ -175,11 +199,14 @@ def test_answers_in_latex_become_formulas():
     assert [found.answer(text) for text in ("12", "\\frac{1}{2}", "$\\pi$", "\\oops{1}", "a_1")] == [
         "12",
         0,
-        "$\\pi$",
+        1,
         "\\oops{1}",
         "a_1",
     ]
-    assert found.table[0][:2] == ("$\\frac{1}{2}$", "inline")
+    assert [entry[:2] for entry in found.table] == [
+        ("\\frac{1}{2}", "inline"),
+        ("$\\pi$", "inline"),
+    ]  # as in the file
 
 
 def test_mathml_escapes_what_is_in_text():

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +16,11 @@ import pytest
 from page_samples import random_draw, small_selection, without_log
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from lim.choose import choose_above
+from lim.choose import choose_above, read_ids
+from lim.report.chances import Chances
 from lim.report.page import write_page
 from lim.selection import Selection
+from lim.view.suspects import wilson
 
 pytestmark = pytest.mark.browser
 DESKTOP, PHONE = (1440, 900), (390, 844)
@@ -245,7 +249,7 @@ def test_math_is_drawn_and_markup_is_shown_as_text(open_page):
     ],
 )
 def test_no_mathml_can_bring_in_code(open_page, monkeypatch, mathml):
-    monkeypatch.setattr("lim.report.formulas.Formulas._entry", lambda *_: ("$evil$", "inline", mathml))
+    monkeypatch.setattr("lim.report.formulas.Formulas._entry", lambda *_: ("inline", mathml))
     page = open_page(small_selection(nasty="before $evil$ after"))
     page.fill("#search", "p0000")
     page.locator("#rows tr").first.click()
@@ -467,7 +471,7 @@ def test_a_threshold_outside_the_scores_says_so_and_an_emptied_field_comes_back(
     assert page.locator("#theta-number").input_value() == "60"
 
 
-def test_downloads_of_the_choice_and_of_the_list(open_page):
+def test_downloads_of_the_choice_and_of_the_list(open_page, tmp_path):
     selection = small_selection()
     page = open_page(selection)
     page.fill("#search", "level:3")
@@ -493,6 +497,12 @@ def test_downloads_of_the_choice_and_of_the_list(open_page):
     rows = list(csv.DictReader(io.StringIO(saved("The choice as CSV"))))
     assert [row["prompt"] for row in rows] == [given[row["id"]]["prompt"] for row in rows]
     assert {row["chosen"] for row in rows} == {"true"}
+    page.get_by_text("All", exact=True).click()  # chosen and discarded prompts
+    level_3 = [id for id, record in given.items() if record["level"] == 3]
+    for name in ("ids (JSON)", "records (JSON)", "CSV"):
+        path = tmp_path / ("list.csv" if name == "CSV" else "list.json")
+        path.write_text(saved(f"The list below as {name}"), newline="")
+        assert sorted(read_ids(path)) == level_3
 
 
 def test_numbers_of_an_epoch_are_told_to_a_finger(open_page):
@@ -537,3 +547,47 @@ def test_without_javascript_the_histogram_and_the_first_rows_are_there(browser, 
     expect(page.locator("#search")).to_be_hidden()
     expect(page.locator("#scatter-card")).to_be_hidden()
     context.close()
+
+
+@pytest.mark.parametrize("spread", [1, 0.5])
+def test_the_band_of_an_epoch_is_wilsons_between_the_rewards(open_page, spread):
+    selection = small_selection()
+    matrix = replace(selection.matrix, rewards_P_K=2 * selection.matrix.rewards_P_K - 1)
+    log = replace(selection.log, min_reward=-1, spread=spread)
+    page = open_page(replace(selection, matrix=matrix, log=log, average_K=2 * selection.average_K - 1))
+    expect(page.locator("#key-error")).to_be_visible()
+    page.locator("#rows tr").first.click()
+    id = row_ids(page)[0]
+    path, height = page.locator("#trajectory").evaluate(
+        "e => [e.querySelector('.band-one').getAttribute('d'), e.clientHeight]"
+    )
+    drawn = [1 - 2 * (float(y) - 14) / (height - 40 - 14) for y in re.findall(r"[ML][\d.]+ ([\d.]+)", path)]
+    rates_K = selection.matrix.rewards_P_K[selection.ids.index(id)]
+    bounds = [wilson(rate * 8 / spread, 8 / spread)[1:] for rate in rates_K]  # type: ignore[arg-type]
+    expected = [2 * high - 1 for _, high in bounds] + [2 * low - 1 for low, _ in reversed(bounds)]
+    np.testing.assert_allclose(drawn, expected, atol=0.01)
+
+
+def test_no_band_where_single_samples_say_nothing_of_the_spread(open_page):
+    selection = small_selection()
+    page = open_page(replace(selection, log=replace(selection.log, spread=None)))
+    page.locator("#rows tr").first.click()
+    expect(page.locator("#key-error")).to_be_hidden()
+
+
+def test_chances_are_a_column_an_axis_a_filter_and_a_line(open_page, monkeypatch):
+    selection = small_selection()
+    count = len(selection.ids)
+    by_rank_P = np.where(np.isnan(selection.scores_P), np.nan, np.arange(count) % 5 / 4)
+    chances = Chances(200, np.full(count, 0.031), by_rank_P, None)
+    monkeypatch.setitem(globals(), "write_page", partial(write_page, chances=chances))
+    page = open_page(selection)
+    page.get_by_text("Unsure", exact=True).click()
+    unsure = [id for id, chance in zip(selection.ids, by_rank_P, strict=True) if 0.1 < chance < 0.9]
+    expect(page.locator("#matches")).to_have_text(f"{len(unsure)} of 120 prompts")
+    page.get_by_role("button", name="Chance").click()
+    assert page.locator("#rows td.col-chance").all_text_contents() == 24 * ["75 %"] + ["50 %"]
+    page.locator("#rows tr").first.click()
+    expect(page.locator("#detail-body")).to_contain_text("75.0 % by rank (200 resamplings)")
+    expect(page.locator("#detail-body")).to_contain_text("± 0.031")
+    page.locator("#scatter-x").select_option(label="chance of being chosen, by rank")
