@@ -11,7 +11,6 @@ import base64
 import hashlib
 import html
 import json
-import math
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from lim.report.chances import Chances, in_words
 from lim.report.formulas import split_prompts
 from lim.report.groups import groups_of, numbered
 from lim.report.static import first_rows, histogram, settings_in_words
+from lim.scores import Floats
 from lim.selection import Selection
 from lim.utils.files import write_text
 
@@ -38,12 +38,14 @@ DECIMALS = 4  # of a reward on the page
 def pack(value: Any) -> str:
     """JSON, deflated, in base64: letters, digits, `+`, `/` and `=` only. NaN is refused."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+    return base64.b64encode(zlib.compress(text.encode(), 6)).decode()  # 9: 7 % smaller, in eight times the time
 
 
-def _or_none(values: Iterable[float], decimals: int | None = None) -> list[float | None]:
-    rounded = ((v if decimals is None else round(v, decimals)) for v in values)
-    return [v if math.isfinite(v) else None for v in rounded]
+def _or_none(values: Floats, decimals: int | None = None) -> list[Any]:
+    """Values as nested lists, rounded; None for those that are not finite."""
+    rounded = (values if decimals is None else np.round(values, decimals)).astype(object)
+    rounded[~np.isfinite(values)] = None
+    return rounded.tolist()
 
 
 def _tile(name: str, value: str, note: str = "") -> str:
@@ -109,14 +111,14 @@ def _numbers(selection: Selection, chances: Chances | None) -> dict[str, Any]:
     with_log = matrix is not None and average_K is not None
     return {
         "ids": selection.ids,
-        "scores": _or_none(selection.scores_P.tolist()),
+        "scores": _or_none(selection.scores_P),
         "scoreName": settings.row.label,
         "rewardName": "pass rate" if settings.metric == "accuracy" else "reward",
         "chosen": selection.chosen_P.astype(int).tolist(),
         "epochs": list(range(1, matrix.epochs + 1)) if matrix is not None and with_log else [],
         **(_trajectories(selection, matrix) if matrix is not None and with_log else {}),
-        "average": _or_none(average_K.tolist(), DECIMALS) if average_K is not None and with_log else [],
-        "averages": [_or_none(curve_K.tolist(), DECIMALS) for curve_K in selection.averages_K.values()],
+        "average": _or_none(average_K, DECIMALS) if average_K is not None and with_log else [],
+        "averages": [_or_none(curve_K, DECIMALS) for curve_K in selection.averages_K.values()],
         "averageOf": _curve_of(selection),
         "groups": [vars(group) for group in groups_of(selection.records, *selection.prompts.own_keys)],
         "reasons": dict(zip(("values", "index"), numbered(selection.reasons), strict=True)),
@@ -151,7 +153,7 @@ def _trajectories(selection: Selection, matrix: RewardMatrix) -> dict[str, Any]:
         "counts": usual if (counts_P_K[seen_P_K] == usual).all() else counts_P_K.tolist(),
         "passes": ["".join(map(chr, row)) for row in passes_P_K.tolist()],
         "band": None if spread is None else [low, high, spread],
-        "matrix": None if two and spread else [_or_none(row, DECIMALS) for row in matrix.rewards_P_K.tolist()],
+        "matrix": None if two and spread else _or_none(matrix.rewards_P_K, DECIMALS),
     }
 
 
@@ -159,9 +161,9 @@ def _chances(chances: Chances) -> dict[str, Any]:
     by_threshold_P = chances.by_threshold_P
     return {
         "replicates": chances.replicates,
-        "errors": _or_none(chances.errors_P.tolist(), DECIMALS),
-        "byRank": _or_none(chances.by_rank_P.tolist(), DECIMALS),
-        "byThreshold": None if by_threshold_P is None else _or_none(by_threshold_P.tolist(), DECIMALS),
+        "errors": _or_none(chances.errors_P, DECIMALS),
+        "byRank": _or_none(chances.by_rank_P, DECIMALS),
+        "byThreshold": None if by_threshold_P is None else _or_none(by_threshold_P, DECIMALS),
     }
 
 
