@@ -20,8 +20,8 @@ from lim.logs.formats import FORMATS, ReadOptions
 from lim.utils.errors import InputError, one_line
 
 PARALLEL_FROM_BYTES = 2 << 30  # below this, starting processes costs more than it saves
+AHEAD = 8  # files per thread that may be read before they are taken
 REMOTE_THREADS = 16  # requests to an object store under way at a time
-AHEAD = 64  # files per thread that may be read before they are taken: their rewards are small
 TASK_BYTES = 8 << 20  # small files go to a worker several at a time, up to this or a hundredth of the log
 
 
@@ -127,7 +127,7 @@ def _read_parallel(log: Log, options: ReadOptions, workers: int, work: Work) -> 
     try:
         for task in _tasks(log.files, min(TASK_BYTES, log.size // 100)):
             pending.append(pool.submit(_read_task, work, task, log.format, log.filesystem, options))
-            if len(pending) > 2 * workers:
+            if len(pending) > 8 * workers:
                 yield from pending.popleft().result()
         while pending:
             yield from pending.popleft().result()

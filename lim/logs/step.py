@@ -70,21 +70,21 @@ def group_rewards(
         first = epochs_R[0] if epochs_R is not None and len(epochs_R) else 0
         epochs_U = None if epochs_R is None else np.broadcast_to(np.int32(first), len(keys))
     top = float(rewards_R.max()) if len(rewards_R) else -np.inf
-    rewards32_R, rewards64_R = rewards_R.astype(np.float32, copy=False), rewards_R.astype(np.float64, copy=False)
+    rewards32_R = rewards_R.astype(np.float32, copy=False)
     groups = _Groups(groups_R, len(keys))
     sorted_R = groups.sort(rewards32_R)
     return StepRewards(
         step=step,
         keys=keys,
         epochs_U=epochs_U,
-        sums_U=groups.sums(groups.sort(rewards64_R)),
+        sums_U=groups.sums(groups.sort(rewards_R).astype(np.float64, copy=False)),
         counts_U=groups.counts_U,
         tops_U=groups.sums((sorted_R == np.float32(top)).astype(np.int32)),
         correct_U=None if correct_R is None else groups.sums(groups.sort(correct_R).astype(np.int32)),
         equal_U=groups.equal(sorted_R),
         top=top,
         low=float(rewards_R.min()) if len(rewards_R) else np.inf,
-        squares=float(rewards64_R @ rewards64_R),
+        squares=float(np.square(rewards_R, dtype=np.float64).sum()),  # a dot product would start BLAS's threads
         values=len(set(rewards32_R[:FIRST_ROWS].tolist())),
         skipped=skipped,
         bytes_read=bytes_read,
