@@ -33,12 +33,14 @@ from lim.utils.files import write_text
 ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = ("text.js", "charts.js", "table.js", "app.js")
 DECIMALS = 4  # of a reward on the page
+LARGE = 8 << 20  # bytes before they are deflated
 
 
 def pack(value: Any) -> str:
     """JSON, deflated, in base64: letters, digits, `+`, `/` and `=` only. NaN is refused."""
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    return base64.b64encode(zlib.compress(text.encode(), 6)).decode()  # 9: 7 % smaller, in eight times the time
+    data = json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+    level = 9 if len(data) < LARGE else 6  # of 50 MB 9 makes 7 % less, in eight times the time
+    return base64.b64encode(zlib.compress(data, level)).decode()
 
 
 def _or_none(values: Floats, decimals: int | None = None) -> list[Any]:
