@@ -3,8 +3,14 @@
 // Mean rewards, from how many samples passed, of a log whose rewards are two values.
 function means(data) {
   const [low, high] = data.band;
-  const mean = (passes, count) => Math.round((low + ((high - low) * passes) / count) * 1e4) / 1e4;
-  return data.passes.map((row, i) => Array.from(row, (mark, k) => (mark === "-" ? null : mean(passesOf(data, i, k), countOf(data, i, k)))));
+  return data.passes.map((row, i) => {
+    const means = new Array(row.length);
+    for (let k = 0; k < row.length; k++) {
+      const passes = passesOf(data, i, k);
+      means[k] = passes < 0 ? null : Math.round((low + ((high - low) * passes) / countOf(data, i, k)) * 1e4) / 1e4;
+    }
+    return means;
+  });
 }
 
 function ready(data) {
