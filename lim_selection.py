@@ -16,6 +16,7 @@ docs/method.md has the other strategies and what every setting means.
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ from lim.utils.errors import InputError, run_cli
 
 if TYPE_CHECKING:
     from lim.selection import Selection
+
+COLLECT_AFTER = 200_000  # new objects: records by the 100,000 have no cycles, and looking for some takes time
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -97,6 +100,7 @@ def show(selection: Selection, seconds: float) -> None:
 
 def main(argv: list[str] | None = None) -> int | None:
     start = time.monotonic()
+    gc.set_threshold(COLLECT_AFTER)
     args = parse_args(argv)
     import msgspec
     import numpy as np
@@ -118,9 +122,11 @@ def main(argv: list[str] | None = None) -> int | None:
         check_output("--report", args.report, folder=True)
     if args.stability and not args.report:
         raise InputError("--stability is for the page: give --report, too")
-    from lim.report.chances import chances_of, read_chances
+    bootstrap = None
+    if args.stability:
+        from lim.report.chances import chances_of, read_chances
 
-    bootstrap = read_chances(args.stability) if args.stability else None
+        bootstrap = chances_of, read_chances(args.stability)
     check_apart(outputs, [args.original_prompts_path, args.scores_path, args.train_samples_path, args.ids_path])
     prompts = load(args.original_prompts_path, reading_of(args))
     check_rows(prompts.rows, args.output_path)
@@ -141,7 +147,7 @@ def main(argv: list[str] | None = None) -> int | None:
             f"nothing chosen ({selection.settings.rule()}) and nothing written; score quantiles: {cuts}. "
             "Lower the threshold, or pass --allow_empty"
         )
-    chances = chances_of(selection, args.stability, *bootstrap) if bootstrap else None
+    chances = bootstrap[0](selection, args.stability, *bootstrap[1]) if bootstrap else None
     paths = write_selection(selection, args.output_path, args.scores_format)
     for path in paths.values():
         sys.stdout.write(f"wrote {path}\n")

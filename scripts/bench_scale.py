@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT))
 from lim.logs.reward_log import SCHEMA, write_run  # noqa: E402
 from lim.utils.cli import Parser  # noqa: E402
 from lim.utils.files import write_json  # noqa: E402
-from scripts.bench_selection import measure, size_of  # noqa: E402
+from scripts.bench_measure import measure, size_of  # noqa: E402
 
 ROWS, PROMPT_CHARACTERS, THRESHOLD = 65_536, 300, 0.6
 UNITS = (("seconds", "s"), ("processor_s", "s of processors"))

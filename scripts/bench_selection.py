@@ -1,6 +1,7 @@
 """Time and memory of lim_selection.py on generated logs of a given size, compared with a straightforward program.
 
     python scripts/bench_selection.py --fraction 0.5                the paper's run at half its epochs' prompts
+    python scripts/bench_selection.py --old FOLDER --peers PYTHON   and an older checkout, DuckDB and Polars in turns
     python scripts/bench_selection.py --million                     bench_scale.py with a million prompts
 
 Paper scale is 8,523 prompts × 8 samples × 21 epochs with responses of about 2 KB. Each program runs in its
@@ -12,21 +13,16 @@ reads the same bytes and does nothing with them.
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
-import resource
-import subprocess
+import statistics
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -36,6 +32,7 @@ sys.path.insert(0, str(ROOT))
 from lim.logs.reward_log import SCHEMA, write_run  # noqa: E402
 from lim.utils.cli import Parser  # noqa: E402
 from lim.utils.files import write_json  # noqa: E402
+from scripts.bench_measure import alone, measure, size_of  # noqa: E402
 
 PROMPTS, SAMPLES, EPOCHS, RESPONSE_BYTES = 8523, 8, 21, 2000
 WORDS = [
@@ -56,8 +53,43 @@ WORDS = [
     "≤",
 ]
 
+JSON_SQL = """
+with rows as (select prompt, reward, (regexp_extract(filename, 'step_(\\d+)', 1)::int - 1) // {per_epoch} as epoch
+  from read_json('{log}/step_*.json', columns = {prompt: 'VARCHAR', reward: 'DOUBLE'}, filename = true)),
+means as (select prompt, epoch, avg(reward) as r from rows group by all),
+curve as (select epoch, avg(r) as m from means group by epoch)
+select prompt from means join curve using (epoch) group by prompt
+having 1 - sum((r - m) ** 2) / (select sum((1 - m) ** 2) from curve) >= 0.6
+"""
+JSON_DUCKDB = f"""
+import duckdb
+print(len(duckdb.sql(r'''{JSON_SQL}''').fetchall()))
+"""
+JSON_POLARS = """
+import glob, re, polars as pl
+schema = {"prompt": pl.String, "reward": pl.Float64}
+def read(path):
+    epoch = (int(re.findall(r"step_(\\d+)", path)[0]) - 1) // {per_epoch}
+    return pl.read_json(path, schema=schema).with_columns(epoch=pl.lit(epoch))
+rows = pl.concat([read(path) for path in glob.glob("{log}/step_*.json")])
+means = rows.group_by("prompt", "epoch").agg(pl.col("reward").mean().alias("r"))
+curve = means.group_by("epoch").agg(pl.col("r").mean().alias("m"))
+room = ((1 - curve["m"]) ** 2).sum()
+scores = means.join(curve, on="epoch").group_by("prompt").agg(
+    (1 - ((pl.col("r") - pl.col("m")) ** 2).sum() / room).alias("score"))
+print((scores["score"] >= 0.6).sum())
+"""
 
-def make_logs(folder: Path, prompts: int, samples: int, epochs: int, per_step: int, formats: tuple[str, ...]) -> None:
+
+def make_logs(
+    folder: Path,
+    prompts: int,
+    samples: int,
+    epochs: int,
+    per_step: int,
+    formats: tuple[str, ...],
+    response_bytes: int = RESPONSE_BYTES,
+) -> None:
     """Write the same made-up run as the release's JSON and as our Parquet, and its prompt file."""
     rng = np.random.default_rng(0)
     width = len(str(prompts))
@@ -85,7 +117,7 @@ def make_logs(folder: Path, prompts: int, samples: int, epochs: int, per_step: i
             reward = np.where(right, 1.0, np.where(rng.random(len(chosen)) < 0.2, -1.0, -0.5))
             responses = None
             if "json" in formats:
-                responses = [_response(rng, pieces) for _ in chosen]
+                responses = [_response(rng, pieces, response_bytes) for _ in chosen]
                 rows = [
                     {"prompt": texts[p], "response": r, "reward": float(w), "response_length": len(r) // 3}
                     for p, r, w in zip(chosen, responses, reward, strict=True)
@@ -95,9 +127,9 @@ def make_logs(folder: Path, prompts: int, samples: int, epochs: int, per_step: i
                 _write_parquet(folder / "parquet", step, epoch, ids, chosen, samples, reward, right, responses)
 
 
-def _response(rng: np.random.Generator, pieces: list[str]) -> str:
-    text = " ".join(pieces[n] for n in rng.integers(0, len(pieces), 10))
-    return text[: max(200, int(rng.normal(RESPONSE_BYTES, 400)))]
+def _response(rng: np.random.Generator, pieces: list[str], mean: int) -> str:
+    text = " ".join(pieces[n] for n in rng.integers(0, len(pieces), mean // 100))
+    return text[: max(200, int(rng.normal(mean, mean / 5)))]
 
 
 def _write_parquet(
@@ -165,102 +197,82 @@ def plain_read(folder: str) -> None:
                 pass
 
 
-def measure(command: list[str], *, memory: bool = True) -> dict[str, Any]:
-    """Run a command: seconds, processor seconds, peak PSS of its process tree in MB, its last line.
-
-    Looking at a large process's memory every 20 ms slows it down: without `memory` only time is taken.
-    """
-    started, before = time.monotonic(), _processor_seconds()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    peak = 0
-    done = threading.Event()
-
-    def watch() -> None:
-        nonlocal peak
-        root = psutil.Process(process.pid)
-        while memory and not done.wait(0.02):
-            total = 0
-            try:
-                for one in (root, *root.children(recursive=True)):
-                    total += one.memory_full_info().pss
-            except psutil.Error:
-                pass
-            peak = max(peak, total)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    output, _ = process.communicate()
-    seconds = time.monotonic() - started
-    done.set()
-    watcher.join()
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
-    return {
-        "seconds": round(seconds, 2),
-        "processor_s": round(_processor_seconds() - before, 2),
-        "peak_mb": round(peak / 1e6),
-        "output": output.strip().splitlines()[-1:],
-    }
-
-
-def _processor_seconds() -> float:
-    """Of all children so far; other work on the machine hardly changes it."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def select(log: Path, prompts: Path, output: Path, *more: str) -> dict[str, Any]:
-    script = str(ROOT / "lim_selection.py")
+def select(
+    log: Path, prompts: Path, output: Path, *more: str, root: Path = ROOT, memory: bool = True
+) -> dict[str, Any]:
+    script = str(root / "lim_selection.py")
     paths = ["--train_samples_path", str(log), "--original_prompts_path", str(prompts), "--output_path", str(output)]
-    result = measure([sys.executable, script, *paths, *more])
+    result = measure([sys.executable, script, *paths, *more], memory=memory, cwd=root)
     result["chosen"] = len(json.loads(output.read_text()))
     return result
 
 
-def alone(function: Callable[..., None], *arguments: str) -> dict[str, Any]:
-    """Measure one of the functions above in a Python that has imported nothing else."""
-    source = f"import json, sys\nfrom pathlib import Path\n{inspect.getsource(function)}"
-    source = "from __future__ import annotations\n" + source + f"{function.__name__}(*sys.argv[1:])"
-    return measure([sys.executable, "-c", source, *arguments])
+def peers_on_json(folder: Path, python: str, per_epoch: int) -> dict[str, Callable[[bool], dict[str, Any]]]:
+    """DuckDB's and Polars' JSON readers on the same files, with the same choice by prompt text."""
+
+    def way(code: str) -> Callable[[bool], dict[str, Any]]:
+        text = code.replace("{log}", str(folder / "json")).replace("{per_epoch}", str(per_epoch))
+        return lambda memory: measure([python, "-c", text], memory=memory)
+
+    return {"json, DuckDB": way(JSON_DUCKDB), "json, Polars": way(JSON_POLARS)}
 
 
-def size_of(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.iterdir())
-
-
-def run_paper_scale(folder: Path, fraction: float, repeats: int) -> dict[str, Any]:
-    prompts, per_step = round(PROMPTS * fraction), max(1, round(1024 * fraction))
+def run_paper_scale(folder: Path, args: Any) -> dict[str, Any]:
+    prompts, per_step = round(PROMPTS * args.fraction), max(1, round(1024 * args.fraction))
     steps = -(-prompts // per_step)
     print(f"making {prompts} prompts × {SAMPLES} samples × {EPOCHS} epochs …", flush=True)
-    make_logs(folder, prompts, SAMPLES, EPOCHS, per_step, ("json", "parquet"))
+    make_logs(folder, prompts, SAMPLES, EPOCHS, per_step, ("json", "parquet"), args.response_bytes)
     more = ["--steps_per_epoch", str(steps), "--max_epochs", str(EPOCHS)]
-    plain_read(str(folder / "json"))
-    plain_read(str(folder / "parquet"))
+
+    def lim(log: str, output: str, *more: str, root: Path = ROOT) -> Callable[[bool], dict[str, Any]]:
+        return lambda memory: select(
+            folder / log, folder / "prompts.json", folder / output, *more, root=root, memory=memory
+        )
+
+    def program(function: Callable[..., None], *arguments: str) -> Callable[[bool], dict[str, Any]]:
+        return lambda memory: alone(function, *arguments, memory=memory)
+
     ways = {
-        "json, plain read": lambda: alone(plain_read, str(folder / "json")),
-        "json, lim_selection": lambda: select(folder / "json", folder / "prompts.json", folder / "a.json", *more),
-        "json, one process": lambda: select(
-            folder / "json", folder / "prompts.json", folder / "a.json", *more, "--workers", "1"
-        ),
-        "parquet, plain read": lambda: alone(plain_read, str(folder / "parquet")),
-        "parquet, lim_selection": lambda: select(folder / "parquet", folder / "prompts.json", folder / "b.json"),
-        "json, in memory": lambda: alone(
-            in_memory, str(folder / "json"), str(folder / "prompts.json"), str(EPOCHS), str(steps)
-        ),
+        "json, plain read": program(plain_read, str(folder / "json")),
+        "json, lim_selection": lim("json", "a.json", *more),
+        "json, one process": lim("json", "a.json", *more, "--workers", "1"),
+        "parquet, plain read": program(plain_read, str(folder / "parquet")),
+        "parquet, lim_selection": lim("parquet", "b.json"),
     }
+    if args.old:
+        ways["json, older"] = lim("json", "c.json", *more, root=Path(args.old))
+        ways["parquet, older"] = lim("parquet", "d.json", root=Path(args.old))
+    if args.peers:
+        ways |= peers_on_json(folder, args.peers, steps)
     result: dict[str, Any] = {
         "samples": prompts * SAMPLES * EPOCHS,
         "json_bytes": size_of(folder / "json"),
         "parquet_bytes": size_of(folder / "parquet"),
     }
     print(f"{result['json_bytes'] / 1e6:,.0f} MB of JSON, {result['parquet_bytes'] / 1e6:,.0f} MB of Parquet")
-    for name, way in ways.items():
-        runs = [way() for _ in range(1 if name == "json, in memory" else repeats)]
-        result[name] = {"seconds": sorted(run["seconds"] for run in runs), "peak_mb": max(r["peak_mb"] for r in runs)}
-        print(f"{name:24} {result[name]['seconds']} s, peak {result[name]['peak_mb']:,} MB", flush=True)
-        if name == "json, in memory":
-            assert int(runs[0]["output"][0]) == len(json.loads((folder / "a.json").read_text())), "choices differ"
-    assert (folder / "a.json").read_bytes() == (folder / "b.json").read_bytes(), "JSON and Parquet differ"
+    peaks = {name: way(True)["peak_mb"] for name, way in ways.items()}
+    runs = [{name: way(False) for name, way in ways.items()} for _ in range(args.repeats)]
+    for name in ways:
+        figures = {key: statistics.median(run[name][key] for run in runs) for key in ("seconds", "processor_s")}
+        result[name] = figures | {"peak_mb": peaks[name], "each": [run[name]["seconds"] for run in runs]}
+        wall, busy = figures.values()
+        print(f"{name:24} {wall:6.2f} s, {busy:6.2f} s of processors, peak {peaks[name]:,} MB", flush=True)
+    simple = alone(in_memory, str(folder / "json"), str(folder / "prompts.json"), str(EPOCHS), str(steps))
+    result["json, in memory"] = {key: simple[key] for key in ("seconds", "processor_s", "peak_mb")}
+    print(f"{'json, in memory, once':24} {simple['seconds']:6.2f} s, peak {simple['peak_mb']:,} MB")
+    for form in ("json", "parquet") if args.old else ():
+        ratios = [run[f"{form}, older"]["seconds"] / run[f"{form}, lim_selection"]["seconds"] for run in runs]
+        result[f"{form}, speed over the older"] = round(statistics.median(ratios), 2)
+        print(
+            f"{form}: {statistics.median(ratios):.2f} times the older's speed ({min(ratios):.2f}-{max(ratios):.2f})"
+        )
+    chosen = json.loads((folder / "a.json").read_text())
+    counts = [
+        int(run["output"][0]) for run in (simple, *(runs[0][n] for n in ways if n.endswith(("DuckDB", "Polars"))))
+    ]
+    assert set(counts) == {len(chosen)}, f"choices differ: {counts}, {len(chosen)}"
+    files = ["b.json", *(["c.json", "d.json"] if args.old else [])]
+    assert all((folder / name).read_bytes() == (folder / "a.json").read_bytes() for name in files), "choices differ"
     return result
 
 
@@ -271,13 +283,16 @@ def main() -> None:
         return bench_scale.main(["--prompts", "1000000", *(word for word in sys.argv[1:] if word != "--million")])
     parser = Parser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--fraction", type=float, default=0.5, help="of the paper's prompts and batch")
+    parser.add_argument("--response_bytes", type=int, default=RESPONSE_BYTES, help="mean size of a response")
+    parser.add_argument("--peers", metavar="PYTHON", help="a Python that has duckdb and polars")
+    parser.add_argument("--old", metavar="FOLDER", help="a checkout of an older commit")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--million", action="store_true", help="run bench_scale.py with a million prompts instead")
     parser.add_argument("--folder", help="where the logs are made (default: a temporary folder); they are removed")
     parser.add_argument("--json", metavar="FILE", help="write the figures there")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-        run = run_paper_scale(Path(folder), args.fraction, args.repeats)
+        run = run_paper_scale(Path(folder), args)
     run["load_1_min"] = round(os.getloadavg()[0], 1)
     if args.json:
         write_json(args.json, run)

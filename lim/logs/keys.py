@@ -8,15 +8,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-FEW = 1 << 14  # fewer keys in all are numbered without Arrow's functions, whose import costs more
+FEW = 1 << 17  # fewer keys in all are numbered without Arrow's functions, whose import costs more
 AT_ONCE = 1 << 20  # Arrow numbers so many keys in one call, or twice as many as are known
+
+
+class _Numbers(dict[str, int]):
+    """Numbers a key when it is first asked for."""
+
+    def __missing__(self, key: str) -> int:
+        self[key] = number = len(self)
+        return number
 
 
 class KeyTable:
     """Numbers keys step by step. Keys of one log come all as lists, or all as Arrow string arrays."""
 
     def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
+        self._numbers = _Numbers()
         self._known: Any = None  # Arrow array of the keys numbered so far
         self._waiting: list[Any] = []
         self._rows: list[NDArray[Any]] = []
@@ -24,9 +32,7 @@ class KeyTable:
     def add(self, keys: Sequence[str] | Any) -> None:
         """Number the keys of one more step."""
         if isinstance(keys, list):
-            numbers = self._numbers
-            rows = (numbers.setdefault(key, len(numbers)) for key in keys)
-            self._rows.append(np.fromiter(rows, np.int32, len(keys)))
+            self._rows.append(np.fromiter(map(self._numbers.__getitem__, keys), np.int32, len(keys)))
             return
         self._waiting.append(keys)
         known = 0 if self._known is None else len(self._known)

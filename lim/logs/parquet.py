@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,14 +14,23 @@ from numpy.typing import NDArray
 from lim.utils.errors import InputError
 
 
-def open_file(path: str, filesystem: Any, read_dictionary: list[str] | None = None) -> pq.ParquetFile:
-    """A Parquet file, open; InputError where it is none, or not complete."""
+_lacking: dict[str, set[str]] = {}  # folder → columns that a file in it lacked; its other files will mostly, too
+
+
+def open_file(path: str, filesystem: Any, read_dictionary: Sequence[str] = ()) -> pq.ParquetFile:
+    """A Parquet file, open; InputError where it is none, or not complete.
+
+    `read_dictionary`: columns to read dictionary-encoded; one may come spelled out where a file beside it lacks it.
+    """
+    folder = os.path.dirname(path)
+    encoded = [name for name in read_dictionary if name not in _lacking.get(folder, ())]
     try:
-        return pq.ParquetFile(path, filesystem=filesystem, read_dictionary=read_dictionary)
+        return pq.ParquetFile(path, filesystem=filesystem, read_dictionary=encoded)
     except KeyError:  # a column to be read as a dictionary is not there
         with open_file(path, filesystem) as file:
             there = set(file.schema_arrow.names)
-        return open_file(path, filesystem, [name for name in read_dictionary or () if name in there])
+        _lacking.setdefault(folder, set()).update(set(encoded) - there)
+        return open_file(path, filesystem, [name for name in encoded if name in there])
     except (pa.ArrowInvalid, OSError) as error:
         raise _unreadable(path, filesystem, error, "not a complete Parquet file") from None
 
@@ -60,7 +69,7 @@ def read_columns(
 
     Columns in `encoded` come back dictionary-encoded without being spelled out first.
     """
-    with open_file(path, filesystem, list(encoded)) as file:
+    with open_file(path, filesystem, encoded) as file:
         names = file.schema_arrow.names
         missing = [name for name in columns if name not in names]
         if missing:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +19,8 @@ from lim.logs.find import Log
 from lim.logs.formats import FORMATS, ReadOptions
 from lim.utils.errors import InputError, one_line
 
-PARALLEL_FROM_BYTES = 2 << 30  # below this, starting processes costs more than it saves
+PARALLEL_FROM_BYTES = 1 << 30  # below this, starting processes costs more than it saves
+THREADS_FROM_ROWS = 1 << 21  # below this, threads that read Parquet wait for each other longer than they save
 AHEAD = 8  # files per thread that may be read before they are taken
 REMOTE_THREADS = 16  # requests to an object store under way at a time
 TASK_BYTES = 8 << 20  # small files go to a worker several at a time, up to this or a hundredth of the log
@@ -64,10 +65,11 @@ def read_files(
             workers = REMOTE_THREADS
     workers = min(workers, len(log.files))
     if workers <= 1:
-        results = (work(file, log.format, log.filesystem, options) for file in log.files)
+        results = _read_in_turn(log.files, log, options, work)
+    elif threads:
+        results = _read_in_threads(log, options, workers, work)
     else:
-        read = _read_in_threads if threads else _read_parallel
-        results = read(log, options, workers, work)
+        results = _read_parallel(log, options, workers, work)
     for result in results:
         if result.error and not options.skip_bad_files:
             raise InputError(result.error)
@@ -91,13 +93,27 @@ def read_one(file: LogFile, format: str, filesystem: Any, options: ReadOptions) 
     return FileResult(file, tuple(steps) if isinstance(steps, list) else (steps,))
 
 
+def _read_in_turn(files: Sequence[LogFile], log: Log, options: ReadOptions, work: Work) -> Iterator[FileResult]:
+    return (work(file, log.format, log.filesystem, options) for file in files)
+
+
 def _read_in_threads(log: Log, options: ReadOptions, workers: int, work: Work) -> Iterator[FileResult]:
     from concurrent.futures import Future, ThreadPoolExecutor
 
+    files = log.files
+    if log.filesystem is None:
+        first = work(files[0], log.format, None, options)
+        yield first
+        files = files[1:]
+        if sum(int(step.counts_U.sum()) for step in first.steps if hasattr(step, "counts_U")) * len(files) < (
+            THREADS_FROM_ROWS
+        ):
+            yield from _read_in_turn(files, log, options, work)
+            return
     pool = ThreadPoolExecutor(workers)
     pending: deque[Future[FileResult]] = deque()
     try:
-        for file in log.files:
+        for file in files:
             pending.append(pool.submit(work, file, log.format, log.filesystem, options))
             if len(pending) > AHEAD * workers:
                 yield pending.popleft().result()

@@ -121,7 +121,7 @@ def read_step(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewar
         filesystem,
         ["prompt_id", "epoch", "reward"],
         optional=("verdict", "reason", "chosen_at"),
-        encoded=("prompt_id", "verdict"),
+        encoded=("prompt_id", "verdict", "reason"),
     )
     if not table.num_rows:
         raise InputError(f"{file.path}: holds no rows; remove the file, or pass --skip_bad_files")
@@ -181,8 +181,13 @@ def _counts(column: pa.ChunkedArray) -> dict[str, int]:
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         return {}
-    pairs = column.value_counts().to_pylist()
-    return {str(pair["values"]): pair["counts"] for pair in pairs if pair["values"] is not None}
+    # Counted here: Arrow's `value_counts` would import all of pyarrow.compute.
+    array = _one_dictionary(column)
+    names = array.dictionary.to_pylist()
+    counts = np.bincount(
+        numbers(array.indices.drop_null() if array.null_count else array.indices), minlength=len(names)
+    )
+    return {str(name): count for name, count in zip(names, counts.tolist(), strict=True) if count}
 
 
 def _one_dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:

@@ -340,7 +340,7 @@ def test_two_nodes_and_a_reward_function_that_fails(inputs, tmp_path):
         assert len(list(folder.glob("step_*.parquet"))) == 1
         probe = json.loads((folder / "probe.jsonl").read_text())
         assert set(probe["engine_nodes"]).isdisjoint(probe["actor_nodes"])
-        assert probe["vllm_kl"] < 1e-3
+        assert probe["vllm_kl"] < 5e-3
     finally:
         everything = [process for node in nodes for process in psutil.Process(node.pid).children(recursive=True)]
         for node in nodes:
