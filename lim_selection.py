@@ -16,7 +16,6 @@ docs/method.md has the other strategies and what every setting means.
 from __future__ import annotations
 
 import argparse
-import gc
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -26,8 +25,6 @@ from lim.utils.errors import InputError, run_cli
 
 if TYPE_CHECKING:
     from lim.selection import Selection
-
-COLLECT_AFTER = 200_000  # new objects: records by the 100,000 have no cycles, and looking for some takes time
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -100,7 +97,6 @@ def show(selection: Selection, seconds: float) -> None:
 
 def main(argv: list[str] | None = None) -> int | None:
     start = time.monotonic()
-    gc.set_threshold(COLLECT_AFTER)
     args = parse_args(argv)
     import msgspec
     import numpy as np

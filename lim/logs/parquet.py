@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from lim.utils.errors import InputError
 
-
 _lacking: dict[str, set[str]] = {}  # folder → columns that a file in it lacked; its other files will mostly, too
 
 

@@ -39,6 +39,7 @@ SYMBOLS = {
     "vllm": {
         "distributed/utils.py": ("stateless_init_torch_distributed_process_group",),
         "model_executor/layers/utils.py": ("dispatch_cpu_unquantized_gemm",),
+        "engine/arg_utils.py": ("AsyncEngineArgs.add_cli_args",),
     },
 }
 LOADING_TAKES = 60.0  # seconds; loading what is compiled takes less
@@ -63,13 +64,16 @@ def environment(gpus: int = 4) -> dict[str, str]:
         # threads a process, a busy core makes a step up to ten times longer (docs/LOG.md, 2026-11-23).
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or str(max(1, cores // 2)),
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-        "VLLM_CPU_KVCACHE_SPACE": "1",
         # vLLM's engine process runs the model itself: without this it starts a worker process, 10 s later.
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
         "VLLM_NO_USAGE_STATS": "1",
         # vLLM and OpenRLHF compile small functions in the first step: up to 17 s that no run here gains back.
         "TORCHDYNAMO_DISABLE": "1",
         "TOKENIZERS_PARALLELISM": "false",
+        # Ray's workers run at nice 15, and the run would stand still beside any other work. Each imports for seconds
+        # before it reports to Ray (patches.import_early), on busy cores for longer than the 60 s that Ray waits.
+        "RAY_worker_niceness": "0",
+        "RAY_worker_register_timeout_seconds": "600",
         "RAY_OVERRIDE_RESOURCES": json.dumps({"CPU": gpus + 2, "GPU": gpus}),
     }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import errno
+import importlib
 import importlib.machinery
 import random
 import shlex
@@ -17,6 +18,8 @@ import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from lim.utils.errors import collect_rarely
 
 
 class _CpuDevice(str):
@@ -133,6 +136,20 @@ def _keep_ports_apart(module: Any) -> None:
     module.BaseDistributedActor._get_free_port = staticmethod(free_port)
 
 
+def _small_cache(module: Any) -> None:
+    # vLLM's CPU build counts its key-value cache in whole GiB, and clears it as it starts: seconds, for a tiny model.
+    class AsyncEngineArgs(module.AsyncEngineArgs):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            from eval.engine.engine import EngineOptions, cpu_cache_bytes
+
+            if "kv_cache_memory_bytes" not in options and options.get("max_model_len"):
+                room = EngineOptions(max_num_seqs=options.get("max_num_seqs") or MOST_SEQUENCES)
+                options["kv_cache_memory_bytes"] = cpu_cache_bytes(options["model"], options["max_model_len"], room)
+            super().__init__(*arguments, **options)
+
+    module.AsyncEngineArgs = AsyncEngineArgs
+
+
 def _finish_gathers(module: Any) -> None:
     # Loading under ZeRO-3 gathers a layer's weights side by side and waits for the last alone. NCCL has then done all
     # of them; gloo may still be writing the first over what was loaded (a weight that comes with a bias).
@@ -147,12 +164,14 @@ def _finish_gathers(module: Any) -> None:
     module.TorchBackend.all_gather_into_tensor = all_gather_into_tensor
 
 
+MOST_SEQUENCES = 256  # that vLLM generates at once where it is not told
 BEFORE: dict[str, Callable[[Any], None]] = {"openrlhf.models.ring_attn_utils": _without_flash_attn}
 AFTER: dict[str, Callable[[Any], None]] = {
     "torch": _patch_torch,
     "openrlhf.utils.distributed_util": _patch_sync_group,
     "openrlhf.trainer.ray.vllm_worker_wrap": _patch_update_weight,
     "vllm.model_executor.layers.utils": _patch_gemm,
+    "vllm.engine.arg_utils": _small_cache,
     "transformers.utils.import_utils": _hide_sklearn,
     "torch.utils.cpp_extension": _quote_library_path,
     "openrlhf.trainer.ray.launcher": _keep_ports_apart,
@@ -188,6 +207,17 @@ class _PatchOnImport:
 
         spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
+
+
+def import_early() -> None:
+    """Import what a Ray worker of a run needs as it starts, while the run's driver does the same on another core.
+
+    Ray starts some workers before they are asked for; they would wait for their work and then import.
+    """
+    collect_rarely()
+    if any(word.endswith("default_worker.py") for word in sys.orig_argv):
+        for name in ("ppo_actor", "ppo_critic"):
+            importlib.import_module(f"openrlhf.trainer.ray.{name}")
 
 
 def install() -> None:

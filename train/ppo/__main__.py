@@ -17,7 +17,7 @@ from pathlib import Path
 
 from lim.utils.errors import InputError, run_cli
 from train.ppo import checkpoints
-from train.ppo.trainer import completed, resume, start_ray, swap_trainer, tell_end_tokens
+from train.ppo.trainer import completed, resume, start_ray, stop_ray, swap_trainer, tell_end_tokens
 from train.ppo.workers import swap_workers
 from train.run import environment, errors, progress
 
@@ -48,6 +48,7 @@ def main(argv: list[str] | None = None) -> int:
         progress.emit(run_dir, "error", text=errors.describe_in_cluster(error, dead))
         raise
     progress.emit(run_dir, "stage", text=f"final model in {run_dir / 'final'}")
+    stop_ray()
     return 0
 
 

@@ -6,3 +6,4 @@ if environment.read().cpu:
     from train.cpu import patches
 
     patches.install()
+    patches.import_early()
