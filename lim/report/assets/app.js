@@ -331,8 +331,7 @@ function finish(data, texts, { state, views, apply, later, pick }) {
   };
   byId("previous-prompt").addEventListener("click", () => move(-1));
   byId("next-prompt").addEventListener("click", () => move(1));
-  const top = orderBy(data.scores, true)[0];
-  if (top !== undefined) select(top, false);
+  if (data.ids.length) select(data.sorted.length ? data.scores.indexOf(data.scoreHigh) : 0, false);
   apply();
   function follow() {
     const view = new URLSearchParams(location.hash.slice(1));
@@ -351,9 +350,10 @@ function finish(data, texts, { state, views, apply, later, pick }) {
 async function open() {
   try {
     const data = ready(await unpack("numbers"));
+    const texts = unpack("texts"); // beside the drawing
+    texts.catch(() => {}); // its error is met below
     const parts = start(data);
-    const texts = await unpack("texts");
-    finish(data, texts, parts);
+    finish(data, await texts, parts);
     document.documentElement.dataset.ready = "true";
   } catch (error) {
     const box = byId("problem");

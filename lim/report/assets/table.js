@@ -35,13 +35,19 @@ function promptTable(data, texts, state, select, changed) {
         ]
       : []),
   ];
-  const fields = {
-    id: ids.map((id) => id.toLowerCase()),
-    text: texts.prompts.map((parts) => plainText(parts, texts.formulas).toLowerCase()),
-    answer: texts.answers.map((answer) => plainText([answer ?? ""], texts.formulas).toLowerCase()),
-  };
-  for (const { key, values, index } of groups) fields[key.toLowerCase()] ??= Array.from(index, (v) => (values[v] ?? "").toLowerCase());
+  let fields = null; // built by the first search
+  function build() {
+    const found = {
+      id: ids.map((id) => id.toLowerCase()),
+      text: texts.prompts.map((parts) => plainText(parts, texts.formulas).toLowerCase()),
+      answer: texts.answers.map((answer) => plainText([answer ?? ""], texts.formulas).toLowerCase()),
+    };
+    for (const { key, values, index } of groups) found[key.toLowerCase()] ??= Array.from(index, (v) => (values[v] ?? "").toLowerCase());
+    return found;
+  }
   const terms = (text) => {
+    if (text.trim() === "") return [];
+    fields ??= build();
     // Words, "phrases", and either behind a field's name and a colon.
     const found = [];
     for (const match of text.toLowerCase().matchAll(/(?:([\w.-]+):)?(?:"([^"]*)"?|(\S+))/g)) {
