@@ -19,6 +19,8 @@ from lim.utils.cli import listed
 from lim.utils.errors import InputError
 
 TABLES = (".jsonl", ".json", ".parquet", ".csv", ".ndjson")
+STEP = re.compile(r"(?:step|iter|iteration)[_-]?$", re.IGNORECASE)  # what stands before a step
+RANK = re.compile(r"(?:rank|worker|shard|part|node|gpu|device|proc|process|replica|dp|tp)[_-]?$", re.IGNORECASE)
 NUMBER = re.compile(r"(?:step|iter|iteration)[_-]?(\d+)|(?<![A-Za-z0-9])(\d+)(?![A-Za-z0-9])")
 UNNAMED = ("one-shot", "columns")  # formats whose files may have any name
 MOST_TABLES = 20  # of a folder, that are looked into
@@ -143,7 +145,32 @@ def _tables(listing: Sequence[Entry], columns: Columns | None, filesystem: Any) 
     if more:
         names = ", ".join(entries[0].name for entries in [first, *more][:4])
         raise InputError(f"{first[0].path}: one of several files that may be the log ({names}); point at one of them")
-    return {("columns", ""): [(entry, number_of(entry.name)) for entry in first]}
+    steps = [0] * len(first) if columns and columns.step else _steps([entry.name for entry in first], first[0].path)
+    return {("columns", ""): list(zip(first, steps, strict=True))}
+
+
+def _steps(names: Sequence[str], path: str) -> list[int]:
+    """The step of each file of one kind of name: the number that tells the files apart, unless a word says another.
+
+    Raises InputError where several numbers do, and the last one is in several files: it may be a rank's.
+    """
+    found = [list(re.finditer(r"\d+", name)) for name in names]
+    numbers = list(zip(*([int(match[0]) for match in one] for one in found), strict=True))
+    before = [names[0][: match.start()] for match in found[0]]
+    varying = [at for at, values in enumerate(numbers) if len(set(values)) > 1]
+    if len(names) == 1 or not varying:
+        return [number_of(name) for name in names]
+    if said := [at for at in varying if STEP.search(before[at])]:
+        return list(numbers[said[-1]])
+    steps = [at for at in varying if not RANK.search(before[at])]
+    if not steps:
+        return [0] * len(names)
+    if len(steps) > 1 and len(set(numbers[steps[-1]])) < len(names):
+        raise InputError(
+            f"{path}: the names of its {len(names)} files hold several numbers, of which any may be the step; "
+            "give --step_column, or rename the files with step_ before the step"
+        )
+    return list(numbers[steps[-1]])
 
 
 def _names(path: str, filesystem: Any, wanted: Collection[str]) -> set[str]:

@@ -1,0 +1,54 @@
+"""Tables without a column of steps: the step is in the files' names, beside other numbers or without a separator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from runs import Row, Run, chosen, scores, write_jsonl
+
+from lim.utils.errors import InputError
+
+RUN = Run()
+FLAGS = {"prompt_column": "input", "reward_column": "score"}
+SCHEMES: dict[str, Callable[[int, int], str]] = {  # (step, rank of two) → name
+    "a word that is no step": lambda step, _: f"batch{step}",
+    "behind letters": lambda step, _: f"rollouts{step:05d}",
+    "a word that is a step, and ranks": lambda step, rank: f"rank_{rank}_step_{step}",
+    "no word, and ranks": lambda step, rank: f"{step}-rank-{rank}",
+    "ranks without a separator": lambda step, rank: f"{step}_gpu{rank}",
+    "shards": lambda step, rank: f"out-{step}-shard{rank}",
+    "a date": lambda step, _: f"2026-11-{step:02d}T10-00-{step:02d}",
+    "the number of ranks": lambda step, rank: f"world2_{step}_rank{rank}",
+    "folders": lambda step, _: f"train7/batch{step}",
+}
+
+
+def write(folder: Path, name: Callable[[int, int], str]) -> None:
+    files: dict[str, list[Row]] = {}
+    for at, sample in enumerate(RUN.samples):
+        row = {key: value for key, value in RUN.verl(sample).items() if key != "step"}
+        files.setdefault(name(sample.step, at % 2), []).append(row)
+    for file, rows in files.items():
+        write_jsonl(folder, {0: rows}, f"{file}.jsonl")
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_step_is_the_number_that_tells_files_apart(tmp_path: Path, scheme: str) -> None:
+    write(tmp_path / "log", SCHEMES[scheme])
+    assert scores(chosen(tmp_path, **FLAGS)) == pytest.approx(RUN.truth(RUN.samples))
+
+
+@pytest.mark.parametrize("name", [lambda step, rank: f"{step}_{rank}", lambda step, rank: f"{step // 4}/b{step % 4}"])
+def test_numbers_that_may_each_be_the_step_are_refused(tmp_path: Path, name: Callable[[int, int], str]) -> None:
+    write(tmp_path / "log", name)
+    with pytest.raises(InputError, match=r"hold several numbers, of which any may be the step; give --step_column"):
+        chosen(tmp_path, **FLAGS)
+
+
+def test_ranks_alone_are_no_steps(tmp_path: Path) -> None:
+    for rank in range(2):
+        rows = [RUN.verl(sample) for sample in RUN.samples[rank::2]]
+        write_jsonl(tmp_path / "log", {rank: rows}, "rank_{}.jsonl")
+    assert scores(chosen(tmp_path, **FLAGS, step_column="step")) == pytest.approx(RUN.truth(RUN.samples))
