@@ -83,16 +83,18 @@ def read_log(
     if not steps:
         raise InputError(f"{log.root}: no readable log file left of {len(log.files)}")
     keys, rows = table.finish()
-    again = _made_again(steps, rows, places)
+    again = made_again([step.counts_U for step in steps], rows, places)
     order = sorted(set(range(len(steps))) - again, key=lambda at: steps[at].step)
     ordered, rows = tuple(steps[at] for at in order), tuple(rows[at] for at in order)
     skipped = {places[at]: int(steps[at].counts_U.sum()) for at in again}
     return RawLog(log, ordered, rows, keys, tuple(bad_files), repeated, skipped)
 
 
-def _made_again(steps: Sequence[StepRewards], rows: Sequence[NDArray[Any]], places: Sequence[Place]) -> set[int]:
-    """The steps, by place in the list, of which a later one of the same number is another attempt: a run that was
-    killed goes back to its last checkpoint and appends the steps after it once more.
+def made_again(
+    counts: Sequence[NDArray[np.integer]], rows: Sequence[NDArray[np.integer]], places: Sequence[Place]
+) -> set[int]:
+    """Which steps, by position, a later one of the same number replaces: a run that was killed goes back to its last
+    checkpoint and appends the steps after it once more. A step is its samples per prompt, their numbers, its place.
 
     The later one is from a stretch that begins after the earlier one's, is as large as the steps that are there once,
     and has all that the earlier one has. Parts of one step, in several files or apart from each other, are not that.
@@ -102,17 +104,19 @@ def _made_again(steps: Sequence[StepRewards], rows: Sequence[NDArray[Any]], plac
     for at, (path, stretch, number) in enumerate(places):
         same.setdefault(number, []).append(at)
         begins[path, stretch] = min(number, begins.get((path, stretch), number))
-    once = [int(steps[ats[0]].counts_U.sum()) for ats in same.values() if len(ats) == 1]
+    once = [int(counts[ats[0]].sum()) for ats in same.values() if len(ats) == 1]
     if not once or len(once) == len(same):
         return set()
     found = set[int]()
     for *earlier, last in (ats for ats in same.values() if len(ats) > 1):
-        counts = dict(zip(rows[last].tolist(), steps[last].counts_U.tolist(), strict=True))
-        if sum(counts.values()) < NEARLY * np.median(once):
+        of_last = dict(zip(rows[last].tolist(), counts[last].tolist(), strict=True))
+        if sum(of_last.values()) < NEARLY * np.median(once):
             continue
         for at in earlier:
-            pairs = zip(rows[at].tolist(), steps[at].counts_U.tolist(), strict=True)
-            if begins[places[at][:2]] < begins[places[last][:2]] and all(n <= counts.get(row, 0) for row, n in pairs):
+            pairs = zip(rows[at].tolist(), counts[at].tolist(), strict=True)
+            if begins[places[at][:2]] < begins[places[last][:2]] and all(
+                n <= of_last.get(row, 0) for row, n in pairs
+            ):
                 found.add(at)
     return found
 

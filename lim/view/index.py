@@ -27,12 +27,14 @@ import pyarrow.parquet as pq
 from lim.logs.files import LogFile
 from lim.logs.find import Log
 from lim.logs.formats import ReadOptions
+from lim.logs.parts import made_again
 from lim.logs.read import FileResult, read_files
+from lim.logs.rows import attempts_of
 from lim.utils.errors import InputError
 from lim.utils.files import atomic_path
 from lim.view.readers import READERS, Ints, Located, Sample
 
-VERSION = 1
+VERSION = 2
 READ_THREADS = 4
 AT_ONCE = 64  # files whose samples are held at a time
 COLUMNS = ("file", "step", "key", "row", "count", "start", "end")
@@ -178,9 +180,35 @@ def _renewed(
         for located in result.steps:
             parts.append(_runs(at, located, keys))
     runs = {name: np.concatenate([np.zeros(0, np.int64), *(part[name] for part in parts)]) for name in COLUMNS}
+    runs = _counted(runs, [file.path for file in log.files])
     order = np.lexsort((runs["row"], runs["file"], runs["key"]))
     runs = {name: column[order] for name, column in runs.items()}
     return SampleIndex(log, options, stamps, list(keys), runs, tuple(problems)), not problems
+
+
+def _counted(runs: dict[str, Ints], paths: Sequence[str]) -> dict[str, Ints]:
+    """The runs without those of steps that a resumed training made once more: a selection counts the later ones."""
+    order = np.lexsort((runs["row"], runs["file"]))
+    runs = {name: column[order] for name, column in runs.items()}
+    file, step = runs["file"], runs["step"]
+    bounds = np.flatnonzero(np.diff(file)) + 1
+    stretch = np.concatenate(
+        [np.zeros(0, np.int64), *(attempts_of(part.tolist()) for part in np.split(step, bounds))]
+    )
+    numbers, at_number = np.unique(step, return_inverse=True)
+    code = (file * (stretch.max(initial=0) + 1) + stretch) * len(numbers) + at_number
+    made, first, of_run = np.unique(code, return_index=True, return_inverse=True)
+    if len(made) == len(numbers):
+        return runs
+    counts, rows, places = [], [], []
+    for mine in np.split(np.argsort(of_run, kind="stable"), np.cumsum(np.bincount(of_run))[:-1]):
+        keys, of_key = np.unique(runs["key"][mine], return_inverse=True)
+        rows.append(keys)
+        counts.append(np.bincount(of_key, runs["count"][mine], len(keys)).astype(np.int64))
+    for run in first.tolist():
+        places.append((paths[file[run]], int(stretch[run]), int(step[run])))
+    again = np.isin(of_run, sorted(made_again(counts, rows, places)))
+    return {name: column[~again] for name, column in runs.items()}
 
 
 def locate(file: LogFile, format: str, filesystem: Any, options: ReadOptions) -> FileResult:

@@ -253,3 +253,19 @@ def test_a_prompt_that_two_epochs_have_in_one_step(tmp_path):
     assert [(one.epoch, one.step) for one in found[:8]] == [(1, 2)] * 4 + [(2, 2)] * 4
     expected = [sample.reward for sample in samples if sample.prompt == 0]
     assert [one.sample.reward for one in found] == expected
+
+
+def test_samples_that_a_resumed_run_made_again_are_not_shown(tmp_path):
+    """One file: the run was killed in step 6, and went back to its checkpoint after step 4."""
+    log = viewed.write_verl(tmp_path)
+    lines = {step: (log / f"{step}.jsonl").read_text().splitlines(True) for step in range(1, 13)}
+    for step in lines:
+        (log / f"{step}.jsonl").unlink()
+    lost = [line.replace('"output": "', '"output": "lost ') for line in [*lines[5], *lines[6][:-7]]]
+    order = [*(line for step in range(1, 5) for line in lines[step]), *lost]
+    order += [line for step in range(5, 13) for line in lines[step]]
+    (log / "rollouts.jsonl").write_text("".join(order))
+    view = RunView(str(log), prompts_path=str(tmp_path / "prompts.json"))
+    for prompt in range(viewed.PROMPTS):
+        written = [row.response for row in viewed.rows() if row.prompt == prompt]
+        assert [one.sample.response for one in view.samples(prompt)] == written
