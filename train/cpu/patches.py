@@ -10,6 +10,7 @@ import builtins
 import errno
 import importlib
 import importlib.machinery
+import os
 import random
 import shlex
 import socket
@@ -215,7 +216,9 @@ def import_early() -> None:
     Ray starts some workers before they are asked for; they would wait for their work and then import.
     """
     collect_rarely()
-    if any(word.endswith("default_worker.py") for word in sys.orig_argv):
+    # Another's Ray may not wait as long as the imports take on busy cores.
+    patient = "RAY_worker_register_timeout_seconds" in os.environ
+    if patient and any(word.endswith("default_worker.py") for word in sys.orig_argv):
         for name in ("ppo_actor", "ppo_critic"):
             importlib.import_module(f"openrlhf.trainer.ray.{name}")
 
