@@ -261,11 +261,18 @@ function epochAxis(element, epochs, low, high) {
 
 // The average with the middle half of the prompts around it.
 function averageChart(element, data) {
-  const quartile = (share) => data.epochs.map((_, k) => {
-    const seen = data.matrix.map((row) => row[k]).filter((v) => v !== null).sort((a, b) => a - b);
-    return seen.length ? seen[Math.min(seen.length - 1, Math.round(share * (seen.length - 1)))] : null;
+  const column = new Float64Array(data.matrix.length);
+  const sorted = (k) => {
+    let seen = 0;
+    for (const row of data.matrix) if (row[k] !== null) column[seen++] = row[k];
+    return column.slice(0, seen).sort();
+  };
+  const quartile = (seen, share) => (seen.length ? seen[Math.round(share * (seen.length - 1))] : null);
+  const quartiles = data.epochs.map((_, k) => {
+    const seen = sorted(k);
+    return [quartile(seen, 0.25), quartile(seen, 0.75)];
   });
-  const [lows, highs] = [quartile(0.25), quartile(0.75)];
+  const [lows, highs] = [0, 1].map((side) => quartiles.map((pair) => pair[side]));
   const shown = data.average.map((v, k) => `${data.epochs[k]}: ${number(v, 3)}`).join("   ");
   element.setAttribute("aria-label", `Average ${data.rewardName} by epoch: ${shown}`);
   const draw = () => {
