@@ -141,6 +141,7 @@ def samples_figure(results: Mapping[str, Any]) -> Any:
             after = samples + np.mean(results["costs"][arm]["first_run"])
             name = f"{results['labels'][arm]}, with the run it selects from"
             axis.plot(after, accuracy.mean(axis=0), color=tint, ls="--", lw=1, label=name)
+    axis.xaxis.set_major_formatter("{x:,.0f}")
     axis.set_xlabel("samples generated for training")
     axis.set_ylabel("validation accuracy (%)")
     axis.set_xlim(left=0)
