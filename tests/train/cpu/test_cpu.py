@@ -142,6 +142,32 @@ print(
     assert python(code) == "True False True True"
 
 
+WORKER = """
+import gc, sys
+early = "openrlhf.trainer.ray.ppo_actor" in sys.modules
+from vllm.engine.arg_utils import AsyncEngineArgs
+sizes = [AsyncEngineArgs(model=sys.argv[1], max_model_len=length).kv_cache_memory_bytes for length in (100, 300)]
+own = AsyncEngineArgs(model=sys.argv[1], max_model_len=32, kv_cache_memory_bytes=7).kv_cache_memory_bytes
+print(early, gc.get_threshold()[0], *sizes, own)
+"""
+
+
+@pytest.mark.parametrize(("patient", "early"), [(True, "True"), (False, "False")])
+def test_a_worker_of_ones_own_ray_imports_at_once_and_an_engine_has_a_small_cache(tmp_path, patient, early):
+    shape = {"num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2, "hidden_size": 64}
+    config = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 24, **shape}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "default_worker.py").write_text(WORKER)  # Ray's name for what its workers run
+    env = {**os.environ, **VARIABLES}
+    if not patient:
+        del env["RAY_worker_register_timeout_seconds"]
+    command = [sys.executable, str(tmp_path / "default_worker.py"), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=200, check=True)
+    # 258 sequences of whole blocks of 128 tokens, two tensors per layer, 64 numbers of at most 4 bytes per token.
+    small, large = (258 * tokens * 2 * 2 * 64 * 4 for tokens in (128, 384))
+    assert done.stdout.split()[-5:] == [early, "100000", str(small), str(large), "7"]
+
+
 RACE = """
 import importlib.util, sys, threading, types
 
