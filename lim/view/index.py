@@ -200,13 +200,15 @@ def _counted(runs: dict[str, Ints], paths: Sequence[str]) -> dict[str, Ints]:
     made, first, of_run = np.unique(code, return_index=True, return_inverse=True)
     if len(made) == len(numbers):
         return runs
-    counts, rows, places = [], [], []
+    counts: list[Ints] = []
+    rows: list[Ints] = []
+    places: list[tuple[str, int, int]] = []
     for mine in np.split(np.argsort(of_run, kind="stable"), np.cumsum(np.bincount(of_run))[:-1]):
         keys, of_key = np.unique(runs["key"][mine], return_inverse=True)
         rows.append(keys)
         counts.append(np.bincount(of_key, runs["count"][mine], len(keys)).astype(np.int64))
     for run in first.tolist():
-        places.append((paths[file[run]], int(stretch[run]), int(step[run])))
+        places.append((paths[int(file[run])], int(stretch[run]), int(step[run])))
     again = np.isin(of_run, sorted(made_again(counts, rows, places)))
     return {name: column[~again] for name, column in runs.items()}
 
