@@ -20,7 +20,8 @@ from lim.utils.errors import InputError
 
 TABLES = (".jsonl", ".json", ".parquet", ".csv", ".ndjson")
 STEP = re.compile(r"(?:step|iter|iteration)[_-]?$", re.IGNORECASE)  # what stands before a step
-RANK = re.compile(r"(?:rank|worker|shard|part|node|gpu|device|proc|process|replica|dp|tp)[_-]?$", re.IGNORECASE)
+RANK = re.compile(r"(?:rank|worker|node|gpu|device|proc|process|replica|dp|tp)[_-]?$", re.IGNORECASE)
+PART = re.compile(r"(?:shard|part)[_-]?$", re.IGNORECASE)  # of a step, or of a log that was cut into parts
 NUMBER = re.compile(r"(?:step|iter|iteration)[_-]?(\d+)|(?<![A-Za-z0-9])(\d+)(?![A-Za-z0-9])")
 UNNAMED = ("one-shot", "columns")  # formats whose files may have any name
 MOST_TABLES = 20  # of a folder, that are looked into
@@ -163,6 +164,7 @@ def _steps(names: Sequence[str], path: str) -> list[int]:
     if said := [at for at in varying if STEP.search(before[at])]:
         return list(numbers[said[-1]])
     steps = [at for at in varying if not RANK.search(before[at])]
+    steps = [at for at in steps if not PART.search(before[at])] or steps
     if not steps:
         return [0] * len(names)
     if len(steps) > 1 and len(set(numbers[steps[-1]])) < len(names):

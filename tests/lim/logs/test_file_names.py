@@ -52,3 +52,9 @@ def test_ranks_alone_are_no_steps(tmp_path: Path) -> None:
         rows = [RUN.verl(sample) for sample in RUN.samples[rank::2]]
         write_jsonl(tmp_path / "log", {rank: rows}, "rank_{}.jsonl")
     assert scores(chosen(tmp_path, **FLAGS, step_column="step")) == pytest.approx(RUN.truth(RUN.samples))
+
+
+def test_parts_of_a_log_that_was_cut_are_in_order(tmp_path: Path) -> None:
+    """Each part holds two steps; neither says which."""
+    write(tmp_path / "log", lambda step, _: f"part-{(step - 1) // 2:05d}")
+    assert scores(chosen(tmp_path, **FLAGS)) == pytest.approx(RUN.truth(RUN.samples))
