@@ -118,11 +118,9 @@ def main(argv: list[str] | None = None) -> int | None:
         check_output("--report", args.report, folder=True)
     if args.stability and not args.report:
         raise InputError("--stability is for the page: give --report, too")
-    bootstrap = None
-    if args.stability:
-        from lim.report.chances import chances_of, read_chances
+    from lim.report.chances import chances_of, read_chances
 
-        bootstrap = chances_of, read_chances(args.stability)
+    bootstrap = read_chances(args.stability) if args.stability else None
     check_apart(outputs, [args.original_prompts_path, args.scores_path, args.train_samples_path, args.ids_path])
     prompts = load(args.original_prompts_path, reading_of(args))
     check_rows(prompts.rows, args.output_path)
@@ -143,7 +141,7 @@ def main(argv: list[str] | None = None) -> int | None:
             f"nothing chosen ({selection.settings.rule()}) and nothing written; score quantiles: {cuts}. "
             "Lower the threshold, or pass --allow_empty"
         )
-    chances = bootstrap[0](selection, args.stability, *bootstrap[1]) if bootstrap else None
+    chances = chances_of(selection, args.stability, *bootstrap) if bootstrap else None
     paths = write_selection(selection, args.output_path, args.scores_format)
     for path in paths.values():
         sys.stdout.write(f"wrote {path}\n")

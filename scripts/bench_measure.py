@@ -62,7 +62,7 @@ def _processor_seconds() -> float:
 
 
 def alone(function: Callable[..., None], *arguments: str, memory: bool = True) -> dict[str, Any]:
-    """Measure one of the functions above in a Python that has imported nothing else."""
+    """Measure a function, of which the source is enough, in a Python that has imported nothing else."""
     source = f"import json, sys\nfrom pathlib import Path\n{inspect.getsource(function)}"
     source = "from __future__ import annotations\n" + source + f"{function.__name__}(*sys.argv[1:])"
     return measure([sys.executable, "-c", source, *arguments], memory=memory)

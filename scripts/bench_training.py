@@ -57,7 +57,7 @@ def train(root: Path, folder: Path, inputs: Path, changes: list[str]) -> dict[st
     command = [
         *(python, "-m", "train.launch", "arithmetic-cpu", f"run.name={name}", f"run.output_dir={folder}"),
         *("run.epochs=6", f"actor.model_name_or_path={inputs / 'data/models/arithmetic-base'}"),
-        *(f"run.prompt_file={inputs / 'data/prompts/arithmetic.json'}",),
+        f"run.prompt_file={inputs / 'data/prompts/arithmetic.json'}",
         *(f"run.val_file={inputs / 'data/prompts/arithmetic_val.json'}", *changes),
     ]
     began = time.time()

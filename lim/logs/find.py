@@ -19,9 +19,9 @@ from lim.utils.cli import listed
 from lim.utils.errors import InputError
 
 TABLES = (".jsonl", ".json", ".parquet", ".csv", ".ndjson")
-STEP = re.compile(r"(?:step|iter|iteration)[_-]?$", re.IGNORECASE)  # what stands before a step
-RANK = re.compile(r"(?:rank|worker|node|gpu|device|proc|process|replica|dp|tp)[_-]?$", re.IGNORECASE)
-PART = re.compile(r"(?:shard|part)[_-]?$", re.IGNORECASE)  # of a step, or of a log that was cut into parts
+STEP = re.compile(r"(?:step|(?<![A-Za-z])iter(?:ation)?)[_-]?$", re.IGNORECASE)  # what stands before a step
+RANK = re.compile(r"(?<![A-Za-z])(?:rank|worker|node|gpu|device|proc|process|replica|dp|tp)[_-]?$", re.IGNORECASE)
+PART = re.compile(r"(?<![A-Za-z])(?:shard|part)[_-]?$", re.IGNORECASE)  # of a step, or of a log cut into parts
 NUMBER = re.compile(r"(?:step|iter|iteration)[_-]?(\d+)|(?<![A-Za-z0-9])(\d+)(?![A-Za-z0-9])")
 UNNAMED = ("one-shot", "columns")  # formats whose files may have any name
 MOST_TABLES = 20  # of a folder, that are looked into
@@ -153,26 +153,26 @@ def _tables(listing: Sequence[Entry], columns: Columns | None, filesystem: Any) 
 def _steps(names: Sequence[str], path: str) -> list[int]:
     """The step of each file of one kind of name: the number that tells the files apart, unless a word says another.
 
-    Raises InputError where several numbers do, and the last one is in several files: it may be a rank's.
+    Raises InputError where files that have it in common differ in another number that is no rank's: `3_0`, or steps
+    that start anew in each epoch.
     """
     found = [list(re.finditer(r"\d+", name)) for name in names]
     numbers = list(zip(*([int(match[0]) for match in one] for one in found), strict=True))
     before = [names[0][: match.start()] for match in found[0]]
     varying = [at for at, values in enumerate(numbers) if len(set(values)) > 1]
-    if len(names) == 1 or not varying:
+    if not varying:
         return [number_of(name) for name in names]
-    if said := [at for at in varying if STEP.search(before[at])]:
-        return list(numbers[said[-1]])
-    steps = [at for at in varying if not RANK.search(before[at])]
-    steps = [at for at in steps if not PART.search(before[at])] or steps
-    if not steps:
+    no_ranks = [at for at in varying if not RANK.search(before[at])]
+    likely = [at for at in no_ranks if not PART.search(before[at])] or no_ranks
+    if not likely:
         return [0] * len(names)
-    if len(steps) > 1 and len(set(numbers[steps[-1]])) < len(names):
+    step = ([at for at in likely if STEP.search(before[at])] or likely)[-1]
+    if len(set(zip(*(numbers[at] for at in likely), strict=True))) > len(set(numbers[step])):
         raise InputError(
             f"{path}: the names of its {len(names)} files hold several numbers, of which any may be the step; "
-            "give --step_column, or rename the files with step_ before the step"
+            "give --step_column, or rename the files with step_ before the run's step"
         )
-    return list(numbers[steps[-1]])
+    return list(numbers[step])
 
 
 def _names(path: str, filesystem: Any, wanted: Collection[str]) -> set[str]:

@@ -17,6 +17,7 @@ from lim.logs.doubts import Doubt
 from lim.logs.files import LogFile
 from lim.logs.find import Log
 from lim.logs.formats import FORMATS, ReadOptions
+from lim.logs.step import StepRewards
 from lim.utils.errors import InputError, one_line
 
 PARALLEL_FROM_BYTES = 1 << 30  # below this, starting processes costs more than it saves
@@ -105,9 +106,8 @@ def _read_in_threads(log: Log, options: ReadOptions, workers: int, work: Work) -
         first = work(files[0], log.format, None, options)
         yield first
         files = files[1:]
-        if sum(int(step.counts_U.sum()) for step in first.steps if hasattr(step, "counts_U")) * len(files) < (
-            THREADS_FROM_ROWS
-        ):
+        rows = [int(step.counts_U.sum()) for step in first.steps if isinstance(step, StepRewards)]
+        if rows and sum(rows) * len(files) < THREADS_FROM_ROWS:
             yield from _read_in_turn(files, log, options, work)
             return
     pool = ThreadPoolExecutor(workers)

@@ -27,6 +27,6 @@ def test_a_qwen2_model_trains_and_resumes(tmp_path):
     assert all(abs(line["vllm_kl"]) < 5e-3 for line in probe)
     for step in (1, 2):
         verdicts = pq.read_table(run / f"step_{step}.parquet")["verdict"].to_pylist()
-        # Damaged weights get none right; how many a whole model does depends on the processor that trained it.
-        assert len(verdicts) == 96 and verdicts.count("correct") > 5
+        # The model gets nine of ten right as it was made, on any processor; damaged weights get none.
+        assert len(verdicts) == 96 and verdicts.count("correct") > 48
     assert (run / "ckpt" / "global_step2_hf" / "model.safetensors").is_file()

@@ -143,9 +143,11 @@ def _small_cache(module: Any) -> None:
         def __init__(self, *arguments: Any, **options: Any) -> None:
             from eval.engine.engine import EngineOptions, cpu_cache_bytes
 
-            if "kv_cache_memory_bytes" not in options and options.get("max_model_len"):
-                room = EngineOptions(max_num_seqs=options.get("max_num_seqs") or MOST_SEQUENCES)
-                options["kv_cache_memory_bytes"] = cpu_cache_bytes(options["model"], options["max_model_len"], room)
+            model, length = options.get("model"), options.get("max_model_len")
+            if model and length and "kv_cache_memory_bytes" not in options:
+                sequences, trust = options.get("max_num_seqs"), options.get("trust_remote_code")
+                room = EngineOptions(max_num_seqs=sequences or MOST_SEQUENCES, trust_remote_code=bool(trust))
+                options["kv_cache_memory_bytes"] = cpu_cache_bytes(model, length, room)
             super().__init__(*arguments, **options)
 
     module.AsyncEngineArgs = AsyncEngineArgs

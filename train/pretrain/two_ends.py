@@ -61,7 +61,7 @@ def build_tokenizer() -> Qwen2Tokenizer:
     )
 
 
-def make(folder: Path, steps: int = 150, seed: int = 0) -> None:
+def make(folder: Path, steps: int = 300, seed: int = 0) -> None:
     """Train the model on conversations that never end and save it with its tokenizer."""
     tokenizer = build_tokenizer()
     ids = {name: tokenizer.convert_tokens_to_ids(name) for name in (EOS, TURN_END)}

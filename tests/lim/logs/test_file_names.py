@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from runs import Row, Run, chosen, scores, write_jsonl
 
+from lim.logs.find import find_log
+from lim.logs.formats import Columns
 from lim.utils.errors import InputError
 
 RUN = Run()
@@ -21,6 +23,9 @@ SCHEMES: dict[str, Callable[[int, int], str]] = {  # (step, rank of two) → nam
     "shards": lambda step, rank: f"out-{step}-shard{rank}",
     "a date": lambda step, _: f"2026-11-{step:02d}T10-00-{step:02d}",
     "the number of ranks": lambda step, rank: f"world2_{step}_rank{rank}",
+    "an epoch beside the run's step": lambda step, _: f"epoch{(step + 3) // 4}/step_{step}",
+    "letters that end like a rank's": lambda step, _: f"http_{step}",
+    "letters that end like a step's": lambda step, rank: f"{step}-rank{rank}-writer_1",
     "folders": lambda step, _: f"train7/batch{step}",
 }
 
@@ -40,7 +45,14 @@ def test_the_step_is_the_number_that_tells_files_apart(tmp_path: Path, scheme: s
     assert scores(chosen(tmp_path, **FLAGS)) == pytest.approx(RUN.truth(RUN.samples))
 
 
-@pytest.mark.parametrize("name", [lambda step, rank: f"{step}_{rank}", lambda step, rank: f"{step // 4}/b{step % 4}"])
+AMBIGUOUS: dict[str, Callable[[int, int], str]] = {
+    "two numbers": lambda step, rank: f"{step}_{rank}",
+    "folders": lambda step, _: f"{step // 4}/b{step % 4}",
+    "steps that start anew": lambda step, _: f"epoch_{step // 4}/step_{step % 4}",
+}
+
+
+@pytest.mark.parametrize("name", AMBIGUOUS.values(), ids=AMBIGUOUS)
 def test_numbers_that_may_each_be_the_step_are_refused(tmp_path: Path, name: Callable[[int, int], str]) -> None:
     write(tmp_path / "log", name)
     with pytest.raises(InputError, match=r"hold several numbers, of which any may be the step; give --step_column"):
@@ -48,10 +60,13 @@ def test_numbers_that_may_each_be_the_step_are_refused(tmp_path: Path, name: Cal
 
 
 def test_ranks_alone_are_no_steps(tmp_path: Path) -> None:
+    """All of a run in a file for each rank: the epoch's column tells, and no rank is before another."""
     for rank in range(2):
-        rows = [RUN.verl(sample) for sample in RUN.samples[rank::2]]
+        rows = [RUN.verl(sample, epoch=sample.epoch) for sample in RUN.samples[rank::2]]
         write_jsonl(tmp_path / "log", {rank: rows}, "rank_{}.jsonl")
-    assert scores(chosen(tmp_path, **FLAGS, step_column="step")) == pytest.approx(RUN.truth(RUN.samples))
+    columns = Columns(prompt="input", epoch="epoch")
+    assert {file.step for file in find_log(tmp_path / "log", columns=columns).files} == {0}
+    assert scores(chosen(tmp_path, **FLAGS, epoch_column="epoch")) == pytest.approx(RUN.truth(RUN.samples))
 
 
 def test_parts_of_a_log_that_was_cut_are_in_order(tmp_path: Path) -> None:
