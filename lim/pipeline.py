@@ -16,7 +16,7 @@ from lim.choose import Floats, Mask, choose_listed, read_ids
 from lim.logs.doubts import settle
 from lim.logs.find import find_log
 from lim.logs.matching import Matching, match_prompts
-from lim.logs.missing import treat_missing
+from lim.logs.missing import note_of_lost, treat_missing
 from lim.logs.trajectories import LogSummary, Prompts, RewardMatrix, read_trajectories
 from lim.output import companion
 from lim.prompts import PromptSet, load
@@ -343,7 +343,7 @@ def match_notes(matching: Matching, source: str) -> list[str]:
 def _notes(matrix: RewardMatrix, average_K: Floats, settings: Settings, scores_L: Floats) -> list[str]:
     if not settings.row.against_average:
         return []
-    notes = []
+    notes = note_of_lost(scores_L, matrix.counts_P_K, settings.missing, settings.min_epochs or 1)
     if int(matrix.counts_P_K.max()) == 1:
         low = float((scores_L < 0).sum() / max(1, (~np.isnan(scores_L)).sum()))
         notes.append(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Missing = Literal["backfill", "observed"]
+MANY_LOST = 0.05  # of the log's prompts
 RULES: tuple[Missing, ...] = ("backfill", "observed")
 
 
@@ -38,3 +39,16 @@ def treat_missing(
         reasons[row] = "not in the log"
     out_P_K[gaps_P | (seen_P < max(min_epochs, 1))] = np.nan
     return out_P_K, reasons
+
+
+def note_of_lost(
+    scores_P: NDArray[np.float64], counts_P_K: NDArray[np.int64], rule: Missing, min_epochs: int
+) -> list[str]:
+    """What to do about prompts that "backfill" leaves without a score, where they are many."""
+    lost = int((np.isnan(scores_P) & ((counts_P_K > 0).sum(axis=1) >= min_epochs)).sum())
+    if rule != "backfill" or lost <= len(scores_P) * MANY_LOST:
+        return []
+    return [
+        f"{lost:,} of {len(scores_P):,} prompts of the log have no score: backfill gives up a prompt with two missing "
+        "epochs in a row or with the last one missing; --missing observed scores the epochs seen"
+    ]

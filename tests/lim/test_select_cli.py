@@ -214,6 +214,14 @@ def test_ties_at_the_edge_are_said(tmp_path, capsys):
     assert "at the edge" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("missing", "said"), [("backfill", True), ("observed", False)])
+def test_many_prompts_without_a_score_are_said_with_the_way_out(tmp_path, capsys, missing, said):
+    rewards = {f"p{n}": [[0], [n % 2], None if n < 2 else [1]] for n in range(20)}
+    run(tmp_path, "--missing", missing, rewards=rewards, ids=list(rewards))
+    assert ("2 of 20 prompts of the log have no score" in (out := capsys.readouterr().out)) == said
+    assert ("--missing observed" in out) == said
+
+
 def test_an_average_that_hardly_moves_is_said(tmp_path, capsys):
     run(tmp_path, "--top_k", "1", rewards={"a": [[0, 1], [0, 1]], "b": [[1, 0], [0, 1]], "c": [[0, 1], [1, 0]]})
     assert "the average moves by 0 over the epochs" in capsys.readouterr().out
