@@ -42,13 +42,13 @@ def treat_missing(
 
 
 def note_of_lost(
-    scores_P: NDArray[np.float64], counts_P_K: NDArray[np.int64], rule: Missing, min_epochs: int
+    scores_P: NDArray[np.float64], counts_P_K: NDArray[np.integer], rule: Missing, min_epochs: int
 ) -> list[str]:
     """What to do about prompts that "backfill" leaves without a score, where they are many."""
     lost = int((np.isnan(scores_P) & ((counts_P_K > 0).sum(axis=1) >= min_epochs)).sum())
     if rule != "backfill" or lost <= len(scores_P) * MANY_LOST:
         return []
     return [
-        f"{lost:,} of {len(scores_P):,} prompts of the log have no score: backfill gives up a prompt with two missing "
+        f"{lost:,} of {len(scores_P):,} prompts of the log have no score: backfill gives up one with two missing "
         "epochs in a row or with the last one missing; --missing observed scores the epochs seen"
     ]
