@@ -25,6 +25,7 @@ from lim.report.groups import numbered, read_groups
 from lim.scores import average_curve
 from lim.selection import Selection
 from lim.strategies import STRATEGIES, Settings, Trajectories, pass_rate
+from lim.utils.cli import listed
 from lim.utils.errors import InputError
 
 
@@ -223,10 +224,10 @@ def score_matrix(
     Raises OneEpoch where it has one epoch and the strategy compares epochs; `said` of the log may tell why.
     """
     if matrix.epochs < 2 and settings.row.needs == "epochs":
-        any_log = " and ".join(name for name, row in STRATEGIES.items() if row.needs == "log")
+        any_log = listed([name for name, row in STRATEGIES.items() if row.needs == "log"])
         raise OneEpoch(
             f"the log has one epoch: --strategy {settings.strategy} compares epochs and needs at least two "
-            f"({any_log} work from one){''.join(f'; {text}' for text in said if text)}"
+            f"({any_log} works from one){''.join(f'; {text}' for text in said if text)}"
         )
     accuracy, min_epochs = settings.metric == "accuracy", settings.min_epochs or 1
     if min_epochs > matrix.epochs:

@@ -76,6 +76,12 @@ def pass_rate(given: Trajectories) -> Floats:
     return scores.mean_over_epochs(given.pass_rates_P_K)
 
 
+def _nearest(given: Trajectories) -> Floats:
+    """LIM of the mean pass rates: 1 where a prompt's is that of all prompts together."""
+    mean_P_1 = pass_rate(given)[:, None]
+    return scores.lim_scores(mean_P_1, scores.average_curve(mean_P_1))
+
+
 ROWS = (  # the thresholds are the paper's
     Strategy("lim", "LIM score", _lim, "epochs", default=0.6, takes_scores=True, against_average=True),
     Strategy("linear", "LINEAR score (R²)", lambda p: scores.linear_scores(p.rewards_P_K), "epochs", default=0.7),
@@ -84,6 +90,7 @@ ROWS = (  # the thresholds are the paper's
     ),
     Strategy("variance", "standard deviation over epochs", lambda p: scores.variance_scores(p.rewards_P_K), "epochs"),
     Strategy("uncertainty", "uncertainty, p(1 − p)", lambda p: scores.uncertainty_scores(p.pass_rates_P_K), "log"),
+    Strategy("nearest", "nearness of the mean pass rate", _nearest, "log"),
     Strategy("diversity", "distance to the prompts chosen before", None, "prompts", ("top_k",), takes_scores=True),
     Strategy("difficulty", "mean pass rate", pass_rate, "log", ("pass_rates",), default=(0.2, 0.8)),
     Strategy("ids", "mean pass rate", pass_rate, "prompts", ("ids_path",), takes_scores=True),

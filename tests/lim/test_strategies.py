@@ -90,8 +90,25 @@ def test_strategies_that_compare_epochs_refuse_a_log_of_one(tmp_path):
     )
     assert comparing_epochs() == ["lim", "linear", "variance"]
     for name in comparing_epochs():
-        with pytest.raises(InputError, match=r"one epoch: .*\(uncertainty and difficulty work from one\)"):
+        with pytest.raises(InputError, match=r"one epoch: .*\(uncertainty, nearest or difficulty works from one\)"):
             select(prompts, log_path=log, settings=Settings(name, top_k=1))
+
+
+def test_nearest_is_lim_of_the_mean_pass_rates(tmp_path):
+    # Pass rates over two epochs: 0, ½, ¾, 1; their mean is 9/16.
+    rewards = {"a": [[0, 0], [0, 0]], "b": [[1, 1], [0, 0]], "c": [[1, 0], [1, 1]], "d": [[1, 1], [1, 1]]}
+    log, prompts = write_log(tmp_path / "run", rewards), write_prompts(tmp_path / "p.json", [*"abcde"])
+    found = select(prompts, log_path=log, settings=Settings("nearest", top_k=2))
+    room = (1 - 9 / 16) ** 2
+    by_hand = [1 - (9 / 16) ** 2 / room, 1 - (1 / 16) ** 2 / room, 1 - (3 / 16) ** 2 / room, 0.0]
+    np.testing.assert_allclose(found.scores_P, [*by_hand, np.nan])  # e is not in the log
+    assert found.chosen_P.tolist() == [False, True, True, False, False]
+    # One epoch is enough, and the order of a prompt's epochs does not matter.
+    once = write_log(
+        tmp_path / "once", {key: [[one for epoch in rows for one in epoch]] for key, rows in rewards.items()}
+    )
+    again = select(prompts, log_path=once, settings=Settings("nearest", top_k=2))
+    np.testing.assert_allclose(again.scores_P, found.scores_P)
 
 
 def test_the_summary_has_the_settings_under_their_former_names_too(world):

@@ -63,7 +63,7 @@ class ChoiceConfig:
         if settings.row.needs == "epochs" and self.after_epoch < 2:
             raise InputError(
                 f"run.select.after_epoch={self.after_epoch}: {settings.strategy} compares epochs and needs at least "
-                "two; choose after epoch 2 or later, or by uncertainty or difficulty"
+                "two; choose after epoch 2 or later, or by uncertainty, nearest or difficulty"
             )
         if strange := set(self.allow) - set(KINDS):
             raise InputError(f"run.select.allow: {min(strange)} is not one of {', '.join(KINDS)}")
