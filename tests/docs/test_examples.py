@@ -86,6 +86,11 @@ EXPECTED = {
         "LIM inside, after 2 (seed 1): train",
         "Evaluate LIM inside, after 2 (seed 1)",
     ],
+    r".*scripts/compare\.sh configs/compare/filter(30)?\.yaml .*": [
+        "LIMR (seed 11): train",
+        "random, pass rate 0.1-0.9 (seed 11): train",
+    ],
+    r"python scripts/power\.py .*": ["within ± 2 at 0", "90%"],
     r".*scripts/demo\.sh.*|.*scripts/compare\.sh.*": ["LIMR (seed 1): train", "one after the other"],
     r".*scripts/train.*--dry_run": ["-m train.ppo", "--actor.model_name_or_path"],
 }
