@@ -12,11 +12,13 @@ from rich.console import Console
 from lim.prompts.find import hub_id
 from lim.utils.errors import InputError, one_line
 from lim.utils.makers import how_to_make
+from lim.utils.ray import carried
 from train import cpu, gpu
 from train.doctor.checks import Line, Needs, cluster_lines, machine_lines
 from train.doctor.machine import Machine, Question, collect, collect_on_node
 from train.recipe import memory, recipe
 from train.recipe.resolve import Resolved, resolve
+from train.run.environment import CARRIED
 from train.run.gpus import connect
 
 ANSWERS = 300.0  # seconds for all nodes to answer: loading flash-attn takes some
@@ -99,7 +101,7 @@ def ask(resolved: Resolved | None, needs: Needs) -> Question:
     variables = gpu.environment(adam_offload=needs.adam_offload)
     if os.environ.get("RAY_ADDRESS"):
         del variables["PATH"]  # Ray carries none to another node
-        variables |= {name: value for name, value in os.environ.items() if name.startswith("HF_")}
+        variables = carried(*CARRIED)["env_vars"] | variables
     operations: tuple[str, ...] = tuple(gpu.OPERATIONS if needs.gpu else cpu.OPERATIONS)
     if needs.run and needs.gpu:
         operations = operations[1:] if needs.adam_offload else operations[:1]

@@ -34,8 +34,6 @@ from train.reward import end_tokens
 from train.run import environment, progress
 
 MOST_EPOCHS = 10**9  # more than any run has
-# What Ray's workers on another node need of this process's environment.
-CARRIED = ("LIM_", "PYTHONPATH", "DS_", "VLLM_", "OMP_", "TORCH_EXTENSIONS_DIR", "TOKENIZERS_", "NCCL_", "HF_")
 
 
 def resume(run_dir: Path) -> None:
@@ -75,7 +73,7 @@ def start_ray() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     os.environ.setdefault("NCCL_DEBUG", "WARN")
     if os.environ.get("RAY_ADDRESS"):
-        ray.init(address=os.environ["RAY_ADDRESS"], runtime_env=carried(*CARRIED))
+        ray.init(address=os.environ["RAY_ADDRESS"], runtime_env=carried(*environment.CARRIED))
         return
     # Its workers inherit this environment. A socket's path has at most 107 characters, hence a short folder.
     folder = environment.read().ray_tmp or tempfile.mkdtemp(prefix="limr-", dir="/tmp")

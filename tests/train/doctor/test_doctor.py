@@ -187,13 +187,16 @@ def test_every_node_is_asked(here, capsys, monkeypatch):
         }
     )
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
-    monkeypatch.setenv("HF_HOME", "/shared")
+    for name in ("HF_HOME", "TRANSFORMERS_OFFLINE", "PYTORCH_CUDA_ALLOC_CONF", "VLLM_HOST_IP"):
+        monkeypatch.setenv(name, "/shared")
     monkeypatch.setattr(examine, "connect", lambda *_: ray)
     code, text = table(capsys, "math.8k", "--without", "data")
     assert code == 2 and ray.ended
     assert [node for node, _ in ray.where] == ["b", "a", "c", "d"]  # this machine's first
     # Each node's own PATH decides whether ninja is there; the rest is what a run would carry.
-    assert ray.variables.keys() >= {"TORCH_EXTENSIONS_DIR", "PYTHONPATH", "HF_HOME"} and "PATH" not in ray.variables
+    assert ray.variables.keys() >= {"TORCH_EXTENSIONS_DIR", "PYTHONPATH", "HF_HOME", "TRANSFORMERS_OFFLINE"}
+    assert "PYTORCH_CUDA_ALLOC_CONF" in ray.variables
+    assert not ray.variables.keys() & {"PATH", "VLLM_HOST_IP"}
     lines = [" ".join(line.split()) for line in text.splitlines()]
     assert "error node d: gave no answer (No module named 'train')" in lines
     assert "ok driver 580.105.08" in lines  # once, for all
