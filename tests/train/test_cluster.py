@@ -45,11 +45,30 @@ def test_a_wait_out_of_range_names_its_flag(flags, capsys):
 
 def test_environment_of_a_machine_without_gpu(monkeypatch, capsys):
     monkeypatch.setattr("train.gpu.available_gpus", lambda: 0)
-    cluster.main(["environment"])
-    output = capsys.readouterr().out
+    cluster.main(["environment", "--gpus", "3"])
+    output, said = capsys.readouterr()
     assert "export LIM_CPU=1\n" in output
-    assert "export LIM_NODE_GPUS=4\n" in output
+    assert "export LIM_NODE_GPUS=3\n" in output
     assert "RAY_OVERRIDE_RESOURCES" not in output
+    assert said == ""
+
+
+@pytest.mark.parametrize("flags", [[], ["--gpus", "0"]])
+def test_a_machine_without_gpu_hands_out_none_unless_told_so(monkeypatch, capsys, flags):
+    """A head without GPUs, or a machine whose driver failed: a run on GPUs would place models on logical ones."""
+    monkeypatch.setattr("train.gpu.available_gpus", lambda: 0)
+    cluster.main(["environment", *flags])
+    output, said = capsys.readouterr()
+    assert "export LIM_NODE_GPUS=0\n" in output and "LIM_CPU" not in output and "DS_ACCELERATOR" not in output
+    assert said.startswith("note: no GPU is visible on this machine: none is handed out here")
+
+
+def test_a_machine_hands_out_no_more_gpus_than_it_has(monkeypatch, capsys):
+    monkeypatch.setattr("train.gpu.available_gpus", lambda: 2)
+    cluster.main(["environment", "--gpus", "1"])
+    assert "export LIM_NODE_GPUS=1\n" in capsys.readouterr().out
+    with pytest.raises(InputError, match=r"^GPUS=3: this machine has 2; leave GPUS out to use them all$"):
+        cluster.main(["environment", "--gpus", "3"])
 
 
 def test_environment_of_a_machine_with_gpus(monkeypatch, capsys):
@@ -111,17 +130,22 @@ def test_a_worker_waits_for_the_port_alone(monkeypatch, port, tmp_path: Path):
     cluster.wait_for_nodes(f"127.0.0.1:{port}", 0, 5)
 
     calls, python = tmp_path / "calls", tmp_path / "python"
-    python.write_text(f"#!/bin/sh\necho \"$*\" >>'{calls}'\n")
+    python.write_text(f"#!/bin/sh\necho \"$*${{RAY_TMPDIR:+ in $RAY_TMPDIR}}\" >>'{calls}'\n")
     python.chmod(0o755)
-    environment = {**os.environ, "PYTHON": str(python), "GPUS": "2", "WAIT": "7"}
-    environment.pop("NODE_IP", None)
+    # What a batch system sets: too long a path for Ray's sockets, which have 107 bytes.
+    environment = {**os.environ, "PYTHON": str(python), "GPUS": "2", "WAIT": "7", "TMPDIR": f"/scratch/{'job/' * 25}"}
+    for name in ("NODE_IP", "RAY_TMPDIR"):
+        environment.pop(name, None)
     command = ["bash", str(ROOT / "scripts" / "ray_cluster.sh"), "worker", "10.0.0.1:6379"]
     assert subprocess.run(command, env=environment, timeout=20).returncode == 0
     assert calls.read_text().splitlines() == [
-        "-m train.cluster environment",
-        "-m train.cluster wait --address 10.0.0.1:6379 --nodes 0 --seconds 7",
-        "-m ray.scripts.scripts start --address 10.0.0.1:6379 --block --disable-usage-stats --num-gpus 2",
+        "-m train.cluster environment --gpus 2",
+        f"-m train.cluster wait --address 10.0.0.1:6379 --nodes 0 --seconds 7 in /tmp/ray-{os.getuid()}",
+        "-m ray.scripts.scripts start --address 10.0.0.1:6379 --block --disable-usage-stats --num-gpus 2 "
+        f"in /tmp/ray-{os.getuid()}",
     ]
+    assert subprocess.run(command, env=environment | {"RAY_TMPDIR": "/a"}, timeout=20).returncode == 0
+    assert calls.read_text().splitlines()[-1].endswith(" in /a")
 
 
 def test_a_machine_outside_the_cluster_is_told_so(monkeypatch, port):
