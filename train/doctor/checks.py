@@ -220,6 +220,11 @@ def size_lines(machine: Machine, needs: Needs, required: State) -> Iterator[Line
             yield Line("locked memory", "warning", decimal(machine.locked_memory), fix)
         else:
             yield Line("locked memory", "ok", "no limit")
+    if not machine.sees_folder:
+        fix = (
+            "checkpoints are written by the machines that hold the models: set run.output_dir to a shared file system"
+        )
+        yield Line("run folder", "error", "a file made there is not seen on this machine", fix)
     if needs.disk is None:
         yield Line("disk", "ok", f"{decimal(machine.disk)} free")
     else:
@@ -241,7 +246,7 @@ def model_line(name: str, state: str) -> Line:
 def cluster_lines(machines: Sequence[Machine], needs: Needs) -> Iterator[Line]:
     """What is about all machines together."""
     if needs.gpu and needs.gpus is not None:
-        have = [len(machine.gpus) for machine in machines]
+        have = [len(machine.gpus) if machine.offered is None else machine.offered for machine in machines]
         found = f"{sum(have)} on {len(have)} machine{'s' * (len(have) > 1)}, {needs.gpus} needed"
         if sum(have) < needs.gpus:
             yield Line("placement", "error", found, "another placement (docs/cluster.md), or more machines")
@@ -250,6 +255,10 @@ def cluster_lines(machines: Sequence[Machine], needs: Needs) -> Iterator[Line]:
             yield Line("placement", "error", found, "lower vllm.tensor_parallel_size")
         else:
             yield Line("placement", "ok", found)
+        yield from reserved_lines(machines, have, needs.gpus)
+    if needs.run and machines and (cache := machines[0].data_cache):
+        fix = "the trainer keeps the prompts there that it has read; set HF_DATASETS_CACHE to a folder of your own"
+        yield Line("data cache", "error", f"{cache} cannot be written to", fix, machines[0].name)
     if len(machines) < 2:
         return
     first = machines[0]
@@ -265,6 +274,22 @@ def cluster_lines(machines: Sequence[Machine], needs: Needs) -> Iterator[Line]:
             )
         if not others:
             yield Line(check, "ok", of(first) if len(of(first)) < 60 else "the same versions")
+
+
+def reserved_lines(machines: Sequence[Machine], have: Sequence[int], wanted: int) -> Iterator[Line]:
+    """Whether Ray's books are right: GPUs that exist, and CPUs for what OpenRLHF reserves, one per GPU.
+
+    The trainer takes one more on the first machine, once all are placed; Ray would wait for it without end.
+    """
+    for machine, handed_out in zip(machines, have, strict=True):
+        if handed_out > len(machine.gpus):
+            found = f"Ray hands out {handed_out}, and {len(machine.gpus)} are there"
+            fix = "models would be placed on GPUs that do not exist; start its Ray again (scripts/ray_cluster.sh)"
+            yield Line("Ray's GPUs", "error", found, fix, machine.name)
+        needed = min(handed_out, wanted) + (machine is machines[0])
+        if machine.cpus < needed:
+            fix = "one for each GPU and for the trainer: ask the batch system or container for more"
+            yield Line("CPUs", "error", f"{machine.cpus}, {needed} needed", fix, machine.name)
 
 
 def packages(machine: Machine) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import sys
 import time
 import urllib.error
 from pathlib import Path
@@ -225,8 +227,23 @@ def test_a_model_in_the_cache(hub, tmp_path, monkeypatch):
     (folder / "blobs").mkdir()
     (folder / "snapshots" / "123" / "config.json").touch()
     assert "not in the cache" in machine.model("a/b")  # its tokenizer alone, say
-    (folder / "snapshots" / "123" / "model-00001-of-00002.safetensors").touch()
+    snapshot = folder / "snapshots" / "123"
+    (snapshot / "model-00001-of-00002.safetensors").touch()
+    names = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}
+    (snapshot / "model.safetensors.index.json").write_text(json.dumps({"weight_map": names}))
+    assert "not in the cache" in machine.model("a/b")  # a download that was ended between two files
+    (snapshot / "model-00002-of-00002.safetensors").touch()
     assert machine.model("a/b") == "here"
+    monkeypatch.setenv("HUGGINGFACE_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "elsewhere"))
+    assert machine.model("a/b") == "here"
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setenv("TRANSFORMERS_OFFLINE", "1")
+    assert machine.model("c/d") == "not in the cache, and TRANSFORMERS_OFFLINE is set"
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")  # comes first
+    assert machine.model("c/d") == "on the hub"
+    asked.clear()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     (folder / "blobs" / "77.incomplete").touch()
     assert "not in the cache" in machine.model("a/b")
     assert asked == []
@@ -235,4 +252,32 @@ def test_a_model_in_the_cache(hub, tmp_path, monkeypatch):
 def test_a_model_folder(tmp_path):
     assert machine.model(str(tmp_path)) == "not here (no config.json)"
     (tmp_path / "config.json").touch()
+    assert machine.model(str(tmp_path)) == "not complete (weights are missing)"
+    (tmp_path / "model.safetensors").touch()
     assert machine.model(str(tmp_path)) == "here"
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "model-1.safetensors"}}))
+    assert machine.model(str(tmp_path)) == "not complete (weights are missing)"
+
+
+def test_a_folder_that_another_machine_writes_to(tmp_path):
+    token = tmp_path / "token"
+    assert not machine.sees(str(token), 0.0)
+    token.touch()
+    assert machine.sees(str(token), 0.0) and machine.sees("")
+
+
+def test_where_data_sets_are_kept(tmp_path, monkeypatch):
+    monkeypatch.delenv("HF_DATASETS_CACHE", raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "shared"))
+    monkeypatch.setattr("os.access", lambda path, _: Path(path) != tmp_path)  # root may write everywhere
+    assert collect(Question({}, str(tmp_path))).data_cache == str(tmp_path)
+    (tmp_path / "own").mkdir()
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "own" / "datasets"))
+    assert collect(Question({}, str(tmp_path))).data_cache == ""
+
+
+def test_cpus_are_counted_as_ray_counts_them(monkeypatch):
+    monkeypatch.setattr("ray._private.utils.get_num_cpus", lambda **_: 3.0)
+    assert machine.cpus() == 3
+    monkeypatch.setitem(sys.modules, "ray._private.utils", None)  # not installed
+    assert machine.cpus() == os.cpu_count()
