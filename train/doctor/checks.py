@@ -221,9 +221,7 @@ def size_lines(machine: Machine, needs: Needs, required: State) -> Iterator[Line
         else:
             yield Line("locked memory", "ok", "no limit")
     if not machine.sees_folder:
-        fix = (
-            "checkpoints are written by the machines that hold the models: set run.output_dir to a shared file system"
-        )
+        fix = "the machines that hold the models write checkpoints there: set run.output_dir to a shared file system"
         yield Line("run folder", "error", "a file made there is not seen on this machine", fix)
     if needs.disk is None:
         yield Line("disk", "ok", f"{decimal(machine.disk)} free")
