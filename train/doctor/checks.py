@@ -65,6 +65,9 @@ def machine_lines(machine: Machine, needs: Needs) -> Iterator[Line]:
     if needs.installed:
         yield from package_lines(machine, needs, required)
     yield from size_lines(machine, needs, required)
+    for variable, folder in machine.caches.items():
+        fix = f"a run writes there; set {variable} to a folder that you can write to"
+        yield Line("cache", required, f"{folder} cannot be written to", fix)
     if needs.colocated and "expandable_segments:true" in machine.allocator.lower():
         fix = "weights reach vLLM by CUDA IPC, which cannot share such memory; remove it from PYTORCH_CUDA_ALLOC_CONF"
         yield Line("allocator", "error", machine.allocator, fix)
@@ -111,7 +114,7 @@ def gpu_lines(gpus: Sequence[Gpu], driver_cuda: int | None, needs: Needs) -> Ite
         yield Line("GPU memory", "warning", "nvidia-smi does not say", f"the plan needs {decimal(needs.gpu_memory)}")
     elif needs.gpu_memory and smallest is not None:
         found = f"{decimal(smallest)} per GPU, {decimal(needs.gpu_memory)} planned"
-        fix = "take a placement on more GPUs, or smaller micro-batches (docs/cluster.md, Memory)"
+        fix = f"--dry_run run.gpu_memory={smallest / 2**30:.0f} says what would fit (docs/cluster.md, Memory)"
         yield Line("GPU memory", "ok" if smallest >= needs.gpu_memory else "error", found, fix)
     busy = [gpu for gpu in gpus if (gpu.used or 0) > USED]
     if busy:
@@ -254,9 +257,6 @@ def cluster_lines(machines: Sequence[Machine], needs: Needs) -> Iterator[Line]:
         else:
             yield Line("placement", "ok", found)
         yield from reserved_lines(machines, have, needs.gpus)
-    if needs.run and machines and (cache := machines[0].data_cache):
-        fix = "the trainer keeps the prompts there that it has read; set HF_DATASETS_CACHE to a folder of your own"
-        yield Line("data cache", "error", f"{cache} cannot be written to", fix, machines[0].name)
     if len(machines) < 2:
         return
     first = machines[0]

@@ -84,7 +84,7 @@ class Machine:
     models: dict[str, str] = field(default_factory=dict)  # here, on the hub, or why not
     offered: int | None = None  # GPUs that its node of a Ray cluster hands out
     sees_folder: bool = True  # the run's, on a cluster
-    data_cache: str = ""  # where `datasets` keeps what it has read, if that cannot be written to
+    caches: dict[str, str] = field(default_factory=dict)  # that cannot be written to, by the variable that sets each
 
 
 def collect(question: Question) -> Machine:
@@ -132,7 +132,7 @@ def _look(question: Question) -> Machine:
         operations={name: operation(name) for name in question.operations},
         models={name: model(name) for name in question.models},
         sees_folder=sees(question.token),
-        data_cache=unwritable(os.environ.get("HF_DATASETS_CACHE") or hub_home() / "datasets"),
+        caches={name: there for name, folder in caches().items() if (there := unwritable(folder))},
     )
 
 
@@ -153,6 +153,18 @@ def sees(token: str, seconds: float = 5.0) -> bool:
             return False
         time.sleep(0.2)
     return True
+
+
+def caches() -> dict[str, str | Path]:
+    """Folders that a run writes to outside its own, by the variable that sets each.
+
+    `datasets` keeps the prompts that it has read in one, Triton the kernels that it has compiled.
+    """
+    triton = Path(os.environ.get("TRITON_HOME") or "~") / ".triton"
+    return {
+        "HF_DATASETS_CACHE": os.environ.get("HF_DATASETS_CACHE") or hub_home() / "datasets",
+        "TRITON_CACHE_DIR": os.environ.get("TRITON_CACHE_DIR") or triton,
+    }
 
 
 def unwritable(folder: str | Path) -> str:

@@ -19,7 +19,20 @@ from lim.utils.paths import ROOT, search_path
 from lim.utils.ray import HUB
 
 # Variables that Ray's workers on another node need of a run's environment, by the beginnings of their names.
-CARRIED = ("LIM_", "PYTHONPATH", "DS_", "VLLM_", "OMP_", "TORCH_", "PYTORCH_", "TOKENIZERS_", "NCCL_", "GLOO_", *HUB)
+CARRIED = (
+    "LIM_",
+    "PYTHONPATH",
+    "DS_",
+    "VLLM_",
+    "OMP_",
+    "TORCH_",
+    "PYTORCH_",
+    "TOKENIZERS_",
+    "NCCL_",
+    "GLOO_",
+    "TRITON_",
+    *HUB,
+)
 CARRIED += ("RAY_ENABLE_ZERO_COPY_TORCH_TENSORS",)
 REWARDS = {"correct": 1.0, "incorrect": -0.5, "malformed": -1.0}  # the paper's; `run.rewards` replaces some
 

@@ -270,11 +270,11 @@ def test_the_folder_of_a_run_is_seen_by_all_that_write_to_it(here, capsys, monke
 
 def test_a_cache_that_is_another_users(here, capsys):
     """A shared HF_HOME may be read only: models load from it, but the trainer could not read the prompts."""
-    here.machine = replace(GOOD, data_cache="/shared/huggingface")
-    said = "error data cache here: /shared/huggingface cannot be written to"
-    code, errors = errors_of(capsys, "math.8k", "+colocated-8gpu")
-    assert (code, errors) == (2, [said.replace("here: ", "")])
-    assert table(capsys)[0] == 0  # without a run nothing is read
+    here.machine = replace(GOOD, caches={"HF_DATASETS_CACHE": "/shared/huggingface"})
+    said = "error cache /shared/huggingface cannot be written to"
+    assert errors_of(capsys, "math.8k", "+colocated-8gpu") == (2, [said])
+    code, text = table(capsys)
+    assert code == 0 and "→ a run writes there; set HF_DATASETS_CACHE to a folder" in text  # a warning without a run
 
 
 def test_nodes_of_one_machine_keep_names_of_their_own(here, monkeypatch):

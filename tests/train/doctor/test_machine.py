@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
 import sys
 import time
 import urllib.error
@@ -266,14 +267,32 @@ def test_a_folder_that_another_machine_writes_to(tmp_path):
     assert machine.sees(str(token), 0.0) and machine.sees("")
 
 
-def test_where_data_sets_are_kept(tmp_path, monkeypatch):
-    monkeypatch.delenv("HF_DATASETS_CACHE", raising=False)
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "shared"))
-    monkeypatch.setattr("os.access", lambda path, _: Path(path) != tmp_path)  # root may write everywhere
-    assert collect(Question({}, str(tmp_path))).data_cache == str(tmp_path)
+def test_caches_that_cannot_be_written_to(tmp_path, monkeypatch):
+    """A shared HF_HOME that is read only, a home that the machine does not have."""
+    for name in ("HF_DATASETS_CACHE", "TRITON_CACHE_DIR", "TRITON_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "home").mkdir()
     (tmp_path / "own").mkdir()
-    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "own" / "datasets"))
-    assert collect(Question({}, str(tmp_path))).data_cache == ""
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "shared"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    refused = (tmp_path, tmp_path / "home")
+    monkeypatch.setattr("os.access", lambda path, _: Path(path) not in refused)  # root may write everywhere
+    found = collect(Question({}, str(tmp_path))).caches
+    assert found == {"HF_DATASETS_CACHE": str(tmp_path), "TRITON_CACHE_DIR": str(tmp_path / "home")}
+    for name in found:
+        monkeypatch.setenv(name, str(tmp_path / "own" / "made" / "then"))
+    assert collect(Question({}, str(tmp_path))).caches == {}
+
+
+def test_the_caches_are_those_of_the_installed_libraries(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    code = "from datasets.config import HF_DATASETS_CACHE; from triton import knobs\n"
+    code += "print(HF_DATASETS_CACHE, knobs.cache.dir)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True)
+    theirs = [Path(line) for line in done.stdout.split()]
+    ours = [Path(folder).expanduser() for folder in machine.caches().values()]
+    assert theirs[0] == ours[0] and ours[1] in theirs[1].parents
 
 
 def test_cpus_are_counted_as_ray_counts_them(monkeypatch):

@@ -57,6 +57,7 @@ def test_the_workers_get_what_openrlhf_would_give_them(carried):
         ("HUGGINGFACE_HUB_CACHE", True),
         ("TRANSFORMERS_OFFLINE", True),  # keeps the workers from asking the hub, as HF_HUB_OFFLINE does
         ("GLOO_SOCKET_IFNAME", True),
+        ("TRITON_CACHE_DIR", True),
         ("NCCL_SOCKET_IFNAME", True),
         ("TORCH_NCCL_ASYNC_ERROR_HANDLING", True),
         ("PYTORCH_CUDA_ALLOC_CONF", True),
