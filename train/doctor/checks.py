@@ -257,6 +257,11 @@ def cluster_lines(machines: Sequence[Machine], needs: Needs) -> Iterator[Line]:
         else:
             yield Line("placement", "ok", found)
         yield from reserved_lines(machines, have, needs.gpus)
+    if machines and (fault := machines[0].wandb):
+        fix = (
+            "set WANDB_API_KEY before scripts/ray_cluster.sh, WANDB_MODE=offline without a network; or unset the key"
+        )
+        yield Line("W&B", "error", fault, fix, machines[0].name)
     if len(machines) < 2:
         return
     first = machines[0]

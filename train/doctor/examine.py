@@ -20,7 +20,7 @@ from train.doctor.checks import Line, Needs, cluster_lines, machine_lines
 from train.doctor.machine import Machine, Question, collect, collect_on_node
 from train.recipe import memory, recipe
 from train.recipe.resolve import Resolved, resolve
-from train.run.environment import CARRIED
+from train.run.environment import CARRIED, logs_to_wandb
 from train.run.gpus import connect
 
 RESERVED = {"offered": "GPU", "cpus": "CPU"}  # of Machine: what Ray hands out on a node
@@ -112,7 +112,14 @@ def ask(resolved: Resolved | None, needs: Needs) -> Question:
         operations = operations[1:] if needs.adam_offload else operations[:1]
     models = () if resolved is None else tuple(filter(None, dict.fromkeys((resolved.actor, resolved.critic))))
     folder = str(Path.cwd() if resolved is None else resolved.run_dir)
-    return Question(variables, folder, models, operations * needs.installed, flash_attn=needs.gpu and needs.installed)
+    return Question(
+        variables,
+        folder,
+        models,
+        operations * needs.installed,
+        flash_attn=needs.gpu and needs.installed,
+        wandb=needs.run and logs_to_wandb(),
+    )
 
 
 def recipe_lines(resolved: Resolved) -> Iterable[Line]:

@@ -43,6 +43,7 @@ class Question:
     models: tuple[str, ...] = ()  # hub ids or absolute paths
     operations: tuple[str, ...] = ()  # of DeepSpeed
     flash_attn: bool = False
+    wandb: bool = False  # whether the run logs to W&B
     token: str = ""  # a file that was just made where the run's folder is or will be; none where that is not asked
 
 
@@ -84,6 +85,7 @@ class Machine:
     models: dict[str, str] = field(default_factory=dict)  # here, on the hub, or why not
     offered: int | None = None  # GPUs that its node of a Ray cluster hands out
     sees_folder: bool = True  # the run's, on a cluster
+    wandb: str = ""  # why the trainer could not log to W&B here
     caches: dict[str, str] = field(default_factory=dict)  # that cannot be written to, by the variable that sets each
 
 
@@ -132,6 +134,7 @@ def _look(question: Question) -> Machine:
         operations={name: operation(name) for name in question.operations},
         models={name: model(name) for name in question.models},
         sees_folder=sees(question.token),
+        wandb=wandb_fault() if question.wandb else "",
         caches={name: there for name, folder in caches().items() if (there := unwritable(folder))},
     )
 
@@ -153,6 +156,22 @@ def sees(token: str, seconds: float = 5.0) -> bool:
             return False
         time.sleep(0.2)
     return True
+
+
+def wandb_fault() -> str:
+    """Why W&B would end the trainer as it starts, without a key or an answer; nothing where it would not."""
+    if not os.environ.get("WANDB_API_KEY"):
+        return "WANDB_API_KEY is set for this command, but not for this machine's Ray"
+    if os.environ.get("WANDB_MODE", "online") in ("offline", "disabled", "dryrun"):
+        return ""
+    address = os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai"
+    try:
+        urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=10).close()
+    except urllib.error.HTTPError:  # an answer
+        return ""
+    except (OSError, ValueError) as error:
+        return f"{address} cannot be reached ({one_line(error)})"
+    return ""
 
 
 def caches() -> dict[str, str | Path]:

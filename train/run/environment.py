@@ -6,6 +6,7 @@ What other programs read is set in `shared`, in train.cpu (a run without GPUs) a
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import sys
@@ -33,7 +34,7 @@ CARRIED = (
     "TRITON_",
     *HUB,
 )
-CARRIED += ("RAY_ENABLE_ZERO_COPY_TORCH_TENSORS",)
+CARRIED += ("RAY_ENABLE_ZERO_COPY_TORCH_TENSORS", "WANDB_MODE")
 REWARDS = {"correct": 1.0, "incorrect": -0.5, "malformed": -1.0}  # the paper's; `run.rewards` replaces some
 
 
@@ -96,6 +97,11 @@ def read(variables: Mapping[str, str] = os.environ) -> Environment:
         except ValueError:
             raise InputError(f"LIM_{name.upper()}={text}: not a number; set it right, or unset it") from None
     return Environment(**found)
+
+
+def logs_to_wandb() -> bool:
+    """Whether a run started here logs to W&B: its key is set, and the library is there."""
+    return bool(os.environ.get("WANDB_API_KEY")) and importlib.util.find_spec("wandb") is not None
 
 
 def shared(*first: Path) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import os
@@ -275,6 +276,18 @@ def test_a_cache_that_is_another_users(here, capsys):
     assert errors_of(capsys, "math.8k", "+colocated-8gpu") == (2, [said])
     code, text = table(capsys)
     assert code == 0 and "→ a run writes there; set HF_DATASETS_CACHE to a folder" in text  # a warning without a run
+
+
+def test_wandb_is_asked_about_where_the_trainer_will_be(here, capsys, monkeypatch):
+    monkeypatch.setenv("WANDB_API_KEY", "k")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: object() if name == "wandb" else None)
+    here.machine = replace(GOOD, wandb="https://api.wandb.ai cannot be reached (timed out)")
+    code, errors = errors_of(capsys, "math.8k", "+colocated-8gpu")
+    assert (code, errors) == (2, ["error W&B https://api.wandb.ai cannot be reached (timed out)"])
+    assert here.asked[-1].wandb
+    monkeypatch.delenv("WANDB_API_KEY")
+    errors_of(capsys, "math.8k", "+colocated-8gpu")
+    assert not here.asked[-1].wandb
 
 
 def test_nodes_of_one_machine_keep_names_of_their_own(here, monkeypatch):

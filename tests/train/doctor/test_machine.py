@@ -295,6 +295,27 @@ def test_the_caches_are_those_of_the_installed_libraries(tmp_path, monkeypatch):
     assert theirs[0] == ours[0] and ours[1] in theirs[1].parents
 
 
+@pytest.mark.parametrize(
+    ("variables", "answer", "fault"),
+    [
+        ({"WANDB_API_KEY": ""}, 200, "WANDB_API_KEY is set for this command, but not for this machine's Ray"),
+        ({}, 200, ""),
+        ({}, 404, ""),
+        ({}, None, "https://api.wandb.ai cannot be reached (<urlopen error no route to host>)"),
+        ({"WANDB_MODE": "offline"}, None, ""),
+        ({"WANDB_BASE_URL": "https://w"}, None, "https://w cannot be reached (<urlopen error no route to host>)"),
+    ],
+)
+def test_wandb_needs_its_key_and_an_answer(hub, monkeypatch, tmp_path, variables, answer, fault):
+    for name in ("WANDB_MODE", "WANDB_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    hub(answer)
+    for name, value in {"WANDB_API_KEY": "k", **variables}.items():
+        monkeypatch.setenv(name, value)
+    assert collect(Question({}, str(tmp_path), wandb=True)).wandb == fault
+    assert collect(Question({}, str(tmp_path))).wandb == ""
+
+
 def test_cpus_are_counted_as_ray_counts_them(monkeypatch):
     monkeypatch.setattr("ray._private.utils.get_num_cpus", lambda **_: 3.0)
     assert machine.cpus() == 3

@@ -64,6 +64,7 @@ def test_the_workers_get_what_openrlhf_would_give_them(carried):
         ("VLLM_LOGGING_LEVEL", True),
         ("VLLM_HOST_IP", False),  # this machine's address
         ("CUDA_VISIBLE_DEVICES", False),
+        ("WANDB_MODE", True),
         ("WANDB_API_KEY", False),  # Ray writes what it carries to its logs
     ],
 )
