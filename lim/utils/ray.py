@@ -41,6 +41,9 @@ def init(address: str, **settings: Any) -> None:
     Ray sets a handler of its own, which ends the process without a word.
     """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else Ray warns of its own future default
+    # Where a Ray of one's own keeps sockets and logs. By itself it takes TMPDIR, which a batch system may make too
+    # long for a socket (107 bytes), or /tmp/ray, which may be another user's.
+    os.environ.setdefault("RAY_TMPDIR", f"/tmp/ray-{os.getuid()}")
     import ray
 
     # Ray puts the current folder first on its workers' paths: from within eval/, they would import eval.py.
