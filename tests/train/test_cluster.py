@@ -344,6 +344,7 @@ def test_a_slurm_job_asks_for_all_memory(tmp_path: Path):
         ("train_limr.sh", "2", True),
         ("train.sh", "1", True),
         ("compare.sh", "1", False),  # continues by itself
+        ("../eval/eval.sh", "1", False),
     ],
 )
 def test_a_requeued_job_resumes_its_run(tmp_path: Path, script, restarts, resumes):
