@@ -169,7 +169,8 @@ def build_environment(resolved: Resolved) -> dict[str, str]:
         return cpu.environment(resolved.gpus) | own_environment(resolved)
     from train import gpu
 
-    return gpu.environment(adam_offload=resolved.recipe.get("ds.adam_offload")) | own_environment(resolved)
+    chosen = gpu.environment(adam_offload=resolved.recipe.get("ds.adam_offload"))
+    return chosen | environment.write(gpus=resolved.gpus) | own_environment(resolved)
 
 
 def one_flag_a_line(command: Sequence[str]) -> str:

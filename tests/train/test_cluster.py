@@ -18,9 +18,10 @@ import pytest
 
 from lim.utils.errors import InputError
 from lim.utils.paths import ROOT
-from train import cluster
+from train import cluster, launch
 from train.recipe import recipe
-from train.run import gpus
+from train.recipe.resolve import resolve
+from train.run import environment, gpus
 
 
 def free_port() -> int:
@@ -133,18 +134,18 @@ def test_a_worker_waits_for_the_port_alone(monkeypatch, port, tmp_path: Path):
     python.write_text(f"#!/bin/sh\necho \"$*${{RAY_TMPDIR:+ in $RAY_TMPDIR}}\" >>'{calls}'\n")
     python.chmod(0o755)
     # What a batch system sets: too long a path for Ray's sockets, which have 107 bytes.
-    environment = {**os.environ, "PYTHON": str(python), "GPUS": "2", "WAIT": "7", "TMPDIR": f"/scratch/{'job/' * 25}"}
+    variables = {**os.environ, "PYTHON": str(python), "GPUS": "2", "WAIT": "7", "TMPDIR": f"/scratch/{'job/' * 25}"}
     for name in ("NODE_IP", "RAY_TMPDIR"):
-        environment.pop(name, None)
+        variables.pop(name, None)
     command = ["bash", str(ROOT / "scripts" / "ray_cluster.sh"), "worker", "10.0.0.1:6379"]
-    assert subprocess.run(command, env=environment, timeout=20).returncode == 0
+    assert subprocess.run(command, env=variables, timeout=20).returncode == 0
     assert calls.read_text().splitlines() == [
         "-m train.cluster environment --gpus 2",
         f"-m train.cluster wait --address 10.0.0.1:6379 --nodes 0 --seconds 7 in /tmp/ray-{os.getuid()}",
         "-m ray.scripts.scripts start --address 10.0.0.1:6379 --block --disable-usage-stats --num-gpus 2 "
         f"in /tmp/ray-{os.getuid()}",
     ]
-    assert subprocess.run(command, env=environment | {"RAY_TMPDIR": "/a"}, timeout=20).returncode == 0
+    assert subprocess.run(command, env=variables | {"RAY_TMPDIR": "/a"}, timeout=20).returncode == 0
     assert calls.read_text().splitlines()[-1].endswith(" in /a")
 
 
@@ -241,6 +242,35 @@ def test_a_cluster_that_is_too_small_is_not_waited_for(busy, monkeypatch):
         gpus.check_gpus(recipe.load("math.8k", ["qwen2.5-math-72b"]), 32)
     with pytest.raises(InputError, match=r"needs 20 GPUs and .* has 16; start its machines with more logical ones"):
         gpus.check_gpus(recipe.load("arithmetic-cpu"), 20)
+
+
+@pytest.mark.parametrize(
+    ("looks", "refused"),
+    [
+        ([{"CPU": 9.0, "GPU": 8.0}], None),
+        ([{"CPU": 1.0}, {"CPU": 3.0, "GPU": 4.0}, {"CPU": 64.0, "GPU": 8.0}], None),  # another run has just ended
+        ([{"CPU": 8.0, "GPU": 8.0}], "8 GPUs and 8 CPUs free, and the run needs 8 and 9: another run"),
+        ([{"CPU": 64.0, "GPU": 4.0}], "4 GPUs and 64 CPUs free, and the run needs 8 and 9: another run"),
+        ([{"CPU": 64.0}], "0 GPUs and 64 CPUs free, and the run needs 8 and 9: another run"),
+    ],
+)
+def test_a_run_does_not_wait_without_end_for_what_ray_does_not_have(monkeypatch, looks, refused):
+    left = list(looks)
+    monkeypatch.setattr("ray.available_resources", lambda: left.pop(0) if len(left) > 1 else left[0])
+    monkeypatch.setattr(gpus, "RELEASE", 0.0 if refused else 60.0)
+    monkeypatch.setattr(gpus.time, "sleep", lambda _: None)
+    if refused is None:
+        gpus.check_room(8)
+        assert len(left) == 1
+        return
+    with pytest.raises(InputError, match=f"Ray has {refused}"):
+        gpus.check_room(8)
+
+
+def test_a_run_on_gpus_tells_its_driver_how_many_it_needs():
+    on_gpus = resolve(recipe.load("math.8k", ["colocated-8gpu"]))
+    assert environment.read(launch.build_environment(on_gpus)).gpus == 8
+    assert environment.read(launch.build_environment(resolve(recipe.load("arithmetic-cpu")))).gpus == 0
 
 
 SLURM = {

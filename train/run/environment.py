@@ -48,6 +48,7 @@ class Environment(NamedTuple):
     resume: bool = False
     select_from: str = ""  # of a run that chooses on its way: the folder that its recipe's paths are from
     optimizer_steps: int = 0  # after which the run ends, in however many epochs; 0: after its epochs
+    gpus: int = 0  # of a run on GPUs, that Ray must have free; 0: not asked
     cpu: bool = False  # the patches of train/cpu apply
     ray_tmp: str = ""  # a short folder for a Ray of the run's own
     node_gpus: int = 0  # that this machine's Ray hands out; for scripts/ray_cluster.sh
