@@ -9,9 +9,10 @@
 # Ctrl-C (or ending the process) removes the machine from the cluster. All machines need this folder, .venv
 # included, and the models at the same path (a shared file system).
 #
-# Knobs: PORT (6379), GPUS (of this machine; default: those found, or 4 logical ones if there are none), NODE_IP (the
-# address at which the others reach this machine; default: Ray's guess), WAIT (seconds to wait for the others; 300),
-# PYTHON (.venv/bin/python)
+# Knobs: PORT (6379), GPUS (that this machine hands out; default: those found; on a machine without any: as many logical
+# ones, for runs on CPUs), NODE_IP (the address at which the others reach this machine; default: Ray's guess), WAIT
+# (seconds to wait for the others; 300), RAY_TMPDIR (for sockets and logs, a short path; the head's counts on all
+# machines; default: /tmp/ray-<user id>), PYTHON (.venv/bin/python)
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
 
@@ -26,9 +27,11 @@ node_options=(--block --disable-usage-stats)
 [ -z "${NODE_IP:-}" ] || node_options+=(--node-ip-address "$NODE_IP")
 prepare_node() {
     local exports
-    exports=$("$PYTHON" -m train.cluster environment)
+    exports=$("$PYTHON" -m train.cluster environment ${GPUS:+--gpus "$GPUS"})
     eval "$exports"
     node_options+=(--num-gpus "${GPUS:-$LIM_NODE_GPUS}")
+    # Ray's own choice is TMPDIR, a batch system's may be too long for a socket, or /tmp/ray, which is the first user's.
+    export RAY_TMPDIR=${RAY_TMPDIR:-/tmp/ray-$(id -u)}
 }
 
 case ${1:-} in

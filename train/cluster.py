@@ -49,16 +49,22 @@ def wait_for_nodes(address: str, nodes: int, seconds: float) -> None:
         ray.shutdown()
 
 
-def node_environment() -> dict[str, str]:
-    """What Ray on this machine must be started with, and LIM_NODE_GPUS, the GPUs it may hand out."""
+def node_environment(wanted: int | None = None) -> dict[str, str]:
+    """What Ray on this machine must be started with, and LIM_NODE_GPUS, the GPUs it may hand out.
+
+    Those found, or `wanted`; on a machine without any these are logical ones, which must be wanted: a run on GPUs
+    would place its models on them.
+    """
     from train import cpu, gpu
 
     found = gpu.available_gpus()
-    if found:
-        return gpu.environment() | write(node_gpus=found)
+    if found and wanted is not None and wanted > found:
+        raise InputError(f"GPUS={wanted}: this machine has {found}; leave GPUS out to use them all")
+    if found or not wanted:
+        return gpu.environment() | write(node_gpus=found if wanted is None else wanted)
     variables = cpu.environment()
     del variables["RAY_OVERRIDE_RESOURCES"]  # on a cluster each machine states its own
-    return variables | write(node_gpus=4)
+    return variables | write(node_gpus=wanted)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -68,12 +74,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     waiting.add_argument("--address", required=True, help="HOST:PORT of the head")
     waiting.add_argument("--nodes", type=whole(0), required=True, help="machines with the head; 0: the head's port")
     waiting.add_argument("--seconds", type=between(0, 86400), default=300)
-    commands.add_parser("environment", help="export lines for a shell")
+    environment = commands.add_parser("environment", help="export lines for a shell")
+    environment.add_argument("--gpus", type=whole(0), help="GPUs that the machine hands out; default: those found")
     arguments = parser.parse_args(argv)
     if arguments.command == "wait":
         wait_for_nodes(arguments.address, arguments.nodes, arguments.seconds)
     else:
-        for name, value in node_environment().items():
+        variables = node_environment(arguments.gpus)
+        if variables["LIM_NODE_GPUS"] == "0":
+            note = "no GPU is visible on this machine: none is handed out here"
+            sys.stderr.write(f"note: {note} (GPUS=4: logical ones, for runs on CPUs)\n")
+        for name, value in variables.items():
             sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
 
 

@@ -12,8 +12,6 @@ tensorboard/ and openrlhf/ (the prompts as OpenRLHF reads them). An interrupted 
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -140,7 +138,7 @@ def complete(resolved: Resolved, planned: plan.Plan, *, validation: bool) -> dic
         "logger.tensorboard_dir": str(run_dir / "tensorboard"),
         "logger.wandb.run_name": chosen.run.name,
     }
-    if os.environ.get("WANDB_API_KEY") and importlib.util.find_spec("wandb"):
+    if environment.logs_to_wandb():
         # The library reads the key itself; the flag only switches logging on, so that no key is written anywhere.
         flags["logger.wandb.key"] = "from-environment"
     return flags
@@ -171,7 +169,8 @@ def build_environment(resolved: Resolved) -> dict[str, str]:
         return cpu.environment(resolved.gpus) | own_environment(resolved)
     from train import gpu
 
-    return gpu.environment(adam_offload=resolved.recipe.get("ds.adam_offload")) | own_environment(resolved)
+    chosen = gpu.environment(adam_offload=resolved.recipe.get("ds.adam_offload"))
+    return chosen | environment.write(gpus=resolved.gpus) | own_environment(resolved)
 
 
 def one_flag_a_line(command: Sequence[str]) -> str:

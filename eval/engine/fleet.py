@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lim.utils.errors import InputError, one_line
-from lim.utils.ray import carried, init, knock
+from lim.utils.ray import HUB, carried, init, knock
 from lim.utils.signals import Terminated, noted
 
 from .engine import Engine, EngineOptions, Finished, cpu_environment, explain, quiet
@@ -79,7 +79,7 @@ def join(address: str) -> Place:
     """Join the Ray cluster at `address` and count its machines. Raises InputError where it cannot be joined."""
     try:
         knock(address, KNOCK)
-        init(address, runtime_env=carried("VLLM_", "HF_"))
+        init(address, runtime_env=carried("VLLM_", *HUB))
         import ray
 
         found = [node["Resources"] for node in ray.nodes() if node["Alive"]]

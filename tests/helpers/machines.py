@@ -22,6 +22,7 @@ GOOD = Machine(
     ninja="/p/.venv/bin/ninja",
     compilers={"C": "/usr/bin/gcc", "C++": "/usr/bin/c++"},
     python_headers=True,
+    cpus=96,
     memory=2000 * GB,
     shared_memory=1000 * GB,
     open_files=1048576,

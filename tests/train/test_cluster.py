@@ -18,9 +18,10 @@ import pytest
 
 from lim.utils.errors import InputError
 from lim.utils.paths import ROOT
-from train import cluster
+from train import cluster, launch
 from train.recipe import recipe
-from train.run import gpus
+from train.recipe.resolve import resolve
+from train.run import environment, gpus
 
 
 def free_port() -> int:
@@ -45,11 +46,30 @@ def test_a_wait_out_of_range_names_its_flag(flags, capsys):
 
 def test_environment_of_a_machine_without_gpu(monkeypatch, capsys):
     monkeypatch.setattr("train.gpu.available_gpus", lambda: 0)
-    cluster.main(["environment"])
-    output = capsys.readouterr().out
+    cluster.main(["environment", "--gpus", "3"])
+    output, said = capsys.readouterr()
     assert "export LIM_CPU=1\n" in output
-    assert "export LIM_NODE_GPUS=4\n" in output
+    assert "export LIM_NODE_GPUS=3\n" in output
     assert "RAY_OVERRIDE_RESOURCES" not in output
+    assert said == ""
+
+
+@pytest.mark.parametrize("flags", [[], ["--gpus", "0"]])
+def test_a_machine_without_gpu_hands_out_none_unless_told_so(monkeypatch, capsys, flags):
+    """A head without GPUs, or a machine whose driver failed: a run on GPUs would place models on logical ones."""
+    monkeypatch.setattr("train.gpu.available_gpus", lambda: 0)
+    cluster.main(["environment", *flags])
+    output, said = capsys.readouterr()
+    assert "export LIM_NODE_GPUS=0\n" in output and "LIM_CPU" not in output and "DS_ACCELERATOR" not in output
+    assert said.startswith("note: no GPU is visible on this machine: none is handed out here")
+
+
+def test_a_machine_hands_out_no_more_gpus_than_it_has(monkeypatch, capsys):
+    monkeypatch.setattr("train.gpu.available_gpus", lambda: 2)
+    cluster.main(["environment", "--gpus", "1"])
+    assert "export LIM_NODE_GPUS=1\n" in capsys.readouterr().out
+    with pytest.raises(InputError, match=r"^GPUS=3: this machine has 2; leave GPUS out to use them all$"):
+        cluster.main(["environment", "--gpus", "3"])
 
 
 def test_environment_of_a_machine_with_gpus(monkeypatch, capsys):
@@ -111,17 +131,22 @@ def test_a_worker_waits_for_the_port_alone(monkeypatch, port, tmp_path: Path):
     cluster.wait_for_nodes(f"127.0.0.1:{port}", 0, 5)
 
     calls, python = tmp_path / "calls", tmp_path / "python"
-    python.write_text(f"#!/bin/sh\necho \"$*\" >>'{calls}'\n")
+    python.write_text(f"#!/bin/sh\necho \"$*${{RAY_TMPDIR:+ in $RAY_TMPDIR}}\" >>'{calls}'\n")
     python.chmod(0o755)
-    environment = {**os.environ, "PYTHON": str(python), "GPUS": "2", "WAIT": "7"}
-    environment.pop("NODE_IP", None)
+    # What a batch system sets: too long a path for Ray's sockets, which have 107 bytes.
+    variables = {**os.environ, "PYTHON": str(python), "GPUS": "2", "WAIT": "7", "TMPDIR": f"/scratch/{'job/' * 25}"}
+    for name in ("NODE_IP", "RAY_TMPDIR"):
+        variables.pop(name, None)
     command = ["bash", str(ROOT / "scripts" / "ray_cluster.sh"), "worker", "10.0.0.1:6379"]
-    assert subprocess.run(command, env=environment, timeout=20).returncode == 0
+    assert subprocess.run(command, env=variables, timeout=20).returncode == 0
     assert calls.read_text().splitlines() == [
-        "-m train.cluster environment",
-        "-m train.cluster wait --address 10.0.0.1:6379 --nodes 0 --seconds 7",
-        "-m ray.scripts.scripts start --address 10.0.0.1:6379 --block --disable-usage-stats --num-gpus 2",
+        "-m train.cluster environment --gpus 2",
+        f"-m train.cluster wait --address 10.0.0.1:6379 --nodes 0 --seconds 7 in /tmp/ray-{os.getuid()}",
+        "-m ray.scripts.scripts start --address 10.0.0.1:6379 --block --disable-usage-stats --num-gpus 2 "
+        f"in /tmp/ray-{os.getuid()}",
     ]
+    assert subprocess.run(command, env=variables | {"RAY_TMPDIR": "/a"}, timeout=20).returncode == 0
+    assert calls.read_text().splitlines()[-1].endswith(" in /a")
 
 
 def test_a_machine_outside_the_cluster_is_told_so(monkeypatch, port):
@@ -219,6 +244,35 @@ def test_a_cluster_that_is_too_small_is_not_waited_for(busy, monkeypatch):
         gpus.check_gpus(recipe.load("arithmetic-cpu"), 20)
 
 
+@pytest.mark.parametrize(
+    ("looks", "refused"),
+    [
+        ([{"CPU": 9.0, "GPU": 8.0}], None),
+        ([{"CPU": 1.0}, {"CPU": 3.0, "GPU": 4.0}, {"CPU": 64.0, "GPU": 8.0}], None),  # another run has just ended
+        ([{"CPU": 8.0, "GPU": 8.0}], "8 GPUs and 8 CPUs free, and the run needs 8 and 9: another run"),
+        ([{"CPU": 64.0, "GPU": 4.0}], "4 GPUs and 64 CPUs free, and the run needs 8 and 9: another run"),
+        ([{"CPU": 64.0}], "0 GPUs and 64 CPUs free, and the run needs 8 and 9: another run"),
+    ],
+)
+def test_a_run_does_not_wait_without_end_for_what_ray_does_not_have(monkeypatch, looks, refused):
+    left = list(looks)
+    monkeypatch.setattr("ray.available_resources", lambda: left.pop(0) if len(left) > 1 else left[0])
+    monkeypatch.setattr(gpus, "RELEASE", 0.0 if refused else 60.0)
+    monkeypatch.setattr(gpus.time, "sleep", lambda _: None)
+    if refused is None:
+        gpus.check_room(8)
+        assert len(left) == 1
+        return
+    with pytest.raises(InputError, match=f"Ray has {refused}"):
+        gpus.check_room(8)
+
+
+def test_a_run_on_gpus_tells_its_driver_how_many_it_needs():
+    on_gpus = resolve(recipe.load("math.8k", ["colocated-8gpu"]))
+    assert environment.read(launch.build_environment(on_gpus)).gpus == 8
+    assert environment.read(launch.build_environment(resolve(recipe.load("arithmetic-cpu")))).gpus == 0
+
+
 SLURM = {
     "SLURM_SUBMIT_DIR": str(ROOT),
     "SLURM_JOB_NODELIST": "two nodes",
@@ -234,23 +288,18 @@ def tools_of_slurm(folder: Path, srun: str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(
-    ("addresses", "head_ip", "expected"),
-    [
-        ("10.1.2.3 10.9.9.9 fd00::2", None, "10.1.2.3"),
-        ("fd00::2 10.1.2.3", None, "10.1.2.3"),
-        ("127.0.0.1 127.0.1.1 169.254.7.7 192.168.1.4", None, "192.168.1.4"),
-        ("127.0.0.1", "10.5.5.5", "10.5.5.5"),
-        ("127.0.1.1 fe80::1", None, None),
-        ("", None, None),
-    ],
-)
-def test_the_address_of_the_head_is_never_the_loopback(tmp_path: Path, addresses, head_ip, expected):
-    """Each call of srun is noted with the variables it is given; nothing else is started."""
+def slurm_job(tmp_path: Path, addresses: str, known: str, *arguments: str, **variables: str):
+    """(the script's end, the calls of srun). Each is noted with what it is given; nothing is started.
+
+    `addresses` are the head's own, `known` those by which the other machine knows its name.
+    """
     calls = tmp_path / "calls"
+    answer = f"printf '%s STREAM one\\n' {known}" if known else "exit 2"
     note = (
+        f"echo \"$*\" >>'{tmp_path / 'steps'}'\n"
         "node=; while [[ $1 == --* ]]; do case $1 in --nodelist=*) node=${1#*=} ;; esac; shift; done\n"
-        f"if [ \"$1\" = hostname ]; then echo '{addresses}'; exit; fi\n"
+        f"if [ \"$1\" = hostname ]; then [ $node = one ] && echo '{addresses}'; exit; fi\n"
+        f"if [ \"$*\" = 'getent ahostsv4 one' ]; then [ $node = two ] && {answer}; exit; fi\n"
         f"echo \"$node: $* NODE_IP=${{NODE_IP:-}} RAY_ADDRESS=$RAY_ADDRESS\" >>'{calls}'"
     )
     python = tmp_path / "python"
@@ -259,30 +308,85 @@ def test_the_address_of_the_head_is_never_the_loopback(tmp_path: Path, addresses
     python.write_text(f"#!/bin/sh\ncase $* in *' --nodes 2 '*) {waits} ;; esac\n")
     python.chmod(0o755)
     tools = tools_of_slurm(tmp_path / "bin", note)
-    variables = {k: v for k, v in os.environ.items() if k not in ("NODE_IP", "HEAD_IP", "RAY_ADDRESS")}
-    variables |= {"PATH": f"{tools}:{os.environ['PATH']}", "PYTHON": str(python), "PORT": "7777", **SLURM}
-    variables |= {"HEAD_IP": head_ip} if head_ip else {}
-    command = ["bash", str(ROOT / "scripts" / "slurm_train.sh"), str(ROOT / "scripts" / "train_limr.sh"), "+x"]
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=30)
+    removed = ("NODE_IP", "HEAD_IP", "RAY_ADDRESS", "SLURM_RESTART_COUNT")
+    environment = {name: value for name, value in os.environ.items() if name not in removed}
+    environment |= {
+        "PATH": f"{tools}:{os.environ['PATH']}",
+        "PYTHON": str(python),
+        "PORT": "7777",
+        **SLURM,
+        **variables,
+    }
+    command = ["bash", str(ROOT / "scripts" / "slurm_train.sh"), *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
+    return done, calls.read_text().splitlines() if calls.exists() else []
+
+
+@pytest.mark.parametrize(
+    ("addresses", "known", "head_ip", "expected"),
+    [
+        ("10.1.2.3 10.9.9.9 fd00::2", "", None, "10.1.2.3"),
+        ("fd00::2 10.1.2.3", "", None, "10.1.2.3"),
+        ("127.0.0.1 127.0.1.1 169.254.7.7 192.168.1.4", "127.0.1.1", None, "192.168.1.4"),
+        ("172.17.0.1 192.168.1.4", "", None, "192.168.1.4"),
+        ("203.0.113.9 10.9.9.9", "10.9.9.9 10.9.9.9", None, "10.9.9.9"),  # two networks: the one that both are in
+        ("203.0.113.9 10.9.9.9", "198.51.100.1", None, "203.0.113.9"),  # an address that the head does not have
+        ("127.0.0.1", "10.1.1.1", "10.5.5.5", "10.5.5.5"),
+        ("127.0.1.1 fe80::1", "127.0.1.1", None, None),
+        ("", "", None, None),
+    ],
+)
+def test_the_address_of_the_head_is_one_that_the_others_reach(tmp_path: Path, addresses, known, head_ip, expected):
+    variables = {"HEAD_IP": head_ip} if head_ip else {}
+    script = str(ROOT / "scripts" / "train_limr.sh")
+    done, calls = slurm_job(tmp_path, addresses, known, script, "+x", **variables)
     if expected is None:
-        assert (done.returncode, calls.exists()) == (2, False)
+        assert (done.returncode, calls) == (2, [])
         assert done.stderr == (
             "error: one has no IPv4 address but the loopback; set HEAD_IP to one that the other machines reach\n"
         )
         return
     assert done.returncode == 0, done.stderr
     where = f"RAY_ADDRESS={expected}:7777"
-    assert set(calls.read_text().splitlines()) == {
+    assert set(calls) == {
         f"one: bash scripts/ray_cluster.sh head NODE_IP={expected} {where}",
         f"one: bash {ROOT}/scripts/train_limr.sh +x NODE_IP= {where}",
         f"two: bash scripts/ray_cluster.sh worker {expected}:7777 NODE_IP= {where}",
     }
 
 
-def test_a_slurm_job_asks_for_all_memory():
+def test_a_slurm_job_asks_for_all_memory(tmp_path: Path):
     """--exclusive alone gives a site's default, and the cgroup then ends the run."""
     asked = re.findall(r"^#SBATCH (\S+)$", (ROOT / "scripts" / "slurm_train.sh").read_text(), re.M)
     assert {"--exclusive", "--mem=0", "--gpus-per-node=8"} <= set(asked)
+    # So does each of its steps, and sees the job's variables though sbatch was told --export=NONE.
+    slurm_job(tmp_path, "10.1.2.3", "10.1.2.3", str(ROOT / "scripts" / "train_limr.sh"))
+    steps = [set(line.split()) for line in (tmp_path / "steps").read_text().splitlines()]
+    assert len(steps) == 5
+    assert all(step >= {"--overlap", "--export=ALL", "--cpu-bind=none", "--mem=0"} for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("script", "restarts", "resumes"),
+    [
+        ("train_limr.sh", None, False),
+        ("train_limr.sh", "0", False),
+        ("train_limr.sh", "2", True),
+        ("train.sh", "1", True),
+        ("compare.sh", "1", False),  # continues by itself
+        ("../eval/eval.sh", "1", False),
+    ],
+)
+def test_a_requeued_job_resumes_its_run(tmp_path: Path, script, restarts, resumes):
+    """The same command would be refused, as the run's folder is there."""
+    variables = {"SLURM_RESTART_COUNT": restarts} if restarts else {}
+    path = str(ROOT / "scripts" / script)
+    done, calls = slurm_job(tmp_path, "10.1.2.3", "10.1.2.3", path, "limr", "run.seed=2", **variables)
+    assert done.returncode == 0, done.stderr
+    [started] = [line for line in calls if script in line]
+    assert started.startswith(f"one: bash {path} limr run.seed=2{' run.resume=true' * resumes} NODE_IP=")
+    asked = re.findall(r"^#SBATCH (\S+)$", (ROOT / "scripts" / "slurm_train.sh").read_text(), re.M)
+    assert {"--requeue", "--open-mode=append"} <= set(asked)
 
 
 # The worker sees no process but its own, as on a machine of its own, where this machine allows that.

@@ -32,7 +32,6 @@ SYMBOLS = {
         "models/ring_attn_utils.py": ("unpad_and_slice_tensor", "gather_and_pad_tensor"),
         "utils/distributed_util.py": ("stateless_init_process_group",),
         "trainer/ray/vllm_worker_wrap.py": ("WorkerWrap.update_weight",),
-        "trainer/ray/launcher.py": ("BaseDistributedActor._get_free_port",),
     },
     "deepspeed": {"comm/torch.py": ("TorchBackend.all_gather_into_tensor",)},
     "transformers": {"utils/import_utils.py": ("is_sklearn_available",)},

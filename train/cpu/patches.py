@@ -7,17 +7,13 @@ in train.cpu.SYMBOLS, which is checked before a run starts. Imported by train/cp
 from __future__ import annotations
 
 import builtins
-import errno
 import importlib
 import importlib.machinery
 import os
-import random
 import shlex
-import socket
 import sys
 import types
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from lim.utils.errors import collect_rarely
@@ -117,26 +113,6 @@ def _quote_library_path(module: Any) -> None:
     module.TORCH_LIB_PATH = shlex.quote(module.TORCH_LIB_PATH)
 
 
-def _keep_ports_apart(module: Any) -> None:
-    # OpenRLHF asks the kernel for a free port and listens on it seconds later, when the models' libraries are loaded.
-    # Until then the kernel may give it to any connection, of which Ray opens many; below its range it does not.
-    def free_port() -> int:
-        try:
-            lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-        except (OSError, ValueError):
-            lowest = 32768
-        for port in random.SystemRandom().sample(range(max(1024, lowest - 12_000), lowest), 100):
-            with socket.socket() as sock:
-                try:
-                    sock.bind(("", port))
-                except OSError:
-                    continue
-                return port
-        raise OSError(errno.EADDRINUSE, f"no free port below {lowest}")
-
-    module.BaseDistributedActor._get_free_port = staticmethod(free_port)
-
-
 def _small_cache(module: Any) -> None:
     # vLLM's CPU build counts its key-value cache in whole GiB, and clears it as it starts: seconds, for a tiny model.
     class AsyncEngineArgs(module.AsyncEngineArgs):
@@ -177,7 +153,6 @@ AFTER: dict[str, Callable[[Any], None]] = {
     "vllm.engine.arg_utils": _small_cache,
     "transformers.utils.import_utils": _hide_sklearn,
     "torch.utils.cpp_extension": _quote_library_path,
-    "openrlhf.trainer.ray.launcher": _keep_ports_apart,
     "deepspeed.comm.torch": _finish_gathers,
 }
 

@@ -65,6 +65,9 @@ def machine_lines(machine: Machine, needs: Needs) -> Iterator[Line]:
     if needs.installed:
         yield from package_lines(machine, needs, required)
     yield from size_lines(machine, needs, required)
+    for variable, folder in machine.caches.items():
+        fix = f"a run writes there; set {variable} to a folder that you can write to"
+        yield Line("cache", required, f"{folder} cannot be written to", fix)
     if needs.colocated and "expandable_segments:true" in machine.allocator.lower():
         fix = "weights reach vLLM by CUDA IPC, which cannot share such memory; remove it from PYTORCH_CUDA_ALLOC_CONF"
         yield Line("allocator", "error", machine.allocator, fix)
@@ -111,7 +114,7 @@ def gpu_lines(gpus: Sequence[Gpu], driver_cuda: int | None, needs: Needs) -> Ite
         yield Line("GPU memory", "warning", "nvidia-smi does not say", f"the plan needs {decimal(needs.gpu_memory)}")
     elif needs.gpu_memory and smallest is not None:
         found = f"{decimal(smallest)} per GPU, {decimal(needs.gpu_memory)} planned"
-        fix = "take a placement on more GPUs, or smaller micro-batches (docs/cluster.md, Memory)"
+        fix = f"--dry_run run.gpu_memory={smallest / 2**30:.0f} says what would fit (docs/cluster.md, Memory)"
         yield Line("GPU memory", "ok" if smallest >= needs.gpu_memory else "error", found, fix)
     busy = [gpu for gpu in gpus if (gpu.used or 0) > USED]
     if busy:
@@ -220,6 +223,9 @@ def size_lines(machine: Machine, needs: Needs, required: State) -> Iterator[Line
             yield Line("locked memory", "warning", decimal(machine.locked_memory), fix)
         else:
             yield Line("locked memory", "ok", "no limit")
+    if not machine.sees_folder:
+        fix = "the machines that hold the models write checkpoints there: set run.output_dir to a shared file system"
+        yield Line("run folder", "error", "a file made there is not seen on this machine", fix)
     if needs.disk is None:
         yield Line("disk", "ok", f"{decimal(machine.disk)} free")
     else:
@@ -241,7 +247,7 @@ def model_line(name: str, state: str) -> Line:
 def cluster_lines(machines: Sequence[Machine], needs: Needs) -> Iterator[Line]:
     """What is about all machines together."""
     if needs.gpu and needs.gpus is not None:
-        have = [len(machine.gpus) for machine in machines]
+        have = [len(machine.gpus) if machine.offered is None else machine.offered for machine in machines]
         found = f"{sum(have)} on {len(have)} machine{'s' * (len(have) > 1)}, {needs.gpus} needed"
         if sum(have) < needs.gpus:
             yield Line("placement", "error", found, "another placement (docs/cluster.md), or more machines")
@@ -250,6 +256,12 @@ def cluster_lines(machines: Sequence[Machine], needs: Needs) -> Iterator[Line]:
             yield Line("placement", "error", found, "lower vllm.tensor_parallel_size")
         else:
             yield Line("placement", "ok", found)
+        yield from reserved_lines(machines, have, needs.gpus)
+    if machines and (fault := machines[0].wandb):
+        fix = (
+            "set WANDB_API_KEY before scripts/ray_cluster.sh, WANDB_MODE=offline without a network; or unset the key"
+        )
+        yield Line("W&B", "error", fault, fix, machines[0].name)
     if len(machines) < 2:
         return
     first = machines[0]
@@ -265,6 +277,22 @@ def cluster_lines(machines: Sequence[Machine], needs: Needs) -> Iterator[Line]:
             )
         if not others:
             yield Line(check, "ok", of(first) if len(of(first)) < 60 else "the same versions")
+
+
+def reserved_lines(machines: Sequence[Machine], have: Sequence[int], wanted: int) -> Iterator[Line]:
+    """Whether Ray's books are right: GPUs that exist, and CPUs for what OpenRLHF reserves, one per GPU.
+
+    The trainer takes one more on the first machine, once all are placed; Ray would wait for it without end.
+    """
+    for machine, handed_out in zip(machines, have, strict=True):
+        if handed_out > len(machine.gpus):
+            found = f"Ray hands out {handed_out}, and {len(machine.gpus)} are there"
+            fix = "models would be placed on GPUs that do not exist; start its Ray again (scripts/ray_cluster.sh)"
+            yield Line("Ray's GPUs", "error", found, fix, machine.name)
+        needed = min(handed_out, wanted) + (machine is machines[0])
+        if machine.cpus < needed:
+            fix = "one for each GPU and for the trainer: ask the batch system or container for more"
+            yield Line("CPUs", "error", f"{machine.cpus}, {needed} needed", fix, machine.name)
 
 
 def packages(machine: Machine) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +14,16 @@ from rich.console import Console
 from lim.prompts.find import hub_id
 from lim.utils.errors import InputError, one_line
 from lim.utils.makers import how_to_make
+from lim.utils.ray import carried
 from train import cpu, gpu
 from train.doctor.checks import Line, Needs, cluster_lines, machine_lines
 from train.doctor.machine import Machine, Question, collect, collect_on_node
 from train.recipe import memory, recipe
 from train.recipe.resolve import Resolved, resolve
+from train.run.environment import CARRIED, logs_to_wandb
 from train.run.gpus import connect
 
+RESERVED = {"offered": "GPU", "cpus": "CPU"}  # of Machine: what Ray hands out on a node
 ANSWERS = 300.0  # seconds for all nodes to answer: loading flash-attn takes some
 
 
@@ -46,7 +51,9 @@ def visit(resolved: Resolved | None, *, without: Sequence[str] = (), on_gpus: bo
     address = os.environ.get("RAY_ADDRESS")
     question = ask(None if "data" in without else resolved, needs)
     try:
-        machines, silent = on_every_node(address, question) if address else ([collect(question)], [])
+        with marked(resolved.run_dir if address and resolved is not None else None) as token:
+            question = replace(question, token=token)
+            machines, silent = on_every_node(address, question) if address else ([collect(question)], [])
     except InputError as error:
         return [*lines, Line("cluster", "error", address or "", str(error))]
     lines += silent
@@ -99,13 +106,20 @@ def ask(resolved: Resolved | None, needs: Needs) -> Question:
     variables = gpu.environment(adam_offload=needs.adam_offload)
     if os.environ.get("RAY_ADDRESS"):
         del variables["PATH"]  # Ray carries none to another node
-        variables |= {name: value for name, value in os.environ.items() if name.startswith("HF_")}
+        variables = carried(*CARRIED)["env_vars"] | variables
     operations: tuple[str, ...] = tuple(gpu.OPERATIONS if needs.gpu else cpu.OPERATIONS)
     if needs.run and needs.gpu:
         operations = operations[1:] if needs.adam_offload else operations[:1]
     models = () if resolved is None else tuple(filter(None, dict.fromkeys((resolved.actor, resolved.critic))))
     folder = str(Path.cwd() if resolved is None else resolved.run_dir)
-    return Question(variables, folder, models, operations * needs.installed, flash_attn=needs.gpu and needs.installed)
+    return Question(
+        variables,
+        folder,
+        models,
+        operations * needs.installed,
+        flash_attn=needs.gpu and needs.installed,
+        wandb=needs.run and logs_to_wandb(),
+    )
 
 
 def recipe_lines(resolved: Resolved) -> Iterable[Line]:
@@ -120,6 +134,19 @@ def recipe_lines(resolved: Resolved) -> Iterable[Line]:
             "a size that the model's heads do not divide by fails in vLLM; run.shape says them (configs/train/model)"
         )
         yield Line("head counts", "warning", f"not known, {split} GPUs per engine", fix)
+
+
+@contextmanager
+def marked(folder: Path | None) -> Iterator[str]:
+    """The name of a file that is there meanwhile, in `folder` or where it would be made; none where that fails."""
+    while folder is not None and not folder.exists():
+        folder = folder.parent
+    with ExitStack() as stack:
+        token = ""
+        if folder is not None:
+            with suppress(OSError):
+                token = stack.enter_context(tempfile.NamedTemporaryFile(dir=folder, prefix=".lim-doctor-")).name
+        yield token
 
 
 def data_lines(resolved: Resolved) -> Iterable[Line]:
@@ -157,7 +184,8 @@ def on_every_node(address: str, question: Question) -> tuple[list[Machine], list
             if addresses.count(name) > 1:  # several nodes on one machine, as in a trial
                 name += f" ({node['NodeID'][:6]})"
             try:
-                machines.append(replace(ray.get(answer, timeout=0), name=name))
+                given = {key: int(node["Resources"].get(kind, 0)) for key, kind in RESERVED.items()}
+                machines.append(replace(ray.get(answer, timeout=0), name=name, **given))
             except Exception as error:
                 cause = one_line(getattr(error, "cause", None) or error)
                 fix = "it needs this folder and its .venv at the same path; look at its Ray's output"

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import importlib.metadata
 import importlib.util
+import json
 import os
 import platform
 import re
@@ -42,6 +43,8 @@ class Question:
     models: tuple[str, ...] = ()  # hub ids or absolute paths
     operations: tuple[str, ...] = ()  # of DeepSpeed
     flash_attn: bool = False
+    wandb: bool = False  # whether the run logs to W&B
+    token: str = ""  # a file that was just made where the run's folder is or will be; none where that is not asked
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class Machine:
     ninja: str | None
     compilers: dict[str, str | None]  # of C, which Triton takes, and of C++
     python_headers: bool  # Python.h, which what they compile includes
+    cpus: int  # that Ray hands out
     memory: int
     shared_memory: int
     open_files: int
@@ -79,6 +83,10 @@ class Machine:
     flash_attn: str | None = None  # why it does not load; None: it loads, or was not asked for
     operations: dict[str, str] = field(default_factory=dict)  # built, missing, or why it cannot be loaded
     models: dict[str, str] = field(default_factory=dict)  # here, on the hub, or why not
+    offered: int | None = None  # GPUs that its node of a Ray cluster hands out
+    sees_folder: bool = True  # the run's, on a cluster
+    wandb: str = ""  # why the trainer could not log to W&B here
+    caches: dict[str, str] = field(default_factory=dict)  # that cannot be written to, by the variable that sets each
 
 
 def collect(question: Question) -> Machine:
@@ -115,6 +123,7 @@ def _look(question: Question) -> Machine:
         ninja=shutil.which("ninja"),
         compilers={"C": compiler("CC", "gcc", "clang"), "C++": compiler("CXX", "c++")},
         python_headers=(Path(sysconfig.get_paths()["include"]) / "Python.h").is_file(),
+        cpus=cpus(),
         memory=host_memory(),
         shared_memory=shutil.disk_usage("/dev/shm").total if os.path.isdir("/dev/shm") else 0,
         open_files=sys.maxsize if open_files == resource.RLIM_INFINITY else open_files,
@@ -124,7 +133,64 @@ def _look(question: Question) -> Machine:
         flash_attn=flash_attn_fault() if question.flash_attn else None,
         operations={name: operation(name) for name in question.operations},
         models={name: model(name) for name in question.models},
+        sees_folder=sees(question.token),
+        wandb=wandb_fault() if question.wandb else "",
+        caches={name: there for name, folder in caches().items() if (there := unwritable(folder))},
     )
+
+
+def cpus() -> int:
+    """As Ray counts them: those of a container, where it is allowed fewer."""
+    try:
+        from ray._private.utils import get_num_cpus
+    except ImportError:
+        return os.cpu_count() or 1
+    return int(get_num_cpus(override_docker_cpu_warning=True))
+
+
+def sees(token: str, seconds: float = 5.0) -> bool:
+    """Whether a file that another machine has just made is there; network file systems take a moment."""
+    end = time.monotonic() + seconds
+    while token and not os.path.exists(token):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.2)
+    return True
+
+
+def wandb_fault() -> str:
+    """Why W&B would end the trainer as it starts, without a key or an answer; nothing where it would not."""
+    if not os.environ.get("WANDB_API_KEY"):
+        return "WANDB_API_KEY is set for this command, but not for this machine's Ray"
+    if os.environ.get("WANDB_MODE", "online") in ("offline", "disabled", "dryrun"):
+        return ""
+    address = os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai"
+    try:
+        urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=10).close()
+    except urllib.error.HTTPError:  # an answer
+        return ""
+    except (OSError, ValueError) as error:
+        return f"{address} cannot be reached ({one_line(error)})"
+    return ""
+
+
+def caches() -> dict[str, str | Path]:
+    """Folders that a run writes to outside its own, by the variable that sets each.
+
+    `datasets` keeps the prompts that it has read in one, Triton the kernels that it has compiled.
+    """
+    triton = Path(os.environ.get("TRITON_HOME") or "~") / ".triton"
+    return {
+        "HF_DATASETS_CACHE": os.environ.get("HF_DATASETS_CACHE") or hub_home() / "datasets",
+        "TRITON_CACHE_DIR": os.environ.get("TRITON_CACHE_DIR") or triton,
+    }
+
+
+def unwritable(folder: str | Path) -> str:
+    """The folder, or the one above that it would be made in, where that cannot be written to; else nothing."""
+    path = Path(folder).expanduser()
+    there = next(path for path in (path, *path.parents) if path.exists())
+    return "" if os.access(there, os.W_OK) else str(there)
 
 
 def compiler(variable: str, *names: str) -> str | None:
@@ -213,8 +279,7 @@ def flash_attn_fault() -> str | None:
 def operation(name: str) -> str:
     """Whether an operation of DeepSpeed is built, and can be loaded: torch locks its folder to do so."""
     folder = Path(os.environ["TORCH_EXTENSIONS_DIR"]) / name
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    if not os.access(there, os.W_OK):
+    if there := unwritable(folder):
         return f"{there} cannot be written to"
     with contextlib.suppress(OSError):
         if time.time() - (folder / "lock").stat().st_mtime > COMPILE_TAKES:
@@ -225,11 +290,15 @@ def operation(name: str) -> str:
 def model(name: str) -> str:
     """`here`, `on the hub`, or why the model cannot be loaded."""
     if not is_hub_id(name):
-        return "here" if (Path(name) / "config.json").is_file() else "not here (no config.json)"
+        if not (Path(name) / "config.json").is_file():
+            return "not here (no config.json)"
+        return "here" if has_weights(Path(name)) else "not complete (weights are missing)"
     if in_cache(name):
         return "here"
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
-        return "not in the cache, and HF_HUB_OFFLINE is set"
+    # As huggingface_hub reads them.
+    offline = next((key for key in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE") if os.environ.get(key)), "")
+    if os.environ.get(offline, "").upper() in ("1", "ON", "YES", "TRUE"):
+        return f"not in the cache, and {offline} is set"
     address = f"{os.environ.get('HF_ENDPOINT') or 'https://huggingface.co'}/{name}/resolve/main/config.json"
     headers = {"Authorization": f"Bearer {token}"} if (token := os.environ.get("HF_TOKEN")) else {}
     try:
@@ -244,10 +313,24 @@ def model(name: str) -> str:
 
 def in_cache(name: str) -> bool:
     """Whether the hub's cache on this machine has the model, its weights included."""
-    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
-    cache = Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
+    named = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
+    cache = Path(named).expanduser() if named else hub_home() / "hub"
     folder = cache / f"models--{name.replace('/', '--')}"
     if any(folder.glob("blobs/*.incomplete")):
         return False
     snapshots = (path.parent for path in folder.glob("snapshots/*/config.json"))
-    return any(next(snapshot.glob("*.safetensors"), None) for snapshot in snapshots)
+    return any(has_weights(snapshot) for snapshot in snapshots)
+
+
+def hub_home() -> Path:
+    """Where the hub's libraries keep their files."""
+    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
+    return Path(home).expanduser()
+
+
+def has_weights(folder: Path) -> bool:
+    """Whether a model folder has all files that its index names, or has weights, where it has no index."""
+    with contextlib.suppress(OSError, ValueError, KeyError, AttributeError):
+        index = json.loads((folder / "model.safetensors.index.json").read_text(encoding="utf-8"))
+        return all((folder / name).is_file() for name in set(index["weight_map"].values()))
+    return any(next(folder.glob(f"*.{kind}"), None) for kind in ("safetensors", "bin"))

@@ -19,7 +19,7 @@ from lim.utils.errors import InputError, run_cli
 from train.ppo import checkpoints
 from train.ppo.trainer import completed, resume, start_ray, stop_ray, swap_trainer, tell_end_tokens
 from train.ppo.workers import swap_workers
-from train.run import environment, errors, progress
+from train.run import environment, errors, gpus, progress
 
 TRAINER_MODULE = "openrlhf.trainer.ppo_trainer"
 WORKER_MODULES = tuple(f"openrlhf.trainer.ray.{name}" for name in ("ppo_actor", "ppo_critic", "launcher"))
@@ -36,6 +36,8 @@ def main(argv: list[str] | None = None) -> int:
         progress.emit(run_dir, "stage", text="starting Ray")
         tell_end_tokens(arguments)
         start_ray()
+        if needed := environment.read().gpus:
+            gpus.check_room(needed)
         dead = set(errors.dead_nodes())
         # Not in a thread beside Ray's start: libraries of both walk sys.modules, which must not grow meanwhile.
         swap_trainer(importlib.import_module(TRAINER_MODULE))

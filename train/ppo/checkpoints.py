@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from lim.utils.errors import InputError
@@ -21,10 +23,26 @@ from lim.utils.files import read_json, write_json, write_text
 MARK = re.compile(r"global_step(\d+)\.json")
 STEP_FOLDER = re.compile(r"(?:best_)?global_step(\d+)(?:_hf)?")
 ROLES = ("_actor", "_critic")
+STATES = "*optim_states.pt"  # DeepSpeed's names for a rank's states
+APPEARS = 120.0  # seconds for another machine's file to be seen: network file systems list from memory
 
 
-def mark_complete(ckpt_dir: Path, step: int) -> None:
-    """Record that every file of this step's checkpoint is written."""
+def mark_complete(
+    ckpt_dir: Path, step: int, ranks: Mapping[str, int] | None = None, *, save_hf: bool = False
+) -> None:
+    """Record that every file of this step's checkpoint is written.
+
+    `ranks` is the number of a role's ranks, each of which writes its states on its own machine. InputError where some
+    are not seen here, or with `save_hf` the _hf folder, after `APPEARS`.
+    """
+    end = time.monotonic() + APPEARS
+    while lacking := _lacking(ckpt_dir, step, ranks or {}, save_hf=save_hf):
+        if time.monotonic() > end:
+            raise InputError(
+                f"{ckpt_dir}: the checkpoint of step {step} lacks {lacking}, though all were written: run.output_dir "
+                "must be on a file system that all machines of the run share"
+            )
+        time.sleep(0.5)
     weights = ckpt_dir / f"global_step{step}_hf"
     if (weights / "config.json").is_file():
         write_former_names(weights)
@@ -35,6 +53,15 @@ def mark_complete(ckpt_dir: Path, step: int) -> None:
         if path.is_file()
     }
     write_json(ckpt_dir / f"global_step{step}.json", {"step": step, "files": files})
+
+
+def _lacking(ckpt_dir: Path, step: int, ranks: Mapping[str, int], *, save_hf: bool) -> str:
+    """What of a checkpoint is not there; nothing where all is."""
+    for role, count in ranks.items():
+        seen = len(list((ckpt_dir / role / f"global_step{step}").glob(STATES)))
+        if seen < count:
+            return f"the states of {count - seen} of {count} {role.strip('_')} ranks"
+    return f"global_step{step}_hf" if save_hf and not (ckpt_dir / f"global_step{step}_hf").is_dir() else ""
 
 
 def write_former_names(folder: Path) -> None:

@@ -34,8 +34,6 @@ from train.reward import end_tokens
 from train.run import environment, progress
 
 MOST_EPOCHS = 10**9  # more than any run has
-# What Ray's workers on another node need of this process's environment.
-CARRIED = ("LIM_", "PYTHONPATH", "DS_", "VLLM_", "OMP_", "TORCH_EXTENSIONS_DIR", "TOKENIZERS_", "NCCL_", "HF_")
 
 
 def resume(run_dir: Path) -> None:
@@ -75,7 +73,7 @@ def start_ray() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     os.environ.setdefault("NCCL_DEBUG", "WARN")
     if os.environ.get("RAY_ADDRESS"):
-        ray.init(address=os.environ["RAY_ADDRESS"], runtime_env=carried(*CARRIED))
+        ray.init(address=os.environ["RAY_ADDRESS"], runtime_env=carried(*environment.CARRIED))
         return
     # Its workers inherit this environment. A socket's path has at most 107 characters, hence a short folder.
     folder = environment.read().ray_tmp or tempfile.mkdtemp(prefix="limr-", dir="/tmp")
@@ -320,7 +318,7 @@ class LoggedPPO:
         if not checkpoints.is_complete(ckpt_dir, global_step) and self.args.ckpt.save_hf:
             self.writer.wait()
             self.save_now(global_step, client_states)
-            checkpoints.mark_complete(ckpt_dir, global_step)
+            self.mark_checkpoint(global_step)
         if checkpoints.weights_are_complete(ckpt_dir, global_step):
             checkpoints.write_best(self.run_dir, global_step, accuracy)
             self.settle_checkpoint(global_step)
@@ -334,8 +332,16 @@ class LoggedPPO:
             refs += self.critic_model_group.async_run_method("save_checkpoint", tag=tag)
         ray.get(refs)
 
+    def mark_checkpoint(self, step: int) -> None:
+        args = self.args
+        models = {"_actor": args.actor} | ({"_critic": args.critic} if self.critic_model_group is not None else {})
+        ranks = {role: sizes.num_nodes * sizes.num_gpus_per_node for role, sizes in models.items()}
+        if args.ckpt.disable_ds or args.ds.zero_stage == 0 or args.ds.tensor_parallel_size > 1:
+            ranks = {}  # not one file of states per rank
+        checkpoints.mark_complete(self.run_dir / "ckpt", step, ranks, save_hf=args.ckpt.save_hf)
+
     def settle_checkpoint(self, step: int) -> None:
-        checkpoints.mark_complete(self.run_dir / "ckpt", step)
+        self.mark_checkpoint(step)
         checkpoints.prune(self.run_dir, self.environment.keep_checkpoints)
 
 

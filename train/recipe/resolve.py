@@ -97,9 +97,9 @@ def check_batches(recipe: Recipe, roles: dict[str, int]) -> None:
             "rollout.n_samples_per_prompt); the remainder would never be trained on"
         )
     split = get("ds.ring_attn_size") * get("ds.tensor_parallel_size")
-    for role in ("actor", "critic"):
-        if role not in roles:
-            continue
+    # The reference reads the same micro-batches, and DeepSpeed divides train.batch_size over its ranks, too.
+    models = [role for role in ("actor", "critic", "reference") if role in roles]
+    for role in models:
         ranks, rest = divmod(roles[role], split)
         if rest:
             raise InputError(
@@ -111,3 +111,8 @@ def check_batches(recipe: Recipe, roles: dict[str, int]) -> None:
                     f"train.batch_size={batch} is not a multiple of {ranks * get(key)} ({ranks} {role} ranks x "
                     f"{key}={get(key)})"
                 )
+        if get("train.dynamic_batch_enable") and roles["actor"] % roles[role]:
+            raise InputError(
+                f"train.dynamic_batch_enable: OpenRLHF makes a batch for each of the {roles['actor'] // split} actor "
+                f"ranks, and {ranks} {role} ranks cannot share them evenly; give both roles as many GPUs"
+            )

@@ -6,6 +6,7 @@ What other programs read is set in `shared`, in train.cpu (a run without GPUs) a
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import sys
@@ -16,7 +17,24 @@ from typing import Any, NamedTuple, get_type_hints
 
 from lim.utils.errors import InputError
 from lim.utils.paths import ROOT, search_path
+from lim.utils.ray import HUB
 
+# Variables that Ray's workers on another node need of a run's environment, by the beginnings of their names.
+CARRIED = (
+    "LIM_",
+    "PYTHONPATH",
+    "DS_",
+    "VLLM_",
+    "OMP_",
+    "TORCH_",
+    "PYTORCH_",
+    "TOKENIZERS_",
+    "NCCL_",
+    "GLOO_",
+    "TRITON_",
+    *HUB,
+)
+CARRIED += ("RAY_ENABLE_ZERO_COPY_TORCH_TENSORS", "WANDB_MODE")
 REWARDS = {"correct": 1.0, "incorrect": -0.5, "malformed": -1.0}  # the paper's; `run.rewards` replaces some
 
 
@@ -30,6 +48,7 @@ class Environment(NamedTuple):
     resume: bool = False
     select_from: str = ""  # of a run that chooses on its way: the folder that its recipe's paths are from
     optimizer_steps: int = 0  # after which the run ends, in however many epochs; 0: after its epochs
+    gpus: int = 0  # of a run on GPUs, that Ray must have free; 0: not asked
     cpu: bool = False  # the patches of train/cpu apply
     ray_tmp: str = ""  # a short folder for a Ray of the run's own
     node_gpus: int = 0  # that this machine's Ray hands out; for scripts/ray_cluster.sh
@@ -79,6 +98,11 @@ def read(variables: Mapping[str, str] = os.environ) -> Environment:
         except ValueError:
             raise InputError(f"LIM_{name.upper()}={text}: not a number; set it right, or unset it") from None
     return Environment(**found)
+
+
+def logs_to_wandb() -> bool:
+    """Whether a run started here logs to W&B: its key is set, and the library is there."""
+    return bool(os.environ.get("WANDB_API_KEY")) and importlib.util.find_spec("wandb") is not None
 
 
 def shared(*first: Path) -> dict[str, str]:

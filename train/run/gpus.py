@@ -77,6 +77,25 @@ def cluster_gpus(address: str, wanted: int) -> tuple[float, float]:
         ray.shutdown()
 
 
+def check_room(wanted: int) -> None:
+    """Refuse a run on `wanted` GPUs for which the Ray that it is connected to has no room, after `RELEASE` seconds.
+
+    OpenRLHF reserves a CPU with each GPU, and the trainer takes one to start: without them it would wait without end.
+    """
+    import ray
+
+    needed = {"GPU": wanted, "CPU": wanted + 1}
+    end = time.monotonic() + RELEASE
+    while any((free := ray.available_resources()).get(kind, 0) < count for kind, count in needed.items()):
+        if time.monotonic() > end:
+            have = " and ".join(f"{free.get(kind, 0):g} {kind}s" for kind in needed)
+            raise InputError(
+                f"Ray has {have} free, and the run needs {wanted} and {wanted + 1}: another run has taken them, or "
+                "the batch system or container allows fewer (bash scripts/doctor.sh RECIPE says which)"
+            )
+        time.sleep(0.5)
+
+
 def connect(address: str, seconds: float) -> Any:
     """Ray, connected to the cluster at `address` without its messages. InputError where it cannot be.
 

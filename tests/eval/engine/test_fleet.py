@@ -100,6 +100,8 @@ def ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
     monkeypatch.setattr(fleet, "knock", lambda *_: None)
     monkeypatch.setenv("RAY_ADDRESS", "h:1")
     monkeypatch.setenv("VLLM_SOME_KNOB", "7")
+    monkeypatch.setenv("VLLM_HOST_IP", "10.0.0.7")
+    monkeypatch.setenv("TRANSFORMERS_OFFLINE", "1")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     return found
 
@@ -118,7 +120,8 @@ def test_a_cluster_counts_and_not_the_machine_of_the_command(
     assert settings["cwd"] == str(lim_ray.ROOT)
     carried = settings["runtime_env"]["env_vars"]
     assert carried["VLLM_SOME_KNOB"] == "7"
-    assert "OMP_NUM_THREADS" not in carried
+    assert carried["TRANSFORMERS_OFFLINE"] == "1"
+    assert not carried.keys() & {"OMP_NUM_THREADS", "VLLM_HOST_IP"}
     assert actor == {"num_cpus": 1, "num_gpus": 1}
     # What vLLM's CPU build needs is of no use to engines with GPUs.
     assert "VLLM_ENABLE_V1_MULTIPROCESSING" not in os.environ

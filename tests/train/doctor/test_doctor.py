@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import os
@@ -141,12 +142,18 @@ def test_before_an_installation_only_the_machine_is_looked_at(here, capsys):
 class FakeRay:
     """Ray with nodes whose answers are given: a Machine or an exception."""
 
-    def __init__(self, nodes: dict[str, machine.Machine | Exception]) -> None:
-        self.answers, self.ended, self.where = nodes, False, []
+    def __init__(self, nodes: dict[str, machine.Machine | Exception], **resources: dict[str, float]) -> None:
+        """`resources` of a node, where they are not 96 CPUs and the GPUs that it has."""
+        self.answers, self.ended, self.where, self.resources = nodes, False, [], resources
 
     def nodes(self):
-        dead = {"Alive": False, "NodeID": "0" * 56, "NodeManagerAddress": "gone"}
-        return [dead, *({"Alive": True, "NodeID": name * 56, "NodeManagerAddress": name} for name in self.answers)]
+        dead = {"Alive": False, "NodeID": "0" * 56, "NodeManagerAddress": "gone", "Resources": {}}
+        return [dead, *({"Alive": True, "NodeID": name * 56, **self.node(name)} for name in self.answers)]
+
+    def node(self, name):
+        gpus = len(getattr(self.answers[name], "gpus", []))
+        found = {"CPU": 96.0} | ({"GPU": float(gpus)} if gpus else {})  # Ray leaves out what there is none of
+        return {"NodeManagerAddress": name, "Resources": self.resources.get(name, found)}
 
     def get_runtime_context(self):
         return SimpleNamespace(get_node_id=lambda: "b" * 56)
@@ -187,13 +194,16 @@ def test_every_node_is_asked(here, capsys, monkeypatch):
         }
     )
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
-    monkeypatch.setenv("HF_HOME", "/shared")
+    for name in ("HF_HOME", "TRANSFORMERS_OFFLINE", "PYTORCH_CUDA_ALLOC_CONF", "VLLM_HOST_IP"):
+        monkeypatch.setenv(name, "/shared")
     monkeypatch.setattr(examine, "connect", lambda *_: ray)
     code, text = table(capsys, "math.8k", "--without", "data")
     assert code == 2 and ray.ended
     assert [node for node, _ in ray.where] == ["b", "a", "c", "d"]  # this machine's first
     # Each node's own PATH decides whether ninja is there; the rest is what a run would carry.
-    assert ray.variables.keys() >= {"TORCH_EXTENSIONS_DIR", "PYTHONPATH", "HF_HOME"} and "PATH" not in ray.variables
+    assert ray.variables.keys() >= {"TORCH_EXTENSIONS_DIR", "PYTHONPATH", "HF_HOME", "TRANSFORMERS_OFFLINE"}
+    assert "PYTORCH_CUDA_ALLOC_CONF" in ray.variables
+    assert not ray.variables.keys() & {"PATH", "VLLM_HOST_IP"}
     lines = [" ".join(line.split()) for line in text.splitlines()]
     assert "error node d: gave no answer (No module named 'train')" in lines
     assert "ok driver 580.105.08" in lines  # once, for all
@@ -211,6 +221,73 @@ def test_a_head_without_gpus_is_as_good_as_any(here, capsys, monkeypatch):
     code, text = table(capsys, "math.8k", "--without", "data")
     assert code == 0
     assert "b: none, so no model is placed there" in text and "16 on 3 machines, 16 needed" in text
+
+
+def errors_of(capsys, *changes: str) -> tuple[int, list[str]]:
+    code, text = table(capsys, *changes, "--without", "data")
+    return code, [" ".join(line.split()) for line in text.splitlines() if line.startswith("error")]
+
+
+def test_rays_books_are_compared_with_what_is_there(here, capsys, monkeypatch):
+    """A head without GPUs that hands out logical ones would get models, and the trainer waits for a CPU for ever."""
+    nodes = {"b": replace(GOOD, gpus=[]), "a": GOOD, "c": GOOD}
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    ray = FakeRay(nodes, b={"CPU": 96.0, "GPU": 4.0})
+    monkeypatch.setattr(examine, "connect", lambda *_: ray)
+    assert errors_of(capsys, "math.8k") == (2, ["error Ray's GPUs b: Ray hands out 4, and 0 are there"])
+    ray.resources = {"a": {"CPU": 7.0, "GPU": 8.0}, "c": {"CPU": 8.0, "GPU": 8.0}}
+    assert errors_of(capsys, "math.8k") == (2, ["error CPUs a: 7, 8 needed"])
+    ray.resources = {"a": {"CPU": 9.0, "GPU": 2.0}}  # started with GPUS=2
+    assert errors_of(capsys, "math.8k") == (2, ["error placement 10 on 3 machines, 16 needed"])
+
+
+def test_one_machine_needs_a_cpu_for_the_trainer(here, capsys):
+    here.machine = replace(GOOD, cpus=8)
+    assert errors_of(capsys, "math.8k", "+colocated-8gpu") == (2, ["error CPUs 8, 9 needed"])
+    here.machine = replace(GOOD, cpus=9)
+    assert errors_of(capsys, "math.8k", "+colocated-8gpu") == (0, [])
+    here.machine = replace(GOOD, cpus=2)
+    assert errors_of(capsys, "math.8k", "+qwen2.5-math-1.5b") == (0, [])
+
+
+def test_the_folder_of_a_run_is_seen_by_all_that_write_to_it(here, capsys, monkeypatch, tmp_path):
+    """A machine whose disk is its own would keep its part of each checkpoint, and no other would find it."""
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    ray = FakeRay({"b": GOOD, "a": replace(GOOD, sees_folder=False)})
+    monkeypatch.setattr(examine, "connect", lambda *_: ray)
+    made = []
+    asked = ray.asked
+
+    def look(node, question):
+        made.append(os.path.dirname(question.token) == str(tmp_path) and machine.sees(question.token))
+        return asked(node, question)
+
+    monkeypatch.setattr(ray, "asked", look)
+    said = "error run folder a: a file made there is not seen on this machine"
+    assert errors_of(capsys, "math.8k") == (2, [said])
+    assert made == [True, True]
+    assert list(tmp_path.iterdir()) == []  # nor is it left
+
+
+def test_a_cache_that_is_another_users(here, capsys):
+    """A shared HF_HOME may be read only: models load from it, but the trainer could not read the prompts."""
+    here.machine = replace(GOOD, caches={"HF_DATASETS_CACHE": "/shared/huggingface"})
+    said = "error cache /shared/huggingface cannot be written to"
+    assert errors_of(capsys, "math.8k", "+colocated-8gpu") == (2, [said])
+    code, text = table(capsys)
+    assert code == 0 and "→ a run writes there; set HF_DATASETS_CACHE to a folder" in text  # a warning without a run
+
+
+def test_wandb_is_asked_about_where_the_trainer_will_be(here, capsys, monkeypatch):
+    monkeypatch.setenv("WANDB_API_KEY", "k")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: object() if name == "wandb" else None)
+    here.machine = replace(GOOD, wandb="https://api.wandb.ai cannot be reached (timed out)")
+    code, errors = errors_of(capsys, "math.8k", "+colocated-8gpu")
+    assert (code, errors) == (2, ["error W&B https://api.wandb.ai cannot be reached (timed out)"])
+    assert here.asked[-1].wandb
+    monkeypatch.delenv("WANDB_API_KEY")
+    errors_of(capsys, "math.8k", "+colocated-8gpu")
+    assert not here.asked[-1].wandb
 
 
 def test_nodes_of_one_machine_keep_names_of_their_own(here, monkeypatch):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import subprocess
+import sys
 import time
 import urllib.error
 from pathlib import Path
@@ -225,8 +228,23 @@ def test_a_model_in_the_cache(hub, tmp_path, monkeypatch):
     (folder / "blobs").mkdir()
     (folder / "snapshots" / "123" / "config.json").touch()
     assert "not in the cache" in machine.model("a/b")  # its tokenizer alone, say
-    (folder / "snapshots" / "123" / "model-00001-of-00002.safetensors").touch()
+    snapshot = folder / "snapshots" / "123"
+    (snapshot / "model-00001-of-00002.safetensors").touch()
+    names = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}
+    (snapshot / "model.safetensors.index.json").write_text(json.dumps({"weight_map": names}))
+    assert "not in the cache" in machine.model("a/b")  # a download that was ended between two files
+    (snapshot / "model-00002-of-00002.safetensors").touch()
     assert machine.model("a/b") == "here"
+    monkeypatch.setenv("HUGGINGFACE_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "elsewhere"))
+    assert machine.model("a/b") == "here"
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setenv("TRANSFORMERS_OFFLINE", "1")
+    assert machine.model("c/d") == "not in the cache, and TRANSFORMERS_OFFLINE is set"
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")  # comes first
+    assert machine.model("c/d") == "on the hub"
+    asked.clear()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     (folder / "blobs" / "77.incomplete").touch()
     assert "not in the cache" in machine.model("a/b")
     assert asked == []
@@ -235,4 +253,71 @@ def test_a_model_in_the_cache(hub, tmp_path, monkeypatch):
 def test_a_model_folder(tmp_path):
     assert machine.model(str(tmp_path)) == "not here (no config.json)"
     (tmp_path / "config.json").touch()
+    assert machine.model(str(tmp_path)) == "not complete (weights are missing)"
+    (tmp_path / "model.safetensors").touch()
     assert machine.model(str(tmp_path)) == "here"
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "model-1.safetensors"}}))
+    assert machine.model(str(tmp_path)) == "not complete (weights are missing)"
+
+
+def test_a_folder_that_another_machine_writes_to(tmp_path):
+    token = tmp_path / "token"
+    assert not machine.sees(str(token), 0.0)
+    token.touch()
+    assert machine.sees(str(token), 0.0) and machine.sees("")
+
+
+def test_caches_that_cannot_be_written_to(tmp_path, monkeypatch):
+    """A shared HF_HOME that is read only, a home that the machine does not have."""
+    for name in ("HF_DATASETS_CACHE", "TRITON_CACHE_DIR", "TRITON_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "own").mkdir()
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "shared"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    refused = (tmp_path, tmp_path / "home")
+    monkeypatch.setattr("os.access", lambda path, _: Path(path) not in refused)  # root may write everywhere
+    found = collect(Question({}, str(tmp_path))).caches
+    assert found == {"HF_DATASETS_CACHE": str(tmp_path), "TRITON_CACHE_DIR": str(tmp_path / "home")}
+    for name in found:
+        monkeypatch.setenv(name, str(tmp_path / "own" / "made" / "then"))
+    assert collect(Question({}, str(tmp_path))).caches == {}
+
+
+def test_the_caches_are_those_of_the_installed_libraries(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    code = "from datasets.config import HF_DATASETS_CACHE; from triton import knobs\n"
+    code += "print(HF_DATASETS_CACHE, knobs.cache.dir)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True)
+    theirs = [Path(line) for line in done.stdout.split()]
+    ours = [Path(folder).expanduser() for folder in machine.caches().values()]
+    assert theirs[0] == ours[0] and ours[1] in theirs[1].parents
+
+
+@pytest.mark.parametrize(
+    ("variables", "answer", "fault"),
+    [
+        ({"WANDB_API_KEY": ""}, 200, "WANDB_API_KEY is set for this command, but not for this machine's Ray"),
+        ({}, 200, ""),
+        ({}, 404, ""),
+        ({}, None, "https://api.wandb.ai cannot be reached (<urlopen error no route to host>)"),
+        ({"WANDB_MODE": "offline"}, None, ""),
+        ({"WANDB_BASE_URL": "https://w"}, None, "https://w cannot be reached (<urlopen error no route to host>)"),
+    ],
+)
+def test_wandb_needs_its_key_and_an_answer(hub, monkeypatch, tmp_path, variables, answer, fault):
+    for name in ("WANDB_MODE", "WANDB_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    hub(answer)
+    for name, value in {"WANDB_API_KEY": "k", **variables}.items():
+        monkeypatch.setenv(name, value)
+    assert collect(Question({}, str(tmp_path), wandb=True)).wandb == fault
+    assert collect(Question({}, str(tmp_path))).wandb == ""
+
+
+def test_cpus_are_counted_as_ray_counts_them(monkeypatch):
+    monkeypatch.setattr("ray._private.utils.get_num_cpus", lambda **_: 3.0)
+    assert machine.cpus() == 3
+    monkeypatch.setitem(sys.modules, "ray._private.utils", None)  # not installed
+    assert machine.cpus() == os.cpu_count()

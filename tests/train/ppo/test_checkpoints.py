@@ -14,12 +14,14 @@ from train.ppo import checkpoints, samples
 from train.ppo.trainer import resume, trainer_class
 from train.run import environment
 
+STATES = "bf16_zero_pp_rank_0_mp_rank_00_optim_states.pt"  # as DeepSpeed calls them
+
 
 def write(ckpt: Path, step: int, *, mark: bool = True, critic: bool = True) -> None:
     for role in ("_actor", "_critic") if critic else ("_actor",):
         folder = ckpt / role / f"global_step{step}"
         folder.mkdir(parents=True)
-        (folder / "states.pt").write_bytes(b"x" * step)
+        (folder / STATES).write_bytes(b"x" * step)
         (ckpt / role / "latest").write_text(f"global_step{step}")
     weights = ckpt / f"global_step{step}_hf"
     weights.mkdir()
@@ -53,7 +55,7 @@ def test_one_without_a_mark_is_removed_and_both_roles_go_back(tmp_path):
     assert names(tmp_path) == {"_actor", "_critic", "global_step2_hf", "global_step2.json"}
 
 
-@pytest.mark.parametrize("damaged", ["_actor/global_step4/states.pt", "_critic/global_step4/states.pt"])
+@pytest.mark.parametrize("damaged", [f"_actor/global_step4/{STATES}", f"_critic/global_step4/{STATES}"])
 @pytest.mark.parametrize("how", ["cut", "gone"])
 def test_a_damaged_one_is_not_taken(tmp_path, damaged, how):
     write(tmp_path, 2)
@@ -80,7 +82,7 @@ def test_weights_kept_after_their_states_were_rotated_survive_a_resume(tmp_path)
     for step in (2, 4, 6):
         write(tmp_path, step)
     for role in ("_actor", "_critic"):
-        (tmp_path / role / "global_step2" / "states.pt").unlink()
+        (tmp_path / role / "global_step2" / STATES).unlink()
         (tmp_path / role / "global_step2").rmdir()
     assert checkpoints.prepare(tmp_path, resume=True) == 6
     assert (tmp_path / "global_step2_hf" / "model.safetensors").exists()
@@ -127,7 +129,11 @@ def trainer(tmp_path):
     made = object.__new__(trainer_class(Base))
     made.run_dir, made.environment = tmp_path, environment.Environment()
     made.writer = SimpleNamespace(wait=lambda: None)
-    made.args = SimpleNamespace(ckpt=SimpleNamespace(save_steps=2, save_hf=True))
+    one = SimpleNamespace(num_nodes=1, num_gpus_per_node=1)
+    ckpt = SimpleNamespace(save_steps=2, save_hf=True, disable_ds=False)
+    sharded = SimpleNamespace(zero_stage=3, tensor_parallel_size=1)
+    made.args = SimpleNamespace(ckpt=ckpt, actor=one, critic=one, ds=sharded)
+    made.critic_model_group = object()
     made.save_now = lambda step, _states: write(tmp_path / "ckpt", step, mark=False)
     return made
 
@@ -142,6 +148,42 @@ def test_a_better_validation_between_two_saves_is_saved(trainer, tmp_path):
     assert checkpoints.read_best(tmp_path) == {"step": 5, "accuracy": 0.6}
     assert checkpoints.complete_steps(tmp_path / "ckpt") == [1, 5]
     assert validations(tmp_path) == [True, False, True]
+
+
+def test_a_checkpoint_of_which_a_part_is_elsewhere_is_not_marked(trainer, tmp_path, monkeypatch):
+    """Sixteen ranks on two machines whose run folder is not one: half of the states are on the other's disk."""
+    monkeypatch.setattr(checkpoints, "APPEARS", 0.0)
+    trainer.args.actor = SimpleNamespace(num_nodes=2, num_gpus_per_node=8)
+    folder = tmp_path / "ckpt" / "_actor" / "global_step2"
+    write(tmp_path / "ckpt", 2, mark=False)
+    for rank in range(1, 8):
+        (folder / STATES.replace("rank_0_", f"rank_{rank}_")).touch()
+    with pytest.raises(
+        InputError, match=r"step 2 lacks the states of 8 of 16 actor ranks, .* all machines of the run"
+    ):
+        trainer.settle_checkpoint(2)
+    assert checkpoints.complete_steps(tmp_path / "ckpt") == []
+    for rank in range(8, 16):
+        (folder / STATES.replace("rank_0_", f"rank_{rank}_")).touch()
+    trainer.settle_checkpoint(2)
+    assert checkpoints.is_complete(tmp_path / "ckpt", 2)
+    (tmp_path / "ckpt" / "global_step2_hf").rename(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match=r"lacks global_step2_hf, "):
+        trainer.settle_checkpoint(2)
+    # Without ZeRO there is one file for all ranks, and none where DeepSpeed's states are not saved.
+    trainer.args.ckpt.save_hf = False
+    (folder / STATES).unlink()
+    for setting in ({"zero_stage": 0, "tensor_parallel_size": 1}, {"zero_stage": 3, "tensor_parallel_size": 2}):
+        trainer.args.ds = SimpleNamespace(**setting)
+        trainer.settle_checkpoint(2)
+
+
+def test_a_part_that_another_machine_has_just_written_is_waited_for(tmp_path, monkeypatch):
+    write(tmp_path, 2, mark=False)
+    other = tmp_path / "_actor" / "global_step2" / STATES.replace("rank_0_", "rank_1_")
+    monkeypatch.setattr(checkpoints.time, "sleep", lambda _: other.touch())
+    checkpoints.mark_complete(tmp_path, 2, {"_actor": 2, "_critic": 1})
+    assert str(other.relative_to(tmp_path)) in json.loads((tmp_path / "global_step2.json").read_text())["files"]
 
 
 def test_without_save_steps_the_best_validation_is_not_kept(trainer, tmp_path):
@@ -188,7 +230,7 @@ def test_a_model_without_a_checkpoint_to_resume_from_is_not_deleted(resuming, tm
     if left != "final":
         write(tmp_path / "ckpt", 4)
         for role in ("_actor", "_critic"):
-            (tmp_path / "ckpt" / role / "global_step4" / "states.pt").unlink()
+            (tmp_path / "ckpt" / role / "global_step4" / STATES).unlink()
     if left != "weights":
         final(tmp_path)
     checkpoints.write_best(tmp_path, 4, 0.9)

@@ -93,6 +93,35 @@ def test_both_actors_load_without_buffers(saved):
         assert state_of(model.adam).keys() == {"step", "exp_avg", "exp_avg_sq"}
 
 
+def test_ports_lie_below_those_the_kernel_gives_to_connections():
+    """On GPUs as on CPUs: the class that a run uses asks for its port there."""
+
+    class Actor:  # as OpenRLHF's BaseDistributedActor
+        def __init__(self):
+            self.port = self._get_free_port()
+
+        @staticmethod
+        def _get_free_port():
+            return 40_000
+
+        def init_model_from_pretrained(self, strategy): ...
+
+    module = SimpleNamespace(__file__="a", ReferenceModelActor=ray.remote(num_gpus=1)(Actor))
+    workers.swap_workers(module)
+    swapped = module.ReferenceModelActor.__ray_metadata__.modified_class
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    ports = [swapped().port for _ in range(20)]
+    assert all(1024 <= port < lowest for port in ports) and len(set(ports)) > 10
+
+
+@pytest.mark.parametrize("text", ["1024\t65535\n", "1030\t65535\n", "500\t65535\n"])
+def test_a_kernel_that_gives_out_all_ports(monkeypatch, tmp_path, text):
+    """As servers of many connections are set up: there is nothing below."""
+    monkeypatch.setattr(workers, "PORTS", tmp_path / "range")
+    workers.PORTS.write_text(text)
+    assert all(1024 <= workers.free_port() < 65536 for _ in range(20))
+
+
 def test_another_openrlhf_is_named():
     module = SimpleNamespace(__file__="ppo_actor.py", PolicyModelActor=object())
     with pytest.raises(InputError, match=r"ppo_actor\.py: not the OpenRLHF that train/ppo/workers\.py extends"):
@@ -128,7 +157,9 @@ def test_rotary_frequencies_are_exact_once_a_model_is_prepared(kind):
 def test_the_installed_openrlhf_has_all_actors():
     folder = Path(importlib.util.find_spec("openrlhf").origin).parent / "trainer" / "ray"
     text = "".join((folder / f"{name}.py").read_text() for name in ("ppo_actor", "ppo_critic", "launcher"))
+    assert "else self._get_free_port()" in text and "class BaseModelActor(BaseDistributedActor)" in text
     for name in workers.WORKERS:
+        assert f"class {name}(BaseModelActor):" in text
         begin = text.index("def init_model_from_pretrained", text.index(f"class {name}("))
         body = text[begin : text.index("\n    def ", begin)]
         assert "strategy.prepare(" in body

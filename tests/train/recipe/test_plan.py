@@ -104,6 +104,13 @@ def test_gpu_roles():
             "not a multiple of 512 (4 actor ranks x rollout.micro_batch_size=128)",
         ),
         ([], ["critic.num_gpus_per_node=3"], "not a multiple of 12 (3 critic ranks"),
+        ([], ["ref.num_gpus_per_node=3"], "not a multiple of 12 (3 reference ranks"),
+        ([], ["ref.num_gpus_per_node=6", "ds.ring_attn_size=4"], "reference: 6 GPUs do not divide"),
+        (
+            [],
+            ["ref.num_gpus_per_node=8", "train.dynamic_batch_enable=true"],
+            "OpenRLHF makes a batch for each of the 4 actor ranks, and 8 reference ranks cannot",
+        ),
         ([], ["actor.num_gpus_per_node=5", "ds.tensor_parallel_size=2"], "actor: 5 GPUs do not divide"),
         ([], ["vllm.num_engines=null"], "vllm.num_engines: not set"),
         (["colocated-8gpu"], ["vllm.num_engines=4"], "vLLM has 4 GPUs and the actor 8"),
@@ -119,6 +126,25 @@ def test_refused(overlays, overrides, message):
     with pytest.raises(InputError) as caught:
         make("math.8k", 8192, *overrides, overlays=overlays)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(("ranks", "micro"), [(1, 4), (3, 4), (4, 4), (5, 1), (6, 2), (8, 3), (9, 7)])
+def test_a_reference_is_accepted_where_deepspeed_accepts_it(monkeypatch, ranks, micro):
+    """DeepSpeed's own check of the batch sizes that OpenRLHF gives each model, as if on so many GPUs."""
+    from deepspeed.runtime import config
+
+    monkeypatch.setattr(config.dist, "get_rank", lambda: 0)
+    monkeypatch.setattr(config.dist, "get_world_size", lambda: ranks)
+    recipe_252 = ["rollout.batch_size=252", "train.batch_size=252", "rollout.micro_batch_size=1"]
+    recipe_252 += ["actor.num_gpus_per_node=1", "critic.num_gpus_per_node=1"]
+    recipe_252 += [f"train.micro_batch_size={micro}", f"ref.num_gpus_per_node={ranks}"]
+    try:
+        config.DeepSpeedConfig({"train_batch_size": 252, "train_micro_batch_size_per_gpu": micro})
+    except AssertionError:
+        with pytest.raises(InputError, match=f"reference ranks x train.micro_batch_size={micro}"):
+            make("math.8k", 8192, *recipe_252)
+    else:
+        make("math.8k", 8192, *recipe_252)
 
 
 def test_the_number_of_parameters_is_that_of_the_model(tmp_path):

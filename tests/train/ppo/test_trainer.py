@@ -1,0 +1,72 @@
+"""Joining a cluster: what Ray's workers on its other machines are told of this process's environment."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from train.ppo import trainer
+
+
+@pytest.fixture
+def carried(monkeypatch):
+    """Join a cluster that is not there, with these variables set; those that its workers get."""
+    given: list[dict] = []
+    monkeypatch.setattr("ray.init", lambda **settings: given.append(settings))
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+
+    def join(**variables: str) -> dict[str, str]:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        trainer.start_ray()
+        assert given[-1]["address"] == "10.0.0.1:6379"
+        return given[-1]["runtime_env"]["env_vars"]
+
+    return join
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch):
+    for name in own_of_openrlhf():
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+
+
+def own_of_openrlhf() -> list[str]:
+    """The variables that OpenRLHF alone would give the workers."""
+    spec = importlib.util.find_spec("openrlhf")
+    assert spec is not None and spec.submodule_search_locations
+    source = Path(spec.submodule_search_locations[0], "cli", "train_ppo_ray.py").read_text(encoding="utf-8")
+    block = source[source.index("ray.init(") : source.index("# configure strategy")]
+    return re.findall(r'^ *"([A-Z_]+)": os\.environ\.get', block, re.M)
+
+
+def test_the_workers_get_what_openrlhf_would_give_them(carried):
+    names = own_of_openrlhf()
+    assert len(names) >= 3
+    assert carried().keys() >= set(names)
+
+
+@pytest.mark.parametrize(
+    ("name", "goes"),
+    [
+        ("HF_HOME", True),
+        ("HUGGINGFACE_HUB_CACHE", True),
+        ("TRANSFORMERS_OFFLINE", True),  # keeps the workers from asking the hub, as HF_HUB_OFFLINE does
+        ("GLOO_SOCKET_IFNAME", True),
+        ("TRITON_CACHE_DIR", True),
+        ("NCCL_SOCKET_IFNAME", True),
+        ("TORCH_NCCL_ASYNC_ERROR_HANDLING", True),
+        ("PYTORCH_CUDA_ALLOC_CONF", True),
+        ("VLLM_LOGGING_LEVEL", True),
+        ("VLLM_HOST_IP", False),  # this machine's address
+        ("CUDA_VISIBLE_DEVICES", False),
+        ("WANDB_MODE", True),
+        ("WANDB_API_KEY", False),  # Ray writes what it carries to its logs
+    ],
+)
+def test_the_workers_get_what_is_the_same_on_all_machines(carried, name, goes):
+    assert (name in carried(**{name: "x"})) is goes
