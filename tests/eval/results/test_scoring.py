@@ -352,7 +352,7 @@ def test_others_files_with_lists_of_responses(tmp_path: Path) -> None:
         ({"out": "x", "meta": {"gold": "2"}}, "row 1 has no 'output' (its keys: out, meta)"),
         ({"output": "x", "meta": {}}, "row 1 has no 'meta.gold'"),
         ({"output": None, "meta": {"gold": "2"}}, "row 1: 'output' is no text"),
-        ("text", "row 1 is a str, not an object"),
+        ("text", "row 1 is text, not an object"),
     ],
 )
 def test_others_files_that_do_not_fit_are_named(tmp_path: Path, row: Any, message: str) -> None:
