@@ -4,8 +4,9 @@ r"""Compare evaluated models: a table, with differences paired by question and t
     python -m eval.compare base full limr rand --baseline full --markdown table.md --curves curves.png
 
 A RUN is a run's folder (or its name in data/output), with `:STEP` where several steps were evaluated, or any folder
-that holds a results.json. Differences are to the first RUN, or to `--baseline`; ± is the standard error over
-questions, so it covers which questions were asked and how samples fell, not another training seed.
+that holds a results.json, which `--score_only FILES --output_path DIR` gives to third-party generations. Differences
+are to the first RUN, or to `--baseline`; ± is the standard error over questions, so it covers which questions were
+asked and how samples fell, not another training seed.
 """
 
 from __future__ import annotations
