@@ -48,7 +48,7 @@ from lim.utils.errors import InputError, run_cli
 from lim.utils.files import atomic_path, check_output, write_json
 from lim.utils.makers import MAKERS, how_to_make
 from lim.utils.rows import read_rows as load_rows
-from lim.utils.text import squash
+from lim.utils.text import kind_of, squash
 
 # The paper's prompts are cut at 1,024 tokens; three characters a token is what dense LaTeX comes to.
 LONG = 3_072
@@ -90,6 +90,8 @@ def _audit(rows: Rows, benchmarks: dict[str, list[str]], longest: int, verifiers
             result.empty_answers += [] if verifiers.known[judges[index]].reads_response else [index]
         elif judges[index] == MATH and not reads(row["answer"]):
             result.unread.append(index)
+        if not row["prompt"].strip():
+            result.empty_prompts.append(index)
         if row["prompt"] != row["prompt"].strip():
             result.outer_whitespace.append(index)
         if len(row["prompt"]) > longest:
@@ -152,7 +154,7 @@ def checked(path: Path, rows: Rows) -> Rows:
             if key not in row:
                 raise InputError(f"{path}: row {number} has no '{key}' (its keys: {', '.join(row) or 'none'})")
             if not isinstance(row[key], str) and not (key == "id" and type(row[key]) is int):
-                raise InputError(f"{path}: row {number}: '{key}' is a {type(row[key]).__name__}, not text")
+                raise InputError(f"{path}: row {number}: '{key}' is {kind_of(row[key])}, not text")
         row["id"] = str(row["id"])
     return rows
 
@@ -183,6 +185,7 @@ def show(result: Audit, rows: Rows, questions: dict[str, list[str]], longest: in
         ("duplicate questions, but for whitespace", [g.rows for g in result.duplicates if g.kind == "whitespace"]),
         ("… of these with another answer", [group.rows for group in result.duplicates if group.other_answer]),
         ("repeated ids", result.repeated_ids),
+        ("empty prompts", result.empty_prompts),
         ("empty answers", result.empty_answers),
         ("answers not graded right against themselves", result.ungradable),
         ("altered answers taken as right", [*result.altered]),
@@ -273,7 +276,10 @@ def main(argv: list[str] | None = None) -> int | None:
     if args.json:
         write_json(args.json, report(result, args.prompts, rows))
     if args.write_clean:
-        kept = [index not in result.bad() for index in range(len(rows))]
+        bad = result.bad()
+        kept = [index not in bad for index in range(len(rows))]
+        if not any(kept):
+            raise InputError(f"--write_clean {args.write_clean}: no row would be left; nothing is written")
         out = File(str(args.prompts), clean(rows, result)) if source is None else source
         with atomic_path(args.write_clean) as partial:
             write_rows(out, [True] * sum(kept) if source is None else kept, partial, args.write_clean.suffix)

@@ -23,6 +23,7 @@ class Audit:
     rows: int
     duplicates: list[Duplicate] = field(default_factory=list)
     repeated_ids: list[int] = field(default_factory=list)
+    empty_prompts: list[int] = field(default_factory=list)
     empty_answers: list[int] = field(default_factory=list)
     ungradable: list[int] = field(default_factory=list)
     altered: dict[int, str] = field(default_factory=dict)  # row → another answer that its verifier takes as right
@@ -40,7 +41,14 @@ class Audit:
     def bad(self) -> set[int]:
         """Rows that a clean file lacks: of duplicates all but the first, or all where the answers differ."""
         again = {row for group in self.duplicates for row in group.rows[0 if group.other_answer else 1 :]}
-        lists = (self.repeated_ids, self.empty_answers, self.ungradable, self.altered, self.long_prompts)
+        lists = (
+            self.repeated_ids,
+            self.empty_prompts,
+            self.empty_answers,
+            self.ungradable,
+            self.altered,
+            self.long_prompts,
+        )
         return again | self.leaked() | {row for found in lists for row in found}
 
     def found(self) -> bool:

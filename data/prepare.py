@@ -29,7 +29,8 @@ from data.sets import gym, hub, sources
 from data.sets.columns import Rows, pick
 from data.sets.fetch import fetch
 from data.sets.sources import SETS, HubSet, ReleaseFile, Source
-from lim.prompts import read_prompts
+from lim.prompts import Reading, read_prompts
+from lim.prompts.find import find, fingerprint
 from lim.prompts.rows import SUFFIXES
 from lim.utils.cli import Parser, did_you_mean, whole
 from lim.utils.errors import InputError, run_cli
@@ -37,6 +38,7 @@ from lim.utils.files import check_output, sha256_of, write_json
 from lim.utils.rows import read_jsonl, write_jsonl
 from lim.utils.text import squash
 
+LEVELLED = ("math8k", "limr", "math500")  # sets to which --levels adds
 NAMED = 3  # tasks that a file is named after; of more, it is called reasoning_gym
 
 
@@ -94,7 +96,7 @@ def make(name: str, args: argparse.Namespace) -> tuple[Rows, dict[str, Any], lis
             rows = read_prompts(path)
         else:
             rows = pick(read_jsonl(path), {"question": "question", "answer": "answer"}, str(path))
-    if args.levels and name in ("math8k", "limr", "math500"):
+    if args.levels and name in LEVELLED:
         test = name == "math500"
         reference = sources.MATH_TEST if test else sources.MATH_TRAIN
         rows, note = with_levels(rows, "question" if test else "prompt", reference, args)
@@ -133,13 +135,14 @@ def make_own(args: argparse.Namespace) -> tuple[Rows, dict[str, Any]]:
     """(rows, origin) of `--dataset`: a local file or folder, or a set of the hub."""
     path = Path(args.dataset)
     if path.exists():
-        rows, origin = hub.read_local(path, args.config, args.split)
+        found, origin = find(path, Reading(config=args.config, split=args.split, revision=args.revision))
+        rows, origin = found.records, {"path": str(path), "sha256": fingerprint(path), **origin}
     elif args.folder is None and (path.suffix in SUFFIXES or not re.fullmatch(r"\w[^/]*(/[^/]+)?", args.dataset)):
         raise InputError(f"{args.dataset}: no such file or folder; a set of the Hugging Face hub is named org/name")
     else:
         rows, origin = hub.read(args.folder, args.dataset, args.config, args.split, args.revision)
     if not rows:
-        raise InputError(f"{args.dataset}: the split '{args.split}' has no rows; name another with --split")
+        raise InputError(f"{args.dataset}: holds no rows")
     if not (args.prompt_key and args.answer_key):
         raise InputError(
             f"{args.dataset}: name its columns with --prompt_key and --answer_key (its columns: {', '.join(rows[0])})"
@@ -166,8 +169,9 @@ def write(
         write_jsonl(path, rows)
     facts = {"name": name, "rows": len(rows), "sha256": sha256_of(path), "licence": licence, "origin": origin}
     write_json(path.with_name(path.name + ".source.json"), facts | {"notes": notes})
-    empty = sum(not row["answer"].strip() for row in rows)
-    remarks = [f"{len(rows):,} rows", *notes, *([f"{empty} with an empty answer"] if empty else [])]
+    keys = ("answer", "prompt" if kind == "prompts" else "question")
+    empty = {key: sum(not row[key].strip() for row in rows) for key in keys}
+    remarks = [f"{len(rows):,} rows", *notes, *(f"{n} with an empty {key}" for key, n in empty.items() if n)]
     return f"{os.path.relpath(path)}: {'; '.join(remarks)}"
 
 
@@ -187,7 +191,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--answer_key", help="its column with the answer")
     add("--id_key", help="its column with a unique id (default: <name>-<row>)")
     add("--config", help="its configuration")
-    add("--split", default="train", help="its split (default: train)")
+    add("--split", help="its split, where it has several (default: train)")
     add("--revision", help="its revision (default: the newest; the one used is recorded)")
     add("--name", help="what to call it here (default: the last part of its name)")
     add("--benchmark", action="store_true", help="write a benchmark instead of a prompt file")
@@ -197,6 +201,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--test_size", type=whole(1, 1_000_000), default=100, help="held-out questions per task (default: 100)")
     add("--seed", type=whole(0), default=0, help="of the items (default: 0)")
     args = parser.parse_args(argv)
+    refuse_unused(parser, args)
     if not args.names and not args.dataset and not args.reasoning_gym:
         raise InputError(f"name a data set: {', '.join(sources.NAMES)}; or another with --dataset org/name")
     if args.reasoning_gym and args.dataset:
@@ -225,7 +230,30 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     if args.reasoning_gym:
         args.tasks = [*dict.fromkeys(filter(None, (task.strip() for task in args.reasoning_gym.split(","))))]
         args.name = args.name or ("-".join(args.tasks) if len(args.tasks) <= NAMED else gym.NAME)
+    check_name(args)
     return args
+
+
+def refuse_unused(parser: Parser, args: argparse.Namespace) -> None:
+    """Raise InputError for a flag that nothing asked for uses."""
+    own = ("prompt_key", "answer_key", "id_key", "config", "split", "revision", "benchmark")
+    uses: dict[str, tuple[str, bool]] = dict.fromkeys(own, ("--dataset", bool(args.dataset)))
+    uses["name"] = "--dataset", bool(args.dataset or args.reasoning_gym)
+    uses |= dict.fromkeys(("test_size", "seed"), ("--reasoning_gym", bool(args.reasoning_gym)))
+    uses["levels"] = ", ".join(LEVELLED), not {*LEVELLED}.isdisjoint(args.names)
+    for key, (what, used) in uses.items():
+        if not used and getattr(args, key) != parser.get_default(key):
+            raise InputError(f"--{key}: is for {what}, which is not asked for; remove it")
+
+
+def check_name(args: argparse.Namespace) -> None:
+    """Raise InputError where a set of one's own would be written elsewhere, or in the place of a known set."""
+    if args.name is None:
+        return
+    if args.name in ("", ".", "..") or Path(args.name).name != args.name:
+        raise InputError(f"--name {args.name!r}: names the file that is written, so it has no '/' and is not empty")
+    if args.name in sources.NAMES:
+        raise InputError(f"{args.name}: is a set of this project (data/README.md); call yours otherwise with --name")
 
 
 def main(argv: list[str] | None = None) -> int | None:

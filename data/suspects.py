@@ -19,6 +19,7 @@ from lim.utils.cli import between
 from lim.utils.errors import InputError
 from lim.utils.files import write_json
 from lim.utils.rows import read_rows
+from lim.utils.text import kind_of
 from lim.view.run import Grading, RunView
 from lim.view.sources import suspect_row
 from lim.view.suspects import MOST_RIGHT
@@ -52,7 +53,7 @@ def wrong_verdicts(path: Path, response_key: str, gold_key: str, grader: Grader)
     for number, row in enumerate(read_rows(path), 1):
         gold, response = (pick(str(path), number, row, key) for key in (gold_key, response_key))
         if not isinstance(response, str):
-            raise InputError(f"{path}: row {number}: '{response_key}' is a {type(response).__name__}, not text")
+            raise InputError(f"{path}: row {number}: '{response_key}' is {kind_of(response)}, not text")
         golds.append(str(gold))
         responses.append(response)
     graded = grader.grade(zip(golds, responses, strict=True))

@@ -4,8 +4,9 @@ r"""Compare evaluated models: a table, with differences paired by question and t
     python -m eval.compare base full limr rand --baseline full --markdown table.md --curves curves.png
 
 A RUN is a run's folder (or its name in data/output), with `:STEP` where several steps were evaluated, or any folder
-that holds a results.json. Differences are to the first RUN, or to `--baseline`; ± is the standard error over
-questions, so it covers which questions were asked and how samples fell, not another training seed.
+that holds a results.json, which `--score_only FILES --output_path DIR` gives to third-party generations. Differences
+are to the first RUN, or to `--baseline`; ± is the standard error over questions, so it covers which questions were
+asked and how samples fell, not another training seed.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from lim.utils.files import check_output, read_json, write_json, write_text
 
 from . import targets
 from .engine.samples import FORMER
-from .results import statistics, tables
+from .results import external, statistics, tables
 from .results.graded import question_means
 from .results.statistics import Paired
 
@@ -77,6 +78,7 @@ def load(run: str, label: str | None = None) -> Evaluated:
     """Read an evaluation. Raises InputError where it is missing or incomplete."""
     folder = results_folder(run)
     results = read_json(folder / "results.json")
+    results = external.as_results(folder, results) or results
     if not isinstance(results, dict) or "benchmarks" not in results or "label" not in results:
         raise InputError(f"{folder / 'results.json'}: not the results of an evaluation with eval/eval.sh")
     means = {name: question_means(folder / f"{name}.graded.jsonl") for name in results["benchmarks"]}
@@ -92,9 +94,14 @@ def difference(baseline: Evaluated, other: Evaluated, benchmark: str) -> Paired 
     if a is None or b is None or other is baseline:
         return None
     if checksum(baseline, benchmark) != checksum(other, benchmark) or a.keys() != b.keys():
+        lacking = [
+            f"; {one.folder} lacks {len(missing)} of them ({min(missing)})"
+            for one, missing in ((baseline, b.keys() - a.keys()), (other, a.keys() - b.keys()))
+            if missing
+        ]
         raise InputError(
-            f"{benchmark}: {baseline.folder} and {other.folder} were evaluated on different questions; "
-            "evaluate one of them again with --overwrite"
+            f"{benchmark}: {baseline.folder} and {other.folder} were evaluated on different questions or gold answers"
+            f"{''.join(lacking)}; evaluate one of them again, on the questions of the other"
         )
     return statistics.paired([a[id] for id in a], [b[id] for id in a])
 
@@ -165,8 +172,9 @@ def sizes(runs: Sequence[Evaluated], name: str) -> str:
     facts = [run.results["benchmarks"][name] for run in runs if name in run.means]
     if not facts:
         return ""
-    samples = " or ".join(str(n) for n in sorted({fact["samples_a_question"] for fact in facts}))
-    return f" ({facts[0]['n_questions']} questions × {samples}; {tables.how(facts[0]['generated_with'])})"
+    samples = " or ".join(dict.fromkeys(tables.size(fact).partition(" × ")[2] for fact in facts))
+    made = tables.how(facts[0]["generated_with"])
+    return f" ({facts[0]['n_questions']} questions × {samples}{'; ' * bool(made)}{made})"
 
 
 def print_tables(console: Console, rows: Sequence[Row], runs: Sequence[Evaluated], baseline: Evaluated) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,18 @@ def check_verifiers(benchmark: Benchmark, questions: Questions) -> None:
     with Verifiers(benchmark.verifiers, benchmark.verifier, where=f"{benchmark.name}: verifiers") as verifiers:
         rows = enumerate(questions.rows.values(), 1)
         verifiers.versions(verifiers.of(row, f"{questions.path}: row {number}")[0] for number, row in rows)
+        need_golds(questions.rows, verifiers, str(questions.path))
+
+
+def need_golds(questions: Mapping[str, Mapping[str, Any]], verifiers: Verifiers, name: str) -> None:
+    """Raise InputError at a question with an empty gold answer, to which no response could be right.
+
+    A person's own verifier may need none.
+    """
+    for id, question in questions.items():
+        judge = verifiers.of(question, f"{name}: {id}")[0]
+        if not question["answer"].strip() and not verifiers.known[judge].reads_response:
+            raise InputError(f"{name}: {id}: its gold answer is empty, so no response is right; fix or remove it")
 
 
 def judged_by(flags: Sequence[str], verifier: str, file: str, questions: Questions) -> str:

@@ -49,7 +49,8 @@ case ${1:-} in
         ;;
     wait)
         [ $# = 2 ] || usage
-        exec "$PYTHON" -m train.cluster wait --address "${RAY_ADDRESS:?set RAY_ADDRESS=HEAD_IP:$PORT}" --nodes "$2" --seconds "$WAIT"
+        [ -n "${RAY_ADDRESS:-}" ] || die "RAY_ADDRESS is not set; set it to the head's address: RAY_ADDRESS=HEAD_IP:$PORT"
+        exec "$PYTHON" -m train.cluster wait --address "$RAY_ADDRESS" --nodes "$2" --seconds "$WAIT"
         ;;
     *) usage ;;
 esac

@@ -9,8 +9,8 @@
 #   bash scripts/train.sh limr run.seed=2 run.name=limr-s2
 #   bash scripts/train.sh arithmetic-cpu.limr              the embedded set, no GPU
 #
-# RECIPE is a name under configs/train, or a file. Those of the paper's comparison have a script each, with the same
-# arguments:
+# RECIPE is a name under configs/train, or a file of yours, which may extend those (extends: math.8k.yaml). Paths in a
+# recipe are from the project's folder. Those of the paper's comparison have a script each, with the same arguments:
 #
 #   bash scripts/train_math.8k.sh    FULL: all prompts; LIM selects from its log
 #   bash scripts/train_limr.sh       LIMR: the prompts that LIM selected from FULL's log (scripts/lim.sh)

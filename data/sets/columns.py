@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lim.utils.errors import InputError
+from lim.utils.text import kind_of
 
 Rows = list[dict[str, Any]]
 
@@ -18,8 +19,9 @@ def pick(rows: Rows, columns: dict[str, str], where: str, clean_answer: Callable
         for key, column in columns.items():
             value = dig(row, column, f"{where}: row {number}")
             if key in ("prompt", "question") and not isinstance(value, str):
-                raise InputError(f"{where}: row {number}: '{column}' is a {type(value).__name__}, not text")
-            new[key] = level_number(value) if key == "level" else as_text(value)
+                hint = f"; of messages, name the text: {column}.0.content" if isinstance(value, list) else ""
+                raise InputError(f"{where}: row {number}: '{column}' is {kind_of(value)}, not text{hint}")
+            new[key] = level_number(value) if key == "level" else as_text(value, f"{where}: row {number}: '{column}'")
         new["answer"] = clean_answer(new["answer"])
         picked.append(new)
     return picked
@@ -41,10 +43,15 @@ def dig(row: Any, column: str, where: str) -> Any:
     return value
 
 
-def as_text(value: Any) -> str:
-    """Text of an answer or id: a list of answers is joined with commas, nothing is the empty text."""
+def as_text(value: Any, where: str) -> str:
+    """Text of an answer or id: a list of answers is joined with commas, nothing is the empty text.
+
+    Raises InputError, after `where`, for what has no text that a person would write.
+    """
     if isinstance(value, list):
-        return ", ".join(as_text(item) for item in value)
+        return ", ".join(as_text(item, where) for item in value)
+    if isinstance(value, dict | bool | bytes):
+        raise InputError(f"{where} is {kind_of(value)}, neither text nor a number; dots reach nested values")
     return "" if value is None else str(value)
 
 

@@ -18,7 +18,7 @@ from lim.utils.files import sha256_of
 
 
 def read(
-    folder: Path | None, repo: str, config: str | None, split: str, revision: str | None
+    folder: Path | None, repo: str, config: str | None, split: str | None, revision: str | None
 ) -> tuple[Rows, dict[str, Any]]:
     """(rows, origin) of a data set: from its files under `folder`, or without one from the hub."""
     if folder is None:
@@ -28,7 +28,7 @@ def read(
 
 
 def from_folder(
-    folder: Path, repo: str, config: str | None, split: str, revision: str | None
+    folder: Path, repo: str, config: str | None, split: str | None, revision: str | None
 ) -> tuple[Rows, dict[str, Any]]:
     """(rows, origin) of a data set whose files are under `folder`.
 
@@ -51,8 +51,8 @@ def from_folder(
     return rows, {**origin, "revision": revision}
 
 
-def read_local(path: Path, config: str | None, split: str) -> tuple[Rows, dict[str, Any]]:
-    """(rows, origin) of one data file, or of the files of a split in a folder; origin holds each file's sha256."""
-    files = [path] if path.is_file() else split_files(path, config, split)
+def read_local(path: Path, config: str | None, split: str | None) -> tuple[Rows, dict[str, Any]]:
+    """(rows, origin) of the files of a split in a folder (default: train); origin holds each file's sha256."""
+    files = split_files(path, config, split or "train")
     rows = joined(str(path), [read_file(file) for file in files])
     return rows.records, {"files": [{"path": str(file), "sha256": sha256_of(file)} for file in files]}

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from rich.text import Text
 from lim.utils.errors import InputError
 from lim.utils.files import write_json
 from lim.utils.rows import read_rows, write_jsonl
+from lim.utils.text import kind_of
 
 from ..engine.samples import Sample
 from ..grader import Grader
@@ -77,8 +81,15 @@ def read(
         verdicts = pick(row, verdict_key, path, number) if verdict_key else None
         responses = responses if isinstance(responses, list) else [responses]
         verdicts = verdicts if isinstance(verdicts, list) else [verdicts] * len(responses)
-        if not all(isinstance(response, str) for response in responses) or len(verdicts) != len(responses):
-            raise InputError(f"{path}: row {number}: '{response_key}' is no text, or not as many as the verdicts")
+        where = f"{path}: row {number}: '{response_key}'"
+        if not responses:
+            raise InputError(f"{where} is an empty list; a sample without a response is an empty text")
+        for response in responses:
+            if not isinstance(response, str):
+                what = "; a sample without a response is an empty text" if response is None else ""
+                raise InputError(f"{where} is {kind_of(response)}, no text{what}")
+        if len(verdicts) != len(responses):
+            raise InputError(f"{where} has {len(responses)} responses, and '{verdict_key}' {len(verdicts)} verdicts")
         for response, verdict in zip(responses, verdicts, strict=True):
             samples.append(Sample(id, counts.get(id, 0), response, None, None))
             origins[samples[-1].key] = number, None if verdict is None else judged(verdict, path, number)
@@ -90,9 +101,12 @@ def read(
 
 def judged(verdict: Any, path: Path, number: int) -> bool:
     try:
-        return float(verdict) >= 0.5
+        value = float(verdict)
     except (TypeError, ValueError):
-        raise InputError(f"{path}: row {number}: its verdict {verdict!r} is no number and no true or false") from None
+        value = math.nan
+    if math.isnan(value):
+        raise InputError(f"{path}: row {number}: its verdict {verdict!r} is no number and no true or false")
+    return value >= 0.5
 
 
 def differences(file: External, graded: GradedSamples) -> list[dict[str, Any]]:
@@ -133,6 +147,8 @@ def audit(args: argparse.Namespace, grader: Grader, console: Console) -> None:
     each kind and a picture.
     """
     paths = files_of(args.score_only)
+    if args.output_path and args.output_path.resolve() == args.score_only.resolve():
+        raise InputError(f"--output_path {args.output_path}: is the folder that is graded; name another")
     by_step = len(paths) > 1 and all(path.stem.isdecimal() for path in paths)
     found = []
     own, named = declared(args.verifier)
@@ -146,6 +162,7 @@ def audit(args: argparse.Namespace, grader: Grader, console: Console) -> None:
             )
         known = [verdict for _, verdict in file.origins.values() if verdict is not None]
         facts = summarise(graded) | ({"reported": sum(known) / len(known)} if known else {})
+        facts |= {"data_sha256": checksum(file.questions), "fallbacks": bool(args.fallbacks)}
         found.append((path, facts, graded, differences(file, graded)))
     console.print(table(found, by_step, bool(args.verdict_key), console.width))
     show_differences(console, [row for *_, differ in found for row in differ], args.output_path)
@@ -155,7 +172,8 @@ def audit(args: argparse.Namespace, grader: Grader, console: Console) -> None:
         stems = {"steps": found}
         draw(found, args.output_path / "accuracy.png")
     else:
-        stems = {path.stem: [(path, *rest)] for path, *rest in found}
+        names = Counter(path.stem for path in paths)
+        stems = {path.stem if names[path.stem] == 1 else path.name: [(path, *rest)] for path, *rest in found}
     for stem, parts in stems.items():
         rows_of = {
             "graded": [{"file": path.name, **row} for path, _, graded, _ in parts for row in graded.rows()],
@@ -165,6 +183,29 @@ def audit(args: argparse.Namespace, grader: Grader, console: Console) -> None:
             write_jsonl(args.output_path / f"{stem}.{kind}.jsonl", rows)
     write_json(args.output_path / "results.json", {path.name: facts for path, facts, *_ in found})
     console.print(f"wrote {args.output_path}", markup=False, highlight=False, soft_wrap=True)
+
+
+def checksum(questions: Mapping[str, Mapping[str, Any]]) -> str:
+    """What two files share whose questions, by id, have the same gold answers."""
+    return hashlib.sha256(
+        json.dumps(sorted((id, row["answer"]) for id, row in questions.items())).encode()
+    ).hexdigest()
+
+
+def as_results(folder: Path, facts: Any) -> dict[str, Any] | None:
+    """What `audit` wrote to a folder's results.json, in the form of an evaluation's; None where it is no such file.
+
+    Raises InputError for the steps of one run, of which each has too little to be compared.
+    """
+    if not isinstance(facts, dict) or not all(isinstance(v, dict) and "data_sha256" in v for v in facts.values()):
+        return None
+    if (folder / "steps.graded.jsonl").is_file():
+        raise InputError(f"{folder}: holds the steps of one run, in one table already (accuracy.png draws them)")
+    benchmarks = {}
+    for name, found in facts.items():
+        stem = Path(name).stem if (folder / f"{Path(name).stem}.graded.jsonl").is_file() else name
+        benchmarks[stem] = {**found, "generated_with": {key: found[key] for key in ("data_sha256", "fallbacks")}}
+    return {"label": folder.resolve().name, "average": None, "benchmarks": benchmarks}
 
 
 def table(found: Sequence[tuple], by_step: bool, with_verdicts: bool, width: int) -> Table:
@@ -177,7 +218,8 @@ def table(found: Sequence[tuple], by_step: bool, with_verdicts: bool, width: int
     names = [path.stem if by_step else path.name for path, *_ in shown]
     rows = []
     for name, (_, facts, _, differ) in zip(tables.short_names(names, width // 5), shown, strict=True):
-        own = [tables.points(facts["reported"]), str(len(differ))] if "reported" in facts else []
+        known = "reported" in facts
+        own = [tables.points(facts.get("reported")), str(len(differ)) if known else "–"] if with_verdicts else []
         lost = tables.lost(facts, ("no_answer", "timeout"))
         rows.append([name, tables.size(facts), tables.percent(facts["accuracy"]), *lost, *own])
     columns = ["step" if by_step else "file", "questions\n× samples", "accuracy %", "no\nanswer %", "timed\nout %"]

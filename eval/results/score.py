@@ -11,6 +11,7 @@ import numpy as np
 
 from ..engine.samples import Sample
 from ..grader import Graded, Reason, Verdict
+from ..questions import need_golds
 from ..verifiers import Verifiers
 from . import statistics
 
@@ -51,8 +52,10 @@ def grade_samples(
 ) -> GradedSamples:
     """Grade the samples of `questions` (id → {answer, verifier?, metadata?, …}); `name` is for messages.
 
-    Samples of other questions raise KeyError; InputError for a verifier that is not there, or fails.
+    Samples of other questions raise KeyError; InputError for a verifier that is not there, or fails, and for a
+    question without a gold answer whose verifier takes one.
     """
+    need_golds(questions, verifiers, name)
     order = {id: number for number, id in enumerate(questions)}
     samples = sorted(samples, key=lambda sample: (order[sample.id], sample.sample))
     items = [verifiers.item(questions[s.id], s.response, f"{name}: {s.id}") for s in samples]
@@ -106,7 +109,7 @@ def summarise(graded: GradedSamples) -> dict[str, Any]:
     """The figures of one benchmark. Shares are of samples; all else is a mean over questions with its error."""
     by_question = graded.by_question()
     correct = {id: [g.verdict == "correct" for _, g, _ in rows] for id, rows in by_question.items()}
-    least = min(map(len, correct.values()))
+    least, most = (end(map(len, correct.values())) for end in (min, max))
     means = {id: float(np.mean(values)) for id, values in correct.items()}
     tokens = [[s.tokens for s, *_ in rows if s.tokens is not None] for rows in by_question.values()]
     lengths = [float(np.mean(values)) for values in tokens if values]
@@ -120,6 +123,7 @@ def summarise(graded: GradedSamples) -> dict[str, Any]:
         "n_questions": len(by_question),
         "n_samples": len(graded.samples),
         "samples_a_question": least,
+        "most_samples": most,  # of a question
         "accuracy": statistics.estimate(list(means.values()))._asdict(),
         "pass_at_k": {str(k): statistics.estimate([*values.values()])._asdict() for k, values in passed.items()},
         "maj_at_n": statistics.estimate([*majority.values()])._asdict(),

@@ -65,7 +65,10 @@ def terminal_table(
 
 
 def size(facts: Mapping[str, Any]) -> str:
-    return f"{facts['n_questions']} × {facts['samples_a_question']}"
+    """`30 × 4`, questions and samples of each; `30 × 1-4` where they differ in number."""
+    least = facts["samples_a_question"]
+    most = facts.get("most_samples", least)
+    return f"{facts['n_questions']} × {least if most == least else f'{least}-{most}'}"
 
 
 def lost(facts: Mapping[str, Any], keys: Sequence[str] = LOST) -> list[str]:

@@ -19,6 +19,7 @@ from lim.report.groups import groups_of
 from lim.report.page import ASSETS, csp_hash
 from lim.stability.sweeps import jaccard, jaccard_by_chance, rank_correlation
 from lim.utils.errors import InputError
+from lim.utils.text import squash
 
 MOST_MOVED = 200  # rows on the page; the JSON file has all
 
@@ -55,10 +56,20 @@ class Choice:
 
 
 def shared(one: Choice, two: Choice) -> tuple[Choice, Choice]:
-    """Both choices over the prompts that both files have. InputError where they share none."""
+    """Both choices over the prompts that both files have. InputError where they share none.
+
+    Ids may be row numbers: InputError, too, where more than 5 % of the prompts of one id have different texts.
+    """
     both = [key for key in one.keys if key in two.texts]
     if not both:
         raise InputError(f"{one.path} and {two.path} share no prompt: {one.keys[0]!r:.60}, {two.keys[0]!r:.60}")
+    known = [key for key in both if one.texts[key] and two.texts[key]]
+    other = [key for key in known if squash(one.texts[key]) != squash(two.texts[key])]
+    if len(other) > 0.05 * len(known):
+        raise InputError(
+            f"{one.path} and {two.path} are of different prompts: {len(other)} of {len(known)} with the same id have "
+            f"another text, such as {other[0]!r:.40}"
+        )
     return one.rows(both), two.rows(both)
 
 

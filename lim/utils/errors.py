@@ -43,6 +43,8 @@ def unwritable(error: OSError, path: object = None) -> InputError | None:
     fix = UNWRITABLE.get(error.errno or 0)
     if fix is None:
         return None
+    if path is None and error.errno in (errno.EACCES, errno.EPERM):  # perhaps of a file that was to be read
+        fix = "look at who may read and write it (ls -ld)"
     name = path if path is not None else error.filename
     what = "cannot be written" if name is None or path is not None else "cannot be used"
     return InputError(f"{name if name is not None else 'a file'}: {what} ({os.strerror(error.errno or 0)}); {fix}")

@@ -1,5 +1,7 @@
 """Where the project lies: a checkout, or packages that pip installed."""
 
+from __future__ import annotations  # a Python that is too old gets as far as being told so
+
 import os
 import sys
 from pathlib import Path

@@ -10,6 +10,7 @@ from typing import Any
 from lim.utils.errors import InputError, one_line
 from lim.utils.files import read_json, write_text
 from lim.utils.makers import how_to_make
+from lim.utils.text import kind_of
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -26,10 +27,10 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
         return read_jsonl(path)
     rows = read_json(path)
     if not isinstance(rows, list):
-        raise InputError(f"{path}: holds a JSON {type(rows).__name__}, not a list of objects")
+        raise InputError(f"{path}: holds {kind_of(rows)}, not a list of objects")
     for number, row in enumerate(rows, 1):
         if not isinstance(row, dict):
-            raise InputError(f"{path}: row {number} is a {type(row).__name__}, not an object")
+            raise InputError(f"{path}: row {number} is {kind_of(row)}, not an object")
     return rows
 
 
@@ -43,7 +44,7 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
                     continue
                 row = json.loads(line)
                 if not isinstance(row, dict):
-                    raise InputError(f"{path}: line {number} is a {type(row).__name__}, not an object")
+                    raise InputError(f"{path}: line {number} is {kind_of(row)}, not an object")
                 rows.append(row)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file{how_to_make(path)}") from None

@@ -1,4 +1,15 @@
-"""Text for people: whitespace and durations."""
+"""Text for people: whitespace, durations, kinds of values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+KINDS = {dict: "an object", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
+
+
+def kind_of(value: Any) -> str:
+    """What kind of value something read from JSON, YAML or a table is, in words: `a list`, `null`, `text`."""
+    return "null" if value is None else KINDS.get(type(value), f"a {type(value).__name__}")
 
 
 def squash(text: str) -> str:

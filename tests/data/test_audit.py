@@ -90,6 +90,16 @@ def test_outer_whitespace_is_fixed_and_long_prompts_removed():
     assert clean(rows, result) == [row("a", "x"), rows[2]]
 
 
+def test_a_prompt_without_text_is_no_prompt(tmp_path, capsys):
+    rows = [{"id": str(i), "prompt": prompt, "answer": "1"} for i, prompt in enumerate(("", "q", " \n"))]
+    result = found(rows)
+    assert result.empty_prompts == [0, 2] and result.bad() == {0, 2}
+    path, out = tmp_path / "prompts.json", tmp_path / "clean.json"
+    path.write_text(json.dumps([rows[0]]))
+    assert run_cli(lambda: module.main([str(path), "--write_clean", str(out)])) == 2
+    assert "no row would be left; nothing is written" in capsys.readouterr().err and not out.exists()
+
+
 def test_repeated_ids():
     rows = [row("a", "x"), row("b", "y"), row("a", "z")]
     result = found(rows)
@@ -217,7 +227,7 @@ def test_a_trainers_own_file_is_audited_and_written_back_as_it_was(tmp_path, cap
     [
         ([{"id": "a", "prompt": "x"}], [], "has no answers; name the column by --answer_key (id, prompt)"),
         ([row("a", "x"), {"id": "b", "prompt": "y"}], [], "row 2 has no 'answer' (its keys: id, prompt)"),
-        ([{"id": "a", "prompt": "x", "answer": 5}], [], "row 1: 'answer' is a int, not text"),
+        ([{"id": "a", "prompt": "x", "answer": 5}], [], "row 1: 'answer' is a number, not text"),
         ([row("a", "x")], [{"text": "x"}], "row 1 has no 'question' (its keys: text)"),
         ([row("a", "x")], "nosuchset", "nosuchset: neither a file nor a prepared benchmark\n"),
         ([row("a", "x")], "math50", "math50: neither a file nor a prepared benchmark; did you mean math500?\n"),

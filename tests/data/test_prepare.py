@@ -490,7 +490,7 @@ def test_offline_mode_takes_the_pinned_revision_from_the_cache_and_no_other(hub,
     assert cli("aime25", "--data_dir", tmp_path / "off", **env, HF_HUB_OFFLINE="1").returncode == 0
     name = "benchmarks/aime25.jsonl"
     assert (tmp_path / "off" / name).read_bytes() == (tmp_path / "on" / name).read_bytes()
-    other = ["--dataset", "math-ai/aime25", "--split", "test", "--revision", "f" * 40]
+    other = ["--dataset", "math-ai/aime25", "--name", "other", "--split", "test", "--revision", "f" * 40]
     run = cli(*other, "--prompt_key", "problem", "--answer_key", "answer", **env, HF_HUB_OFFLINE="1")
     assert run.returncode == 2 and "the cache holds revision 563bb84" in run.stderr and "not ffff" in run.stderr
     assert hub.seen == []
@@ -587,7 +587,7 @@ def test_hub_set_from_a_folder(tmp_path, place):
     [
         (AIME25[:29], "has 29 rows, expected 30"),
         ([{"question": "q", "answer": "1"}] * 30, "row 1 has no column 'problem' (its columns: question, answer)"),
-        ([{"problem": None, "answer": "1"}] * 30, "row 1: 'problem' is a NoneType, not text"),
+        ([{"problem": None, "answer": "1"}] * 30, "row 1: 'problem' is null, not text"),
     ],
 )
 def test_wrong_files_in_a_folder(tmp_path, capsys, rows, says):
@@ -610,13 +610,56 @@ def test_folder_without_the_split(tmp_path, capsys):
     [
         ('{"a": 1}\n{"a"\n', "line 2: not JSON"),
         ("[1]\n", "row 1 is a int, not an object"),
-        ("", "the split 'train' has no rows"),
+        ("", "own.jsonl: holds no rows"),
+        ("\n\n", "own.jsonl: holds no rows"),
+        ('{"a": {"text": "1"}}', "row 1: 'a' is an object, not text"),
+        ('{"a": [{"role": "user", "content": "1"}]}', "is a list, not text; of messages, name the text: a.0.content"),
     ],
 )
 def test_broken_local_file(tmp_path, capsys, text, says):
     (tmp_path / "own.jsonl").write_text(text)
     error = failing(capsys, "--dataset", tmp_path / "own.jsonl", "--prompt_key", "a", "--answer_key", "a")
     assert "own.jsonl" in error and says in error
+
+
+@pytest.mark.parametrize("answer", [{"x": 1}, True, [1, {"x": 1}]])
+def test_an_answer_without_a_text_is_refused(tmp_path, capsys, answer):
+    (tmp_path / "own.jsonl").write_bytes(lines([{"q": "x", "a": 1}, {"q": "y", "a": answer}]))
+    keys = ["--dataset", tmp_path / "own.jsonl", "--prompt_key", "q", "--answer_key", "a", "--data_dir", tmp_path]
+    assert "row 2: 'a' is " in failing(capsys, *keys)
+    assert [path.name for path in tmp_path.iterdir()] == ["own.jsonl"]
+
+
+@pytest.mark.parametrize(
+    "flags, says",
+    [
+        (["--name", "../evil"], "--name '../evil': names the file that is written"),
+        (["--name", ".."], "--name '..'"),
+        (["--name", ""], "--name ''"),
+        (["--name", "math500", "--benchmark"], "math500: is a set of this project"),
+        (["--split", "test"], "own.jsonl is one file; it has no splits"),
+        (["--revision", "abc"], "own.jsonl is one file; it has no revisions"),
+        (["--seed", "3"], "--seed: is for --reasoning_gym"),
+        (["--levels"], "--levels: is for math8k, limr, math500"),
+    ],
+)
+def test_flags_that_would_be_ignored_or_write_elsewhere_are_refused(tmp_path, capsys, flags, says):
+    (tmp_path / "own.jsonl").write_bytes(lines([{"q": "x", "a": 1}]))
+    keys = ["--dataset", tmp_path / "own.jsonl", "--prompt_key", "q", "--answer_key", "a"]
+    assert says in failing(capsys, *keys, "--data_dir", tmp_path / "data", *flags)
+    assert [path.name for path in tmp_path.iterdir()] == ["own.jsonl"]
+
+
+@pytest.mark.parametrize("flags", [["--name", "x"], ["--split", "test"], ["--answer_key", "a"], ["--benchmark"]])
+def test_flags_of_a_set_of_ones_own_need_one(capsys, flags):
+    assert f"{flags[0]}: is for --dataset, which is not asked for" in failing(capsys, "math8k", *flags)
+
+
+def test_questions_without_text_are_counted(tmp_path, capsys):
+    (tmp_path / "own.jsonl").write_bytes(lines([{"q": " ", "a": 1}, {"q": "y", "a": None}]))
+    keys = ["--dataset", tmp_path / "own.jsonl", "--prompt_key", "q", "--answer_key", "a", "--data_dir", tmp_path]
+    assert run_cli(lambda: prepare.main([str(word) for word in keys])) == 0
+    assert "2 rows; 1 with an empty answer; 1 with an empty prompt" in capsys.readouterr().out
 
 
 def test_repeated_ids_are_refused(tmp_path, capsys):

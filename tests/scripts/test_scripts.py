@@ -38,7 +38,7 @@ def stand_in(folder: Path, name: str, text: str) -> None:
     (folder / name).chmod(0o755)
 
 
-def run(venv: Path, script: str | Path, *arguments: str, fail: str = "", **environment: str):
+def run(venv: Path, script: str | Path, *arguments: str, fail: str = "", cwd: Path | None = None, **environment: str):
     """A script's end, and the calls of the stand-in."""
     calls = venv.parent / "calls"
     calls.write_text("")
@@ -50,6 +50,7 @@ def run(venv: Path, script: str | Path, *arguments: str, fail: str = "", **envir
         ["bash", str(ROOT / "scripts" / script), *arguments],
         env={**inherited, "PATH": f"{tools}:{os.environ['PATH']}", "VENV": str(venv), "CALLS": str(calls)}
         | {"FAIL": fail, **environment},
+        cwd=cwd,
         capture_output=True,
         text=True,
         timeout=30,
@@ -366,6 +367,7 @@ def test_the_demo_passes_known_arguments_on(venv):
         ("setup.sh", ["selct"], "setup: error: unknown set 'selct': use select, all, dev, gpu or gpu-dev"),
         ("setup.sh", ["all", "dev"], "setup: error: one set at a time, not .all dev.: select, all, .*"),
         ("slurm_train.sh", [], r"error: give a training: sbatch scripts/slurm_train.sh scripts/train_\*.sh .*"),
+        ("ray_cluster.sh", ["wait", "2"], r"error: RAY_ADDRESS is not set; set it to .*: RAY_ADDRESS=HEAD_IP:6379"),
         ("slurm_train.sh", ["limr"], "error: limr: no such script; give a training: .*"),
         (
             "slurm_train.sh",
@@ -375,7 +377,7 @@ def test_the_demo_passes_known_arguments_on(venv):
     ],
 )
 def test_wrong_arguments_are_one_line(venv, script, arguments, said):
-    done, calls = run(venv, script, *arguments)
+    done, calls = run(venv, script, *arguments, PYTHON=str(venv / "bin" / "python"), RAY_ADDRESS="")
     assert done.returncode == 2
     assert re.fullmatch(f"{said}\n", done.stderr)
     assert calls == []
@@ -397,12 +399,33 @@ def test_lim_without_prompts_says_how_to_make_them(tmp_path, venv, arguments, en
     done, calls = run(venv, tmp_path / "copy" / "scripts" / "lim.sh", *arguments, PYTHON=python, **environment)
     if started:
         assert done.returncode == 0, done.stderr
-        assert len(calls) == 1 and calls[0].startswith("lim_selection.py")
+        assert len(calls) == 1 and calls[0].startswith(f"{tmp_path}/copy/lim_selection.py")
         return
     assert done.returncode == 2 and calls == []
-    assert done.stderr == (
-        f"error: ./data/prompts/math8k.json: no such file; make it with: {python} -m data.prepare math8k\n"
-    )
+    missing = tmp_path / "copy" / "data" / "prompts" / "math8k.json"
+    assert done.stderr == f"error: {missing}: no such file; make it with: {python} -m data.prepare math8k\n"
+
+
+def test_lim_reads_and_writes_where_the_caller_is(tmp_path, venv):
+    flags = {"PYTHON": str(venv / "bin" / "python"), "PROMPTS": "p.json"}
+    _, (there,) = run(venv, "lim.sh", "--output_path", "chosen.json", cwd=tmp_path, **flags)
+    assert f"--output_path {ROOT}/data/prompts/limr.json --output_path chosen.json" in there
+    assert f"--train_samples_path {ROOT}/data/output/math.8k --original_prompts_path p.json" in there
+    _, (at_home,) = run(venv, "lim.sh", cwd=ROOT, **flags)
+    assert at_home.startswith("./lim_selection.py --train_samples_path ./data/output/math.8k --orig")
+
+
+def test_paths_of_the_callers_folder_are_found_from_the_projects(tmp_path, venv):
+    here = tmp_path / "a folder"
+    (here / "sets").mkdir(parents=True)
+    for name in ("own.yaml", "sets/own set.jsonl", "limr", "README.md"):
+        (here / name).write_text("")
+    given = ["own.yaml", "+own.yaml", "run.prompt_file=sets/own set.jsonl", "limr", "README.md", "gone.yaml", "--x=1"]
+    _, (call,) = run(venv, "train.sh", *given, cwd=here, PYTHON=str(venv / "bin" / "python"))
+    found = f"{here}/own.yaml +{here}/own.yaml run.prompt_file={here}/sets/own set.jsonl"
+    assert call == f"-m train.launch {found} limr README.md gone.yaml --x=1"  # README.md is the project's, too
+    _, (call,) = run(venv, "train.sh", *given, cwd=ROOT, PYTHON=str(venv / "bin" / "python"))
+    assert call == f"-m train.launch {' '.join(given)}"
 
 
 def test_a_slurm_job_finds_the_repository_from_its_copy_of_the_script(tmp_path, venv):

@@ -26,6 +26,7 @@ from lim.utils.files import write_json, write_text
 from lim.utils.paths import shown
 from lim.utils.text import duration
 from train.compare import runs, spec
+from train.compare.check import check, need_prompts
 from train.compare.pipeline import Pipeline, command_line
 from train.compare.spec import FULL, Comparison
 from train.recipe.recipe import HINT
@@ -46,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     chosen = spec.load(args.comparison, args.overrides)
     if args.only:
         chosen = spec.only(chosen, args.only)
+    if not args.report_only:
+        check(args.comparison, chosen)
     console = Console()
     kept = runs.kept(chosen)
     pipeline = Pipeline(
@@ -61,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         return None
     start = time.monotonic()
     if not args.report_only:
-        spec.need_prompts(chosen)
+        need_prompts(chosen)
         runs.check(chosen)
         pipeline.run(args.jobs)
     write_results(chosen, console)

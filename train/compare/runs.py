@@ -47,7 +47,7 @@ def after(comparison: Comparison, stage: Stage) -> None:
     """What follows a finished stage: an evaluated run's figures are kept; those of another base model are refused."""
     if comparison.keep is None:
         return
-    if comparison.prepare and stage.name == comparison.prepare[-1]["name"]:
+    if comparison.prepare and stage.name == comparison.prepare[-1].name:
         check(comparison)
     for run in every(comparison):
         if stage.name == evaluation_of(run):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from eval import settings
@@ -22,11 +22,11 @@ from lim.strategies import STRATEGIES, Settings
 from lim.utils.cli import did_you_mean
 from lim.utils.errors import InputError
 from lim.utils.files import read_json
-from lim.utils.makers import how_to_make
 from lim.utils.paths import ROOT, is_hub_id, shown
 from lim.utils.typed import convert
 from train.compare.pipeline import Stage
 from train.recipe.choice import ChoiceConfig
+from train.recipe.recipe import read_yaml
 
 FULL = "full"
 BASE = "base"
@@ -37,6 +37,18 @@ INSIDE = tuple(item.name for item in fields(ChoiceConfig))
 OPTIONS = (*OWN_KEYS, *(item.name for item in fields(Settings)), "num_samples", "workers", "allow_empty")
 # The scripts a person would use for these selections, where the family of recipes has one; else FULL's.
 SCRIPTS = {"limr": "train_limr", "rand": "train_rand", "linear": "train_linear"}
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """A command that makes what the runs start from."""
+
+    name: str
+    title: str
+    command: list[str]
+    outputs: list[str]
+    inputs: list[str] = field(default_factory=list)
+    seconds: float = 10.0
 
 
 @dataclass(frozen=True)
@@ -52,7 +64,7 @@ class Comparison:
     seeds: list[int]
     selections: dict[str, dict[str, Any]]
     baseline: str | None = None
-    prepare: list[dict[str, Any]] = field(default_factory=list)
+    prepare: list[Prepare] = field(default_factory=list)
     overlays: list[str] = field(default_factory=list)
     overrides: list[str] = field(default_factory=list)
     train_seconds: float = 240.0
@@ -160,24 +172,17 @@ def load(path: str, overrides: Sequence[str] = ()) -> Comparison:
     if not Path(path).is_file():
         raise InputError(f"{path}: no such comparison file; there are {', '.join(known_files())}")
     try:
-        parts = OmegaConf.load(path), OmegaConf.from_dotlist(list(overrides))
+        parts = read_yaml(path), OmegaConf.from_dotlist(list(overrides))
         for part in parts:
-            if isinstance(part, DictConfig) and "reference" in part:  # the key's old name
+            if "reference" in part:  # the key's old name
                 part["baseline"] = part.pop("reference")
         values = OmegaConf.to_container(OmegaConf.merge(*parts), resolve=True)
-    except (OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
+    except (OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError) as error:
         raise InputError(f"{path}: {' '.join(str(error).split())[:200]}") from None
     hint = "; settings of the trainings are given as overrides=[key=value]"
     comparison = convert(values, Comparison, path, hint=hint)
     check(path, comparison)
     return comparison
-
-
-def need_prompts(comparison: Comparison) -> None:
-    """Raise InputError where the pool's file is not there and no stage makes it."""
-    made = [output for item in comparison.prepare for output in item["outputs"]]
-    if comparison.prompts not in made and not (ROOT / comparison.prompts).exists():
-        raise InputError(f"prompts={comparison.prompts}: no such file{how_to_make(comparison.prompts)}")
 
 
 def only(comparison: Comparison, arms: Sequence[str]) -> Comparison:
@@ -241,12 +246,12 @@ def stages(comparison: Comparison, kept: Collection[Run] = ()) -> list[Stage]:
     """All stages, in an order in which each finds its inputs made, without those of the runs in `kept`."""
     prepared = [
         Stage(
-            name=item["name"],
-            title=item["title"],
-            command=with_python(item["command"]),
-            outputs=[ROOT / path for path in item["outputs"]],
-            inputs=[ROOT / path for path in item.get("inputs", [])],
-            seconds=item.get("seconds", 10.0),
+            name=item.name,
+            title=item.title,
+            command=with_python(item.command),
+            outputs=[ROOT / path for path in item.outputs],
+            inputs=[ROOT / path for path in item.inputs],
+            seconds=item.seconds,
         )
         for item in comparison.prepare
     ]

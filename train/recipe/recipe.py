@@ -230,9 +230,9 @@ def _parts(path: Path, above: tuple[Path, ...] = ()) -> Iterator[DictConfig]:
         raise InputError(f"{path}: extends itself by way of {' → '.join(p.name for p in above)}")
     extends, config = _read(path, path.stat().st_mtime_ns)
     for name in [extends] if isinstance(extends, str) else extends:
-        other = path.parent / name
-        if not other.is_file():
-            raise InputError(f"{path}: extends {name}, and {other} is not there")
+        other = next((at for at in (path.parent / name, CONFIGS / name) if at.is_file()), None)
+        if other is None:
+            raise InputError(f"{path}: extends {name}, which is neither beside it nor in {shown(CONFIGS)}")
         yield from _parts(other, (*above, path))
     yield config
 
@@ -240,13 +240,23 @@ def _parts(path: Path, above: tuple[Path, ...] = ()) -> Iterator[DictConfig]:
 @cache
 def _read(path: Path, _changed: int) -> tuple[Any, DictConfig]:
     """(what a file extends, the rest of it); kept, as looking for what fits reads the same files many times."""
+    config = read_yaml(path)
+    return config.pop("extends", []), config
+
+
+def read_yaml(path: str | Path) -> DictConfig:
+    """The keys and values of a YAML file. InputError where it is not YAML, or holds something else."""
     try:
         config = OmegaConf.load(path)
-    except (yaml.YAMLError, OmegaConfBaseException) as error:
+    except (yaml.YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not YAML: {_first_line(error)}") from None
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        config = None  # OmegaConf's error for a number or a text alone
     if not isinstance(config, DictConfig):
-        raise InputError(f"{path}: holds a list, not keys and values")
-    return config.pop("extends", []), config
+        raise InputError(f"{path}: holds no keys and values")
+    return config
 
 
 def overlays_of(folder: str) -> dict[str, DictConfig]:

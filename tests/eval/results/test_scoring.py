@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from eval import compare
 from eval import eval as command
 from eval.engine.samples import Sample, Store
 from eval.grader import Grader
@@ -351,8 +352,15 @@ def test_others_files_with_lists_of_responses(tmp_path: Path) -> None:
     [
         ({"out": "x", "meta": {"gold": "2"}}, "row 1 has no 'output' (its keys: out, meta)"),
         ({"output": "x", "meta": {}}, "row 1 has no 'meta.gold'"),
-        ({"output": None, "meta": {"gold": "2"}}, "row 1: 'output' is no text"),
-        ("text", "row 1 is a str, not an object"),
+        (
+            {"output": None, "meta": {"gold": "2"}},
+            "row 1: 'output' is null, no text; a sample without a response",
+        ),
+        ({"output": {"text": "x"}, "meta": {"gold": "2"}}, "row 1: 'output' is an object, no text"),
+        ({"output": [], "meta": {"gold": "2"}}, "row 1: 'output' is an empty list"),
+        ({"output": ["x", 3], "meta": {"gold": "2"}}, "row 1: 'output' is a number, no text"),
+        ({"output": "x", "meta": {"gold": " "}}, "theirs.json: row 1: its gold answer is empty"),
+        ("text", "row 1 is text, not an object"),
     ],
 )
 def test_others_files_that_do_not_fit_are_named(tmp_path: Path, row: Any, message: str) -> None:
@@ -360,6 +368,73 @@ def test_others_files_that_do_not_fit_are_named(tmp_path: Path, row: Any, messag
     with pytest.raises(InputError) as error:
         command.main(["--score_only", str(folder), *KEYS])
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize("verdict", ["yes", float("nan"), None])
+def test_a_verdict_that_is_none_is_refused_or_skipped(tmp_path: Path, verdict: Any) -> None:
+    rows = [{"output": "x", "meta": {"gold": "2"}, "ok": verdict}]
+    (tmp_path / "theirs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    flags = ["--score_only", str(tmp_path / "theirs.jsonl"), *KEYS, "--verdict_key", "ok"]
+    if verdict is None:
+        assert not command.main(flags)
+    else:
+        with pytest.raises(InputError, match=r"row 1: its verdict .* is no number"):
+            command.main(flags)
+
+
+def test_results_are_not_written_among_the_files_that_are_graded(tmp_path: Path) -> None:
+    folder = foreign_file(tmp_path / "in", [{"output": "x", "meta": {"gold": "2"}}])
+    with pytest.raises(InputError, match="is the folder that is graded"):
+        command.main(["--score_only", str(folder), *KEYS, "--output_path", f"{folder}/../in"])
+    assert [path.name for path in folder.iterdir()] == ["theirs.json"]
+
+
+def test_files_of_one_stem_keep_their_results_apart(tmp_path: Path) -> None:
+    row = {"output": r"\boxed{2}", "meta": {"gold": "2"}}
+    folder = foreign_file(tmp_path / "in", [row])
+    (folder / "theirs.jsonl").write_text(json.dumps(row) + "\n" + json.dumps(row) + "\n")
+    command.main(["--score_only", str(folder), *KEYS, "--output_path", str(tmp_path / "out")])
+    lines = {p.name: len(p.read_text().splitlines()) for p in (tmp_path / "out").glob("*.graded.jsonl")}
+    assert lines == {"theirs.json.graded.jsonl": 1, "theirs.jsonl.graded.jsonl": 2}
+
+
+def test_different_numbers_of_samples_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"output": [r"\boxed{2}"] * count, "meta": {"gold": "2"}} for count in (1, 3, 2)]
+    command.main(["--score_only", str(foreign_file(tmp_path / "in", rows)), *KEYS])
+    assert "3 × 1-3" in capsys.readouterr().out
+
+
+def graded(folder: Path, rights: dict[str, list[bool]], golds: str = "2") -> str:
+    """Third-party rows, a row per sample, graded into `<folder>-graded`."""
+    rows = [
+        {"output": rf"\boxed{{{golds if right else 'x'}}}", "meta": {"gold": golds}, "q": q}
+        for q, values in rights.items()
+        for right in values
+    ]
+    foreign_file(folder, rows, "bench.json")
+    out = f"{folder}-graded"
+    command.main(["--score_only", str(folder), *KEYS, "--question_key", "q", "--output_path", out])
+    return out
+
+
+def test_third_party_results_are_compared_by_question(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a = graded(tmp_path / "a", {"p": [False, False], "q": [True, False]})
+    b = graded(tmp_path / "b", {"q": [True, True], "p": [True, False, False, True]})
+    fewer = graded(tmp_path / "fewer", {"q": [True, True]})
+    other = graded(tmp_path / "other", {"p": [True], "q": [True]}, golds="3")
+    out = tmp_path / "table.json"
+    assert not compare.main([a, b, "--json", str(out)])
+    (_, row) = read_json(out)["rows"]
+    # Differences by question: 0.5 and 0.5.
+    assert (row["label"], row["benchmark"]) == ("b-graded", "bench")
+    assert row["difference"]["value"] == pytest.approx(0.5) and row["difference"]["better"] == 2
+    assert "(2 questions × 2 or 2-4)" in capsys.readouterr().out
+    with pytest.raises(
+        InputError, match=r"different questions or gold answers; .*fewer-graded lacks 1 of them \(p\)"
+    ):
+        compare.main([a, fewer])
+    with pytest.raises(InputError, match="different questions or gold answers"):
+        compare.main([a, other])
 
 
 # Where the file's own verdict on MATH500 is wrong: gold and answer are the same, worked out by hand.

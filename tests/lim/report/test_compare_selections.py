@@ -85,3 +85,15 @@ def test_bad_input_is_one_line(pair, tmp_path):
     with pytest.raises(InputError, match=r"row 1: 'chosen' is None, not true or false"):
         main([str(published), one, "--report", str(tmp_path / "out")])
     assert not (tmp_path / "out").exists()
+
+
+def test_files_of_other_prompts_under_the_same_ids_are_refused(tmp_path):
+    scores = [0.1, 0.9] * 15
+    numbers = [str(n) for n in range(30)]  # row numbers are the ids of any file without ids
+    one = write_scores(tmp_path / "a.scores.json", scores, ids=numbers)
+    two = write_scores(tmp_path / "b.scores.json", scores, ids=numbers, text="another {id}")
+    spaced = write_scores(tmp_path / "c.scores.json", scores, ids=numbers, text=" <b>x</b>  & {id}\n")
+    with pytest.raises(InputError, match=r"30 of 30 with the same id have another text, such as '0'"):
+        main([one, two, "--report", str(tmp_path / "out")])
+    assert not (tmp_path / "out").exists()
+    assert main([one, spaced, "--report", str(tmp_path / "out")]) is None

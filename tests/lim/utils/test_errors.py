@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import os
 import re
@@ -42,6 +43,11 @@ def raising(error: BaseException):
             OSError(errno.EDQUOT, "full"),
             2,
             "error: a file: cannot be written (Disk quota exceeded); make room within",
+        ),
+        (
+            PermissionError(errno.EACCES, "", "a.yaml"),
+            2,
+            "error: a.yaml: cannot be used (Permission denied); look at who",
         ),
         (RuntimeError("I/O error: No space left on device"), 2, "error: the disk is full (I/O error: No space left"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
@@ -146,6 +152,15 @@ def test_a_python_without_the_packages_says_how_to_set_up(command):
 def test_a_module_of_ours_that_is_missing_is_an_error_of_the_programs_own():
     with pytest.raises(ModuleNotFoundError):
         run_cli(raising(ModuleNotFoundError("gone", name="lim.gone")))
+
+
+def test_what_is_imported_before_the_look_at_python_can_be_read_by_older_ones():
+    code = "import sys, lim.utils.errors; print(*(m.__file__ for n, m in sys.modules.items() if n.startswith('lim')))"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    for path in map(Path, run.stdout.split()):
+        text = path.read_text(encoding="utf-8")
+        ast.parse(text, feature_version=(3, 8))
+        assert "def " not in text or "from __future__ import annotations" in text, path
 
 
 def test_an_old_python_is_named(monkeypatch, capsys):

@@ -14,11 +14,12 @@ from eval import settings
 from eval.results.statistics import blocks, over_runs
 from lim.logs.reward_log import write_run, write_step
 from lim.utils.errors import InputError
-from train.compare import figures, runs, spec
+from train.compare import check, figures, runs, spec
 from train.compare.__main__ import main
 from train.compare.costs import curve, until
 from train.compare.results import collect
 from train.compare.tables import markdown, percent, spread_in_words, terminal_table
+from train.recipe import recipe
 
 ROOT = Path(__file__).resolve().parents[3]
 WEIGHTS = "model.safetensors"
@@ -90,6 +91,57 @@ def test_a_wrong_file_is_refused_by_key(tmp_path, changes, message):
         spec.load(write(tmp_path, **changes))
 
 
+OWN = {"base_model": "data/models/arithmetic-base"}  # what the recipes of arithmetic-cpu start from
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"headline": "arithmetic-t2"}, r"headline is 'arithmetic-t2', none of its benchmarks \(arithmetic-t1\)"),
+        ({"pool": "arithmetik"}, "FULL: arithmetik: no such recipe"),
+        ({"name": "a/b"}, "the name 'a/b': use letters"),
+        ({"selections": {"my arm": {"strategy": "lim"}}, "baseline": None}, "the name 'my arm': use letters"),
+        ({"overlays": ["colocated-9gpu"]}, "FULL: colocated-9gpu: no such recipe or overlay"),
+        ({"overrides": ["run.epoch=6"]}, r"run\.epoch: unknown key; did you mean run\.epochs\?"),
+        ({"overrides": ["actor.adam.lr=fast"]}, "FULL: argument --actor.adam.lr: invalid float value"),
+        (
+            {"base_model": "data/models/other"},
+            "base_model is data/models/other, and the trainings start from",
+        ),
+        ({"selections": {"x": {"strategy": "lim", "top_k": "many"}}}, r"selections\.x: top_k=many: expected a whole"),
+        ({"selections": {"x": {"strategy": "lim", "pass_rates": [0, 1]}}}, r"selections\.x: --pass_rates is for"),
+        ({"selections": {"x": {"strategy": "random"}}}, r"selections\.x: --strategy random needs"),
+        ({"selections": {"x": {"settings": ["run.epohs=2"]}}}, r"selections\.x: .*run\.epohs: unknown key"),
+        ({"selections": {"x": {"after_epoch": 0, "strategy": "lim", "top_k": 9}}}, r"selections\.x: run\.select"),
+    ],
+)
+def test_what_would_end_a_stage_hours_later_is_refused_before_the_first(tmp_path, changes, message):
+    baseline = {} if "selections" not in changes else {"baseline": None}
+    with pytest.raises(InputError, match=message):
+        main([write(tmp_path, **{**OWN, **baseline, **changes}), "--dry_run"])
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        ({"name": "a", "title": "A", "command": "python", "outputs": []}, r"expected a list .*prepare\[0\]\.command"),
+        ({"name": "a", "title": "A", "command": ["python"]}, "missing required field outputs"),
+    ],
+)
+def test_a_preparation_that_lacks_something_is_refused(tmp_path, item, message):
+    with pytest.raises(InputError, match=message):
+        spec.load(write(tmp_path, prepare=[item]))
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe", b"- a\n", b"5\n"])
+def test_a_file_of_something_else_is_one_line(tmp_path, text):
+    path = tmp_path / "compare.yaml"
+    path.write_bytes(text)
+    for read in (spec.load, recipe.load):
+        with pytest.raises(InputError, match=r"compare\.yaml: (not YAML: .*|holds no keys and values)"):
+            read(str(path))
+
+
 def test_a_file_that_is_not_yaml_is_one_line(tmp_path):
     path = tmp_path / "compare.yaml"
     path.write_text("name: [")
@@ -123,8 +175,8 @@ def test_without_a_file_the_files_are_listed_and_nothing_runs(arguments, monkeyp
 def test_a_pool_that_no_stage_makes_is_refused_before_the_first_stage(tmp_path, monkeypatch):
     monkeypatch.setattr("train.compare.pipeline.Pipeline.run", lambda *_: pytest.fail("a stage was started"))
     with pytest.raises(InputError, match=r"^prompts=none/math8k\.json: no such file; make it with: python -m data"):
-        main([write(tmp_path, prompts="none/math8k.json")])
-    spec.need_prompts(spec.load("configs/compare/demo-quick.yaml"))
+        main([write(tmp_path, prompts="none/math8k.json", **OWN)])
+    check.need_prompts(spec.load("configs/compare/demo-quick.yaml"))
 
 
 def test_the_plan_lists_stages_without_running_any(capsys):
@@ -252,9 +304,7 @@ def test_kept_figures_of_other_inputs_are_refused(finished, tmp_path, spoil, mes
     base = tmp_path / "data" / "models" / "tiny-base"
     base.mkdir(parents=True)
     (base / WEIGHTS).write_text("1")
-    chosen = replace(
-        finished, keep="kept", prepare=[{"name": "base", "title": "", "command": ["true"], "outputs": []}]
-    )
+    chosen = replace(finished, keep="kept", prepare=[spec.Prepare("base", "", ["true"], [])])
     for stage in spec.stages(chosen)[1:]:
         runs.after(chosen, stage)
     runs.check(replace(chosen, seeds=[2]))

@@ -208,7 +208,7 @@ def test_bad_files_are_refused(tmp_path: Path):
     bad = tmp_path / "bad.yaml"
     cases = {
         "a: [1": "not YAML",
-        "- 1": "holds a list",
+        "- 1": "holds no keys and values",
         "extends: none.yaml": "extends none.yaml",
         "extends: bad.yaml": "extends itself",
         "run: {name: x, prompt_file: y}": "run.epochs is not set",
@@ -256,3 +256,12 @@ def test_what_a_recipe_may_not_say_of_verifiers(change, said):
     with pytest.raises(InputError) as caught:
         recipe.load("math.8k", overrides=[change])
     assert said in str(caught.value)
+
+
+def test_a_recipe_elsewhere_extends_those_of_the_project_by_name(tmp_path: Path):
+    (tmp_path / "own.yaml").write_text("extends: [arithmetic-cpu.yaml, beside.yaml]\nrun: {name: own}\n")
+    (tmp_path / "beside.yaml").write_text("run: {epochs: 3}\n")
+    loaded = recipe.load(str(tmp_path / "own.yaml")).run
+    assert (loaded.name, loaded.epochs, loaded.prompt_file) == ("own", 3, "data/prompts/arithmetic.json")
+    (tmp_path / "arithmetic-cpu.yaml").write_text("run: {epochs: 1, prompt_file: mine.json}\n")
+    assert recipe.load(str(tmp_path / "own.yaml")).run.prompt_file == "mine.json"  # one beside it comes first
