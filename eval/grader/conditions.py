@@ -66,7 +66,19 @@ def settle(node: Node) -> Given:
         items = core[1]
         rest = [item for item in items if not _domain(item)]
         names = variables(rest)
-        taken = [item for item in items if (found := _domain(item)) and found[0] in names]
+        bounded = {  # letters whose least value is a part of the answer: n >= 3, n <= 7
+            letter
+            for item in rest
+            if item[0] == "rel" and item[2] != ["="]
+            for letter in (side[1] for side in item[1] if side[0] == "var")
+        }
+        taken = [
+            item
+            for item in items
+            if (found := _domain(item))
+            and found[0] in names
+            and not (_is_bound(item) and (core[2:] == ("or",) or found[0] in bounded))
+        ]
         others = [item for item in items if _restricts(item, [x for x in items if x is not item])]
         if len(others) < len(items) and others:
             pairs += [(item, False) for item in others if item not in taken]
@@ -109,6 +121,11 @@ def _restricts(node: Node, others: list[Node]) -> bool:
         and not (item[0] == "rel" and item[1][0] == node[1][0])
         for item in values
     ) and variables(node[1][1]) <= variables(values)
+
+
+def _is_bound(node: Node) -> bool:
+    """Whether a relation is n >= 3 or n > 3."""
+    return node[0] == "rel" and node[2][0] in (">", ">=")
 
 
 def _domain(node: Node) -> tuple[str, str] | None:
