@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from fractions import Fraction
 
-from . import by_text, conditions
+from . import by_text, conditions, units
 from .parse import Node
 from .points import has, identical, variables
 from .regions import equal_regions, looks_like_region, region
 from .relations import Relations
 from .text import words
-from .trees import in_order, is_clock, is_matrix, matrix, named_apart, signed, units_agree, value_of, with_sign
+from .trees import (
+    components,
+    counted,
+    in_order,
+    is_clock,
+    is_matrix,
+    lettered,
+    matrix,
+    measure,
+    named_apart,
+    signed,
+    spread,
+    systems,
+    units_agree,
+    value_of,
+    with_sign,
+)
 from .value import Evaluator, Fuel, Slow, Undecided, Undefined
 
 ANGLES = ("pi", "arcsin", "arccos", "arctan", "arccot")
@@ -51,11 +68,16 @@ class Comparison(Relations):
             )
         if "compound" in (a[0], b[0]):
             return a[0] == b[0] and self.ordered(a[1], b[1], depth)
+        a, b = lettered(counted(a, b), b), lettered(counted(b, a), a)
         if not units_agree(a, b):
-            return False
+            return self.angles(a, b)
+        clock = all(units.parts(measure(node))[0].keys() & {"am", "pm"} for node in (a, b))
         (a, percent_a), (b, percent_b) = self.bare(a), self.bare(b)
-        if a == b:
+        if a == b or (a[0] == b[0] == "var" and self.one_set(a[1], b[1])):
             return True
+        if clock and {a[0], b[0]} == {"num", "ratio"}:  # 7 pm is 7:00 pm
+            hour, ratio = (a, b) if a[0] == "num" else (b, a)
+            return ratio[1] == [hour, ("num", Fraction(0))]
         if a[0] == "that" and b[0] == "that" and a[1] != b[1] and a[1][0] == b[1][0] == "var":
             b = conditions.substitute(b, {b[1][1]: a[1][1]}) if a[1][1] not in variables(b) else b
         if looks_like_region(a) or looks_like_region(b):
@@ -69,7 +91,16 @@ class Comparison(Relations):
         if "that" in (a[0], b[0]) or "op" in (a[0], b[0]):
             return a[0] == b[0] and len(a) == len(b) and self.parts(a[1:], b[1:], depth)
         if a[0] == "rel" or b[0] == "rel":
+            systems = [
+                other[0] in ("seq", "list") or (other[0] == "rel" and other[1][0][0] == "seq") for other in (b, a)
+            ]
+            spread_out = [
+                spread(x) if x[0] == "rel" and system else x for x, system in zip((a, b), systems, strict=True)
+            ]
+            if spread_out != [a, b]:
+                return self.same(*spread_out, depth + 1)
             return self.relations(a, b, depth)
+        a, b = self.as_vectors(a, b)
         if "list" in (a[0], b[0]) or "set" in (a[0], b[0]) or "seq" in (a[0], b[0]):
             return self.collections(a, b, depth)
         if a[0] == "text" or b[0] == "text":
@@ -87,6 +118,36 @@ class Comparison(Relations):
         if a[0] == b[0] == "big" and a[1] == b[1] and self.alike(a, b, depth):
             return True
         return self.expressions(a, b, percent_a != percent_b)
+
+    def angles(self, a: Node, b: Node) -> bool:
+        """Whether an angle in degrees is one in radians."""
+        sides = [units.parts(measure(node))[0] for node in (a, b)]
+        if {*map(str, sides)} != {str(Counter([unit])) for unit in ("deg", "rad")}:
+            return False
+        values = [
+            ("fn", "deg", [node[2][0] if node[0] == "fn" else node[1]]) if side["deg"] else node[1]
+            for node, side in zip((a, b), sides, strict=True)
+        ]
+        try:
+            return identical(*values, self.fuel, degrees=True)
+        except Undefined:
+            return False
+
+    @staticmethod
+    def one_set(a: str, b: str) -> bool:
+        """Whether two names are one set of numbers: R in the blackboard's letters and in bold ones."""
+        return a.removeprefix("\\mathbb") == b.removeprefix("\\mathbb") in ("N", "Z", "Q", "R", "C")
+
+    @staticmethod
+    def as_vectors(a: Node, b: Node) -> tuple[Node, Node]:
+        """3i - 2j as a tuple where the other side is a tuple, a row or a column."""
+        sides = []
+        for node, other in ((a, b), (b, a)):
+            rows = other[1] if other[0] == "matrix" else []
+            size = len(other[3]) if other[0] == "seq" else max(len(rows), *map(len, rows)) if rows else 0
+            parts = components(node, size) if size in (2, 3) and node[0] in ("+", "*") else None
+            sides.append(("seq", "(", ")", parts) if parts else node)
+        return sides[0], sides[1]
 
     def alike(self, a: Node, b: Node, depth: int) -> bool:
         """Whether two sums have the same ends and terms, whatever their letter is called."""
@@ -206,6 +267,7 @@ class Comparison(Relations):
         return not left
 
     def collections(self, a: Node, b: Node, depth: int) -> bool:
+        a, b = (systems(x) if x[0] == "list" else x for x in (a, b))
         kinds = a[0], b[0]
         if kinds == ("seq", "seq"):
             return a[1:3] == b[1:3] and self.ordered(a[3], b[3], depth)

@@ -40,6 +40,8 @@ class Environments(Atoms):
                 rows[-1].append(self.clause())
         self.take()
         self.braced_text()
+        if name == "array" and [len(row) for row in rows if row] == [1]:
+            return rows[0][0]
         node: Node = ("matrix", [row for row in rows if row])
         return ("fn", "det", [node]) if name == "vmatrix" else node
 

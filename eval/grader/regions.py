@@ -26,6 +26,13 @@ class Piece(NamedTuple):
 
 EVERYTHING = [Piece(-INFINITY, False, INFINITY, False)]
 
+_POSITIVE = [Piece(0, False, INFINITY, False)], ("^+", "_+", "_>0")
+_NOT_NEGATIVE = [Piece(0, True, INFINITY, False)], ("_\\ge0", "_>=0", "_\\geq0", "_\\geqslant0")
+_NEGATIVE = [Piece(-INFINITY, False, 0, False)], ("^-", "_-", "_<0")
+HALVES = {"\\mathbbR": EVERYTHING} | {
+    "\\mathbbR" + mark: piece for piece, marks in (_POSITIVE, _NOT_NEGATIVE, _NEGATIVE) for mark in marks
+}
+
 
 def _order(first: Value, second: Value) -> int:
     if isinstance(first, float) or isinstance(second, float):
@@ -105,7 +112,7 @@ def looks_like_region(node: Node) -> bool:
         return len(node[3]) == 2 and (node[1] == "[" or node[2] == "]" or has(node[3], "inf"))
     return (
         node[0] in ("op", "that")
-        or node == ("var", "\\mathbbR")
+        or (node[0] == "var" and node[1] in HALVES)
         or (node[0] == "rel" and any(operator in ("<", ">", "<=", ">=", "!=", "in", "notin") for operator in node[2]))
     )
 
@@ -127,8 +134,8 @@ def excluded(node: Node) -> list[tuple[Node, tuple[Node, str, Node]]]:
 def region(node: Node, fuel: Fuel) -> list[Piece]:
     """The set of real numbers a tree stands for. Raises Undefined where it is none."""
     kind = node[0]
-    if node == ("var", "\\mathbbR"):
-        return EVERYTHING
+    if kind == "var" and node[1] in HALVES:
+        return HALVES[node[1]]
     if kind == "seq" and len(node[3]) == 2:
         low, high = _end(node[3][0], fuel), _end(node[3][1], fuel)
         closed = node[1] == "[", node[2] == "]"

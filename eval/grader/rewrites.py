@@ -14,7 +14,7 @@ LOOKS = re.compile(
     r"|overline(?=\{[A-Z]{2}\})|bar(?=\{[A-Z]{2}\})|ensuremath|mathop|displaylines"
     r"|(?:text)?color\s*(?:\[\w+\])?\{[\w!.,# ]+\}"
     r"|colorbox\{\w+\}|fcolorbox(?:\{\w+\}){2}|widehat|hat|tilde|tiny|scriptsize|footnotesize|small|normalsize|[lL]arge|LARGE|[hH]uge"
-    r"|bfseries|itshape|bf|it|boldmath|underbar|strut)(?![A-Za-z])"
+    r"|bfseries|itshape|bf|it|boldmath|underbar|strut|framebox)(?![A-Za-z])"
 )
 SPACE = re.compile(
     r"(\\\\)|\s*\\!\s*|\\[,;:> ]|~|\\(?:q?quad|thinspace|enspace|enskip)(?=[A-Za-z]?(?:[^A-Za-z]|$))"
@@ -26,6 +26,25 @@ DEGREE = re.compile(
 )
 OVER = re.compile(
     r"\{([^{}]{1,80})\\over(?![A-Za-z])([^{}]{1,80})\}|^([^{}=,]{1,80})\\over(?![A-Za-z])([^{}=,]{1,80})$"
+)
+# 1101 (base 2), 1101_{\text{base }2}: the name of the base is the last group.
+BASE = re.compile(
+    r"(?<=[0-9A-Z])\)?\s*(?:_\{?\s*)?(?:\\text\s*\{\s*)?\(?\s*(?:in\s+)?base[\s-]*\}?\s*(\d{1,2}|[a-z]{3,7}|\{\d{1,2}\})"
+    r"\s*\)?\s*\}*\s*\)?$"
+)
+ENDING = re.compile(r"(?:\\(?:checkmark|blacksquare|qed|qedsymbol)(?![A-Za-z])|[✓✔■∎✅])\s*$")
+# What says only that the value after it is the answer, or of what it is the value.
+IS = re.compile(
+    r"^\\text\s*\{\s*(?!(?:[^{}]*\W)?(?:not|no|than|if|when|least|most)\b)[^{}\\\d<>=]{2,80}?(?:\b(?:is|are|equals|be)\b|[:=])\s*:?\s*\}\s*"
+    r"|^(?:[Tt]he\s+)?(?:[Ff]inal\s+)?[Aa]nswer\s*(?:is\b|[:=])\s*:?\s*"
+)
+ALL = re.compile(
+    r"^(?:\\text\s*\{\s*)?(?:[Ff]or\s+)?[Aa]ll\s+(?:(?:positive|natural|real|whole)\s+)?(?:integers?|numbers?|reals|values\s+of)?"
+    r"\s*\}?\s*(?=[a-z]\s*(?:[=<>]|\\(?:ge|le|gt|lt|ne|in|equiv)))"
+)
+EXCEPT = re.compile(
+    r"^(?:\\text\s*\{)?\s*[Aa]ll\s+real(?:s|\s+numbers)?\s*(?:\}?\s*[a-z]\s*(?:\\text\s*\{)?)?\s*,?\s*"
+    r"(?:except|other than)(?:\s+for)?\s*\}?\s*(?:[a-z]\s*=\s*)?([-\d\\].*)$"
 )
 CHOOSE = re.compile(r"(?<![\w})\]])(?:\{\})?[\^_](?:\{(\w{1,6})\}|(\w))\s*\{?C\}?_(?:\{(\w{1,6})\}|(\w))")
 NUMBER_SET = re.compile(
@@ -77,6 +96,15 @@ AFTER: tuple[Step, ...] = (
     ("U", re.compile(r"(?<=[)\]])\s*U\s*(?=[(\[])"), r"\\cup "),
     ("^", re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)"), r"\\times "),
     ("R", re.compile(r"(?:\\text\{\s*)?(?<![A-Za-z])(?:Rs\.?|INR)(?![A-Za-z])\s*\}?\s*(?=\d)"), "₹"),
+    ("ase", BASE, r"_{\1}"),
+    ("ll", ALL, ""),
+    ("math", re.compile(r"\\([ij])math(?![A-Za-z])"), r"\1"),
+    ("", ENDING, ""),
+    ("", IS, ""),
+    ("except", EXCEPT, lambda m: rf"\mathbb{{R}} - \{{{m[1][:-1] if m[1].count('}') > m[1].count('{') else m[1]}\}}"),
+    (")", re.compile(r"^(?:\([A-J]\)\s*){2,}$"), lambda m: ", ".join(re.findall("[A-J]", m[0]))),
+    (")", re.compile(r"^([A-J])\)$"), r"(\1)"),
+    ("text", re.compile(r"\\text\s*\{\s*(\\\$|[€£])\s*(-?[\d.,]*)\s*\}"), r"\1\2"),
     (
         "",
         re.compile(r"(?<=\d)\s*\^?\s*(?:\{\s*)?\\text\{\s*(?:st|nd|rd|th)\s*\}(?:\s*\})?|(?<=\d)(?:st|nd|rd|th)\b"),

@@ -14,7 +14,9 @@ TOKEN = re.compile(
     r"|(?P<command>\\[A-Za-z]+|\\.)|(?P<cjk>[\u4e00-\u9fff]+)|(?P<word>[^\W\d_\u4e00-\u9fff]+)|(?P<two><=|>=|!=|\|\||==|->)|(?P<one>[^\s])",
     re.DOTALL,
 )
-_FUNCTIONS = "sin cos tan cot sec csc arcsin arccos arctan arccot sinh cosh tanh log ln lg exp gcd lcm max min det"
+_FUNCTIONS = (
+    "sin cos tan cot sec csc arcsin arccos arctan arccot cis sinh cosh tanh log ln lg exp gcd lcm max min det"
+)
 FUNCTIONS = frozenset(_FUNCTIONS.split())
 WORD_COMMANDS = {
     **{name: "\\" + name for name in (*FUNCTIONS, "sqrt", "pi", "theta", "alpha", "beta", "infty", "binom")},
@@ -164,6 +166,8 @@ def _text(content: str, space: bool, before: list[Token]) -> list[Token]:
         return [("sym" if bare.isalpha() else "num", bare, space)] if bare[0] != "-" else [("text", bare, space)]
     if before and (lead := LEAD.fullmatch(bare)):
         return [("sym", WHERE if lead[1] else IF, space), *_condition(lead[3])]
+    if bare == "to" and before and before[-1][0] == "num":  # a ratio
+        return [("sym", ":", space)]
     if bare in WORD_COMMANDS and not (before and before[-1][0] == "num" and bare in SHORT_UNITS):
         return [("sym", WORD_COMMANDS[bare], space)]
     return [("text", content, space)]
@@ -188,6 +192,10 @@ def _word(word: str, space: bool, before: list[Token]) -> list[Token]:
         return [("text", word, space)]
     if len(word) == 1:
         return [("sym", word, space)]
+    if word == "to" and space and before and before[-1][0] == "num":
+        return [("sym", ":", space)]
+    if word in ("per", "of", "in", "an", "the", "are", "for") and space and before and before[-1][0] == "text":
+        return [("text", word, space)]
     if before and word in ("where", "with", "for", "if", "when") and space:
         return [("sym", IF if word in ("if", "when") else WHERE, space)]
     if any(token[1] in (WHERE, IF) for token in before) and word.islower() and word in ("is", "an", "all", "any"):

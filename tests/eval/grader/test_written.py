@@ -1,0 +1,127 @@
+r"""Answers as models and data sets write them, by kind, each kind with its near misses; judged by hand."""
+
+from __future__ import annotations
+
+import pytest
+from pairs import cases
+
+from eval.grader import equal
+
+SAME = {
+    "choices": [
+        ("B", r"\mathbf{(B)\ } 5"), ("5", r"\mathbf{(B)\ } 5"), ("(C)", "C)"), ("(A)(B)(D)", "A, B, D"),
+        ("ABD", "(A)(B)(D)"), ("B", r"\text{The correct answer is } B"),
+    ],
+    "what stands around an answer": [
+        ("12", r"\text{The answer is } 12"), ("5", r"\text{The minimum value is } 5"), ("5", "Answer: 5"),
+        ("12", r"12 \checkmark"), ("12", r"12\ \blacksquare"), ("12", "12 ✓"), ("12", r"\framebox{12}"),
+        ("5", r"\begin{array}{c}5\end{array}"), ("3", r"\equiv 3 \pmod 7"), ("18", r"\text{\$18}"),
+        ("18.5", r"\text{\$}18.50"),
+    ],
+    "bases in words": [
+        ("1101_2", r"1101\text{ (base 2)}"), ("1101_2", "1101 base two"), ("1101_2", r"1101_{\text{base }2}"),
+    ],
+    "periods": [
+        (r"\frac{4}{33}", "0.1212..."), (r"\frac13", "0.(3)"), (r"\frac16", "0.1(6)"),
+        (r"\frac{41}{333}", r"0.\dot{1}2\dot{3}"),
+    ],
+    "units": [
+        ("24", r"24 \text{ integers}"), ("30^\\circ", r"\dfrac{\pi}{6}\text{ radians}"),
+        ("80", "80 kilometers per hour"),
+        ("80 km/h", "80 kilometers per hour"), (r"2 \text{ hours}", "2h"), (r"7:00\text{ PM}", "7 PM"),
+        (r"7\text{ p.m.}", "7:00 PM"),
+    ],
+    "residues": [
+        ("3", r"x \equiv 3 \pmod{7}"), (r"x \equiv 3 \pmod 7", r"3 \pmod 7"), (r"n \equiv 1 \pmod 4", "n = 4k+1"),
+        (r"n \equiv 1 \pmod 4", r"n = 4k - 3, k \in \mathbb{Z}"),
+    ],
+    "vectors by their directions": [
+        (r"\begin{pmatrix}3\\-2\end{pmatrix}", r"3\mathbf{i}-2\mathbf{j}"),
+        ("(3,-2)", r"3\hat{\imath}-2\hat{\jmath}"),
+        ("(3,0,-2)", r"3\vec{i} - 2\vec{k}"),
+        (r"\begin{pmatrix}x\\y\end{pmatrix}=\begin{pmatrix}1\\2\end{pmatrix}", "(1,2)"),
+    ],
+    "several systems": [
+        ("(1,2), (3,4)", r"x=1,y=2 \text{ or } x=3,y=4"), ("x=1,y=2; x=3,y=4", "x=3,y=4; x=1,y=2"),
+        ("1,2,3", "x=1, x=2, x=3"), ("(8,8,8)", "x=y=z=8"), ("(m,n)=(1,1)", "m=n=1"), ("8", "x=y=z=8"),
+    ],
+    "choices counted": [("120", "C(10,3)"), ("P(5,2)", "20"), ("(5,2)", "P(5,2)")],
+    "turned numbers": [(r"e^{i\pi/3}", r"\operatorname{cis}\frac{\pi}{3}"), (r"1+i\sqrt3", r"2\text{cis }60^\circ")],
+    "ratios": [("3:4", r"3 \text{ to } 4"), (r"\frac34", "3 to 4")],
+    "what a task asks for": [
+        ("100", "m+n=100"), ("100", "m+n = 37+63 = 100"), ("27", "10a + b = 27"), ("3", "f(0)+f(1)=3"),
+        (r"\frac14", r"P(X=2)=\frac14"), (r"\frac14", r"P(A|B)=\frac{1}{4}"), (r"\frac14", r"P(A \cap B)=0.25"),
+        ("5", r"\text{max} = 5"),
+    ],
+    "sets of numbers": [
+        (r"x\ne0", r"\text{all real numbers except } 0"),
+        (r"x \ne \frac12", r"\text{all reals } x \text{ except } x=\frac{1}{2}"),
+        (r"x \ne 1, 2", r"\text{all real numbers except } 1 \text{ and } 2"), (r"\mathbb{Z}", r"\text{all integers}"),
+        (r"\mathbb R", r"\mathbf{R}"), (r"(0,\infty)", r"\mathbb{R}^+"), (r"[0,\infty)", r"\mathbb{R}_{\ge 0}"),
+        (r"n\ge 3", r"\text{all integers } n \geq 3"), ("infinite", r"\text{Infinitely many solutions.}"),
+    ],
+    "words": [
+        (r"\text{the second player}", "second player"), (r"\text{square}", "a square"),
+        ("ellipse", r"\text{An ellipse}"),
+        (r"\text{Bob}", r"\text{Bob has a winning strategy}"), ("Alice wins", r"\text{Alice}"),
+        (r"\text{all odd } n", r"n \text{ is odd}"), ("all even positive integers", "all positive even integers"),
+    ],
+}  # fmt: skip
+
+DIFFERENT = {
+    "choices": [("D", "C)"), ("(A)(B)(D)", "A, B"), ("B", r"\mathbf{(C)\ } 5"), ("6", r"\mathbf{(B)\ } 5")],
+    "what stands around an answer": [
+        ("12", r"\text{The answer is } 13"), ("5", r"\text{The value is not } 5"), ("18", r"\text{\$19}"),
+        ("5", r"\text{The value is less than } 5"), ("5", r"\begin{array}{cc}5 & 6\end{array}"),
+    ],
+    "bases in words": [("1101_2", r"1101\text{ (base 3)}"), ("13", "1101 base two")],
+    "periods": [
+        (r"\frac{4}{33}", "0.12..."), (r"\frac16", "0.1(7)"), (r"\frac{41}{333}", r"0.\dot{1}\dot{2}"),
+        ("0.6", "0.1(6)"),
+    ],
+    "units": [
+        ("24", r"n \text{ integers}"), ("30^\\circ", r"\frac{\pi}{3}\text{ radians}"),
+        ("30^\\circ", r"30 \text{ radians}"),
+        ("80 km/h", "80 kilometers per minute"), (r"2 \text{ minutes}", "2h"), (r"7\text{ PM}", "7:00 a.m."),
+        (r"7\text{ PM}", "7:30 p.m."),
+    ],
+    "residues": [
+        ("3", r"x \equiv 10 \pmod{7}"), (r"n \equiv 1 \pmod 4", "n = 4k+3"), (r"n \equiv 1 \pmod 4", "n = 2k+1"),
+        (r"n \equiv 1 \pmod 4", "m = 4k+1"), (r"n \equiv 1 \pmod 4", "n = 4x+1"),
+    ],
+    "vectors by their directions": [
+        ("(3,-2)", r"3\hat{i}+2\hat{j}"), ("(3,-2)", r"-2\hat{i}+3\hat{j}"), ("(3,-2)", "3i-2"),
+        ("(3,1,-2)", "3i-2k"),
+        (r"\begin{pmatrix}x\\y\end{pmatrix}=\begin{pmatrix}1\\2\end{pmatrix}", "(2,1)"),
+    ],
+    "several systems": [
+        ("(1,2), (3,4)", r"x=1,y=4 \text{ or } x=3,y=2"), ("x=1,y=2; x=3,y=4", "x=1,y=4; x=3,y=2"),
+        ("(8,8,8)", "x=y=8"), ("(8,8,8)", "x=y=z=9"),
+    ],
+    "choices counted": [("120", "C(10,4)"), ("10", "P(5,2)"), ("C(10,3)", "C(10,7)")],
+    "turned numbers": [(r"1+i\sqrt3", r"2\text{cis }30^\circ")],
+    "ratios": [("3:4", "4 to 3")],
+    "what a task asks for": [
+        ("100", "m+n = 37+62 = 100"), ("100", "x+y=100"), ("3", "a+b=3c"), ("3", "a-3=0"), ("a+b=3", "3"),
+        ("5", "2a=5"),
+        (r"\frac14", r"P(X=2)=\frac34"), (r"P(A|B)=\frac14", r"P(B|A)=\frac14"),
+    ],
+    "sets of numbers": [
+        (r"x\ne0", r"\text{all real numbers except } 1"), (r"\mathbb R", "Z"), (r"(0,\infty)", r"\mathbb{R}_{\ge 0}"),
+        (r"n\ge 3", r"\text{all integers } n > 3"), ("infinite", "no solutions"),
+    ],
+    "words": [
+        ("second player", "first player"), (r"\text{Alice}", r"\text{Alice loses}"), ("Alice wins", "Bob wins"),
+        ("all odd integers", r"n \text{ is even}"), ("all even positive integers", "all even integers"),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("gold", "prediction"), cases(SAME))
+def test_same(gold, prediction):
+    assert equal(gold, prediction)
+
+
+@pytest.mark.parametrize(("gold", "prediction"), cases(DIFFERENT))
+def test_different(gold, prediction):
+    assert not equal(gold, prediction)
