@@ -75,9 +75,9 @@ class Comparison(Relations):
         (a, percent_a), (b, percent_b) = self.bare(a), self.bare(b)
         if a == b or (a[0] == b[0] == "var" and self.one_set(a[1], b[1])):
             return True
-        if clock and {a[0], b[0]} == {"num", "ratio"}:  # 7 pm is 7:00 pm
-            hour, ratio = (a, b) if a[0] == "num" else (b, a)
-            return ratio[1] == [hour, ("num", Fraction(0))]
+        if clock and {a[0], b[0]} == {"num", "text"}:  # 7 pm is 7:00 pm
+            hour, time = (a, b) if a[0] == "num" else (b, a)
+            return time[1] == f"{hour[1]}:00"
         if a[0] == "that" and b[0] == "that" and a[1] != b[1] and a[1][0] == b[1][0] == "var":
             b = conditions.substitute(b, {b[1][1]: a[1][1]}) if a[1][1] not in variables(b) else b
         if looks_like_region(a) or looks_like_region(b):
@@ -91,15 +91,8 @@ class Comparison(Relations):
         if "that" in (a[0], b[0]) or "op" in (a[0], b[0]):
             return a[0] == b[0] and len(a) == len(b) and self.parts(a[1:], b[1:], depth)
         if a[0] == "rel" or b[0] == "rel":
-            systems = [
-                other[0] in ("seq", "list") or (other[0] == "rel" and other[1][0][0] == "seq") for other in (b, a)
-            ]
-            spread_out = [
-                spread(x) if x[0] == "rel" and system else x for x, system in zip((a, b), systems, strict=True)
-            ]
-            if spread_out != [a, b]:
-                return self.same(*spread_out, depth + 1)
-            return self.relations(a, b, depth)
+            first, second = spread(a, b), spread(b, a)
+            return self.relations(a, b, depth) if (first, second) == (a, b) else self.same(first, second, depth + 1)
         a, b = self.as_vectors(a, b)
         if "list" in (a[0], b[0]) or "set" in (a[0], b[0]) or "seq" in (a[0], b[0]):
             return self.collections(a, b, depth)
@@ -124,12 +117,12 @@ class Comparison(Relations):
         sides = [units.parts(measure(node))[0] for node in (a, b)]
         if {*map(str, sides)} != {str(Counter([unit])) for unit in ("deg", "rad")}:
             return False
-        values = [
-            ("fn", "deg", [node[2][0] if node[0] == "fn" else node[1]]) if side["deg"] else node[1]
+        first, second = (
+            node if node[0] != "unit" else ("fn", "deg", [node[1]]) if side["deg"] else node[1]
             for node, side in zip((a, b), sides, strict=True)
-        ]
+        )
         try:
-            return identical(*values, self.fuel, degrees=True)
+            return identical(first, second, self.fuel, degrees=True)
         except Undefined:
             return False
 
@@ -274,6 +267,8 @@ class Comparison(Relations):
         if "seq" in kinds:
             seq, other = (a, b) if a[0] == "seq" else (b, a)
             if other[0] == "list" and seq[1:3] == ("(", ")"):
+                if other[2:] == ("or",) and named_apart(other[1]):
+                    return False  # x = 1 or y = 2
                 items = in_order(other[1])
                 return self.ordered(seq[3], items, depth) if a[0] == "seq" else self.ordered(items, seq[3], depth)
             if is_matrix(other) and seq[1:3] == ("(", ")"):
@@ -314,6 +309,8 @@ class Comparison(Relations):
     def regions(self, a: Node, b: Node) -> bool | None:
         """Whether both are one set of real numbers; None where one is no such set. Letters must agree."""
         names = variables(a) - {"\\mathbbR"}, variables(b) - {"\\mathbbR"}
+        if len(names[0]) > 1 or len(names[1]) > 1:
+            return None
         if a[0] != "that" and b[0] != "that" and names[0] and names[1] and names[0] != names[1]:
             return None if "rel" not in (a[0], b[0]) else False
         try:

@@ -14,6 +14,7 @@ from .parse import Node, ParseError, parse
 from .text import SAME_WORDS, prose, words
 
 LONGEST = 4_000
+OUTWARD = re.compile(r"(^|\\cup\s*)([\[(\]])([^\[\]]+)([\[)\]])(?=\s*(?:\\cup|$))")
 PROSE = re.compile(r"(?=.*[A-Za-z]{3})[A-Za-z][A-Za-z' ,.-]*")
 EMPTY: Node = ("set", [])
 REALS: Node = ("var", "\\mathbbR")
@@ -49,13 +50,16 @@ def decide(gold: str, prediction: str, *, slow: bool = False) -> bool | None:
 @lru_cache(maxsize=8192)
 def readings(text: str) -> tuple[Node, ...]:
     """The trees a cleaned answer can be read as: "1,234" is a number, and two."""
-    text = re.sub(r"^\](.+)([\[\]])$", lambda m: "(" + m[1] + ("]" if m[2] == "]" else ")"), text, flags=re.DOTALL)
+    if text[:1] + text[-1:] in ("][", "]]", "[[", "])", "(["):  # ]1, 2[
+        text = OUTWARD.sub(
+            lambda m: m[1] + ("(" if m[2] == "]" else m[2]) + m[3] + (")" if m[4] == "[" else m[4]), text
+        )
     known = None if text.startswith("-") else SAME_WORDS.get(words(text))
     if known:
         sets = {"no solution": EMPTY, "all real numbers": REALS, "all integers": ("var", "\\mathbbZ")}
         return (sets.get(known, ("text", known)),)
     found: list[Node] = []
-    for thousands in (True, False) if re.search(r"\d,\d{3}", text) else (True,):
+    for thousands in (True, False) if re.search(r"\d,\d{3}", text) and not re.search(r",0\d\d", text) else (True,):
         try:
             found.append(parse(text, thousands))
         except (ParseError, RecursionError):

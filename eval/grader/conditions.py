@@ -164,6 +164,11 @@ def agree(first: Given, second: Given, same: Callable[[Node, Node], bool]) -> bo
     return False
 
 
+def _value(core: Node) -> Node:
+    """What stands after a name and "=", else the answer itself."""
+    return core[1][1] if core[0] == "rel" and core[2] == ["="] and len(core[1]) == 2 else core
+
+
 def domains_agree(first: Given, second: Given) -> bool:
     """Whether both sides say the same of their letters, or only one says anything."""
     if not (first.domains or first.others) or not (second.domains or second.others):
@@ -190,6 +195,8 @@ def _others(first: list[tuple[Node, bool]], second: list[tuple[Node, bool]], sam
 def renamings(first: Given, second: Given) -> Iterator[Given]:
     """The second answer with its letters, as they are and as the first one calls them."""
     yield second
+    if "var" in (_value(first.core)[0], _value(second.core)[0]):
+        return  # a letter alone is an answer: another one is another answer
     names = variables(first.core), variables(second.core)
     theirs = [name for name in second.domains if name in names[1]]
     ours = [name for name in first.domains if name in names[0]]
@@ -226,7 +233,7 @@ def substitute(node: Any, change: dict[str, str]) -> Any:
 
 def family(core: Node) -> str:
     """The letter of an answer that is linear in k, n or m, and holds pi and no other letter: "k pi"; else ""."""
-    value = core[1][1] if core[0] == "rel" and core[2] == ["="] and len(core[1]) == 2 else core
+    value = _value(core)
     names = variables(value)
     if len(names) != 1 or not names <= FAMILIES or value[0] not in ("*", "+", "/") or not has(value, "pi"):
         return ""
@@ -244,10 +251,7 @@ def _shifted(first: Given, second: Given, same: Callable[[Node, Node], bool]) ->
     if len(names) != 1 or first.core[0] in ("list", "set") or second.core[0] in ("list", "set"):
         return False
     (name,) = names
-    cores = [
-        core[1][1] if core[0] == "rel" and core[2] == ["="] and len(core[1]) == 2 else core
-        for core in (first.core, second.core)
-    ]
+    cores = [_value(core) for core in (first.core, second.core)]
     heads = {str(core[1][0]) for core in (first.core, second.core) if core[0] == "rel"}
     if len(heads) > 1 or any(core[0] in ("rel", "seq", "given", "text") for core in cores):
         return False

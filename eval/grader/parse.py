@@ -129,13 +129,21 @@ class _Parser(Environments):
         return node
 
     def ratio(self) -> Node:
-        parts = [self.quantity()]
+        parts, start = [self.quantity()], self.at - 1
         while self.peek() in (":", "\\colon"):
             self.take()
             parts.append(self.quantity())
+        if len(parts) > 1 and (clock := self.clock(start)):
+            return ("unit", ("text", clock), parts[-1][2]) if parts[-1][0] == "unit" else ("text", clock)
         if len(parts) > 1 and parts[-1][0] == "unit":
             return ("unit", ("ratio", [*parts[:-1], parts[-1][1]]), parts[-1][2])
         return ("ratio", parts) if len(parts) > 1 else parts[0]
+
+    def clock(self, start: int) -> str:
+        """A time of day whose minutes show it: the 10:05 of tokens from here; "" for other ratios."""
+        digits = [value for _, value, _ in self.stream[start : self.at] if value.isdigit()]
+        shown = any(len(minutes) == 2 and minutes[0] == "0" for minutes in digits[1:])
+        return ":".join([digits[0].lstrip("0") or "0", *digits[1:]]) if shown else ""
 
     def quantity(self) -> Node:
         if self.peek() == "<text>":

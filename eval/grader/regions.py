@@ -148,7 +148,8 @@ def region(node: Node, fuel: Fuel) -> list[Piece]:
     if kind == "set":
         return merged([Piece(end := _end(item, fuel), True, end, True) for item in node[1]])
     if kind == "op":
-        first, second = region(node[2], fuel), region(node[3], fuel)
+        other: Node = ("set", [node[3]]) if node[3][0] in ("num", "*", "/", "+") else node[3]
+        first, second = region(node[2], fuel), region(other, fuel)
         if node[1] == "cup":
             return merged(first + second)
         return intersection(first, second if node[1] == "cap" else complement(second))
@@ -162,7 +163,7 @@ def region(node: Node, fuel: Fuel) -> list[Piece]:
             both = intersection(both, part)
         relations = all(item[0] == "rel" for item in node[1])
         members = any(item[0] == "rel" and item[2][0] in ("in", "notin") for item in node[1])
-        if joint == "and" or (not joint and relations and (both or members)):
+        if (joint == "and" and relations) or (not joint and relations and (both or members)):
             return both
         return merged([piece for part in pieces for piece in part])
     if kind == "that" and variables(node[1]) - {"\\mathbbR"} != variables(node[2]) - {"\\mathbbR"}:

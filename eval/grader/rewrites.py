@@ -42,6 +42,8 @@ ALL = re.compile(
     r"^(?:\\text\s*\{\s*)?(?:[Ff]or\s+)?[Aa]ll\s+(?:(?:positive|natural|real|whole)\s+)?(?:integers?|numbers?|reals|values\s+of)?"
     r"\s*\}?\s*(?=[a-z]\s*(?:[=<>]|\\(?:ge|le|gt|lt|ne|in|equiv)))"
 )
+# The name of a line or a curve before its equation.
+LINE = re.compile(r"^(?:\\ell|[lLCE]|[A-Z]{2})(?:_\{?\d\}?)?\s*:\s*(?=[^:]*[xy][^:]*=[^:]*$)")
 EXCEPT = re.compile(
     r"^(?:\\text\s*\{)?\s*[Aa]ll\s+real(?:s|\s+numbers)?\s*(?:\}?\s*[a-z]\s*(?:\\text\s*\{)?)?\s*,?\s*"
     r"(?:except|other than)(?:\s+for)?\s*\}?\s*(?:[a-z]\s*=\s*)?([-\d\\].*)$"
@@ -98,6 +100,10 @@ AFTER: tuple[Step, ...] = (
     ("R", re.compile(r"(?:\\text\{\s*)?(?<![A-Za-z])(?:Rs\.?|INR)(?![A-Za-z])\s*\}?\s*(?=\d)"), "₹"),
     ("ase", BASE, r"_{\1}"),
     ("ll", ALL, ""),
+    ("or", re.compile(r"\\text\s*\{\s*\(\s*or\s+([^(){}]+)\)\s*\}|\(\s*or\s+([^(){}]+)\)"), r" \\text{ or } \1\2"),
+    ("/", re.compile(r"\^\s*\{?\s*(\d+)\s*\}?\s*/\s*_\s*\{?\s*(\d+)\s*\}?"), r"\\frac{\1}{\2}"),
+    ("text", re.compile(r"^\\text\s*\{\s*(?:[Nn]egative|[Mm]inus)\s*\}\s*(?=[\d\\])"), "-"),
+    (":", LINE, ""),
     ("math", re.compile(r"\\([ij])math(?![A-Za-z])"), r"\1"),
     ("", ENDING, ""),
     ("", IS, ""),

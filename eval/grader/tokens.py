@@ -26,7 +26,7 @@ WORD_COMMANDS = {
 INVERSE = {name: "arc" + name for name in ("sin", "cos", "tan", "cot")}
 RELATIONS = {
     "=": "=", "==": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!=": "!=",
-    "\\le": "<=", "\\leq": "<=", "\\leqslant": "<=",
+    "\\le": "<=", "\\leq": "<=", "\\leqslant": "<=", "\\leqq": "<=", "\\geqq": ">=",
     "\\ge": ">=", "\\geq": ">=", "\\geqslant": ">=", "\\lt": "<", "\\gt": ">", "\\ne": "!=", "\\neq": "!=", 
     "\\in": "in", "\\notin": "notin", "\\subset": "sub", "\\subseteq": "sub", "\\approx": "~", "\\equiv": "mod",
     "\\cong": "~",
@@ -36,6 +36,8 @@ RELATIONS = {
 SET_OPERATORS = {
     "\\cup": "cup",
     "\\cap": "cap",
+    "\\bigcup": "cup",
+    "\\bigcap": "cap",
     "\\setminus": "setminus",
     "\\backslash": "setminus",
     "\\smallsetminus": "setminus",
@@ -48,7 +50,10 @@ _NAMES = (
 NAMES = frozenset("\\" + name for name in _NAMES.split())
 MATRICES = frozenset(("matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array", "vmatrix", "Vmatrix"))
 SYSTEMS = frozenset(("cases", "dcases", "rcases", "aligned", "align", "gathered", "gather", "split", "eqnarray"))
+# Other names of signs.
 BARS = {
+    **dict.fromkeys(("\\lor", "\\vee"), "\\or"),
+    **dict.fromkeys(("\\land", "\\wedge", "\\&"), "\\and"),
     "\\lvert": "|",
     "\\rvert": "|",
     "\\vert": "|",

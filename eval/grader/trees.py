@@ -215,8 +215,10 @@ def systems(node: Node) -> Node:
     return ("list", [("list", items[start : start + size]) for start in starts]) if alike else node
 
 
-def spread(node: Node) -> Node:
-    """ "x = y = 8" as the system x = 8, y = 8; any other relation as it is."""
+def spread(node: Node, other: Node) -> Node:
+    """ "x = y = 8" as the system x = 8, y = 8 where the other side is of several values; else as it is."""
+    if node[0] != "rel" or (other[1][0] if other[0] == "rel" else other)[0] not in ("seq", "list"):
+        return node
     *names, value = node[1]
     distinct = len(names) > 1 and all(name[0] == "var" for name in names) and len({*map(str, names)}) == len(names)
     if set(node[2]) != {"="} or not distinct or variables(value):

@@ -8,6 +8,19 @@ from pairs import cases
 from eval.grader import equal
 
 SAME = {
+    "signs by other names": [
+        ("2, 3", r"x = 2 \lor x = 3"), ("(2,3)", r"x=2 \land y=3"), ("2, 3", r"2\ \&\ 3"), (r"x \ge 2", r"x \geqq 2"),
+        (r"(-\infty,1)\cup(3,\infty)", r"x<1 \vee x>3"), (r"(0,1)\cup(3,4)", r"(0,1) \bigcup (3,4)"),
+        (r"\frac{9}{16}", r"^9/_{16}"), ("-4", r"\text{negative } 4"), (r"\frac12", r"\frac{1}{2} \text{ (or 0.5)}"),
+    ],
+    "brackets turned outward": [
+        (r"x \ge 2", r"[2, \infty["), (r"(1,2]", "]1,2]"), (r"(-\infty,0) \cup (1,2)", r"]-\infty,0[ \cup ]1,2["),
+    ],
+    "lines by name": [(r"l: 3x+4y=5", "3x+4y=5"), ("y=2x", "AB: y = 2x"), ("a:b=3:4", "3:4")],
+    "equations below each other": [("2, 3", r"\begin{array}{l} x = 2 \\ x = 3 \end{array}")],
+    "intervals joined by and": [(r"(-\infty,1)\cup(3,\infty)", r"(-\infty,1) \text{ and } (3,\infty)")],
+    "times of day": [("10:05", "10:05 a.m."), ("5:00", "05:00"), ("4:51:06", "4:51:06 pm")],
+    "a point taken away": [(r"x \ne 0", r"\mathbb{R} \setminus 0")],
     "choices": [
         ("B", r"\mathbf{(B)\ } 5"), ("5", r"\mathbf{(B)\ } 5"), ("(C)", "C)"), ("(A)(B)(D)", "A, B, D"),
         ("ABD", "(A)(B)(D)"), ("B", r"\text{The correct answer is } B"),
@@ -69,6 +82,22 @@ SAME = {
 }  # fmt: skip
 
 DIFFERENT = {
+    "signs by other names": [
+        ("2, 3", r"x = 2 \lor x = 4"), ("(2,3)", r"x=2 \lor y=3"), (r"x \ge 2", r"x \leqq 2"),
+        (r"(0,1)\cup(3,4)", r"(0,1) \bigcap (3,4)"), (r"\frac12", r"\frac{1}{2} \text{ (or 0.6)}"),
+        ("4", r"\text{minus } 4"),
+    ],
+    "brackets turned outward": [("[1,2]", "]1,2]"), (r"x \ge 2", r"]2, \infty[")],
+    "lines by name": [("l: 3x+4y=5", "3x+4y=6"), ("a:b=3:4", "b=3:4")],
+    "times of day": [("10:05", "2"), ("1:05", r"\frac15"), ("10:05 AM", "10:05 pm"), ("10:05", "10:15")],
+    "a letter is no other letter": [
+        ("A", r"f(x) = x \text{ for all } x \in \mathbb{R}"), ("C", r"x, x \in \mathbb{R}"),
+    ],
+    "several letters are no set of numbers": [
+        (r"x=3 \text{ and } y=-2", r"\emptyset"), (r"\emptyset", r"a = -1 \text{ and } b=2"),
+        ("(1,2)", r"x=1 \text{ or } y=2"),
+    ],
+    "groups of noughts": [(r"\{0,4\}", "4,000,000"), ("4, 5, 0", "4,005,000")],
     "choices": [("D", "C)"), ("(A)(B)(D)", "A, B"), ("B", r"\mathbf{(C)\ } 5"), ("6", r"\mathbf{(B)\ } 5")],
     "what stands around an answer": [
         ("12", r"\text{The answer is } 13"), ("5", r"\text{The value is not } 5"), ("18", r"\text{\$19}"),
