@@ -249,7 +249,11 @@ class Atoms:
         if name in ("C", "A", "P") and self.peek() == "_" and (chosen := self.chosen(name)):
             return chosen
         if name == "\\lim":
-            raise ParseError("limits are not read")
+            while self.peek() not in ("=", ""):
+                name += self.take()
+            if not self.peek():
+                raise ParseError("limits are not evaluated")
+            return ("var", name)
         while self.peek() == "_":
             name += self.take() + self.braced_text()
         while self.peek() in ("'", "\\prime"):

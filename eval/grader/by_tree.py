@@ -313,6 +313,10 @@ class Comparison(Relations):
             return None
         if a[0] != "that" and b[0] != "that" and names[0] and names[1] and names[0] != names[1]:
             return None if "rel" not in (a[0], b[0]) else False
+        a, b = (
+            ("set", x[1]) if x[0] == "list" and y[0] == "that" and not has(x, "rel") else x
+            for x, y in ((a, b), (b, a))
+        )
         try:
             return equal_regions(region(a, self.fuel), region(b, self.fuel))
         except Undefined:

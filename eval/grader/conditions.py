@@ -60,7 +60,13 @@ def settle(node: Node) -> Given:
     if node[0] == "given":
         core = node[1]
         pairs = [(c, not restricts or (restricts is not True and bool(_domain(c)))) for c, restricts in node[2]]
-    elif node[0] == "that" and node[1][0] not in ("var", "rel"):  # {2k : k in Z}
+        node = core
+    if node[0] == "that" and node[1][0] == "var" and node[2][0] == "list":  # {x : x = 2k, k in Z}
+        named = [c for c in node[2][1] if c[0] == "rel" and c[2] == ["="] and c[1][0] == node[1] and len(c[1]) == 2]
+        rest = [c for c in node[2][1] if c not in named]
+        if len(named) == len(rest) == 1 and _domain(rest[0]):
+            node = ("that", named[0][1][1], rest[0])
+    if node[0] == "that" and node[1][0] not in ("var", "rel"):  # {2k : k in Z}
         core, pairs = node[1], [(node[2], False)] if not _domain(node[2]) else [(node[2], True)]
     if core[0] == "list":
         items = core[1]

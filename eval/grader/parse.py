@@ -148,7 +148,7 @@ class _Parser(Environments):
     def quantity(self) -> Node:
         if self.peek() == "<text>":
             start = self.at
-            while self.peek() in ("<text>", ".", "'", "-", "!", "?"):
+            while self.peek() in ("<text>", ".", "'", "-", "!", "?") or self.label_ahead():
                 self.take()
             text = " ".join(value for _, value, _ in self.stream[start : self.at])
             return numeral(text) or ("text", text)
@@ -169,6 +169,13 @@ class _Parser(Environments):
                 ("compound", found) if sign == 1 else ("compound", [("*", [("num", Fraction(-1)), node]), *found[1:]])
             )
         return node if sign == 1 else ("unit", ("*", [("num", Fraction(-1)), node[1]]), node[2])
+
+    def label_ahead(self) -> bool:
+        """Whether the name of a figure stands between words and "=": Area of triangle ABC = 12."""
+        ahead = 0
+        while (symbol := self.peek(ahead)) == "<text>" or symbol.isalpha() or symbol in ("\\triangle", "\\angle"):
+            ahead += 1
+        return ahead > 0 and symbol == "="
 
     @staticmethod
     def known(unit: str) -> bool:
@@ -192,9 +199,9 @@ class _Parser(Environments):
         if factor > 1:
             node = ("*", [node, ("num", Fraction(factor))])
         text = f"{leading} {rest}".strip()
-        if not text:
+        if not text or numeral(rest) == node:  # 4 (four)
             return node
-        if leading or is_unit(text, variable=named(node)):
+        if leading or (is_unit(text, variable=named(node)) and not numeral(rest)):
             return ("unit", node, text)
         return ("said", node, text)
 

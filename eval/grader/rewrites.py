@@ -42,6 +42,12 @@ ALL = re.compile(
     r"^(?:\\text\s*\{\s*)?(?:[Ff]or\s+)?[Aa]ll\s+(?:(?:positive|natural|real|whole)\s+)?(?:integers?|numbers?|reals|values\s+of)?"
     r"\s*\}?\s*(?=[a-z]\s*(?:[=<>]|\\(?:ge|le|gt|lt|ne|in|equiv)))"
 )
+# 1 hour and 20 minutes, 5 feet, 6 inches: one quantity in two units.
+MIXED = re.compile(
+    r"(?<![A-Za-z])(h(?:(?:ou)?rs?)?|min(?:ute)?s?|f(?:ee|oo)?t|dollars?|days?|years?|weeks?|pounds?|lbs?|yards?)"
+    r"((?:[\s,}]|\\text\s*\{|and\b){1,12})(?=\d+\s*(?:\\text\s*\{\s*)?"
+    r"(min|sec|s\b|in\b|inch|cents?\b|hours?\b|days?\b|months?\b|ounces?\b|oz\b|f(?:ee|oo)?t\b))"
+)
 # The name of a line or a curve before its equation.
 LINE = re.compile(r"^(?:\\ell|[lLCE]|[A-Z]{2})(?:_\{?\d\}?)?\s*:\s*(?=[^:]*[xy][^:]*=[^:]*$)")
 EXCEPT = re.compile(
@@ -62,6 +68,14 @@ BARE = str.maketrans({"\\": " ", ".": " "})
 def _grouped(match: re.Match[str]) -> str:
     r"""Digits in groups of three without what separates the groups; `1,\,234` may be two numbers."""
     return re.sub(r"[^\d,]", "", match[0]) if r",\," in match[0] else re.sub(r"\D", "", match[0])
+
+
+def _mixed(match: re.Match[str]) -> str:
+    """What stands between the two units without "and" and commas; two of one unit stay a list."""
+    unit, gap, smaller = match.groups()
+    if not re.search("and|,", gap) or unit[:2] == smaller[:2]:
+        return match[0]
+    return unit + "}" * (gap.count("}") - gap.count("{")) + " "
 
 
 BEFORE: tuple[Step, ...] = (
@@ -99,6 +113,7 @@ AFTER: tuple[Step, ...] = (
     ("^", re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)"), r"\\times "),
     ("R", re.compile(r"(?:\\text\{\s*)?(?<![A-Za-z])(?:Rs\.?|INR)(?![A-Za-z])\s*\}?\s*(?=\d)"), "₹"),
     ("ase", BASE, r"_{\1}"),
+    ("", MIXED, _mixed),
     ("ll", ALL, ""),
     ("or", re.compile(r"\\text\s*\{\s*\(\s*or\s+([^(){}]+)\)\s*\}|\(\s*or\s+([^(){}]+)\)"), r" \\text{ or } \1\2"),
     ("/", re.compile(r"\^\s*\{?\s*(\d+)\s*\}?\s*/\s*_\s*\{?\s*(\d+)\s*\}?"), r"\\frac{\1}{\2}"),
@@ -113,7 +128,8 @@ AFTER: tuple[Step, ...] = (
     ("text", re.compile(r"\\text\s*\{\s*(\\\$|[€£])\s*(-?[\d.,]*)\s*\}"), r"\1\2"),
     (
         "",
-        re.compile(r"(?<=\d)\s*\^?\s*(?:\{\s*)?\\text\{\s*(?:st|nd|rd|th)\s*\}(?:\s*\})?|(?<=\d)(?:st|nd|rd|th)\b"),
+        re.compile(r"(?<=\d)\s*\^?\s*(?:\{\s*)?\\text\{\s*(?:st|nd|rd|th)\s*\}(?:\s*\})?|(?<=\d)(?:st|nd|rd|th)\b"
+            r"|(?<=\d)\s*\^\s*\{\s*(?:st|nd|rd|th)\s*\}"),
         " ",
     ),
     ("\\%", re.compile(r"\\%|\\text\{\s*\\?%\s*\}"), "% "),

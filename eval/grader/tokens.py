@@ -21,7 +21,8 @@ FUNCTIONS = frozenset(_FUNCTIONS.split())
 WORD_COMMANDS = {
     **{name: "\\" + name for name in (*FUNCTIONS, "sqrt", "pi", "theta", "alpha", "beta", "infty", "binom")},
     "infinity": "\\infty", "inf": "\\infty", "oo": "\\infty", "and": "\\and", "or": "\\or", "asin": "\\arcsin",
-    "acos": "\\arccos", "atan": "\\arctan", "union": "\\cup", "mod": "\\mod", "cbrt": "\\cbrt", "abs": "\\abs",
+    "acos": "\\arccos", "atan": "\\arctan", "union": "\\cup", "mod": "\\mod", "tg": "\\tan",
+    "ctg": "\\cot", "arctg": "\\arctan", "arcctg": "\\arccot", "cbrt": "\\cbrt", "abs": "\\abs",
 }  # fmt: skip
 INVERSE = {name: "arc" + name for name in ("sin", "cos", "tan", "cot")}
 RELATIONS = {
@@ -52,6 +53,12 @@ MATRICES = frozenset(("matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", 
 SYSTEMS = frozenset(("cases", "dcases", "rcases", "aligned", "align", "gathered", "gather", "split", "eqnarray"))
 # Other names of signs.
 BARS = {
+    "\\tg": "\\tan",
+    "\\ctg": "\\cot",
+    "\\arctg": "\\arctan",
+    "\\varphi": "\\phi",
+    "\\varepsilon": "\\epsilon",
+    "\\vartheta": "\\theta",
     **dict.fromkeys(("\\lor", "\\vee"), "\\or"),
     **dict.fromkeys(("\\land", "\\wedge", "\\&"), "\\and"),
     "\\lvert": "|",
@@ -163,6 +170,8 @@ def _text(content: str, space: bool, before: list[Token]) -> list[Token]:
     bare = content.strip()
     if re.fullmatch(r"[,;]?\s*(?:and|or|,)?\s*,?", bare):
         return [("sym", "\\or" if "or" in bare else "\\and", space)] if bare else []
+    if before and (joined := re.fullmatch(r"(.*\w)\s*,?\s+(and|or)", bare)) and before[-1][0] == "num":  # 2 cats and
+        return [("text", joined[1], space), ("sym", "\\" + joined[2], True)]
     below = len(before) > 2 and before[-1][1] == "{" and "\\frac" in (before[-2][1], before[-min(len(before), 5)][1])
     below = below or (len(before) > 1 and before[-1][1] in ("\\cdot", "/", "*") and before[-2][0] == "text")
     if bare in LETTER_UNITS and before and (before[-1][0] == "num" or before[-1][1] in (")", "}") or below):
@@ -199,7 +208,7 @@ def _word(word: str, space: bool, before: list[Token]) -> list[Token]:
         return [("sym", word, space)]
     if word == "to" and space and before and before[-1][0] == "num":
         return [("sym", ":", space)]
-    if word in ("per", "of", "in", "an", "the", "are", "for") and space and before and before[-1][0] == "text":
+    if word.islower() and word not in ("if", "for") and space and before and before[-1][0] == "text":
         return [("text", word, space)]
     if before and word in ("where", "with", "for", "if", "when") and space:
         return [("sym", IF if word in ("if", "when") else WHERE, space)]

@@ -17,7 +17,7 @@ VALUES = ("num", "+", "*", "/", "^", "fn")
 def measure(node: Node) -> str:
     """The unit of an answer, degrees and percent among them; "" where there is none."""
     if node[0] == "unit":
-        return node[2]
+        return f"{measure(node[1])} {node[2]}".strip()
     _, node = signed(node)
     return node[1] if node[0] == "fn" and node[1] in ("deg", "percent") else ""
 
@@ -53,7 +53,12 @@ def with_sign(node: Node, sign: int) -> Node:
     if not has(node, "pm"):
         return node
     if node[0] == "pm":
-        right: Node = ("*", [("num", Fraction(sign * node[3])), with_sign(node[2], sign)])
+        turn: Node = ("num", Fraction(sign * node[3]))
+        right = with_sign(node[2], sign)
+        if right[0] == "seq":
+            right = (*right[:3], [("*", [turn, part]) for part in right[3]])
+        else:
+            right = ("*", [turn, right])
         return right if node[1] is None else ("+", [with_sign(node[1], sign), right])
     return tuple(
         [with_sign(x, sign) if isinstance(x, tuple) else x for x in part] if isinstance(part, list)

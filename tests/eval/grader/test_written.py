@@ -8,6 +8,30 @@ from pairs import cases
 from eval.grader import equal
 
 SAME = {
+    "words after a number": [
+        (r"20\%", r"20\% \text{ increase}"), ("12", "12 years old"), ("21", "21^{st}"), ("4", "4 (four)"),
+        ("2, 3", r"2\text{ cats and }3\text{ dogs}"),
+        (r"1\text{ h }20\text{ min}", r"1\text{ hour and }20\text{ minutes}"),
+        (r"1\text{ h }20\text{ min}", r"1\text{ hour, }20\text{ minutes}"),
+        ("5 feet 6 inches", "5 feet and 6 inches"),
+        (r"2\text{ hours and }3\text{ hours}", "2, 3"),
+    ],
+    "sets by a condition": [
+        ("1, -2", r"\{x\mid x=1 \text{ or } x=-2\}"),
+        (r"\{x \mid x = 2k\pi, k \in \mathbb{Z}\}", r"2k\pi, k\in\mathbb{Z}"),
+        (r"\{x \mid x = 2k+1, k \in \mathbb{Z}\}", r"\{2m+1 : m \in \mathbb{Z}\}"),
+    ],
+    "± before a point": [("(1,2),(-1,-2)", r"\pm(1,2)")],
+    "functions and letters by other names": [
+        (r"\tan 15^\circ", r"\operatorname{tg} 15^\circ"), (r"\operatorname{arctg} 2", r"\arctan 2"),
+        (r"\phi(n)", r"\varphi(n)"),
+        (r"\frac{(2n)!}{2^nn!}", "(2n-1)!!"),
+    ],
+    "names in words": [
+        ("12", r"\text{Area of triangle } ABC = 12"), ("12", r"\text{Perimeter of } \triangle ABC = 12"),
+        ("3", r"\lim_{n\to\infty} a_n = 3"),
+    ],
+    "dates": [(r"\text{12 June}", r"\text{June 12}"), ("May 5, 2012", "5 May 2012")],
     "signs by other names": [
         ("2, 3", r"x = 2 \lor x = 3"), ("(2,3)", r"x=2 \land y=3"), ("2, 3", r"2\ \&\ 3"), (r"x \ge 2", r"x \geqq 2"),
         (r"(-\infty,1)\cup(3,\infty)", r"x<1 \vee x>3"), (r"(0,1)\cup(3,4)", r"(0,1) \bigcup (3,4)"),
@@ -82,6 +106,26 @@ SAME = {
 }  # fmt: skip
 
 DIFFERENT = {
+    "words after a number": [
+        (r"20\%", r"20\text{ cm increase}"), ("4", "4 (five)"), ("2, 3", r"2\text{ cats and }4\text{ dogs}"),
+        ("21", "21^{2}"),
+        (r"1\text{ h }20\text{ min}", r"1\text{ hour and }20\text{ seconds}"),
+        ("5 feet 6 inches", "5 feet and 7 inches"),
+    ],
+    "sets by a condition": [
+        ("1, -2", r"\{x\mid x=1 \text{ or } x=2\}"),
+        (r"\{x \mid x = 2k, k \in \mathbb{Z}\}", r"\{2k+1 : k \in \mathbb{Z}\}"),
+        (r"\{x \mid x = k\pi, k \in \mathbb{Z}\}", r"\{x \mid x = k\pi, k \in \mathbb{N}\}"),
+    ],
+    "± before a point": [("(1,2),(-1,-2)", r"\pm(1,-2)"), ("(1,2)", r"\pm(1,2)")],
+    "functions and letters by other names": [
+        (r"\tan 15^\circ", r"\operatorname{ctg} 15^\circ"), ("(2n-1)!!", "(2n)!!"),
+    ],
+    "names in words": [
+        ("12", r"\text{Area of triangle } ABC = 13"), ("3", r"\lim_{n\to\infty} a_n = 4"),
+        (r"\lim_{n\to\infty} a_n = 3", r"\lim_{n\to\infty} b_n = 3"),
+    ],
+    "dates": [(r"\text{12 June}", r"\text{June 21}"), ("May 5, 2012", "5 May 2013")],
     "signs by other names": [
         ("2, 3", r"x = 2 \lor x = 4"), ("(2,3)", r"x=2 \lor y=3"), (r"x \ge 2", r"x \leqq 2"),
         (r"(0,1)\cup(3,4)", r"(0,1) \bigcap (3,4)"), (r"\frac12", r"\frac{1}{2} \text{ (or 0.6)}"),
