@@ -149,7 +149,7 @@ class Atoms:
 
     def periodic(self, digits: str, period: str) -> Node:
         whole, _, before = digits.partition(".")
-        if not period.isdigit() or len(period) > 50:
+        if not period.isdigit() or len(period) > 50 or self.peek() == "<num>":
             raise ParseError("a period is made of digits")
         value = Fraction(int(before + period) - int(before or 0), 10 ** len(before) * (10 ** len(period) - 1))
         return ("num", int(whole or 0) + value)

@@ -173,7 +173,11 @@ class _Parser(Environments):
     def label_ahead(self) -> bool:
         """Whether the name of a figure stands between words and "=": Area of triangle ABC = 12."""
         ahead = 0
-        while (symbol := self.peek(ahead)) == "<text>" or symbol.isalpha() or symbol in ("\\triangle", "\\angle"):
+        while (
+            (symbol := self.peek(ahead)) == "<text>"
+            or symbol.isalpha()
+            or symbol in ("\\triangle", "\\angle", "(", ")")
+        ):
             ahead += 1
         return ahead > 0 and symbol == "="
 

@@ -146,7 +146,8 @@ def region(node: Node, fuel: Fuel) -> list[Piece]:
             raise Undefined("no interval: its ends are the wrong way round")
         return merged([Piece(low, closed[0], high, closed[1])])
     if kind == "set":
-        return merged([Piece(end := _end(item, fuel), True, end, True) for item in node[1]])
+        items = [with_sign(item, sign) for item in node[1] for sign in (1, -1)[: 1 + has(item, "pm")]]
+        return merged([Piece(end := _end(item, fuel), True, end, True) for item in items])
     if kind == "op":
         other: Node = ("set", [node[3]]) if node[3][0] in ("num", "*", "/", "+") else node[3]
         first, second = region(node[2], fuel), region(other, fuel)

@@ -48,6 +48,8 @@ MIXED = re.compile(
     r"((?:[\s,}]|\\text\s*\{|and\b){1,12})(?=\d+\s*(?:\\text\s*\{\s*)?"
     r"(min|sec|s\b|in\b|inch|cents?\b|hours?\b|days?\b|months?\b|ounces?\b|oz\b|f(?:ee|oo)?t\b))"
 )
+# The greatest or least value of something: f(x)_{\max} =.
+EXTREME = re.compile(r"^[^=,;<>]{1,40}[)\]]\s*_\s*\{?\s*(?:\\text\s*\{)?\s*\\?(max|min)\s*\}{0,2}\s*(?==)")
 # The name of a line or a curve before its equation.
 LINE = re.compile(r"^(?:\\ell|[lLCE]|[A-Z]{2})(?:_\{?\d\}?)?\s*:\s*(?=[^:]*[xy][^:]*=[^:]*$)")
 EXCEPT = re.compile(
@@ -62,6 +64,7 @@ NUMBER_SET = re.compile(
 THOUSANDS = re.compile(
     r"(?<![\d.,])\d{1,3}(?:\s*(?:\{,\}|\{?\\[,;: !]\}?|,\\[!,]|\\thinspace|'|\{'\})\s*\d{3}(?!\d))+"
 )
+MONEY = {"pounds": "£", "euro": "€", "yen": "¥", "textdollar": "\\$"}
 BARE = str.maketrans({"\\": " ", ".": " "})
 
 
@@ -81,6 +84,7 @@ def _mixed(match: re.Match[str]) -> str:
 BEFORE: tuple[Step, ...] = (
     (".", re.compile(r"\b([ap])\.\s?m\b\.?"), r"\1m"),
     ("\\over", OVER, r"\\frac{\1\3}{\2\4}"),
+    ("\\", re.compile(r"\\(pounds|euro|yen|textdollar)(?![A-Za-z])"), lambda m: MONEY[m[1]]),
     ("\\num", re.compile(r"\\num\s*\{([^{}]{1,40})\}"), r"\1"),
     ("\\ang{", re.compile(r"\\ang\s*\{([^{}]{1,40})\}"), r"\1^\\circ"),
     (
@@ -111,6 +115,11 @@ AFTER: tuple[Step, ...] = (
     ("...", re.compile(r"\.\.\."), r"\\dots "),
     ("U", re.compile(r"(?<=[)\]])\s*U\s*(?=[(\[])"), r"\\cup "),
     ("^", re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)"), r"\\times "),
+    ("USD", re.compile(r"(?:\\text\s*\{\s*)?(?<![A-Za-z])USD\s*\}?\s*(?=\d)"), r"\\$"),
+    ("m", EXTREME, r"\\\1"),
+    ("2", re.compile(r"(?<=\d)\s*(cm|mm|km|dm|ft|in)2(?!\d)"), r"\\text{\1}^2"),
+    ("3", re.compile(r"(?<=\d)\s*(cm|mm|km|dm|ft|in)3(?!\d)"), r"\\text{\1}^3"),
+    (".", re.compile(r"(?<![A-Za-z])(sq|cu)\."), r"\1"),
     ("R", re.compile(r"(?:\\text\{\s*)?(?<![A-Za-z])(?:Rs\.?|INR)(?![A-Za-z])\s*\}?\s*(?=\d)"), "₹"),
     ("ase", BASE, r"_{\1}"),
     ("", MIXED, _mixed),

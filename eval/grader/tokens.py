@@ -174,7 +174,7 @@ def _text(content: str, space: bool, before: list[Token]) -> list[Token]:
         return [("text", joined[1], space), ("sym", "\\" + joined[2], True)]
     below = len(before) > 2 and before[-1][1] == "{" and "\\frac" in (before[-2][1], before[-min(len(before), 5)][1])
     below = below or (len(before) > 1 and before[-1][1] in ("\\cdot", "/", "*") and before[-2][0] == "text")
-    if bare in LETTER_UNITS and before and (before[-1][0] == "num" or before[-1][1] in (")", "}") or below):
+    if bare in LETTER_UNITS and before and (before[-1][0] in ("num", "text") or before[-1][1] in (")", "}") or below):
         return [("text", bare, space)]
     if re.fullmatch(r"[A-Za-z]", bare) or re.fullmatch(r"-?\d+(?:\.\d+)?", bare):
         return [("sym" if bare.isalpha() else "num", bare, space)] if bare[0] != "-" else [("text", bare, space)]

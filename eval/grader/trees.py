@@ -92,13 +92,20 @@ def is_name(node: Node) -> bool:
 
 
 def is_asked(node: Node) -> bool:
-    """Whether a sum can be what a task asks for: m + n, 10a + b, f(0) + f(1); with x, y, z it may be an equation."""
-    if node[0] != "+" or variables(node) & {"x", "y", "z"}:
-        return False
-    letters = [
-        term[1][-1] if term[0] == "*" and term[1][0][0] == "num" and len(term[1]) == 2 else term for term in node[1]
-    ]
-    return len({*map(str, letters)}) > 1 and all(map(is_name, letters))
+    """Whether a tree can be what a task asks for: m + n, 10a + b, f(0) + f(1), PA^2 + PB^2, AB^2, |z|^2, sin^2 A.
+
+    With x, y or z in it a sum may be an equation, and x^2 = 5 is one.
+    """
+    parts = []
+    for term in node[1] if node[0] == "+" else [node]:
+        if term[0] == "*" and term[1][0][0] == "num" and len(term[1]) == 2:
+            term = term[1][1]
+        parts.append(term[1] if term[0] == "^" and term[2][0] == "num" else term)
+    measured = all((part[0] == "var" and len(part[1]) > 1 and part[1].isupper()) or part[0] == "fn" for part in parts)
+    named = all((part[0] == "fn" and all(map(is_name, part[2]))) or is_name(part) for part in parts)
+    if node[0] == "^":
+        return measured and named
+    return node[0] == "+" and named and len({*map(str, parts)}) > 1 and not variables(node) & {"x", "y", "z"}
 
 
 def function_of(node: Node) -> tuple[str, list[str]] | None:

@@ -8,6 +8,17 @@ from pairs import cases
 from eval.grader import equal
 
 SAME = {
+    "squares and extremes that a task asks for": [
+        ("7", "AB^2 = 7"), ("7", "PA^2 + PB^2 = 7"), ("7", r"|z|^2 = 7"), ("7", r"\tan^2 A = 7"),
+        ("7", r"f(x)_{\max} = 7"),
+        ("7", r"(a+b)_{min} = 7"), ("7", r"\operatorname{Var}(X) = 7"),
+    ],
+    "money and measures": [
+        ("10", r"\text{USD }10"), ("£10", r"\pounds 10"), (r"10\text{ cm}^2", "10 cm2"),
+        (r"10\text{ ft}^2", "10 sq. ft."),
+        (r"10\text{ km/h}", r"10\ \text{km}\,\text{h}^{-1}"),
+    ],
+    "± within a set": [(r"\mathbb{R}\setminus\{2,-2\}", r"\mathbb{R}\setminus\{\pm2\}")],
     "words after a number": [
         (r"20\%", r"20\% \text{ increase}"), ("12", "12 years old"), ("21", "21^{st}"), ("4", "4 (four)"),
         ("2, 3", r"2\text{ cats and }3\text{ dogs}"),
@@ -106,6 +117,17 @@ SAME = {
 }  # fmt: skip
 
 DIFFERENT = {
+    "squares and extremes that a task asks for": [
+        ("7", "x^2 = 7"), ("7", "n^2 + n = 7"), ("7", "AB^2 = 8"), ("7", "2^a + b = 7"),
+        ("7", r"(a+b)_{\min} = 8"),
+        (r"f(x)_{\max} = 7", r"f(x)_{\min} = 7"), (r"x_{\max} = 7", r"y_{\max} = 7"),
+        ("7", r"\operatorname{Var}(X) = 8"),
+    ],
+    "money and measures": [
+        ("£10", r"\text{USD }10"), (r"10\text{ cm}^2", "10 cm3"), ("102", "10 cm2"), ("7", r"6.\overline{9}1"),
+        (r"10\text{ km/h}", r"10\ \text{m}\,\text{h}^{-1}"),
+    ],
+    "± within a set": [(r"\mathbb{R}\setminus\{2,-2\}", r"\mathbb{R}\setminus\{\pm3\}")],
     "words after a number": [
         (r"20\%", r"20\text{ cm increase}"), ("4", "4 (five)"), ("2, 3", r"2\text{ cats and }4\text{ dogs}"),
         ("21", "21^{2}"),
