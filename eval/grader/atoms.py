@@ -6,11 +6,12 @@ import re
 from fractions import Fraction
 from typing import Any
 
-from .tokens import FUNCTIONS, INVERSE, NAMES, ParseError, Token
+from .tokens import FUNCTIONS, INVERSE, NAMES, RELATIONS, ParseError, Token
 
 Node = tuple[Any, ...]
 DEEPEST = 40
-PERIODIC = re.compile(r"\.\d{0,40}?(\d{1,6}?)\1{2,40}$")  # 0.333\dots
+PERIODIC = re.compile(r"\.(?:\d{0,40}?(\d{1,6}?)\1{2,40}|(\d{2,6}?)\2)$")  # 0.333\dots, 0.1212\dots
+EVENT = frozenset(("|", "\\mid", "\\cap", "\\cup", *RELATIONS))
 
 
 def that(found: list[Node], joint: str) -> Node | None:
@@ -119,17 +120,22 @@ class Atoms:
 
     def number(self) -> Node:
         digits = self.take()
-        if self.peek() == "." and self.peek(1) in ("\\overline", "\\bar", "\\dot"):
+        if self.peek() == "." and self.peek(1) in ("\\overline", "\\bar", "\\dot", "("):
             digits += self.take()
         if self.peek() in ("\\dots", "\\ldots") and (match := PERIODIC.search(digits)):
             self.take()
-            digits, period = digits[: match.start(1)], match[1]
-            return self.periodic(digits, period)
+            place = 1 if match[1] else 2
+            return self.periodic(digits[: match.start(place)], match[place])
+        if self.peek() == "(" and "." in digits and self.peek(1) == "<num>" and self.peek(2) == ")":
+            self.at += 3  # 0.1(6)
+            return self.periodic(digits, self.stream[self.at - 2][1])
         if self.peek() in ("\\overline", "\\bar", "\\dot") and "." in digits:
-            self.take()
+            dot = self.take() == "\\dot"
             period = self.braced_text()
-            if not period.isdigit() or len(period) > 50:
-                raise ParseError("a period is made of digits")
+            if dot and self.peek() in ("\\dot", "<num>"):  # 0.\dot{1}2\dot{3}
+                period += self.take() if self.peek() == "<num>" else ""
+                self.expect("\\dot")
+                period += self.braced_text()
             return self.periodic(digits, period)
         if self.peek() == "_":
             self.take()
@@ -143,6 +149,8 @@ class Atoms:
 
     def periodic(self, digits: str, period: str) -> Node:
         whole, _, before = digits.partition(".")
+        if not period.isdigit() or len(period) > 50 or self.peek() == "<num>":
+            raise ParseError("a period is made of digits")
         value = Fraction(int(before + period) - int(before or 0), 10 ** len(before) * (10 ** len(period) - 1))
         return ("num", int(whole or 0) + value)
 
@@ -208,6 +216,8 @@ class Atoms:
     def function(self, name: str) -> Node:
         exponent: Node | None = None
         base: Node | None = None
+        if name in ("max", "min") and self.peek() == "=":
+            return ("var", name)
         while self.peek() in ("^", "_"):
             if self.take() == "^":
                 exponent = self.exponent()
@@ -239,12 +249,18 @@ class Atoms:
         if name in ("C", "A", "P") and self.peek() == "_" and (chosen := self.chosen(name)):
             return chosen
         if name == "\\lim":
-            raise ParseError("limits are not read")
+            while self.peek() not in ("=", ""):
+                name += self.take()
+            if not self.peek():
+                raise ParseError("limits are not evaluated")
+            return ("var", name)
         while self.peek() == "_":
             name += self.take() + self.braced_text()
         while self.peek() in ("'", "\\prime"):
             self.take()
             name += "'"
+        if name == "P":
+            name += self.event()
         if name in ("i", "e", "\\pi") and name not in self.letters:
             return ("const", name.lstrip("\\"))
         if name.rstrip("'") in ("f", "g", "F", "G") and self.peek() == "(":
@@ -253,6 +269,19 @@ class Atoms:
             self.expect(")")
             return ("call", name, arguments)
         return ("var", name)
+
+    def event(self) -> str:
+        """The event whose probability is named: the (X = 2) of P(X = 2), (A|B); "" where none stands here."""
+        if self.peek() != "(":
+            return ""
+        depth, ahead, found = 1, 1, False
+        while depth and (symbol := self.peek(ahead)):
+            depth += (symbol in ("(", "{")) - (symbol in (")", "}"))
+            found, ahead = found or symbol in EVENT, ahead + 1
+        if depth or not found:
+            return ""
+        start, self.at = self.at, self.at + ahead
+        return "".join(value for _, value, _ in self.stream[start : self.at])
 
     def chosen(self, name: str) -> Node | None:
         """C_{10}^{3}, A_5^2: of n things k, unordered or ordered; None, and nothing is taken, where it is no such."""

@@ -19,7 +19,7 @@ LABELLED = re.compile(
     r"\(([A-J])\)\s*(?:[:.-]\s*)?(\S.*)|([A-J])(?:[.):]|\s+-+(?=\s+(?:[^\W\d_]{4}|[^\W\d_]+\s+[^\W\d_]{2})))\s*(\S.*)",
     re.DOTALL,
 )
-LABEL = re.compile(r"^\\text\{\s*(\(?[A-J]\)?[.:]?)\s*\}")
+LABEL = re.compile(r"^(?:\\text)?\{\s*(\(?[A-J]\)?[.:]?)\s*\}")
 ANOTHER = re.compile(r"\([A-J]\)|(?<![\w\\^_{(])[A-J][.):](?!\w)|^\W*(?:\\text\{\s*)?(?:or|and|,)\b|^[,;/]")
 BASED = re.compile(r"(-?)\(?([0-9A-Z.]*\d[0-9A-Z.]*)\)?_(?:\{?(\d{1,2}|[a-z]{2,7})\}?)")
 

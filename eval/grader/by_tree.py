@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from fractions import Fraction
 
-from . import by_text, conditions
+from . import by_text, conditions, units
 from .parse import Node
 from .points import has, identical, variables
 from .regions import equal_regions, looks_like_region, region
 from .relations import Relations
 from .text import words
-from .trees import in_order, is_clock, is_matrix, matrix, named_apart, signed, units_agree, value_of, with_sign
+from .trees import (
+    components,
+    counted,
+    in_order,
+    is_clock,
+    is_matrix,
+    lettered,
+    matrix,
+    measure,
+    named_apart,
+    signed,
+    spread,
+    systems,
+    units_agree,
+    value_of,
+    with_sign,
+)
 from .value import Evaluator, Fuel, Slow, Undecided, Undefined
 
 ANGLES = ("pi", "arcsin", "arccos", "arctan", "arccot")
@@ -51,11 +68,16 @@ class Comparison(Relations):
             )
         if "compound" in (a[0], b[0]):
             return a[0] == b[0] and self.ordered(a[1], b[1], depth)
+        a, b = lettered(counted(a, b), b), lettered(counted(b, a), a)
         if not units_agree(a, b):
-            return False
+            return self.angles(a, b)
+        clock = all(units.parts(measure(node))[0].keys() & {"am", "pm"} for node in (a, b))
         (a, percent_a), (b, percent_b) = self.bare(a), self.bare(b)
-        if a == b:
+        if a == b or (a[0] == b[0] == "var" and self.one_set(a[1], b[1])):
             return True
+        if clock and {a[0], b[0]} == {"num", "text"}:  # 7 pm is 7:00 pm
+            hour, time = (a, b) if a[0] == "num" else (b, a)
+            return time[1] == f"{hour[1]}:00"
         if a[0] == "that" and b[0] == "that" and a[1] != b[1] and a[1][0] == b[1][0] == "var":
             b = conditions.substitute(b, {b[1][1]: a[1][1]}) if a[1][1] not in variables(b) else b
         if looks_like_region(a) or looks_like_region(b):
@@ -69,7 +91,9 @@ class Comparison(Relations):
         if "that" in (a[0], b[0]) or "op" in (a[0], b[0]):
             return a[0] == b[0] and len(a) == len(b) and self.parts(a[1:], b[1:], depth)
         if a[0] == "rel" or b[0] == "rel":
-            return self.relations(a, b, depth)
+            first, second = spread(a, b), spread(b, a)
+            return self.relations(a, b, depth) if (first, second) == (a, b) else self.same(first, second, depth + 1)
+        a, b = self.as_vectors(a, b)
         if "list" in (a[0], b[0]) or "set" in (a[0], b[0]) or "seq" in (a[0], b[0]):
             return self.collections(a, b, depth)
         if a[0] == "text" or b[0] == "text":
@@ -87,6 +111,36 @@ class Comparison(Relations):
         if a[0] == b[0] == "big" and a[1] == b[1] and self.alike(a, b, depth):
             return True
         return self.expressions(a, b, percent_a != percent_b)
+
+    def angles(self, a: Node, b: Node) -> bool:
+        """Whether an angle in degrees is one in radians."""
+        sides = [units.parts(measure(node))[0] for node in (a, b)]
+        if {*map(str, sides)} != {str(Counter([unit])) for unit in ("deg", "rad")}:
+            return False
+        first, second = (
+            node if node[0] != "unit" else ("fn", "deg", [node[1]]) if side["deg"] else node[1]
+            for node, side in zip((a, b), sides, strict=True)
+        )
+        try:
+            return identical(first, second, self.fuel, degrees=True)
+        except Undefined:
+            return False
+
+    @staticmethod
+    def one_set(a: str, b: str) -> bool:
+        """Whether two names are one set of numbers: R in the blackboard's letters and in bold ones."""
+        return a.removeprefix("\\mathbb") == b.removeprefix("\\mathbb") in ("N", "Z", "Q", "R", "C")
+
+    @staticmethod
+    def as_vectors(a: Node, b: Node) -> tuple[Node, Node]:
+        """3i - 2j as a tuple where the other side is a tuple, a row or a column."""
+        sides = []
+        for node, other in ((a, b), (b, a)):
+            rows = other[1] if other[0] == "matrix" else []
+            size = len(other[3]) if other[0] == "seq" else max(len(rows), *map(len, rows)) if rows else 0
+            parts = components(node, size) if size in (2, 3) and node[0] in ("+", "*") else None
+            sides.append(("seq", "(", ")", parts) if parts else node)
+        return sides[0], sides[1]
 
     def alike(self, a: Node, b: Node, depth: int) -> bool:
         """Whether two sums have the same ends and terms, whatever their letter is called."""
@@ -206,12 +260,15 @@ class Comparison(Relations):
         return not left
 
     def collections(self, a: Node, b: Node, depth: int) -> bool:
+        a, b = (systems(x) if x[0] == "list" else x for x in (a, b))
         kinds = a[0], b[0]
         if kinds == ("seq", "seq"):
             return a[1:3] == b[1:3] and self.ordered(a[3], b[3], depth)
         if "seq" in kinds:
             seq, other = (a, b) if a[0] == "seq" else (b, a)
             if other[0] == "list" and seq[1:3] == ("(", ")"):
+                if other[2:] == ("or",) and named_apart(other[1]):
+                    return False  # x = 1 or y = 2
                 items = in_order(other[1])
                 return self.ordered(seq[3], items, depth) if a[0] == "seq" else self.ordered(items, seq[3], depth)
             if is_matrix(other) and seq[1:3] == ("(", ")"):
@@ -252,8 +309,14 @@ class Comparison(Relations):
     def regions(self, a: Node, b: Node) -> bool | None:
         """Whether both are one set of real numbers; None where one is no such set. Letters must agree."""
         names = variables(a) - {"\\mathbbR"}, variables(b) - {"\\mathbbR"}
+        if len(names[0]) > 1 or len(names[1]) > 1:
+            return None
         if a[0] != "that" and b[0] != "that" and names[0] and names[1] and names[0] != names[1]:
             return None if "rel" not in (a[0], b[0]) else False
+        a, b = (
+            ("set", x[1]) if x[0] == "list" and y[0] == "that" and not has(x, "rel") else x
+            for x, y in ((a, b), (b, a))
+        )
         try:
             return equal_regions(region(a, self.fuel), region(b, self.fuel))
         except Undefined:

@@ -60,13 +60,31 @@ def settle(node: Node) -> Given:
     if node[0] == "given":
         core = node[1]
         pairs = [(c, not restricts or (restricts is not True and bool(_domain(c)))) for c, restricts in node[2]]
-    elif node[0] == "that" and node[1][0] not in ("var", "rel"):  # {2k : k in Z}
+        node = core
+    if node[0] == "that" and node[1][0] == "var" and node[2][0] == "list":  # {x : x = 2k, k in Z}
+        named = [c for c in node[2][1] if c[0] == "rel" and c[2] == ["="] and c[1][0] == node[1] and len(c[1]) == 2]
+        rest = [c for c in node[2][1] if c not in named]
+        if len(named) == len(rest) == 1 and _domain(rest[0]):
+            node = ("that", named[0][1][1], rest[0])
+    if node[0] == "that" and node[1][0] not in ("var", "rel"):  # {2k : k in Z}
         core, pairs = node[1], [(node[2], False)] if not _domain(node[2]) else [(node[2], True)]
     if core[0] == "list":
         items = core[1]
         rest = [item for item in items if not _domain(item)]
         names = variables(rest)
-        taken = [item for item in items if (found := _domain(item)) and found[0] in names]
+        bounded = {  # letters whose least value is a part of the answer: n >= 3, n <= 7
+            letter
+            for item in rest
+            if item[0] == "rel" and item[2] != ["="]
+            for letter in (side[1] for side in item[1] if side[0] == "var")
+        }
+        taken = [
+            item
+            for item in items
+            if (found := _domain(item))
+            and found[0] in names
+            and not (_is_bound(item) and (core[2:] == ("or",) or found[0] in bounded))
+        ]
         others = [item for item in items if _restricts(item, [x for x in items if x is not item])]
         if len(others) < len(items) and others:
             pairs += [(item, False) for item in others if item not in taken]
@@ -111,6 +129,11 @@ def _restricts(node: Node, others: list[Node]) -> bool:
     ) and variables(node[1][1]) <= variables(values)
 
 
+def _is_bound(node: Node) -> bool:
+    """Whether a relation is n >= 3 or n > 3."""
+    return node[0] == "rel" and node[2][0] in (">", ">=")
+
+
 def _domain(node: Node) -> tuple[str, str] | None:
     """(letter, kind) of a condition that says of what kind a letter is."""
     if node[0] == "said" and node[1][0] == "var" and (kind := KINDS.get(said(node[2]))):
@@ -147,6 +170,11 @@ def agree(first: Given, second: Given, same: Callable[[Node, Node], bool]) -> bo
     return False
 
 
+def _value(core: Node) -> Node:
+    """What stands after a name and "=", else the answer itself."""
+    return core[1][1] if core[0] == "rel" and core[2] == ["="] and len(core[1]) == 2 else core
+
+
 def domains_agree(first: Given, second: Given) -> bool:
     """Whether both sides say the same of their letters, or only one says anything."""
     if not (first.domains or first.others) or not (second.domains or second.others):
@@ -173,6 +201,8 @@ def _others(first: list[tuple[Node, bool]], second: list[tuple[Node, bool]], sam
 def renamings(first: Given, second: Given) -> Iterator[Given]:
     """The second answer with its letters, as they are and as the first one calls them."""
     yield second
+    if "var" in (_value(first.core)[0], _value(second.core)[0]):
+        return  # a letter alone is an answer: another one is another answer
     names = variables(first.core), variables(second.core)
     theirs = [name for name in second.domains if name in names[1]]
     ours = [name for name in first.domains if name in names[0]]
@@ -209,7 +239,7 @@ def substitute(node: Any, change: dict[str, str]) -> Any:
 
 def family(core: Node) -> str:
     """The letter of an answer that is linear in k, n or m, and holds pi and no other letter: "k pi"; else ""."""
-    value = core[1][1] if core[0] == "rel" and core[2] == ["="] and len(core[1]) == 2 else core
+    value = _value(core)
     names = variables(value)
     if len(names) != 1 or not names <= FAMILIES or value[0] not in ("*", "+", "/") or not has(value, "pi"):
         return ""
@@ -227,10 +257,7 @@ def _shifted(first: Given, second: Given, same: Callable[[Node, Node], bool]) ->
     if len(names) != 1 or first.core[0] in ("list", "set") or second.core[0] in ("list", "set"):
         return False
     (name,) = names
-    cores = [
-        core[1][1] if core[0] == "rel" and core[2] == ["="] and len(core[1]) == 2 else core
-        for core in (first.core, second.core)
-    ]
+    cores = [_value(core) for core in (first.core, second.core)]
     heads = {str(core[1][0]) for core in (first.core, second.core) if core[0] == "rel"}
     if len(heads) > 1 or any(core[0] in ("rel", "seq", "given", "text") for core in cores):
         return False

@@ -40,6 +40,10 @@ class Environments(Atoms):
                 rows[-1].append(self.clause())
         self.take()
         self.braced_text()
+        if name == "array" and [len(row) for row in rows if row] == [1]:
+            return rows[0][0]
+        if all(len(row) == 1 and row[0][0] == "rel" for row in rows if row):  # equations below each other
+            return ("list", [row[0] for row in rows if row])
         node: Node = ("matrix", [row for row in rows if row])
         return ("fn", "det", [node]) if name == "vmatrix" else node
 

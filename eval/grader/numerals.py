@@ -37,8 +37,9 @@ def leading(text: str) -> tuple[Fraction, str] | None:
     total, part, taken, last = 0, 0, 0, 0  # last: the size of the word before, so that "two five" is no number
     while taken < len(words):
         word = words[taken]
-        if word == "-" or (
-            word == "and" and taken and words[taken + 1 : taken + 2] and words[taken + 1] in SMALL and last >= 100
+        if taken and (
+            (word == "-" and words[taken + 1 : taken + 2])
+            or (word == "and" and words[taken + 1 : taken + 2] and words[taken + 1] in SMALL and last >= 100)
         ):
             taken += 1
             continue

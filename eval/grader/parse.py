@@ -129,18 +129,26 @@ class _Parser(Environments):
         return node
 
     def ratio(self) -> Node:
-        parts = [self.quantity()]
+        parts, start = [self.quantity()], self.at - 1
         while self.peek() in (":", "\\colon"):
             self.take()
             parts.append(self.quantity())
+        if len(parts) > 1 and (clock := self.clock(start)):
+            return ("unit", ("text", clock), parts[-1][2]) if parts[-1][0] == "unit" else ("text", clock)
         if len(parts) > 1 and parts[-1][0] == "unit":
             return ("unit", ("ratio", [*parts[:-1], parts[-1][1]]), parts[-1][2])
         return ("ratio", parts) if len(parts) > 1 else parts[0]
 
+    def clock(self, start: int) -> str:
+        """A time of day whose minutes show it: the 10:05 of tokens from here; "" for other ratios."""
+        digits = [value for _, value, _ in self.stream[start : self.at] if value.isdigit()]
+        shown = any(len(minutes) == 2 and minutes[0] == "0" for minutes in digits[1:])
+        return ":".join([digits[0].lstrip("0") or "0", *digits[1:]]) if shown else ""
+
     def quantity(self) -> Node:
         if self.peek() == "<text>":
             start = self.at
-            while self.peek() in ("<text>", ".", "'", "-", "!", "?"):
+            while self.peek() in ("<text>", ".", "'", "-", "!", "?") or self.label_ahead():
                 self.take()
             text = " ".join(value for _, value, _ in self.stream[start : self.at])
             return numeral(text) or ("text", text)
@@ -161,6 +169,17 @@ class _Parser(Environments):
                 ("compound", found) if sign == 1 else ("compound", [("*", [("num", Fraction(-1)), node]), *found[1:]])
             )
         return node if sign == 1 else ("unit", ("*", [("num", Fraction(-1)), node[1]]), node[2])
+
+    def label_ahead(self) -> bool:
+        """Whether the name of a figure stands between words and "=": Area of triangle ABC = 12."""
+        ahead = 0
+        while (
+            (symbol := self.peek(ahead)) == "<text>"
+            or symbol.isalpha()
+            or symbol in ("\\triangle", "\\angle", "(", ")")
+        ):
+            ahead += 1
+        return ahead > 0 and symbol == "="
 
     @staticmethod
     def known(unit: str) -> bool:
@@ -184,9 +203,9 @@ class _Parser(Environments):
         if factor > 1:
             node = ("*", [node, ("num", Fraction(factor))])
         text = f"{leading} {rest}".strip()
-        if not text:
+        if not text or numeral(rest) == node:  # 4 (four)
             return node
-        if leading or is_unit(text, variable=named(node)):
+        if leading or (is_unit(text, variable=named(node)) and not numeral(rest)):
             return ("unit", node, text)
         return ("said", node, text)
 

@@ -42,7 +42,7 @@ def whole_names(node: Any) -> frozenset[str]:
     found = frozenset().union(*map(whole_names, node[1:]))
     if node[0] == "big" and node[1] != "int":
         return found | variables(node[3]) | variables(node[4])
-    if node[0] == "fn" and node[1] in ("gcd", "lcm"):
+    if node[0] == "fn" and node[1] in ("gcd", "lcm", "factorial2"):
         return found | variables(node[2])
     return found | (variables(node[2]) & COUNTS) if node[0] == "fn" and node[1] in ("floor", "ceil") else found
 

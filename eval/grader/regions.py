@@ -26,6 +26,13 @@ class Piece(NamedTuple):
 
 EVERYTHING = [Piece(-INFINITY, False, INFINITY, False)]
 
+_POSITIVE = [Piece(0, False, INFINITY, False)], ("^+", "_+", "_>0")
+_NOT_NEGATIVE = [Piece(0, True, INFINITY, False)], ("_\\ge0", "_>=0", "_\\geq0", "_\\geqslant0")
+_NEGATIVE = [Piece(-INFINITY, False, 0, False)], ("^-", "_-", "_<0")
+HALVES = {"\\mathbbR": EVERYTHING} | {
+    "\\mathbbR" + mark: piece for piece, marks in (_POSITIVE, _NOT_NEGATIVE, _NEGATIVE) for mark in marks
+}
+
 
 def _order(first: Value, second: Value) -> int:
     if isinstance(first, float) or isinstance(second, float):
@@ -105,7 +112,7 @@ def looks_like_region(node: Node) -> bool:
         return len(node[3]) == 2 and (node[1] == "[" or node[2] == "]" or has(node[3], "inf"))
     return (
         node[0] in ("op", "that")
-        or node == ("var", "\\mathbbR")
+        or (node[0] == "var" and node[1] in HALVES)
         or (node[0] == "rel" and any(operator in ("<", ">", "<=", ">=", "!=", "in", "notin") for operator in node[2]))
     )
 
@@ -127,8 +134,8 @@ def excluded(node: Node) -> list[tuple[Node, tuple[Node, str, Node]]]:
 def region(node: Node, fuel: Fuel) -> list[Piece]:
     """The set of real numbers a tree stands for. Raises Undefined where it is none."""
     kind = node[0]
-    if node == ("var", "\\mathbbR"):
-        return EVERYTHING
+    if kind == "var" and node[1] in HALVES:
+        return HALVES[node[1]]
     if kind == "seq" and len(node[3]) == 2:
         low, high = _end(node[3][0], fuel), _end(node[3][1], fuel)
         closed = node[1] == "[", node[2] == "]"
@@ -139,9 +146,11 @@ def region(node: Node, fuel: Fuel) -> list[Piece]:
             raise Undefined("no interval: its ends are the wrong way round")
         return merged([Piece(low, closed[0], high, closed[1])])
     if kind == "set":
-        return merged([Piece(end := _end(item, fuel), True, end, True) for item in node[1]])
+        items = [with_sign(item, sign) for item in node[1] for sign in (1, -1)[: 1 + has(item, "pm")]]
+        return merged([Piece(end := _end(item, fuel), True, end, True) for item in items])
     if kind == "op":
-        first, second = region(node[2], fuel), region(node[3], fuel)
+        other: Node = ("set", [node[3]]) if node[3][0] in ("num", "*", "/", "+") else node[3]
+        first, second = region(node[2], fuel), region(other, fuel)
         if node[1] == "cup":
             return merged(first + second)
         return intersection(first, second if node[1] == "cap" else complement(second))
@@ -155,7 +164,7 @@ def region(node: Node, fuel: Fuel) -> list[Piece]:
             both = intersection(both, part)
         relations = all(item[0] == "rel" for item in node[1])
         members = any(item[0] == "rel" and item[2][0] in ("in", "notin") for item in node[1])
-        if joint == "and" or (not joint and relations and (both or members)):
+        if (joint == "and" and relations) or (not joint and relations and (both or members)):
             return both
         return merged([piece for part in pieces for piece in part])
     if kind == "that" and variables(node[1]) - {"\\mathbbR"} != variables(node[2]) - {"\\mathbbR"}:

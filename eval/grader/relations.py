@@ -33,6 +33,9 @@ class Relations:
                 return self.definitions(a, b, value_a, value_b, depth)
             if a[2] == ["="] and not variables([a, b]) and not has([a, b], "call"):  # statements on numbers
                 return a[2] == b[2] and all(x == y for x, y in zip(a[1], b[1], strict=True))
+            for residue, other in ((a, b), (b, a)):
+                if residue[2] == ["mod"] and other[2] == ["="] and len(other[1]) == len(residue[1]) == 2:
+                    return residue[1][0] == other[1][0] and self.progression(residue[1][1], other[1][1])
             if self.proportional(a, b):
                 return True
             if a[2] == b[2]:
@@ -40,10 +43,26 @@ class Relations:
             turned = [FLIPPED.get(operator, operator) for operator in reversed(b[2])]
             return a[2] == turned and self.ordered(a[1], b[1][::-1], depth)
         relation, other = (a, b) if a[0] == "rel" else (b, a)
+        if relation[2] == ["mod"] and len(relation[1]) == 2:  # the residue that is asked for
+            return self.same(*((relation[1][1], b) if relation is a else (a, relation[1][1])), depth + 1)
         return any(
             self.same(*((value, other) if relation is a else (other, value)), depth + 1)
             for value in values_of(relation, gold=relation is a)
         )
+
+    def progression(self, residue: Node, value: Node) -> bool:
+        """Whether 4k + 1 runs through the numbers that are 1 modulo 4."""
+        (name,) = names if len(names := variables(value)) == 1 else ("",)
+        if residue[0] != "mod" or name not in conditions.PARAMETERS:
+            return False
+        try:
+            start, first, later = (Evaluator(self.fuel, bound={name: k}).value(value) for k in (0, 1, 7))
+            rest, modulus = (Evaluator(self.fuel).value(part) for part in residue[1:])
+        except Undefined:
+            return False
+        numbers = (start, first, later, rest, modulus)
+        step = first - start if all(isinstance(x, int) for x in numbers) and not variables(residue) else 0
+        return bool(step) and later - start == 7 * step and abs(step) == abs(modulus) and (start - rest) % step == 0
 
     def definitions(self, a: Node, b: Node, value_a: Node, value_b: Node, depth: int) -> bool:
         """Whether two names with their values are the same; arguments may be called otherwise, if bound."""

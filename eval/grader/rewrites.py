@@ -14,7 +14,7 @@ LOOKS = re.compile(
     r"|overline(?=\{[A-Z]{2}\})|bar(?=\{[A-Z]{2}\})|ensuremath|mathop|displaylines"
     r"|(?:text)?color\s*(?:\[\w+\])?\{[\w!.,# ]+\}"
     r"|colorbox\{\w+\}|fcolorbox(?:\{\w+\}){2}|widehat|hat|tilde|tiny|scriptsize|footnotesize|small|normalsize|[lL]arge|LARGE|[hH]uge"
-    r"|bfseries|itshape|bf|it|boldmath|underbar|strut)(?![A-Za-z])"
+    r"|bfseries|itshape|bf|it|boldmath|underbar|strut|framebox)(?![A-Za-z])"
 )
 SPACE = re.compile(
     r"(\\\\)|\s*\\!\s*|\\[,;:> ]|~|\\(?:q?quad|thinspace|enspace|enskip)(?=[A-Za-z]?(?:[^A-Za-z]|$))"
@@ -27,6 +27,35 @@ DEGREE = re.compile(
 OVER = re.compile(
     r"\{([^{}]{1,80})\\over(?![A-Za-z])([^{}]{1,80})\}|^([^{}=,]{1,80})\\over(?![A-Za-z])([^{}=,]{1,80})$"
 )
+# 1101 (base 2), 1101_{\text{base }2}: the name of the base is the last group.
+BASE = re.compile(
+    r"(?<=[0-9A-Z])\)?\s*(?:_\{?\s*)?(?:\\text\s*\{\s*)?\(?\s*(?:in\s+)?base[\s-]*\}?\s*(\d{1,2}|[a-z]{3,7}|\{\d{1,2}\})"
+    r"\s*\)?\s*\}*\s*\)?$"
+)
+ENDING = re.compile(r"(?:\\(?:checkmark|blacksquare|qed|qedsymbol)(?![A-Za-z])|[✓✔■∎✅])\s*$")
+# What says only that the value after it is the answer, or of what it is the value.
+IS = re.compile(
+    r"^\\text\s*\{\s*(?!(?:[^{}]*\W)?(?:not|no|than|if|when|least|most)\b)[^{}\\\d<>=]{2,80}?(?:\b(?:is|are|equals|be)\b|[:=])\s*:?\s*\}\s*"
+    r"|^(?:[Tt]he\s+)?(?:[Ff]inal\s+)?[Aa]nswer\s*(?:is\b|[:=])\s*:?\s*"
+)
+ALL = re.compile(
+    r"^(?:\\text\s*\{\s*)?(?:[Ff]or\s+)?[Aa]ll\s+(?:(?:positive|natural|real|whole)\s+)?(?:integers?|numbers?|reals|values\s+of)?"
+    r"\s*\}?\s*(?=[a-z]\s*(?:[=<>]|\\(?:ge|le|gt|lt|ne|in|equiv)))"
+)
+# 1 hour and 20 minutes, 5 feet, 6 inches: one quantity in two units.
+MIXED = re.compile(
+    r"(?<![A-Za-z])(h(?:(?:ou)?rs?)?|min(?:ute)?s?|f(?:ee|oo)?t|dollars?|days?|years?|weeks?|pounds?|lbs?|yards?)"
+    r"((?:[\s,}]|\\text\s*\{|and\b){1,12})(?=\d+\s*(?:\\text\s*\{\s*)?"
+    r"(min|sec|s\b|in\b|inch|cents?\b|hours?\b|days?\b|months?\b|ounces?\b|oz\b|f(?:ee|oo)?t\b))"
+)
+# The greatest or least value of something: f(x)_{\max} =.
+EXTREME = re.compile(r"^[^=,;<>]{1,40}[)\]]\s*_\s*\{?\s*(?:\\text\s*\{)?\s*\\?(max|min)\s*\}{0,2}\s*(?==)")
+# The name of a line or a curve before its equation.
+LINE = re.compile(r"^(?:\\ell|[lLCE]|[A-Z]{2})(?:_\{?\d\}?)?\s*:\s*(?=[^:]*[xy][^:]*=[^:]*$)")
+EXCEPT = re.compile(
+    r"^(?:\\text\s*\{)?\s*[Aa]ll\s+real(?:s|\s+numbers)?\s*(?:\}?\s*[a-z]\s*(?:\\text\s*\{)?)?\s*,?\s*"
+    r"(?:except|other than)(?:\s+for)?\s*\}?\s*(?:[a-z]\s*=\s*)?([-\d\\].*)$"
+)
 CHOOSE = re.compile(r"(?<![\w})\]])(?:\{\})?[\^_](?:\{(\w{1,6})\}|(\w))\s*\{?C\}?_(?:\{(\w{1,6})\}|(\w))")
 NUMBER_SET = re.compile(
     r"\\in\s*\{?(?:\\(?:mathbb|mathbf|mathrm|Bbb|bf|bm|boldsymbol)\s*)?\{?\s*([NZRQC])\s*\}*(?![A-Za-z])"
@@ -35,6 +64,7 @@ NUMBER_SET = re.compile(
 THOUSANDS = re.compile(
     r"(?<![\d.,])\d{1,3}(?:\s*(?:\{,\}|\{?\\[,;: !]\}?|,\\[!,]|\\thinspace|'|\{'\})\s*\d{3}(?!\d))+"
 )
+MONEY = {"pounds": "£", "euro": "€", "yen": "¥", "textdollar": "\\$"}
 BARE = str.maketrans({"\\": " ", ".": " "})
 
 
@@ -43,9 +73,18 @@ def _grouped(match: re.Match[str]) -> str:
     return re.sub(r"[^\d,]", "", match[0]) if r",\," in match[0] else re.sub(r"\D", "", match[0])
 
 
+def _mixed(match: re.Match[str]) -> str:
+    """What stands between the two units without "and" and commas; two of one unit stay a list."""
+    unit, gap, smaller = match.groups()
+    if not re.search("and|,", gap) or unit[:2] == smaller[:2]:
+        return match[0]
+    return unit + "}" * (gap.count("}") - gap.count("{")) + " "
+
+
 BEFORE: tuple[Step, ...] = (
     (".", re.compile(r"\b([ap])\.\s?m\b\.?"), r"\1m"),
     ("\\over", OVER, r"\\frac{\1\3}{\2\4}"),
+    ("\\", re.compile(r"\\(pounds|euro|yen|textdollar)(?![A-Za-z])"), lambda m: MONEY[m[1]]),
     ("\\num", re.compile(r"\\num\s*\{([^{}]{1,40})\}"), r"\1"),
     ("\\ang{", re.compile(r"\\ang\s*\{([^{}]{1,40})\}"), r"\1^\\circ"),
     (
@@ -76,10 +115,30 @@ AFTER: tuple[Step, ...] = (
     ("...", re.compile(r"\.\.\."), r"\\dots "),
     ("U", re.compile(r"(?<=[)\]])\s*U\s*(?=[(\[])"), r"\\cup "),
     ("^", re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)"), r"\\times "),
+    ("USD", re.compile(r"(?:\\text\s*\{\s*)?(?<![A-Za-z])USD\s*\}?\s*(?=\d)"), r"\\$"),
+    ("m", EXTREME, r"\\\1"),
+    ("2", re.compile(r"(?<=\d)\s*(cm|mm|km|dm|ft|in)2(?!\d)"), r"\\text{\1}^2"),
+    ("3", re.compile(r"(?<=\d)\s*(cm|mm|km|dm|ft|in)3(?!\d)"), r"\\text{\1}^3"),
+    (".", re.compile(r"(?<![A-Za-z])(sq|cu)\."), r"\1"),
     ("R", re.compile(r"(?:\\text\{\s*)?(?<![A-Za-z])(?:Rs\.?|INR)(?![A-Za-z])\s*\}?\s*(?=\d)"), "₹"),
+    ("ase", BASE, r"_{\1}"),
+    ("", MIXED, _mixed),
+    ("ll", ALL, ""),
+    ("or", re.compile(r"\\text\s*\{\s*\(\s*or\s+([^(){}]+)\)\s*\}|\(\s*or\s+([^(){}]+)\)"), r" \\text{ or } \1\2"),
+    ("/", re.compile(r"\^\s*\{?\s*(\d+)\s*\}?\s*/\s*_\s*\{?\s*(\d+)\s*\}?"), r"\\frac{\1}{\2}"),
+    ("text", re.compile(r"^\\text\s*\{\s*(?:[Nn]egative|[Mm]inus)\s*\}\s*(?=[\d\\])"), "-"),
+    (":", LINE, ""),
+    ("math", re.compile(r"\\([ij])math(?![A-Za-z])"), r"\1"),
+    ("", ENDING, ""),
+    ("", IS, ""),
+    ("except", EXCEPT, lambda m: rf"\mathbb{{R}} - \{{{m[1][:-1] if m[1].count('}') > m[1].count('{') else m[1]}\}}"),
+    (")", re.compile(r"^(?:\([A-J]\)\s*){2,}$"), lambda m: ", ".join(re.findall("[A-J]", m[0]))),
+    (")", re.compile(r"^([A-J])\)$"), r"(\1)"),
+    ("text", re.compile(r"\\text\s*\{\s*(\\\$|[€£])\s*(-?[\d.,]*)\s*\}"), r"\1\2"),
     (
         "",
-        re.compile(r"(?<=\d)\s*\^?\s*(?:\{\s*)?\\text\{\s*(?:st|nd|rd|th)\s*\}(?:\s*\})?|(?<=\d)(?:st|nd|rd|th)\b"),
+        re.compile(r"(?<=\d)\s*\^?\s*(?:\{\s*)?\\text\{\s*(?:st|nd|rd|th)\s*\}(?:\s*\})?|(?<=\d)(?:st|nd|rd|th)\b"
+            r"|(?<=\d)\s*\^\s*\{\s*(?:st|nd|rd|th)\s*\}"),
         " ",
     ),
     ("\\%", re.compile(r"\\%|\\text\{\s*\\?%\s*\}"), "% "),

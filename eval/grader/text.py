@@ -14,9 +14,19 @@ from .signs import plain
 SAME_WORDS = {
     **dict.fromkeys(("no solution", "no solutions", "none", "empty", "empty set", "no real solution", 
                      "no real solutions", "emptyset", "no solution exists", "there are no solutions"), "no solution"),
+    **dict.fromkeys(("infinite", "infinitely many", "infinitely many solutions", "infinite solutions",
+                     "infinite number of solutions", "infinite many solutions",
+                     "there are infinitely many solutions", "there are infinitely many"), "infinitely many"),
+    **dict.fromkeys(("all integers", "all integer", "integers"), "all integers"),
     **dict.fromkeys(("does not exist", "dne", "undefined", "not defined"), "undefined"),
     **dict.fromkeys(("all real numbers", "all reals", "all real", "reals", "real numbers"), "all real numbers"),
 }  # fmt: skip
+
+QUANTIFIERS = frozenset(
+    ("all", "any", "every", "each", "is", "are", "be", "must", "for", "values", "of", "if", "where")
+)
+PARITY, SIGNS = frozenset(("odd", "even", "prime", "primes", "composite")), frozenset(("positive", "negative"))
+NUMBERS = frozenset(("integer", "integers", "number", "numbers"))
 
 
 def clean(text: str) -> str:
@@ -35,7 +45,7 @@ def clean(text: str) -> str:
     if "$" in text:
         text = text.replace("\\$", "\0").replace("$", " ").replace("\0", "\\$")
     text = _after(text, AFTER).strip(' \t\r\n"`')
-    text = re.sub(r"^(?:[Tt]he\s+|=|\\approx(?![a-z])|\\implies|\\Rightarrow|\\therefore)\s*", "", text)
+    text = re.sub(r"^(?:[Tt]he\s+|=|\\(?:approx|equiv)(?![a-z])|\\implies|\\Rightarrow|\\therefore)\s*", "", text)
     while text and (text[-1] in ".,;:" or text.endswith("\\\\") or (text[-1] == "\\" and text[-2:] != "\\\\")):
         text = text[:-1].rstrip()
     text = ABOUT.sub(lambda m: "\\text{" if m[0].startswith("\\text") and "}" not in m[0] else "", text)
@@ -75,6 +85,15 @@ def squeezed(text: str) -> str:
     text = re.sub(r"(?<=[\d}])\s+(?=\d)|(?<=\d,)\s+(?=\d{3}(?!\d))", "\x01", text)
     text = re.sub(r"\\text\{([^{}]*)\}", r"\1", text)
     return re.sub(r"([_^])\{(\w)\}", r"\1\2", re.sub(r"\s+", "", text))
+
+
+def prose(text: str) -> str:
+    """An answer in words alone for comparing: without articles; "all even n" is "n is even"."""
+    found = re.sub(r"(?<=\w) (?:(?:always|will|can) )?(?:wins?|has winning strategy)$", "", words(text)).split()
+    kept = [word for word in found if word not in QUANTIFIERS]
+    if set(kept) & PARITY and set(kept) <= PARITY | SIGNS | NUMBERS | set("nkm"):
+        return " ".join(sorted(set(kept) - NUMBERS - set("nkm")))
+    return " ".join(found)
 
 
 def words(text: str) -> str:

@@ -14,17 +14,20 @@ TOKEN = re.compile(
     r"|(?P<command>\\[A-Za-z]+|\\.)|(?P<cjk>[\u4e00-\u9fff]+)|(?P<word>[^\W\d_\u4e00-\u9fff]+)|(?P<two><=|>=|!=|\|\||==|->)|(?P<one>[^\s])",
     re.DOTALL,
 )
-_FUNCTIONS = "sin cos tan cot sec csc arcsin arccos arctan arccot sinh cosh tanh log ln lg exp gcd lcm max min det"
+_FUNCTIONS = (
+    "sin cos tan cot sec csc arcsin arccos arctan arccot cis sinh cosh tanh log ln lg exp gcd lcm max min det"
+)
 FUNCTIONS = frozenset(_FUNCTIONS.split())
 WORD_COMMANDS = {
     **{name: "\\" + name for name in (*FUNCTIONS, "sqrt", "pi", "theta", "alpha", "beta", "infty", "binom")},
     "infinity": "\\infty", "inf": "\\infty", "oo": "\\infty", "and": "\\and", "or": "\\or", "asin": "\\arcsin",
-    "acos": "\\arccos", "atan": "\\arctan", "union": "\\cup", "mod": "\\mod", "cbrt": "\\cbrt", "abs": "\\abs",
+    "acos": "\\arccos", "atan": "\\arctan", "union": "\\cup", "mod": "\\mod", "tg": "\\tan",
+    "ctg": "\\cot", "arctg": "\\arctan", "arcctg": "\\arccot", "cbrt": "\\cbrt", "abs": "\\abs",
 }  # fmt: skip
 INVERSE = {name: "arc" + name for name in ("sin", "cos", "tan", "cot")}
 RELATIONS = {
     "=": "=", "==": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!=": "!=",
-    "\\le": "<=", "\\leq": "<=", "\\leqslant": "<=",
+    "\\le": "<=", "\\leq": "<=", "\\leqslant": "<=", "\\leqq": "<=", "\\geqq": ">=",
     "\\ge": ">=", "\\geq": ">=", "\\geqslant": ">=", "\\lt": "<", "\\gt": ">", "\\ne": "!=", "\\neq": "!=", 
     "\\in": "in", "\\notin": "notin", "\\subset": "sub", "\\subseteq": "sub", "\\approx": "~", "\\equiv": "mod",
     "\\cong": "~",
@@ -34,6 +37,8 @@ RELATIONS = {
 SET_OPERATORS = {
     "\\cup": "cup",
     "\\cap": "cap",
+    "\\bigcup": "cup",
+    "\\bigcap": "cap",
     "\\setminus": "setminus",
     "\\backslash": "setminus",
     "\\smallsetminus": "setminus",
@@ -46,7 +51,16 @@ _NAMES = (
 NAMES = frozenset("\\" + name for name in _NAMES.split())
 MATRICES = frozenset(("matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array", "vmatrix", "Vmatrix"))
 SYSTEMS = frozenset(("cases", "dcases", "rcases", "aligned", "align", "gathered", "gather", "split", "eqnarray"))
+# Other names of signs.
 BARS = {
+    "\\tg": "\\tan",
+    "\\ctg": "\\cot",
+    "\\arctg": "\\arctan",
+    "\\varphi": "\\phi",
+    "\\varepsilon": "\\epsilon",
+    "\\vartheta": "\\theta",
+    **dict.fromkeys(("\\lor", "\\vee"), "\\or"),
+    **dict.fromkeys(("\\land", "\\wedge", "\\&"), "\\and"),
     "\\lvert": "|",
     "\\rvert": "|",
     "\\vert": "|",
@@ -156,14 +170,18 @@ def _text(content: str, space: bool, before: list[Token]) -> list[Token]:
     bare = content.strip()
     if re.fullmatch(r"[,;]?\s*(?:and|or|,)?\s*,?", bare):
         return [("sym", "\\or" if "or" in bare else "\\and", space)] if bare else []
+    if before and (joined := re.fullmatch(r"(.*\w)\s*,?\s+(and|or)", bare)) and before[-1][0] == "num":  # 2 cats and
+        return [("text", joined[1], space), ("sym", "\\" + joined[2], True)]
     below = len(before) > 2 and before[-1][1] == "{" and "\\frac" in (before[-2][1], before[-min(len(before), 5)][1])
     below = below or (len(before) > 1 and before[-1][1] in ("\\cdot", "/", "*") and before[-2][0] == "text")
-    if bare in LETTER_UNITS and before and (before[-1][0] == "num" or before[-1][1] in (")", "}") or below):
+    if bare in LETTER_UNITS and before and (before[-1][0] in ("num", "text") or before[-1][1] in (")", "}") or below):
         return [("text", bare, space)]
     if re.fullmatch(r"[A-Za-z]", bare) or re.fullmatch(r"-?\d+(?:\.\d+)?", bare):
         return [("sym" if bare.isalpha() else "num", bare, space)] if bare[0] != "-" else [("text", bare, space)]
     if before and (lead := LEAD.fullmatch(bare)):
         return [("sym", WHERE if lead[1] else IF, space), *_condition(lead[3])]
+    if bare == "to" and before and before[-1][0] == "num":  # a ratio
+        return [("sym", ":", space)]
     if bare in WORD_COMMANDS and not (before and before[-1][0] == "num" and bare in SHORT_UNITS):
         return [("sym", WORD_COMMANDS[bare], space)]
     return [("text", content, space)]
@@ -188,6 +206,10 @@ def _word(word: str, space: bool, before: list[Token]) -> list[Token]:
         return [("text", word, space)]
     if len(word) == 1:
         return [("sym", word, space)]
+    if word == "to" and space and before and before[-1][0] == "num":
+        return [("sym", ":", space)]
+    if word.islower() and word not in ("if", "for") and space and before and before[-1][0] == "text":
+        return [("text", word, space)]
     if before and word in ("where", "with", "for", "if", "when") and space:
         return [("sym", IF if word in ("if", "when") else WHERE, space)]
     if any(token[1] in (WHERE, IF) for token in before) and word.islower() and word in ("is", "an", "all", "any"):

@@ -10,13 +10,25 @@ from .parse import Node
 from .points import has, variables
 from .value import Evaluator, Fuel, Undecided, Undefined, number, same
 
+DIRECTIONS: tuple[Node, ...] = (("const", "i"), ("var", "j"), ("var", "k"))
+VALUES = ("num", "+", "*", "/", "^", "fn")
+
 
 def measure(node: Node) -> str:
     """The unit of an answer, degrees and percent among them; "" where there is none."""
     if node[0] == "unit":
-        return node[2]
+        return f"{measure(node[1])} {node[2]}".strip()
     _, node = signed(node)
     return node[1] if node[0] == "fn" and node[1] in ("deg", "percent") else ""
+
+
+def lettered(node: Node, other: Node) -> Node:
+    """2h as two hours where the other side has that unit; else as it is."""
+    if other[0] != "unit" or node[0] != "*" or len(node[1]) != 2 or node[1][1][0] != "var":
+        return node
+    name = node[1][1][1]
+    alike = len(name) == 1 and not variables(node[1][0]) and units.parts(name)[0] == units.parts(other[2])[0]
+    return ("unit", node[1][0], name) if alike and units.parts(name)[0] else node
 
 
 def units_agree(a: Node, b: Node) -> bool:
@@ -41,7 +53,12 @@ def with_sign(node: Node, sign: int) -> Node:
     if not has(node, "pm"):
         return node
     if node[0] == "pm":
-        right: Node = ("*", [("num", Fraction(sign * node[3])), with_sign(node[2], sign)])
+        turn: Node = ("num", Fraction(sign * node[3]))
+        right = with_sign(node[2], sign)
+        if right[0] == "seq":
+            right = (*right[:3], [("*", [turn, part]) for part in right[3]])
+        else:
+            right = ("*", [turn, right])
         return right if node[1] is None else ("+", [with_sign(node[1], sign), right])
     return tuple(
         [with_sign(x, sign) if isinstance(x, tuple) else x for x in part] if isinstance(part, list)
@@ -69,7 +86,26 @@ def is_name(node: Node) -> bool:
         return node[1] in ("abs", "deg", "min", "max") and all(map(is_name, node[2]))
     if kind == "seq":
         return all(map(is_name, node[3]))
+    if kind == "matrix":
+        return all(is_name(entry) for row in node[1] for entry in row)
     return kind in ("ratio", "list", "set") and bool(node[1]) and all(map(is_name, node[1]))
+
+
+def is_asked(node: Node) -> bool:
+    """Whether a tree can be what a task asks for: m + n, 10a + b, f(0) + f(1), PA^2 + PB^2, AB^2, |z|^2, sin^2 A.
+
+    With x, y or z in it a sum may be an equation, and x^2 = 5 is one.
+    """
+    parts = []
+    for term in node[1] if node[0] == "+" else [node]:
+        if term[0] == "*" and term[1][0][0] == "num" and len(term[1]) == 2:
+            term = term[1][1]
+        parts.append(term[1] if term[0] == "^" and term[2][0] == "num" else term)
+    measured = all((part[0] == "var" and len(part[1]) > 1 and part[1].isupper()) or part[0] == "fn" for part in parts)
+    named = all((part[0] == "fn" and all(map(is_name, part[2]))) or is_name(part) for part in parts)
+    if node[0] == "^":
+        return measured and named
+    return node[0] == "+" and named and len({*map(str, parts)}) > 1 and not variables(node) & {"x", "y", "z"}
 
 
 def function_of(node: Node) -> tuple[str, list[str]] | None:
@@ -111,6 +147,8 @@ def values_of(node: Node, gold: bool) -> list[Node]:
     if operators == ["in"] and is_name(sides[0]):
         return [sides[1]]
     value = value_of(node)
+    if value is None and not gold and operators == ["="] * len(operators) and is_asked(sides[0]):
+        value = sides[-1] if not variables(sides[1:]) and _alike(sides[1], sides[-1]) else None
     if value is not None:
         return [value, *(sides[-1:] if gold and "~" in operators else [])]
     if set(operators) <= {"=", "~"} and not variables(node):
@@ -174,6 +212,60 @@ def named_apart(items: list[Node]) -> bool:
     """Whether all items are equations, for different names."""
     heads = [str(item[1][0]) for item in items if item[0] == "rel" and item[2] == ["="]]
     return len(heads) == len(items) == len(set(heads))
+
+
+def systems(node: Node) -> Node:
+    """ "x = 1, y = 2, x = 3, y = 4" as a list of two systems; any other list as it is."""
+    items = node[1]
+    heads = [str(item[1][0]) for item in items if item[0] == "rel" and item[2] == ["="] and is_name(item[1][0])]
+    size = heads.index(heads[0], 1) if heads[:1] and heads[0] in heads[1:] else 0
+    if node[0] != "list" or size < 2 or len(heads) != len(items) or len(items) % size:
+        return node
+    starts = range(0, len(items), size)
+    names = {frozenset(heads[start : start + size]) for start in starts}
+    alike = len(names) == 1 and len(next(iter(names))) == size
+    return ("list", [("list", items[start : start + size]) for start in starts]) if alike else node
+
+
+def spread(node: Node, other: Node) -> Node:
+    """ "x = y = 8" as the system x = 8, y = 8 where the other side is of several values; else as it is."""
+    if node[0] != "rel" or (other[1][0] if other[0] == "rel" else other)[0] not in ("seq", "list"):
+        return node
+    *names, value = node[1]
+    distinct = len(names) > 1 and all(name[0] == "var" for name in names) and len({*map(str, names)}) == len(names)
+    if set(node[2]) != {"="} or not distinct or variables(value):
+        return node
+    return ("list", [("rel", [name, value], ["="]) for name in names], "and")
+
+
+def components(node: Node, size: int) -> list[Node] | None:
+    """The parts of a vector written as 3i - 2j; None where a sum is no such, or of another size."""
+    found: dict[Node, Node] = {}
+    for term in node[1] if node[0] == "+" else [node]:
+        sign, term = signed(term)
+        factors = term[1] if term[0] == "*" else [term]
+        directions = [factor for factor in factors if factor in DIRECTIONS]
+        if len(directions) != 1 or directions[0] in found:
+            return None
+        rest = [factor for factor in factors if factor not in DIRECTIONS]
+        found[directions[0]] = ("*", [("num", Fraction(sign)), *rest])
+    if not found.keys() & set(DIRECTIONS[1:]) or found.keys() - set(DIRECTIONS[:size]):
+        return None
+    return [found.get(direction, ("num", Fraction(0))) for direction in DIRECTIONS[:size]]
+
+
+def counted(node: Node, other: Node) -> Node:
+    """C(10, 3) and P(5, 2) as numbers of choices where the other side is a value, no point; else as they are."""
+    if node[0] != "*" or len(node[1]) != 2 or node[1][0] not in (("var", "C"), ("var", "P")):
+        return node
+    point = node[1][1]
+    if point[:3] != ("seq", "(", ")") or len(point[3]) != 2 or other[0] not in VALUES or has(other, "seq"):
+        return node
+    n, k = (part[1] if part[0] == "num" else Fraction(-1) for part in point[3])
+    if not 0 <= k <= n or n.denominator != 1 or k.denominator != 1:
+        return node
+    choices: Node = ("fn", "binom", point[3])
+    return choices if node[1][0][1] == "C" else ("*", [choices, ("fn", "factorial", point[3][1:])])
 
 
 def is_clock(node: Node) -> bool:

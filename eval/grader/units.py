@@ -60,7 +60,12 @@ def is_unit(text: str, *, variable: bool = False) -> bool:
     """Whether words after a value are its unit. `variable`: the value holds a variable, so that only a measure
     or a plural is one: "n + 2 regions", but not "n prime"."""
     found = [word for word in words(text) if word.isalpha() or word in MEASURES]
-    if not found or found[-1] in PROPERTIES or CHANGING & set(found) or BETWEEN & set(found[:-1]):
+    if (
+        not found
+        or (found[-1] in PROPERTIES and (variable or found[-1] != "integers"))
+        or CHANGING & set(found)
+        or BETWEEN & set(found[:-1])
+    ):
         return False
     return (
         not variable or _measure(found[-1]) in MEASURES.values() or (found[-1].endswith("s") or found[-1] == "people")

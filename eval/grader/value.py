@@ -277,6 +277,8 @@ class Evaluator:
                 raise Undefined("the logarithm of 0")
             base = number(values[1]) if len(values) > 1 else mp.mpf(10) if name == "lg" else None
             return mp.log(x) if base is None else mp.log(x) / mp.log(base)
+        if name == "cis":
+            return mp.expj(x)
         function = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "arccot": "acot"}.get(name, name)
         return getattr(mp, function)(x)
 
@@ -324,7 +326,7 @@ def added(a: Value, b: Value) -> Value:
     return total
 
 
-TRIGONOMETRIC = frozenset(("sin", "cos", "tan", "cot", "sec", "csc"))
+TRIGONOMETRIC = frozenset(("sin", "cos", "tan", "cot", "sec", "csc", "cis"))
 KINDS = {
     "num": "number", "var": "variable", "const": "constant", "+": "sum", "*": "product", "/": "quotient",
     "^": "power", "fn": "function", "call": "call", "unit": "unit", "ratio": "ratio", "big": "big", "mod": "unit",

@@ -11,6 +11,13 @@ from eval.grader import Grader, equal
 from eval.grader.verdict import training_rule
 
 SAME = {
+    "a sign before a letter": [
+        ("-i", r"\frac{1}{i}"), ("-a-b", "-(a+b)"), ("-x", "(-1)x"), ("21", "twenty-one"),
+    ],
+    "two bounds on a whole number": [
+        (r"n \ge 1, n \le 7", r"1 \le n \le 7"), (r"t \ge 2 \text{ or } t \le -2", r"|t| \ge 2"),
+        (r"n^2 - n, n \ge 2", "n(n-1)"),
+    ],
     "a function and an operator": [
         (r"\frac{\ln 5}{2}", r"\ln 5 \div 2"), (r"\cos 2x", r"\cos x \cdot \cos x - \sin x \cdot \sin x"),
         (r"\log_3 5 \times \log_5 9", "2"), (r"\frac{\sin 2x}{2 \cos x}", r"\sin x"),
@@ -117,6 +124,13 @@ SAME = {
 }  # fmt: skip
 
 DIFFERENT = {
+    "a sign before a letter": [
+        ("0", "-x"), ("0", "-i"), ("-ab", "0"), ("-n", "-m"), ("0", "-a-b"), ("x", "-x"),
+    ],
+    "one of two bounds": [
+        (r"n \ge 1, n \le 7", r"n \le 7"), (r"k \ge 1 \text{ or } k \le -1", r"k \le -1"),
+        (r"m \le 9", r"m \ge 2 \text{ and } m \le 9"), (r"n \ge 2, n \ne 5", r"n \ne 5"),
+    ],
     "words on a letter": [
         (r"n \text{ is even}", r"n \text{ is odd}"), (r"n \ge 3 \text{ odd}", r"n \ge 3 \text{ even}"),
         (r"p \text{ prime}", "p"), ("p", r"p \text{ prime}"), (r"5\text{ red}", r"5\text{ blue}"),
