@@ -46,6 +46,13 @@ def doubt_matching(
     elif ours < UNMATCHED * rows:
         what = f"only {ours:,} of the log's {rows:,} rows are of prompts of the file ({rows - ours:,} are not)"
         doubts["unmatched"] = what + _nearest(raw, matching, prompts)
+    if raw.log.by_id and (shift := _shifted(raw.keys, prompts.ids)):
+        doubts["unmatched"] = (
+            f"the log's ids are numbers from {min(map(int, raw.keys))} and the file's from "
+            f"{min(map(int, prompts.ids))}, and all of the log's are in the file once they are {shift} by 1: rows "
+            "were counted from 0 in one of them and from 1 in the other; give the prompt file a column of the log's "
+            "ids and name it by --id_key, or name the log's texts by --prompt_column in place of --id_column"
+        )
     if matching.undecided:
         doubts["unmatched"] = (
             f"{len(matching.undecided):,} texts of the log are cut at their start, and are the end of several "
@@ -64,6 +71,17 @@ def doubt_matching(
             f"{sum(mixed.values()):,} of the {total:,} prompts share their text with another ({example!r:.60}) but "
             "differ; the log tells prompts apart by their text alone, so their rewards are mixed"
         )
+
+
+def _shifted(keys: Sequence[str], ids: Sequence[str]) -> str:
+    """Whether a log's ids are the file's, were they one larger or smaller; empty where they are them as they are."""
+    known = set(ids)
+    if known.issuperset(keys) or not all(map(str.isdecimal, (*keys, *ids))):
+        return ""
+    for shift, word in ((1, "raised"), (-1, "lowered")):
+        if all(str(int(key) + shift) in known for key in keys):
+            return word
+    return ""
 
 
 def _nearest(raw: RawLog, matching: Matching, prompts: Prompts) -> str:
@@ -93,6 +111,86 @@ def doubt_filtered(parts: list[Part], doubts: dict[str, str]) -> None:
             "looks filtered (dynamic sampling drops groups that are all right or all wrong), and LIM needs the "
             "rewards of all prompts in all epochs; log the unfiltered rollouts"
         )
+
+
+def scales_of(parts: Sequence[Part], ours_L: NDArray[np.bool_]) -> dict[tuple[float, float], int]:
+    """(lowest, highest reward) → prompts that have just these two in each of their groups of unequal rewards.
+
+    More than one where prompts are scored on scales of their own, as data sets with other scorers are; empty where
+    rewards have more values than that, or little is known. A scale is that of a twentieth of the prompts at least.
+    """
+    unequal = [~part.step.equal_U & ours_L[part.rows_U] for part in parts]
+    rows_V = np.concatenate([part.rows_U[at] for part, at in zip(parts, unequal, strict=True)])
+    if not len(rows_V):
+        return {}
+    first_L, often_L = np.full(len(ours_L), -1), np.bincount(rows_V, minlength=len(ours_L))
+    ends_V = np.stack(
+        [
+            np.concatenate([getattr(part.step, name)[at] for part, at in zip(parts, unequal, strict=True)])
+            for name in ("lows_U", "highs_U")
+        ]
+    )
+    first_L[rows_V] = np.arange(len(rows_V))
+    mixed_L = np.zeros(len(ours_L), bool)
+    mixed_L[rows_V[(ends_V != ends_V[:, first_L[rows_V]]).any(axis=0)]] = True
+    known_L = often_L > 1
+    one_L = known_L & ~mixed_L
+    if one_L.sum() < (1 - SHARED) * known_L.sum():
+        return {}
+    pairs, counts = np.unique(ends_V[:, first_L[one_L]], axis=1, return_counts=True)
+    found = zip(map(tuple, pairs.T.tolist()), counts.tolist(), strict=True)
+    return {pair: count for pair, count in found if count >= max(2, SHARED * known_L.sum())}
+
+
+def evaluated_between(parts: Sequence[Part], ours_L: NDArray[np.bool_], notes: list[str]) -> NDArray[np.bool_]:
+    """Which keys that are no prompt's come in some steps beside as many of the file's prompts as other steps have
+    alone: evaluation during the training, which the run's average is not made of.
+    """
+    others_L = np.zeros(len(ours_L), bool)
+    ours_S = np.array([int(np.count_nonzero(ours_L[part.rows_U])) for part in parts])
+    beside_S = np.array([len(part.rows_U) for part in parts]) > ours_S
+    if not beside_S.any() or np.count_nonzero(~beside_S) < 2:
+        return others_L
+    usual = np.bincount(ours_S[~beside_S]).argmax()
+    if np.mean(ours_S[beside_S] >= usual) < 1 - 2 * SHARED:
+        return others_L
+    for part in parts:
+        others_L[part.rows_U] = True
+    others_L &= ~ours_L
+    notes.append(
+        f"{np.count_nonzero(others_L):,} prompts that are not in the file come in {np.count_nonzero(beside_S)} of "
+        f"{len(parts)} steps beside a whole batch (evaluation): they are not part of the average"
+    )
+    return others_L
+
+
+def doubt_own_epochs(raw: RawLog, notes: list[str], doubts: dict[str, str]) -> None:
+    """Epochs that a log's column says: some that it leaves out, and some that begin anew at a later step."""
+    spans: dict[int, tuple[int, int]] = {}  # step → its lowest and highest epoch
+    there: set[int] = set()
+    for step in raw.steps:
+        if step.epochs_U is None or not len(step.epochs_U) or raw.log.format in ("lim", "one-shot"):
+            continue
+        there.update(step.epochs_U.tolist())
+        low, high = int(step.epochs_U.min()), int(step.epochs_U.max())
+        before = spans.get(step.step, (low, high))
+        spans[step.step] = min(low, before[0]), max(high, before[1])
+    if not there:
+        return
+    first, last = min(there), max(there)
+    if first > 1:
+        notes.append(f"the log's first epoch is {first}, which counts as epoch 1")
+    if len(there) < last - first + 1:
+        notes.append(f"the log has {len(there)} of the epochs {first} to {last}; they count as 1 to {len(there)}")
+    latest, at = first, 0  # the highest epoch that a step begins with so far, and that step
+    for number, (low, high) in sorted(spans.items()):
+        if high < latest:
+            doubts["epochs"] = (
+                f"step {number} is of epoch {high}, and step {at} before it of epoch {latest}: the column's epochs "
+                "begin anew, as in a resumed run; leave --epoch_column out, and epochs are counted by the steps"
+            )
+            return
+        latest, at = (low, number) if low >= latest else (latest, at)
 
 
 def doubt_chosen(log: str, parts: Sequence[Part], kept: int, doubts: dict[str, str]) -> list[int]:

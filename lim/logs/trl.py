@@ -11,8 +11,9 @@ import pyarrow as pa
 from lim.logs.doubts import Doubt
 from lim.logs.files import LogFile
 from lim.logs.formats import ReadOptions
+from lim.logs.messages import prompt_text
 from lim.logs.parquet import column_names, numbers, read_columns
-from lim.logs.rows import FIX, absent_of, digest, group, prompt_text, reward_terms, weighted_sum
+from lim.logs.rows import FIX, absent_of, digest, group, reward_terms, weighted_sum
 from lim.logs.step import StepRewards
 from lim.utils.errors import InputError
 
