@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lim.logs.matching import Matching, normalise, strip_template
+from lim.logs.matching import SHORT, Matching, normalise, strip_template
 from lim.logs.parts import Part, RawLog
 
 # A log of so many groups of so many samples, none of them of equal rewards, has been filtered by its rewards; where
 # rewards take more values than so many, equal ones are not expected.
 FILTER_GROUPS, FILTER_SAMPLES, FEW_VALUES = 20, 4, 8
 UNMATCHED = 0.5  # share of the file's prompts, or of the log's rows, that has to match
+NEAREST = "; the nearest texts"
 SHARED = 0.05  # share of the file's prompts whose trajectory may be another's as well
 
 
@@ -46,6 +47,11 @@ def doubt_matching(
     elif ours < UNMATCHED * rows:
         what = f"only {ours:,} of the log's {rows:,} rows are of prompts of the file ({rows - ours:,} are not)"
         doubts["unmatched"] = what + _nearest(raw, matching, prompts)
+    elif near := _written_otherwise(raw, matching, prompts):
+        doubts["unmatched"] = (
+            f"{total - here:,} prompts of the file are not in the log, {len(matching.unmatched):,} of the log not in "
+            f"the file, as if their texts were written in another way or cut{near}"
+        )
     if raw.log.by_id and (shift := _shifted(raw.keys, prompts.ids)):
         doubts["unmatched"] = (
             f"the log's ids are numbers from {min(map(int, raw.keys))} and the file's from "
@@ -84,6 +90,15 @@ def _shifted(keys: Sequence[str], ids: Sequence[str]) -> str:
     return ""
 
 
+def _written_otherwise(raw: RawLog, matching: Matching, prompts: Prompts) -> str:
+    """`; the nearest texts …` where about as many prompts of the file as of the log are left, and are alike."""
+    missing = int(np.count_nonzero(matching.rows_P < 0))
+    if missing <= SHARED * len(prompts.ids) or not missing <= 2 * len(matching.unmatched) <= 4 * missing:
+        return ""
+    near = _nearest(raw, matching, prompts)
+    return near if near.startswith(NEAREST) else ""
+
+
 def _nearest(raw: RawLog, matching: Matching, prompts: Prompts) -> str:
     """`; the nearest texts …`: a pair of unmatched ones that are alike, to see why they differ."""
     import difflib
@@ -93,24 +108,46 @@ def _nearest(raw: RawLog, matching: Matching, prompts: Prompts) -> str:
         return ""
     inner = {normalise(strip_template(key)): key for key in matching.unmatched[:200]}
     for text in missing[:5]:
-        if found := difflib.get_close_matches(normalise(text)[:300], [key[:300] for key in inner], n=1, cutoff=0.7):
-            return f"; the nearest texts: {text!r:.80} in the file, {found[0]!r:.80} in the log"
+        cut = [key for key in inner if len(key) >= SHORT and normalise(text).startswith(key.rstrip("…. "))]
+        if found := cut or difflib.get_close_matches(
+            normalise(text)[:300], [key[:300] for key in inner], n=1, cutoff=0.7
+        ):
+            return f"{NEAREST}: {text!r:.80} in the file, {found[0]!r:.80} in the log"
     return f"; the log has {matching.unmatched[0]!r:.80}, the file {missing[0]!r:.80}"
 
 
 def doubt_filtered(parts: list[Part], doubts: dict[str, str]) -> None:
     """Groups of equal rewards are what filtering drops; rewards of many values are hardly ever equal."""
     groups = equal = 0
-    for part in parts:
-        large_U = part.step.counts_U >= FILTER_SAMPLES
+    low, top = min(part.step.low for part in parts), max(part.step.top for part in parts)
+    two = max(part.step.values for part in parts) == 2
+    # Groups that are all of it; and those that are but for one sample, each as one over its size.
+    ends = {"right": [0, 0.0], "wrong": [0, 0.0]}
+    for step in (part.step for part in parts):
+        large_U = step.counts_U >= FILTER_SAMPLES
         groups += int(large_U.sum())
-        equal += int(part.step.equal_U[large_U].sum())
+        equal += int(step.equal_U[large_U].sum())
+        sizes_U = step.counts_U[large_U]
+        right_U = np.rint((step.sums_U[large_U] - low * sizes_U) / ((top - low) or 1))
+        for name, left_U in (("right", sizes_U - right_U), ("wrong", right_U)):
+            ends[name][0] += int(np.count_nonzero(left_U == 0))
+            ends[name][1] += float((1 / sizes_U[left_U == 1]).sum())
     if groups >= FILTER_GROUPS and not equal and max(part.step.values for part in parts) <= FEW_VALUES:
         doubts["filtered"] = (
             f"in none of the {groups} groups of {FILTER_SAMPLES} samples or more are all rewards equal: the log "
             "looks filtered (dynamic sampling drops groups that are all right or all wrong), and LIM needs the "
             "rewards of all prompts in all epochs; log the unfiltered rollouts"
         )
+        return
+    # Chances differ by prompt, so that groups of n that are all right are hardly rarer than an n-th of those that are
+    # right but for one sample.
+    for name, (all_of_it, but_one) in ends.items():
+        if two and not all_of_it and but_one >= 5:
+            doubts["filtered"] = (
+                f"no group of {FILTER_SAMPLES} samples or more is all {name}, though many are but for one sample: "
+                "the log looks filtered, and LIM needs the rewards of all prompts in all epochs; log the unfiltered "
+                "rollouts"
+            )
 
 
 def scales_of(parts: Sequence[Part], ours_L: NDArray[np.bool_]) -> dict[tuple[float, float], int]:

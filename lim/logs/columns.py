@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from lim.logs.doubts import Doubt
 from lim.logs.files import LogFile, read_bytes
 from lim.logs.formats import Columns, ReadOptions
 from lim.logs.messages import is_conversation, messages_of, prompt_text
+from lim.logs.parquet import check_names
 from lim.logs.rows import (
     FIX,
     absent_of,
@@ -126,7 +129,9 @@ def records(file: LogFile, filesystem: Any) -> Iterator[Any]:
         return read_rows(file.path, filesystem)
     data = read_bytes(file.path, filesystem)
     if name.endswith((".arrow", ".feather")):
-        return iter(table_of(file.path, data, parquet=False).to_pylist())
+        table = table_of(file.path, data, parquet=False)
+        check_names(file.path, table.column_names)
+        return iter(table.to_pylist())
     if name.endswith((".csv", ".tsv")):
         try:
             return iter(csv_rows(file.path, data.decode()))
@@ -152,8 +157,17 @@ def _objects(path: str, data: bytes) -> Iterator[Any]:
         if not (isinstance(names, list) and isinstance(rows, list) and all(isinstance(row, list) for row in rows)):
             raise InputError(f"{path}: its 'columns' and 'data' are no table; {FIX}")
         yield from (dict(zip(map(str, names), row, strict=False)) for row in rows)
+    elif isinstance(value, dict) and value and all(map(_holds_objects, value.values())):
+        raise InputError(
+            f"{path}: is an object of objects, and not rows; write a list or lines of rows (pandas: "
+            "to_json(path, orient='records', lines=True))"
+        )
     else:
         yield value
+
+
+def _holds_objects(value: Any) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and bool(value) and isinstance(value[0], dict))
 
 
 def pick(path: str, number: int, row: Row, name: str, *, needed: bool = True) -> Any:
@@ -186,8 +200,8 @@ def spread(values: list[Any], rewards_from: int) -> Iterator[list[Any]]:
 
 def _id(where: str, name: str | None, value: Any) -> str:
     """An id as text; of a whole number that a table made 7.0 of, the number."""
-    if isinstance(value, float) and value.is_integer():
-        if abs(value) > EXACT:
+    if isinstance(value, float | Decimal) and value == value // 1:
+        if isinstance(value, float) and abs(value) > EXACT:
             raise InputError(
                 f"{where}: '{name}' is {value:g}, too large for a float to hold every whole number: ids that differ "
                 "may have become one; write them as whole numbers or as text"
@@ -214,9 +228,11 @@ def _whole(where: str, name: str | None, value: Any, default: int) -> int:
     if name is None:
         return default
     try:
+        if isinstance(value, str) and (named := re.fullmatch(r"[A-Za-z_ -]*[A-Za-z]+[_ -]?(\d+)", value.strip())):
+            value = named[1]  # "step_12"
         number = value if type(value) is int else float(value)
         if number == int(number) and abs(number) < LARGEST:
             return int(number)
     except (TypeError, ValueError, OverflowError):
         pass
-    raise InputError(f"{where}: '{name}' is {value!r:.40}, not a whole number; {FIX}")
+    raise InputError(f"{where}: '{name}' is {value!r:.40}, not a whole number; name a column of numbers, or {FIX}")

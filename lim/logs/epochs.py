@@ -9,7 +9,7 @@ import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -265,17 +265,26 @@ def _visits(parts: list[Part], ours_L: NDArray[np.bool_], copies: Copies | None 
     return Visits(steps_S[kept], [rows[at] for at in kept], min(1, int(steps_S[0])), length=length)
 
 
+class Counted(NamedTuple):
+    """Parts with epochs, the rule that gave them, the visits they were counted over, and what is to be said."""
+
+    parts: list[Part]
+    epochs: Epochs
+    visits: Visits | None
+    notes: list[str]
+    doubts: dict[str, str]
+
+
 def with_epochs(
     parts: list[Part],
     ours_L: NDArray[np.bool_],
     copies: Copies | None,
     steps_per_epoch: int | None,
-    notes: list[str],
-    doubts: dict[str, str],
-) -> tuple[list[Part], Epochs, Visits | None]:
-    """The parts with an epoch for each prompt, the rule that gave it, and the visits it was counted over."""
+) -> Counted:
+    """The parts with an epoch for each prompt: as the log says, else by the number of steps, else by what fits."""
     if parts[0].step.epochs_U is not None:
-        return parts, Epochs("log", np.zeros(0, np.int64)), None
+        return Counted(parts, Epochs("log", np.zeros(0, np.int64)), None, [], {})
+    notes, doubts = list[str](), dict[str, str]()
     visits = _visits(parts, ours_L, copies)
     if steps_per_epoch is not None:
         found = visits.by_steps(steps_per_epoch)
@@ -308,7 +317,8 @@ def with_epochs(
     epochs_V = by_rule.epochs_V - by_rule.epochs_V.min() + 1
     ends = np.cumsum([len(part.rows_U) for part in parts])
     split = np.split(epochs_V, ends[:-1])
-    return [replace(part, epochs_U=epochs_U) for part, epochs_U in zip(parts, split, strict=True)], found, visits
+    parts = [replace(part, epochs_U=epochs_U) for part, epochs_U in zip(parts, split, strict=True)]
+    return Counted(parts, found, visits, notes, doubts)
 
 
 def _misfit(found: Epochs, visits: Visits, fitting: Epochs | None) -> str:

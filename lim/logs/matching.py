@@ -7,6 +7,7 @@ opened or not. All that unwrap to a prompt are that prompt, so matching comes be
 from __future__ import annotations
 
 import bisect
+import html
 import itertools
 import re
 import unicodedata
@@ -50,6 +51,7 @@ BETWEEN = (
 )
 SPECIAL = re.compile(r"<\|(?:im_start|start_header_id)\|>|\[INST\]|<start_of_turn>|<｜User｜>")  # in no plain prompt
 SWITCH = r"\s*/(?:no_)?think\s*$"  # Qwen's switch at the end of the user's turn
+UNSEEN = "[\u00ad\u200b-\u200f\u2060\ufeff]"
 MARKS = r"<image>|<video>|<audio>|<\|(?:vision_start|image_pad|video_pad|vision_end|image)\|>"
 
 BY_NUMBER = "id as a number"
@@ -86,8 +88,9 @@ def normalise(text: str) -> str:
 
 
 def letters(text: str) -> str:
-    """Text without what tokenizers and templates change: white space, compatibility forms, places of images."""
-    return "".join(unicodedata.normalize("NFKC", re.sub(MARKS, "", text)).split())
+    """Text without what tokenizers, templates and pages change: white space, compatibility forms, images' places."""
+    text = unicodedata.normalize("NFKC", re.sub(MARKS, "", html.unescape(text)))
+    return re.sub(UNSEEN, "", "".join(text.split()))
 
 
 def _forms(key: str, longest: int) -> Iterator[tuple[str, Callable[[str], str], str]]:

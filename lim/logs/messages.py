@@ -41,17 +41,15 @@ def text_of(messages: Messages) -> str:
 def prompt_text(value: Any) -> str | None:
     """A prompt as text: itself; a conversation as ChatML, which matching takes apart; None for anything else.
 
-    The answer that some logs keep behind a conversation's prompt is no part of it.
+    What some logs keep behind the user's last turn, the answer with its calls of tools, is no part of it.
     """
     if isinstance(value, str):
         return value
     if not is_conversation(value):
         return None
-    asked = len(value)
-    while asked and value[asked - 1]["role"] == "assistant":
-        asked -= 1
+    asked = max((at for at, turn in enumerate(value, 1) if turn["role"] == "user"), default=len(value))
     turns = "".join(
-        f"<|im_start|>{turn['role']}\n{content_text(turn['content'])}<|im_end|>\n" for turn in value[: asked or None]
+        f"<|im_start|>{turn['role']}\n{content_text(turn['content'])}<|im_end|>\n" for turn in value[:asked]
     )
     return turns + "<|im_start|>assistant\n"
 

@@ -274,7 +274,8 @@ def reward_of(where: str, name: str, value: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError):
-        raise InputError(f"{where}: '{name}' is {value!r:.60}, not a number; {FIX}") from None
+        fix = "write the log as JSON lines or Parquet" if text and text[0] in "[{" else FIX
+        raise InputError(f"{where}: '{name}' is {value!r:.60}, not a number; {fix}") from None
 
 
 def absent_of(terms: Sequence[tuple[float, str]], values: Sequence[Any]) -> frozenset[str]:

@@ -152,9 +152,15 @@ def read_trajectories(
         length = None if copies is None else copies.steps_per_epoch(parts)
         split = split_where_epochs_meet(raw, parts, stands_L, once_L, options or ReadOptions(), length)
     more = sum(len(part.rows_U) for part in split) - sum(len(part.rows_U) for part in parts)
-    given, (parts, epochs, visits) = parts, with_epochs(split, ours_L, copies, steps_per_epoch, notes, doubts)
-    if more and not once_per_epoch(parts):  # epochs end with steps after all
-        more, (parts, epochs, visits) = 0, with_epochs(given, ours_L, copies, steps_per_epoch, notes, doubts)
+    found = with_epochs(parts, ours_L, copies, steps_per_epoch)
+    if more and (found.epochs.rule != "steps" or not found.epochs.exact or found.epochs.never):
+        two = with_epochs(split, ours_L, copies, steps_per_epoch)
+        more, found = (more, two) if once_per_epoch(two.parts) else (0, found)
+    else:  # epochs end with steps after all
+        more = 0
+    parts, epochs, visits = found.parts, found.epochs, found.visits
+    notes += found.notes
+    doubts |= found.doubts
     if more:
         notes.append(
             f"{more} prompt{'s are' if more > 1 else ' is'} twice in a step where two epochs meet; the first half of "

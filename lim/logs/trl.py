@@ -75,7 +75,7 @@ def reward_terms_of(path: str, numeric: list[str], options: ReadOptions) -> list
     if options.reward_column:
         return reward_terms(options.reward_column)
     if not numeric:
-        raise InputError(f"{path}: no numeric reward column; name one by --reward_column")
+        raise InputError(f"{path}: no numeric reward column; name one, or one of true and false, by --reward_column")
     if len(numeric) > 1 and "reward_columns" not in options.allow:
         raise Doubt(
             "reward_columns",

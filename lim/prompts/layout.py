@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -182,7 +183,7 @@ def _unique(values: Sequence[Any]) -> tuple[list[str], str]:
         return list(values), ""
     seen: dict[str, int] = {}
     for number, value in enumerate(values, 1):
-        if isinstance(value, float) and value.is_integer():  # as a table makes of whole numbers
+        if isinstance(value, float | Decimal) and value == value // 1:  # as a table makes of whole numbers
             value = int(value)
         if not isinstance(value, str) and type(value) is not int:
             what = (

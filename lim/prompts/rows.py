@@ -165,6 +165,8 @@ def _arrow(file: Any) -> pa.Table:
 def csv_reader(text: str) -> csv.DictReader[str]:
     """A reader of CSV; cells are split by the one of `SEPARATORS` that gives the header the most."""
     csv.field_size_limit(1 << 30)
+    if said := re.match(r"sep=(.)\r?\n", text):  # for spreadsheets
+        return csv.DictReader(io.StringIO(text[said.end() :], newline=""), delimiter=said[1])
 
     def cells(separator: str) -> int:
         return len(next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), []))

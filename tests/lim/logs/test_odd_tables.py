@@ -9,6 +9,7 @@ import os
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -387,3 +388,148 @@ def test_prompts_that_come_twice_in_an_epoch_make_it_longer(tmp_path: Path) -> N
     assert selection.log is not None and selection.log.steps_per_epoch == pytest.approx(20.2)
     assert scores(selection) == pytest.approx(run.truth(), abs=0.01)
     assert any(note.startswith("epochs are not clean: one sees up to ") for note in selection.notes)
+
+
+# Tables of a spreadsheet, of pandas, of Parquet.
+
+
+def test_a_spreadsheet_says_how_its_cells_are_split(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "log" / "a.csv", rows(), "|")
+    path.write_text("sep=|\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    assert scores(chosen(tmp_path, **FLAGS)) == pytest.approx(RUN.truth())
+
+
+TABLE = {"question": ["a", "b"], "reward": [1, 0], "step": [1, 1]}
+LINES = [dict(zip(TABLE, row, strict=True)) for row in zip(*TABLE.values(), strict=True)]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"data": LINES},
+        {"0": LINES[0], "1": LINES[1]},
+        {name: {"0": column[0], "1": column[1]} for name, column in TABLE.items()},
+        {"step_1": LINES, "step_2": LINES},
+    ],
+)
+def test_an_object_of_objects_is_said_to_be_no_rows(tmp_path: Path, value: Any) -> None:
+    (tmp_path / "log.json").write_text(json.dumps(value))
+    with pytest.raises(InputError, match=r"is an object of objects, and not rows; .*orient='records'"):
+        chosen(tmp_path, tmp_path / "log.json", **FLAGS)
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.arrow"])
+def test_two_columns_of_one_name_are_refused(tmp_path: Path, name: str) -> None:
+    columns = [pa.array([row[key] for row in rows()]) for key in ("question", "reward", "step", "epoch")]
+    table = pa.Table.from_arrays(columns, ["question", "reward", "step", "reward"])
+    (tmp_path / "log").mkdir()
+    with open(tmp_path / "log" / name, "wb") as file:
+        if name == "a.parquet":
+            pq.write_table(table, file)
+        else:
+            with pa.ipc.new_file(file, table.schema) as writer:
+                writer.write(table)
+    with pytest.raises(InputError, match="has 2 columns 'reward'; rename one"):
+        chosen(tmp_path, **FLAGS)
+
+
+def test_values_of_every_type_of_a_table(tmp_path: Path) -> None:
+    run = Run()
+    run.ids = [str(number) for number in range(40)]
+    table = pa.table(
+        {
+            "id": pa.array([Decimal(s.prompt) for s in run.samples], pa.decimal128(10, 0)),
+            "reward": pa.array([Decimal(str(s.reward)) for s in run.samples], pa.decimal128(5, 2)),
+            "step": [f"step_{s.step:04d}" for s in run.samples],
+            "epoch": pa.array([s.epoch for s in run.samples], pa.float16()),
+        }
+    )
+    ids = pa.array(map(Decimal, range(40)), pa.decimal128(10, 0))
+    pq.write_table(pa.table({"id": ids, "prompt": run.questions}), tmp_path / "prompts.json")
+    (tmp_path / "log").mkdir()
+    pq.write_table(table, tmp_path / "log" / "a.parquet")
+    for more in ({}, {"epoch_column": "epoch"}):
+        selection = chosen(tmp_path, run=run, id_column="id", step_column="step", **more)
+        assert scores(selection) == pytest.approx(run.truth())
+
+
+@pytest.mark.parametrize("text", ["[1.0, 0.0]", '{"acc": 1.0}', "[1. 0.]"])
+def test_rewards_in_a_cell_s_text_are_refused(tmp_path: Path, text: str) -> None:
+    write_csv(tmp_path / "log" / "a.csv", rows(reward=lambda s: text))
+    with pytest.raises(InputError, match="not a number; write the log as JSON lines or Parquet"):
+        chosen(tmp_path, **FLAGS)
+
+
+# Prompts that are written in another way.
+
+WRITTEN: dict[str, Callable[[str], Any]] = {
+    "escaped for a page": lambda text: text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;"),
+    "with signs that are not seen": lambda text: text.replace(" ", "\u00a0", 1).replace("a", "\u200ba", 1) + "\ufeff",
+    "an agent's turns behind": lambda text: [
+        {"role": "user", "content": text},
+        {"role": "assistant", "content": f"look {len(text)}"},
+        {"role": "tool", "content": "7"},
+        {"role": "assistant", "content": "7"},
+    ],
+}
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_prompts_that_are_written_in_another_way_are_matched(tmp_path: Path, kind: str) -> None:
+    run = Run()
+    run.questions = [text + (' Is a < b & "c"?' if at % 3 else "") for at, text in enumerate(run.questions)]
+    write(tmp_path / "log" / "a.jsonl", rows(run=run, question=lambda s: WRITTEN[kind](run.questions[s.prompt])))
+    assert scores(chosen(tmp_path, run=run, **FLAGS)) == pytest.approx(run.truth())
+
+
+OTHERWISE: dict[str, Callable[[str], str]] = {
+    "cut at the end": lambda text: text[:60],
+    "cut with a mark": lambda text: f"{text[:60]}..." if len(text) > 60 else text,
+    "signs replaced": lambda text: text.replace("long", "L0NG"),
+}
+
+
+@pytest.mark.parametrize("kind", OTHERWISE)
+def test_some_prompts_that_are_not_matched_though_alike_are_refused(tmp_path: Path, kind: str) -> None:
+    run = Run()
+    run.questions = [text + " It is long." * 5 if at % 4 == 0 else text for at, text in enumerate(run.questions)]
+    write(tmp_path / "log" / "a.jsonl", rows(run=run, question=lambda s: OTHERWISE[kind](run.questions[s.prompt])))
+    with pytest.raises(InputError, match=r"10 prompts of the file are not in the log, 10 .*the nearest texts: "):
+        chosen(tmp_path, run=run, **FLAGS)
+
+
+# Rewards that were filtered on one side; groups of several sizes.
+
+
+@pytest.mark.parametrize("side", ["right", "wrong"])
+@pytest.mark.parametrize(("size", "prompts"), [(4, 120), (8, 240)])
+def test_a_log_without_groups_that_are_all_right_or_all_wrong_is_refused(
+    tmp_path: Path, side: str, size: int, prompts: int
+) -> None:
+    run = Run(prompts, 4, 20, size)
+    groups: dict[tuple[int, int], list[Sample]] = {}
+    for sample in run.samples:
+        groups.setdefault((sample.epoch, sample.prompt), []).append(sample)
+    for dropped in (side, None):
+        kept = [g for g in groups.values() if {s.reward for s in g} != {float(dropped == "right")} or not dropped]
+        samples = [sample for group in kept for sample in group]
+        write(tmp_path / "log" / "a.jsonl", rows(samples, run))
+        if not dropped:
+            assert scores(chosen(tmp_path, run=run, **FLAGS, epoch_column="epoch")) == pytest.approx(run.truth())
+            continue
+        with pytest.raises(InputError, match=rf"no group of 4 samples or more is all {side}, .*--allow filtered"):
+            chosen(tmp_path, run=run, **FLAGS, epoch_column="epoch")
+
+
+def test_a_strong_model_that_is_never_all_wrong_is_not_filtered(tmp_path: Path) -> None:
+    draw, run = random.Random(5), Run(100, 5, 20, 8)
+    run.samples = [replace(s, reward=float(draw.random() < 0.55 + 0.08 * s.epoch)) for s in run.samples]
+    write(tmp_path / "log" / "a.jsonl", rows(run.samples, run))
+    assert scores(chosen(tmp_path, run=run, **FLAGS)) == pytest.approx(run.truth())
+
+
+def test_prompts_with_twice_the_samples_are_no_prompts_that_come_twice(tmp_path: Path) -> None:
+    more = [replace(s, number=s.number + 4, reward=float((s.number + s.epoch) % 3 == 0)) for s in RUN.samples]
+    samples = RUN.samples + [sample for sample in more if sample.prompt % 3 == 0]
+    write(tmp_path / "log" / "a.jsonl", sorted(rows(samples), key=lambda row: row["step"]))
+    assert scores(chosen(tmp_path, **FLAGS)) == pytest.approx(RUN.truth(samples))
