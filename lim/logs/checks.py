@@ -15,6 +15,7 @@ from lim.logs.parts import Part, RawLog
 # rewards take more values than so many, equal ones are not expected.
 FILTER_GROUPS, FILTER_SAMPLES, FEW_VALUES = 20, 4, 8
 UNMATCHED = 0.5  # share of the file's prompts, or of the log's rows, that has to match
+FEW_MISSING = 4  # prompts that may well be of no run
 NEAREST = "; the nearest texts"
 SHARED = 0.05  # share of the file's prompts whose trajectory may be another's as well
 
@@ -93,7 +94,10 @@ def _shifted(keys: Sequence[str], ids: Sequence[str]) -> str:
 def _written_otherwise(raw: RawLog, matching: Matching, prompts: Prompts) -> str:
     """`; the nearest texts …` where about as many prompts of the file as of the log are left, and are alike."""
     missing = int(np.count_nonzero(matching.rows_P < 0))
-    if missing <= SHARED * len(prompts.ids) or not missing <= 2 * len(matching.unmatched) <= 4 * missing:
+    if (
+        missing <= max(FEW_MISSING, SHARED * len(prompts.ids))
+        or not missing <= 2 * len(matching.unmatched) <= 4 * missing
+    ):
         return ""
     near = _nearest(raw, matching, prompts)
     return near if near.startswith(NEAREST) else ""
@@ -176,7 +180,7 @@ def scales_of(parts: Sequence[Part], ours_L: NDArray[np.bool_]) -> dict[tuple[fl
         return {}
     pairs, counts = np.unique(ends_V[:, first_L[one_L]], axis=1, return_counts=True)
     found = zip(map(tuple, pairs.T.tolist()), counts.tolist(), strict=True)
-    return {pair: count for pair, count in found if count >= max(2, SHARED * known_L.sum())}
+    return {pair: count for pair, count in found if count >= max(5, SHARED * known_L.sum())}
 
 
 def evaluated_between(parts: Sequence[Part], ours_L: NDArray[np.bool_], notes: list[str]) -> NDArray[np.bool_]:

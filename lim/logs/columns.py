@@ -25,6 +25,7 @@ from lim.logs.rows import (
     enumerate_rows,
     group,
     json_lines,
+    json_values,
     list_items,
     reward_of,
     reward_terms,
@@ -74,6 +75,11 @@ def read_table(
         for prompt, id, step, epoch, out, *values in spread([*given, *rewards], len(names)):
             text = _id(where, columns.id, id) if columns.id else prompt_text(messages_of(prompt) or prompt)
             if text is None:
+                if isinstance(prompt, dict) and prompt:
+                    inside = ", ".join(f"{columns.prompt}.{key}" for key in list(prompt)[:3])
+                    raise InputError(
+                        f"{where}: '{columns.prompt}' is an object; name what of it is the prompt: {inside}"
+                    )
                 raise InputError(f"{where}: '{columns.prompt}' is {prompt!r:.60}, neither text nor messages; {FIX}")
             numbers = [reward_of(where, name, value) for (_, name), value in zip(terms, values, strict=True)]
             at_step = _whole(where, columns.step, step, file.step)
@@ -138,7 +144,7 @@ def records(file: LogFile, filesystem: Any) -> Iterator[Any]:
         except UnicodeDecodeError as error:
             raise InputError(f"{file.path}: byte {error.start}: not UTF-8; save it as UTF-8") from None
     if name.endswith((".jsonl", ".ndjson")):
-        return json_lines(data)
+        return _single(json_lines(data))
     if data.lstrip().startswith(b"["):
         return list_items(data)
     return _objects(file.path, data)
@@ -150,7 +156,7 @@ def _objects(path: str, data: bytes) -> Iterator[Any]:
     except json.JSONDecodeError as error:
         if not error.msg.startswith("Extra data"):
             raise
-        yield from json_lines(data)  # under a name that does not say so
+        yield from json_values(data)  # lines or objects, under a name that does not say so
         return
     if isinstance(value, dict) and set(value) >= {"columns", "data"}:
         names, rows = value["columns"], value["data"]
@@ -164,6 +170,12 @@ def _objects(path: str, data: bytes) -> Iterator[Any]:
         )
     else:
         yield value
+
+
+def _single(rows: Iterator[Any]) -> Iterator[Any]:
+    """Rows, of which a line may hold a list."""
+    for row in rows:
+        yield from row if isinstance(row, list) else [row]
 
 
 def _holds_objects(value: Any) -> bool:

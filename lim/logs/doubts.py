@@ -11,7 +11,7 @@ KINDS = {
     "max_reward": "a largest reward other than what LIM's formula takes as perfect",
     "scales": "prompts whose rewards are on several scales",
     "passes": "graded rewards, of which only the log's largest is a pass",
-    "reward_columns": "several numeric columns that may be rewards: all are summed",
+    "reward_columns": "several columns that may be rewards, or that parts of the log lack: all are summed",
     "lists": "lists of rewards in several rows of a prompt and step, each number as a sample",
     "unmatched": "more than half of the prompt file, or of the log's rows, without a counterpart",
     "filtered": "a log without groups of equal rewards, as filtering leaves it",

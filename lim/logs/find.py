@@ -158,7 +158,7 @@ def _tables(listing: Sequence[Entry], columns: Columns | None, filesystem: Any, 
         names = [kind[0].name + (f" and {len(kind) - 1} like it" if len(kind) > 1 else "") for kind in fitting]
         raise InputError(
             f"{root}: holds several kinds of files that may be the log ({'; '.join(names[:4])}); point at one of "
-            "them, or at a folder without the others"
+            "them or at a folder without the others, or name parts of one log alike (part_1, part_2)"
         )
     if not fitting:
         return {}

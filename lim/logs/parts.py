@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lim.logs.doubts import Doubt
 from lim.logs.find import Log, first_row
 from lim.logs.formats import ReadOptions
 from lim.logs.keys import KeyTable
@@ -81,6 +82,14 @@ def read_log(
         known = first_row(log.files[0].path, log.filesystem) or {}
         near = did_you_mean(wrong[0], known)
         raise InputError(f"{log.root}: no row has a value of '{wrong[0]}', which --reward_column names{near}")
+    lacking = {name: sum(name in step.absent for step in steps) for step in steps for name in step.absent}
+    if lacking and "reward_columns" not in (options.allow if options else ()):
+        name, count = max(lacking.items(), key=lambda item: item[1])
+        raise Doubt(
+            "reward_columns",
+            f"{log.root}: in {count:,} of {len(steps):,} steps no row has a value of '{name}', which --reward_column "
+            "names and which counts as 0 there; name columns that the whole log has, or read its parts by themselves",
+        )
     if not steps:
         raise InputError(f"{log.root}: no readable log file left of {len(log.files)}")
     keys, rows = table.finish()

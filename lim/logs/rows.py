@@ -125,6 +125,16 @@ def json_lines(data: bytes) -> Iterator[Any]:
         raise LastLine(error.msg, error.doc, error.pos) if lines else error from None
 
 
+def json_values(data: bytes) -> Iterator[Any]:
+    """Values one after the other, whatever white space is between them."""
+    text = data.decode("utf-8-sig", "replace")
+    at = _blank(text, 0)
+    while at < len(text):
+        value, at = json.JSONDecoder().raw_decode(text, at)
+        yield value
+        at = _blank(text, at)
+
+
 def list_items(data: bytes) -> Iterator[Any]:
     """Items of a JSON list one by one; json.JSONDecodeError at the first that is not complete."""
     text = data.decode("utf-8-sig", "replace")

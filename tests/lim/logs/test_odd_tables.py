@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -533,3 +534,84 @@ def test_prompts_with_twice_the_samples_are_no_prompts_that_come_twice(tmp_path:
     samples = RUN.samples + [sample for sample in more if sample.prompt % 3 == 0]
     write(tmp_path / "log" / "a.jsonl", sorted(rows(samples), key=lambda row: row["step"]))
     assert scores(chosen(tmp_path, **FLAGS)) == pytest.approx(RUN.truth(samples))
+
+
+# Files that hold something else than their names say, or than other files of the log do.
+
+FORMS: dict[str, Callable[[list[Row]], str]] = {
+    "a list": json.dumps,
+    "a list in each line": lambda table: "".join(json.dumps(table[at : at + 40]) + "\n" for at in range(0, 640, 40)),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", ["a.jsonl", "a.ndjson"])
+def test_lines_may_hold_lists(tmp_path: Path, name: str, form: str) -> None:
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / name).write_text(FORMS[form](rows()))
+    assert scores(chosen(tmp_path, **FLAGS)) == pytest.approx(RUN.truth())
+
+
+@pytest.mark.parametrize("between", ["\n", "", "\n\n "])
+def test_objects_one_after_the_other_may_have_an_indent(tmp_path: Path, between: str) -> None:
+    (tmp_path / "log").mkdir()
+    text = between.join(json.dumps(row, indent=2) for row in rows())
+    (tmp_path / "log" / "a.json").write_text(text)
+    assert scores(chosen(tmp_path, **FLAGS)) == pytest.approx(RUN.truth())
+    (tmp_path / "log" / "a.json").write_text(text[:-9])
+    with pytest.raises(InputError, match=r"row 640: not complete JSON \(cut short\)"):
+        chosen(tmp_path, **FLAGS)
+
+
+def test_a_file_whose_name_does_not_say_that_it_is_packed(tmp_path: Path) -> None:
+    path = write(tmp_path / "log" / "a.jsonl", rows())
+    whole = path.read_bytes()
+    for kind, data in (("gz", gzip.compress(whole)), ("zst", pa.Codec("zstd").compress(whole, asbytes=True))):
+        path.write_bytes(data)
+        with pytest.raises(InputError, match=rf"is packed; name it a.jsonl.{kind}"):
+            chosen(tmp_path, tmp_path / "log" / "a.jsonl", **FLAGS)
+    path.with_name("a.jsonl.gz").write_bytes(whole)
+    with pytest.raises(InputError, match=r"cannot be unpacked .*rename it if it is not packed"):
+        chosen(tmp_path, tmp_path / "log" / "a.jsonl.gz", **FLAGS)
+
+
+def test_files_of_other_names_may_be_parts_of_one_log(tmp_path: Path) -> None:
+    for rank, host in enumerate("abcd"):
+        write(tmp_path / "log" / f"host-{host}.jsonl", rows([s for s in RUN.samples if s.number == rank]))
+    with pytest.raises(InputError, match=r"name parts of one log alike \(part_1, part_2\)"):
+        chosen(tmp_path, **FLAGS)
+    for rank, host in enumerate("abcd"):
+        (tmp_path / "log" / f"host-{host}.jsonl").rename(tmp_path / "log" / f"part_{rank}.jsonl")
+    assert scores(chosen(tmp_path, **FLAGS)) == pytest.approx(RUN.truth())
+
+
+@pytest.mark.parametrize("kind", ["table", "verl"])
+def test_a_reward_that_a_part_of_the_log_lacks_is_refused(tmp_path: Path, kind: str) -> None:
+    flags = FLAGS if kind == "table" else {}
+    for step in range(1, 17):
+        mine = [s for s in RUN.samples if s.step == step]
+        name = "acc" if step < 9 else "accuracy"
+        table = rows(mine) if kind == "table" else [RUN.verl(s) for s in mine]
+        extra = [{name: s.reward, "form": 1.0} for s in mine]
+        write(tmp_path / "log" / f"{step}.jsonl", [row | more for row, more in zip(table, extra, strict=True)])
+    flags = flags | {"max_reward": 1.5}
+    with pytest.raises(InputError, match=r"in 8 of 16 steps no row has a value of 'acc'.*--allow reward_columns"):
+        chosen(tmp_path, reward_column="acc,0.5*form", **flags)
+    shifted = [replace(s, reward=s.reward * (s.step < 9) + 0.5) for s in RUN.samples]
+    allowed = chosen(tmp_path, reward_column="acc,0.5*form", **flags, allow=("reward_columns",))
+    assert scores(allowed) == pytest.approx(RUN.truth(shifted, perfect=Fraction(3, 2)))
+
+
+def test_a_number_of_steps_beside_a_column_of_epochs_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "log" / "a.jsonl", rows())
+    with pytest.raises(InputError, match="--epoch_column or --steps_per_epoch, not both"):
+        chosen(tmp_path, **FLAGS, epoch_column="epoch", steps_per_epoch=3)
+
+
+def test_a_prompt_that_is_an_object_is_named(tmp_path: Path) -> None:
+    write(tmp_path / "log" / "a.jsonl", rows(question=lambda s: {"turns": turns(s), "images": []}))
+    with pytest.raises(InputError, match=r"'question' is an object; .*: question.turns, question.images"):
+        chosen(tmp_path, **FLAGS)
+    for name in ("question.turns", "question.turns.-1.content"):
+        flags = FLAGS | {"prompt_column": name}
+        assert scores(chosen(tmp_path, **flags)) == pytest.approx(RUN.truth())
