@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -44,11 +45,16 @@ def output_paths(output_path: str | Path, scores_format: ScoresFormat = "json") 
 
 
 def check_apart(paths: Iterable[str | Path], inputs: Sequence[str | Path | None]) -> None:
-    """Raise InputError where an output would replace an input."""
-    for path in paths:
-        for given in inputs:
-            if given is not None and os.path.realpath(path) == os.path.realpath(given):
-                raise InputError(f"{path}: would replace the input {given}; give --output_path another name")
+    """Raise InputError where an output would replace an input, or a file in a folder that is one.
+
+    Where all of the outputs are there, they are a former selection's, which may be replaced.
+    """
+    paths = list(paths)
+    former = all(map(os.path.exists, paths))
+    for path, given in itertools.product(paths, filter(None, inputs)):
+        old, new = os.path.realpath(given), os.path.realpath(path)
+        if new == old or (not former and new.startswith(f"{old}{os.sep}") and os.path.exists(new)):
+            raise InputError(f"{path}: would replace the input {given}; give --output_path another name")
 
 
 def write_selection(

@@ -22,6 +22,7 @@ from lim.output import companion
 from lim.prompts import PromptSet, load
 from lim.prompts.rows import read_file
 from lim.report.groups import numbered, read_groups
+from lim.rewards import passes_mean_something, reward_doubts
 from lim.scores import average_curve
 from lim.selection import Selection
 from lim.strategies import STRATEGIES, Settings, Trajectories, pass_rate
@@ -118,7 +119,7 @@ def select(
     if group_of is None:
         notes += _notes_on_ties(scores_P, chosen_P, settings)
     if matrix is not None and summary is not None:
-        if settings.row.against_average and _passes_mean_something(matrix, summary):
+        if settings.row.against_average and passes_mean_something(matrix, summary):
             solved_L = np.nan_to_num(matrix.pass_rates_P_K).max(axis=1) > 0
             if unsolved := int((chosen_P & (rows_P >= 0) & ~solved_L[rows_P]).sum()):
                 notes.append(
@@ -204,12 +205,6 @@ def left_rows(matrix: RewardMatrix, summary: LogSummary) -> list[int]:
     epochs = matrix.epochs
     last_P = epochs - (matrix.counts_P_K > 0)[:, ::-1].argmax(axis=1)
     return np.flatnonzero((last_P < epochs) & np.isin(last_P, summary.left_after)).tolist()
-
-
-def _passes_mean_something(matrix: RewardMatrix, summary: LogSummary) -> bool:
-    """False where passes are guessed (the log's largest reward) and so rare that rewards must be graded ones."""
-    share = np.nansum(matrix.pass_rates_P_K * matrix.counts_P_K) / max(1, int(matrix.counts_P_K.sum()))
-    return summary.judged or bool(share >= 0.01)
 
 
 class OneEpoch(InputError):
@@ -376,19 +371,3 @@ def _notes_on_ties(scores_P: Floats, chosen_P: Mask, settings: Settings) -> list
 
 
 HARDLY = 0.02  # of the perfect reward
-# A largest reward that at least this share of the samples has is taken for the perfect one.
-OFTEN = 0.05
-
-
-def reward_doubts(summary: LogSummary, settings: Settings) -> dict[str, str]:
-    """A largest reward that contradicts what LIM's formula takes as perfect."""
-    if not settings.row.against_average or settings.metric == "accuracy":
-        return {}
-    top, perfect, share = summary.max_reward, settings.max_reward, summary.top_share
-    if top <= perfect + 1e-6 and (top >= perfect - 1e-6 or share < OFTEN or share == 1):
-        return {}
-    often = "" if top > perfect else f", which {share:.0%} of the samples have"
-    return {
-        "max_reward": f"the log's largest reward is {top:g}{often}, and LIM's formula takes {perfect:g} as perfect: "
-        f"give --max_reward {top:g}, or --metric accuracy"
-    }

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lim.logs.matching import Matching, normalise, strip_template
+from lim.logs.matching import SHORT, Matching, normalise, strip_template
 from lim.logs.parts import Part, RawLog
 
 # A log of so many groups of so many samples, none of them of equal rewards, has been filtered by its rewards; where
 # rewards take more values than so many, equal ones are not expected.
 FILTER_GROUPS, FILTER_SAMPLES, FEW_VALUES = 20, 4, 8
 UNMATCHED = 0.5  # share of the file's prompts, or of the log's rows, that has to match
+FEW_MISSING = 4  # prompts that may well be of no run
+NEAREST = "; the nearest texts"
 SHARED = 0.05  # share of the file's prompts whose trajectory may be another's as well
 
 
@@ -46,6 +48,18 @@ def doubt_matching(
     elif ours < UNMATCHED * rows:
         what = f"only {ours:,} of the log's {rows:,} rows are of prompts of the file ({rows - ours:,} are not)"
         doubts["unmatched"] = what + _nearest(raw, matching, prompts)
+    elif near := _written_otherwise(raw, matching, prompts):
+        doubts["unmatched"] = (
+            f"{total - here:,} prompts of the file are not in the log, {len(matching.unmatched):,} of the log not in "
+            f"the file, as if their texts were written in another way or cut{near}"
+        )
+    if raw.log.by_id and (shift := _shifted(raw.keys, prompts.ids)):
+        doubts["unmatched"] = (
+            f"the log's ids are numbers from {min(map(int, raw.keys))} and the file's from "
+            f"{min(map(int, prompts.ids))}, and all of the log's are in the file once they are {shift} by 1: rows "
+            "were counted from 0 in one of them and from 1 in the other; give the prompt file a column of the log's "
+            "ids and name it by --id_key, or name the log's texts by --prompt_column in place of --id_column"
+        )
     if matching.undecided:
         doubts["unmatched"] = (
             f"{len(matching.undecided):,} texts of the log are cut at their start, and are the end of several "
@@ -66,6 +80,29 @@ def doubt_matching(
         )
 
 
+def _shifted(keys: Sequence[str], ids: Sequence[str]) -> str:
+    """Whether a log's ids are the file's, were they one larger or smaller; empty where they are them as they are."""
+    known = set(ids)
+    if known.issuperset(keys) or not all(map(str.isdecimal, (*keys, *ids))):
+        return ""
+    for shift, word in ((1, "raised"), (-1, "lowered")):
+        if all(str(int(key) + shift) in known for key in keys):
+            return word
+    return ""
+
+
+def _written_otherwise(raw: RawLog, matching: Matching, prompts: Prompts) -> str:
+    """`; the nearest texts …` where about as many prompts of the file as of the log are left, and are alike."""
+    missing = int(np.count_nonzero(matching.rows_P < 0))
+    if (
+        missing <= max(FEW_MISSING, SHARED * len(prompts.ids))
+        or not missing <= 2 * len(matching.unmatched) <= 4 * missing
+    ):
+        return ""
+    near = _nearest(raw, matching, prompts)
+    return near if near.startswith(NEAREST) else ""
+
+
 def _nearest(raw: RawLog, matching: Matching, prompts: Prompts) -> str:
     """`; the nearest texts …`: a pair of unmatched ones that are alike, to see why they differ."""
     import difflib
@@ -75,24 +112,126 @@ def _nearest(raw: RawLog, matching: Matching, prompts: Prompts) -> str:
         return ""
     inner = {normalise(strip_template(key)): key for key in matching.unmatched[:200]}
     for text in missing[:5]:
-        if found := difflib.get_close_matches(normalise(text)[:300], [key[:300] for key in inner], n=1, cutoff=0.7):
-            return f"; the nearest texts: {text!r:.80} in the file, {found[0]!r:.80} in the log"
+        cut = [key for key in inner if len(key) >= SHORT and normalise(text).startswith(key.rstrip("…. "))]
+        if found := cut or difflib.get_close_matches(
+            normalise(text)[:300], [key[:300] for key in inner], n=1, cutoff=0.7
+        ):
+            return f"{NEAREST}: {text!r:.80} in the file, {found[0]!r:.80} in the log"
     return f"; the log has {matching.unmatched[0]!r:.80}, the file {missing[0]!r:.80}"
 
 
 def doubt_filtered(parts: list[Part], doubts: dict[str, str]) -> None:
     """Groups of equal rewards are what filtering drops; rewards of many values are hardly ever equal."""
     groups = equal = 0
-    for part in parts:
-        large_U = part.step.counts_U >= FILTER_SAMPLES
+    low, top = min(part.step.low for part in parts), max(part.step.top for part in parts)
+    two = max(part.step.values for part in parts) == 2
+    # Groups that are all of it; and those that are but for one sample, each as one over its size.
+    ends = {"right": [0, 0.0], "wrong": [0, 0.0]}
+    for step in (part.step for part in parts):
+        large_U = step.counts_U >= FILTER_SAMPLES
         groups += int(large_U.sum())
-        equal += int(part.step.equal_U[large_U].sum())
+        equal += int(step.equal_U[large_U].sum())
+        sizes_U = step.counts_U[large_U]
+        right_U = np.rint((step.sums_U[large_U] - low * sizes_U) / ((top - low) or 1))
+        for name, left_U in (("right", sizes_U - right_U), ("wrong", right_U)):
+            ends[name][0] += int(np.count_nonzero(left_U == 0))
+            ends[name][1] += float((1 / sizes_U[left_U == 1]).sum())
     if groups >= FILTER_GROUPS and not equal and max(part.step.values for part in parts) <= FEW_VALUES:
         doubts["filtered"] = (
             f"in none of the {groups} groups of {FILTER_SAMPLES} samples or more are all rewards equal: the log "
             "looks filtered (dynamic sampling drops groups that are all right or all wrong), and LIM needs the "
             "rewards of all prompts in all epochs; log the unfiltered rollouts"
         )
+        return
+    # Chances differ by prompt, so that groups of n that are all right are hardly rarer than an n-th of those that are
+    # right but for one sample.
+    for name, (all_of_it, but_one) in ends.items():
+        if two and not all_of_it and but_one >= 5:
+            doubts["filtered"] = (
+                f"no group of {FILTER_SAMPLES} samples or more is all {name}, though many are but for one sample: "
+                "the log looks filtered, and LIM needs the rewards of all prompts in all epochs; log the unfiltered "
+                "rollouts"
+            )
+
+
+def scales_of(parts: Sequence[Part], ours_L: NDArray[np.bool_]) -> dict[tuple[float, float], int]:
+    """(lowest, highest reward) → prompts that have just these two in each of their groups of unequal rewards.
+
+    More than one where prompts are scored on scales of their own, as data sets with other scorers are; empty where
+    rewards have more values than that, or little is known. A scale is that of a twentieth of the prompts at least.
+    """
+    unequal = [~part.step.equal_U & ours_L[part.rows_U] for part in parts]
+    rows_V = np.concatenate([part.rows_U[at] for part, at in zip(parts, unequal, strict=True)])
+    if not len(rows_V):
+        return {}
+    first_L, often_L = np.full(len(ours_L), -1), np.bincount(rows_V, minlength=len(ours_L))
+    ends_V = np.stack(
+        [
+            np.concatenate([getattr(part.step, name)[at] for part, at in zip(parts, unequal, strict=True)])
+            for name in ("lows_U", "highs_U")
+        ]
+    )
+    first_L[rows_V] = np.arange(len(rows_V))
+    mixed_L = np.zeros(len(ours_L), bool)
+    mixed_L[rows_V[(ends_V != ends_V[:, first_L[rows_V]]).any(axis=0)]] = True
+    known_L = often_L > 1
+    one_L = known_L & ~mixed_L
+    if one_L.sum() < (1 - SHARED) * known_L.sum():
+        return {}
+    pairs, counts = np.unique(ends_V[:, first_L[one_L]], axis=1, return_counts=True)
+    found = zip(map(tuple, pairs.T.tolist()), counts.tolist(), strict=True)
+    return {pair: count for pair, count in found if count >= max(5, SHARED * known_L.sum())}
+
+
+def evaluated_between(parts: Sequence[Part], ours_L: NDArray[np.bool_], notes: list[str]) -> NDArray[np.bool_]:
+    """Which keys that are no prompt's come in some steps beside as many of the file's prompts as other steps have
+    alone: evaluation during the training, which the run's average is not made of.
+    """
+    others_L = np.zeros(len(ours_L), bool)
+    ours_S = np.array([int(np.count_nonzero(ours_L[part.rows_U])) for part in parts])
+    beside_S = np.array([len(part.rows_U) for part in parts]) > ours_S
+    if not beside_S.any() or np.count_nonzero(~beside_S) < 2:
+        return others_L
+    usual = np.bincount(ours_S[~beside_S]).argmax()
+    if np.mean(ours_S[beside_S] >= usual) < 1 - 2 * SHARED:
+        return others_L
+    for part in parts:
+        others_L[part.rows_U] = True
+    others_L &= ~ours_L
+    notes.append(
+        f"{np.count_nonzero(others_L):,} prompts that are not in the file come in {np.count_nonzero(beside_S)} of "
+        f"{len(parts)} steps beside a whole batch (evaluation): they are not part of the average"
+    )
+    return others_L
+
+
+def doubt_own_epochs(raw: RawLog, notes: list[str], doubts: dict[str, str]) -> None:
+    """Epochs that a log's column says: some that it leaves out, and some that begin anew at a later step."""
+    spans: dict[int, tuple[int, int]] = {}  # step → its lowest and highest epoch
+    there: set[int] = set()
+    for step in raw.steps:
+        if step.epochs_U is None or not len(step.epochs_U) or raw.log.format in ("lim", "one-shot"):
+            continue
+        there.update(step.epochs_U.tolist())
+        low, high = int(step.epochs_U.min()), int(step.epochs_U.max())
+        before = spans.get(step.step, (low, high))
+        spans[step.step] = min(low, before[0]), max(high, before[1])
+    if not there:
+        return
+    first, last = min(there), max(there)
+    if first > 1:
+        notes.append(f"the log's first epoch is {first}, which counts as epoch 1")
+    if len(there) < last - first + 1:
+        notes.append(f"the log has {len(there)} of the epochs {first} to {last}; they count as 1 to {len(there)}")
+    latest, at = first, 0  # the highest epoch that a step begins with so far, and that step
+    for number, (low, high) in sorted(spans.items()):
+        if high < latest:
+            doubts["epochs"] = (
+                f"step {number} is of epoch {high}, and step {at} before it of epoch {latest}: the column's epochs "
+                "begin anew, as in a resumed run; leave --epoch_column out, and epochs are counted by the steps"
+            )
+            return
+        latest, at = (low, number) if low >= latest else (latest, at)
 
 
 def doubt_chosen(log: str, parts: Sequence[Part], kept: int, doubts: dict[str, str]) -> list[int]:

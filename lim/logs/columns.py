@@ -1,16 +1,22 @@
-"""Logs that are tables: rows or columns in JSON, JSON lines, CSV or Parquet, read by the names of their columns."""
+"""Logs that are tables: rows or columns in JSON, JSON lines, CSV, Parquet or Arrow, read by their columns' names."""
 
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
+from lim.logs.doubts import Doubt
 from lim.logs.files import LogFile, read_bytes
 from lim.logs.formats import Columns, ReadOptions
+from lim.logs.messages import is_conversation, messages_of, prompt_text
+from lim.logs.parquet import check_names
 from lim.logs.rows import (
     FIX,
     absent_of,
@@ -18,18 +24,20 @@ from lim.logs.rows import (
     digest,
     enumerate_rows,
     group,
-    is_conversation,
     json_lines,
+    json_values,
     list_items,
-    prompt_text,
     reward_of,
     reward_terms,
     weighted_sum,
 )
 from lim.logs.step import StepRewards
+from lim.prompts.rows import MISSING, csv_rows, dig, table_of
+from lim.utils.cli import did_you_mean
 from lim.utils.errors import InputError
 
 Row = dict[str, Any]
+EXACT = 1 << 53  # from here on floats skip whole numbers
 LARGEST = 1 << 62  # a step; times in nanoseconds are below
 
 
@@ -57,19 +65,34 @@ def read_table(
         raise InputError(f"{file.path}: name the column of the prompt: --prompt_column, or --id_column for its id")
     names = [columns.prompt, columns.id, columns.step, columns.epoch, output]
     rows: list[tuple[int, int, str, str, list[float]]] = []  # step, epoch, prompt, output, a value for each term
+    lists: Counter[tuple[int, int, str]] = Counter()  # step, epoch, prompt → rows whose rewards are lists
     for number, row in enumerate_rows(file.path, records(file, filesystem)):
         if not isinstance(row, dict):
             raise InputError(f"{file.path}: row {number} is a {type(row).__name__}, not an object; {FIX}")
         given = [*(None if name is None else pick(file.path, number, row, name) for name in names)]
         rewards = [pick(file.path, number, row, name, needed=False) for _, name in terms]
+        where, at = f"{file.path}: row {number}", len(rows)
         for prompt, id, step, epoch, out, *values in spread([*given, *rewards], len(names)):
-            where = f"{file.path}: row {number}"
-            text = _id(where, columns.id, id) if columns.id else prompt_text(_parsed(prompt))
+            text = _id(where, columns.id, id) if columns.id else prompt_text(messages_of(prompt) or prompt)
             if text is None:
+                if isinstance(prompt, dict) and prompt:
+                    inside = ", ".join(f"{columns.prompt}.{key}" for key in list(prompt)[:3])
+                    raise InputError(
+                        f"{where}: '{columns.prompt}' is an object; name what of it is the prompt: {inside}"
+                    )
                 raise InputError(f"{where}: '{columns.prompt}' is {prompt!r:.60}, neither text nor messages; {FIX}")
             numbers = [reward_of(where, name, value) for (_, name), value in zip(terms, values, strict=True)]
             at_step = _whole(where, columns.step, step, file.step)
-            rows.append((at_step, _whole(where, columns.epoch, epoch, 0), text, str(out), numbers))
+            rows.append((at_step, _epoch(where, columns.epoch, epoch), text, str(out), numbers))
+        lists.update({row[:3] for row in rows[at:]} if any(isinstance(value, list) for value in rewards) else ())
+    if 2 * sum(count > 1 for count in lists.values()) > len(lists) and "lists" not in options.allow:
+        name = next(name for _, name in terms)
+        raise Doubt(
+            "lists",
+            f"{file.path}: '{name}' holds lists, which are read as a row's samples, but a prompt has several such "
+            f"rows in a step; where each row is one sample, name what counts in its list: --reward_column {name}.0 "
+            f"the first, {name}.-1 the last, {name}.0,0.5*{name}.1 a sum",
+        )
     if not rows:
         raise InputError(f"{file.path}: holds no rows; remove the file, or pass --skip_bad_files")
     steps: dict[tuple[int, int], list[int]] = {}  # (stretch of the file, step) → its rows
@@ -111,12 +134,17 @@ def records(file: LogFile, filesystem: Any) -> Iterator[Any]:
 
         return read_rows(file.path, filesystem)
     data = read_bytes(file.path, filesystem)
-    if name.endswith(".csv"):
-        from lim.prompts.rows import csv_rows
-
-        return iter(csv_rows(file.path, data.decode("utf-8", "replace")))
+    if name.endswith((".arrow", ".feather")):
+        table = table_of(file.path, data, parquet=False)
+        check_names(file.path, table.column_names)
+        return iter(table.to_pylist())
+    if name.endswith((".csv", ".tsv")):
+        try:
+            return iter(csv_rows(file.path, data.decode()))
+        except UnicodeDecodeError as error:
+            raise InputError(f"{file.path}: byte {error.start}: not UTF-8; save it as UTF-8") from None
     if name.endswith((".jsonl", ".ndjson")):
-        return json_lines(data)
+        return _single(json_lines(data))
     if data.lstrip().startswith(b"["):
         return list_items(data)
     return _objects(file.path, data)
@@ -128,31 +156,43 @@ def _objects(path: str, data: bytes) -> Iterator[Any]:
     except json.JSONDecodeError as error:
         if not error.msg.startswith("Extra data"):
             raise
-        yield from json_lines(data)  # under a name that does not say so
+        yield from json_values(data)  # lines or objects, under a name that does not say so
         return
     if isinstance(value, dict) and set(value) >= {"columns", "data"}:
         names, rows = value["columns"], value["data"]
         if not (isinstance(names, list) and isinstance(rows, list) and all(isinstance(row, list) for row in rows)):
             raise InputError(f"{path}: its 'columns' and 'data' are no table; {FIX}")
         yield from (dict(zip(map(str, names), row, strict=False)) for row in rows)
+    elif isinstance(value, dict) and value and all(map(_holds_objects, value.values())):
+        raise InputError(
+            f"{path}: is an object of objects, and not rows; write a list or lines of rows (pandas: "
+            "to_json(path, orient='records', lines=True))"
+        )
     else:
         yield value
 
 
+def _single(rows: Iterator[Any]) -> Iterator[Any]:
+    """Rows, of which a line may hold a list."""
+    for row in rows:
+        yield from row if isinstance(row, list) else [row]
+
+
+def _holds_objects(value: Any) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and bool(value) and isinstance(value[0], dict))
+
+
 def pick(path: str, number: int, row: Row, name: str, *, needed: bool = True) -> Any:
-    """A field of a row: by its name, or by names joined with dots. InputError where it is missing and `needed`."""
-    if name in row:
-        return row[name]
-    value: Any = row
-    for part in name.split("."):
-        if not isinstance(value, dict) or part not in value:
-            if needed:
-                raise InputError(
-                    f"{path}: row {number} has no '{name}' (its columns: {', '.join(map(str, row))}); {FIX}"
-                )
-            return None
-        value = value[part]
-    return value
+    """A field of a row: by its name, or by names joined with dots; of a list by its number (`rewards.0`).
+
+    InputError where it is missing and `needed`.
+    """
+    value = dig(row, name)
+    if value is MISSING and needed:
+        columns = ", ".join(map(str, row))
+        near = did_you_mean(name, map(str, row))
+        raise InputError(f"{path}: row {number} has no '{name}' (its columns: {columns}){near}; {FIX}")
+    return None if value is MISSING else value
 
 
 def spread(values: list[Any], rewards_from: int) -> Iterator[list[Any]]:
@@ -170,33 +210,41 @@ def spread(values: list[Any], rewards_from: int) -> Iterator[list[Any]]:
         yield list(row)
 
 
-def _parsed(prompt: Any) -> Any:
-    """Messages that are JSON in a string, taken apart; anything else as it is."""
-    if isinstance(prompt, str) and prompt.startswith("[{"):
-        try:
-            value = json.loads(prompt)
-        except ValueError:
-            return prompt
-        return value if is_conversation(value) else prompt
-    return prompt
-
-
 def _id(where: str, name: str | None, value: Any) -> str:
     """An id as text; of a whole number that a table made 7.0 of, the number."""
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float | Decimal) and value == value // 1:
+        if isinstance(value, float) and abs(value) > EXACT:
+            raise InputError(
+                f"{where}: '{name}' is {value:g}, too large for a float to hold every whole number: ids that differ "
+                "may have become one; write them as whole numbers or as text"
+            )
         return str(int(value))
     if value is None or value == "" or not isinstance(value, str | int):
         raise InputError(f"{where}: '{name}' is {value!r:.40}, neither text nor a whole number; {FIX}")
     return str(value)
 
 
+def _epoch(where: str, name: str | None, value: Any) -> int:
+    try:
+        return _whole(where, name, value, 0)
+    except InputError:
+        if not isinstance(value, float) or not np.isfinite(value):
+            raise
+        raise InputError(
+            f"{where}: '{name}' is {value:g}, a part of an epoch; leave --epoch_column out, and epochs are counted "
+            "by the steps"
+        ) from None
+
+
 def _whole(where: str, name: str | None, value: Any, default: int) -> int:
     if name is None:
         return default
     try:
+        if isinstance(value, str) and (named := re.fullmatch(r"[A-Za-z_ -]*[A-Za-z]+[_ -]?(\d+)", value.strip())):
+            value = named[1]  # "step_12"
         number = value if type(value) is int else float(value)
         if number == int(number) and abs(number) < LARGEST:
             return int(number)
     except (TypeError, ValueError, OverflowError):
         pass
-    raise InputError(f"{where}: '{name}' is {value!r:.40}, not a whole number; {FIX}")
+    raise InputError(f"{where}: '{name}' is {value!r:.40}, not a whole number; name a column of numbers, or {FIX}")

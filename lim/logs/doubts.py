@@ -9,7 +9,10 @@ from lim.utils.errors import InputError
 # Kind, as in `--allow KIND` → what is then taken as it is.
 KINDS = {
     "max_reward": "a largest reward other than what LIM's formula takes as perfect",
-    "reward_columns": "several numeric columns that may be rewards: all are summed",
+    "scales": "prompts whose rewards are on several scales",
+    "passes": "graded rewards, of which only the log's largest is a pass",
+    "reward_columns": "several columns that may be rewards, or that parts of the log lack: all are summed",
+    "lists": "lists of rewards in several rows of a prompt and step, each number as a sample",
     "unmatched": "more than half of the prompt file, or of the log's rows, without a counterpart",
     "filtered": "a log without groups of equal rewards, as filtering leaves it",
     "chosen": "epochs over the prompts that a run chose on its way, without those that left it",

@@ -9,7 +9,7 @@ import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ class Epochs:
     twice: int = 0  # the most prompts of an epoch that are in it twice, and not at all
     never: int = 0
     exact: bool = False
+    even: bool = False  # nearly all of an epoch's prompts are in it equally often
 
     def fits(self, prompts: int, slack: float = 0) -> bool:
         return self.twice <= TOLERATED * prompts and self.never <= max(TOLERATED * prompts, slack)
@@ -149,7 +150,7 @@ class Visits:
                 epochs_V[start:end] = last_P[rows] = found
         return self._judged("steps", epochs_V + 1, length)
 
-    def by_visits(self) -> Epochs:
+    def by_visits(self, *, judge: bool = True) -> Epochs:
         """A prompt's n-th visit is epoch n; of a text that m prompts have, each m visits are one."""
         order_V = np.argsort(self.row_V, kind="stable")
         before_V = np.cumsum(self.times_V[order_V]) - self.times_V[order_V]
@@ -157,12 +158,22 @@ class Visits:
         row_V = self.row_V[order_V]
         epochs_V = np.empty(len(self.row_V), np.int64)
         epochs_V[order_V] = (before_V - before_V[starts_P[row_V]]) // self.copies_P[row_V] + 1
-        return Epochs("visits", epochs_V, exact=self.regular(1.0))
+        return Epochs("visits", epochs_V, exact=judge and self.regular(1.0))
 
     def regular(self, share: float = 1 - TOLERATED) -> bool:
-        """Whether that share of the prompts was visited equally often, or once more."""
+        """Whether that share of the prompts was visited equally often, or once more, and in passes: one after the
+        other. They are not where a visit's samples are spread over several steps, or two runs are in one log.
+        """
         often = Counter(self.counts_P.tolist())
-        return max(often[count] + often[count + 1] for count in often) >= share * self.prompts
+        if max(often[count] + often[count + 1] for count in often) < share * self.prompts:
+            return False
+        ends_S = np.cumsum(np.bincount(self.step_V, minlength=len(self.steps_S)))
+        begins_S = np.concatenate([[0], ends_S[:-1]])
+        pass_V = self.by_visits(judge=False).epochs_V - 1
+        out_V = (pass_V < (begins_S // self.prompts)[self.step_V]) | (
+            pass_V > ((ends_S - 1) // self.prompts)[self.step_V]
+        )
+        return int(np.count_nonzero(out_V)) <= 2 * TOLERATED * len(out_V)
 
     def _judged(self, rule: Rule, epochs_V: NDArray[np.int64], length: float) -> Epochs:
         """Count the prompts that epochs hold twice or never; of the first and last epoch, as far as they reach."""
@@ -186,7 +197,10 @@ class Visits:
         never_K[0] = 0 if self.steps_S[0] - begins >= self.spacing else never_K[0]
         never_K[-1] = never_K[-1] if reached else 0
         exact = not twice_K.any() and bool((never_K < max(1.0, self.batch)).all())
-        return Epochs(rule, epochs_V, length, int(twice_K.max()), int(never_K.max()), exact)
+        often = np.unique(pairs_V, return_counts=True)[1]
+        even = bool(np.count_nonzero(often == np.median(often)) >= (1 - TOLERATED) * len(often))
+        even &= int(never_K.max()) <= TOLERATED * self.prompts
+        return Epochs(rule, epochs_V, length, int(twice_K.max()), int(never_K.max()), exact, even)
 
     def infer(self) -> Epochs | None:
         """The rule that fits: epochs that end with a step, else visits where all prompts have as many, else epochs
@@ -197,8 +211,11 @@ class Visits:
         sizes, often = np.unique(np.bincount(self.step_V), return_counts=True)
         usual = sizes[often.argmax()] if 2 * often.max() > len(self.steps_S) else self.batch
         length = self.length or self.spacing * self.prompts / float(usual)
+        # Prompts that are in an epoch several times make it longer.
+        often_P = np.maximum(1, np.rint(self.counts_P / np.median(self.counts_P)))
+        longer = length * float(often_P.sum()) / self.prompts
         spans_P = self._spans()
-        guesses = [length, *([float(np.median(spans_P))] if len(spans_P) else [])]
+        guesses = [length, longer, *([float(np.median(spans_P))] if len(spans_P) else [])]
         near = {int(guess) + more for guess in guesses for more in (-1, 0, 1, 2)}
         complete = [self.by_steps(guess) for guess in sorted(near) if guess >= 1]
         best = min(complete, key=lambda found: (not found.exact, found.twice + found.never))
@@ -208,7 +225,7 @@ class Visits:
         gapless = not len(self.lost_steps())
         if gapless and self.regular(1.0):
             return self.by_visits()
-        within = self.by_steps(length)
+        within = min(map(self.by_steps, dict.fromkeys((length, longer))), key=lambda found: found.twice + found.never)
         if within.fits(self.prompts, self.batch) and within.twice + within.never <= best.twice + best.never:
             return within
         if gapless and self.regular():
@@ -248,22 +265,33 @@ def _visits(parts: list[Part], ours_L: NDArray[np.bool_], copies: Copies | None 
     return Visits(steps_S[kept], [rows[at] for at in kept], min(1, int(steps_S[0])), length=length)
 
 
+class Counted(NamedTuple):
+    """Parts with epochs, the rule that gave them, the visits they were counted over, and what is to be said."""
+
+    parts: list[Part]
+    epochs: Epochs
+    visits: Visits | None
+    notes: list[str]
+    doubts: dict[str, str]
+
+
 def with_epochs(
     parts: list[Part],
     ours_L: NDArray[np.bool_],
     copies: Copies | None,
     steps_per_epoch: int | None,
-    notes: list[str],
-    doubts: dict[str, str],
-) -> tuple[list[Part], Epochs, Visits | None]:
-    """The parts with an epoch for each prompt, the rule that gave it, and the visits it was counted over."""
+) -> Counted:
+    """The parts with an epoch for each prompt: as the log says, else by the number of steps, else by what fits."""
     if parts[0].step.epochs_U is not None:
-        return parts, Epochs("log", np.zeros(0, np.int64)), None
+        return Counted(parts, Epochs("log", np.zeros(0, np.int64)), None, [], {})
+    notes, doubts = list[str](), dict[str, str]()
     visits = _visits(parts, ours_L, copies)
     if steps_per_epoch is not None:
         found = visits.by_steps(steps_per_epoch)
         if not found.exact and not found.fits(visits.prompts):
-            doubts["epochs"] = _misfit(found, visits, visits.infer())
+            fitting = visits.infer()
+            if fitting is not None or not found.even:
+                doubts["epochs"] = _misfit(found, visits, fitting)
     elif (fitting := visits.infer()) is None:
         found = visits.by_visits()
         doubts["epochs"] = (
@@ -272,6 +300,11 @@ def with_epochs(
         )
     else:
         found = fitting
+    seen = ", ".join(
+        f"{number} {how}" for number, how in ((found.twice, "twice"), (found.never, "not at all")) if number
+    )
+    if found.rule == "steps" and not found.exact and seen and "epochs" not in doubts:
+        notes.append(f"epochs are not clean: one sees up to {seen} of {visits.prompts:,} prompts")
     # All prompts of a step get epochs by the rule that the file's prompts have shown.
     every = Visits(
         step_numbers([part.step.step for part in parts]),
@@ -284,7 +317,8 @@ def with_epochs(
     epochs_V = by_rule.epochs_V - by_rule.epochs_V.min() + 1
     ends = np.cumsum([len(part.rows_U) for part in parts])
     split = np.split(epochs_V, ends[:-1])
-    return [replace(part, epochs_U=epochs_U) for part, epochs_U in zip(parts, split, strict=True)], found, visits
+    parts = [replace(part, epochs_U=epochs_U) for part, epochs_U in zip(parts, split, strict=True)]
+    return Counted(parts, found, visits, notes, doubts)
 
 
 def _misfit(found: Epochs, visits: Visits, fitting: Epochs | None) -> str:

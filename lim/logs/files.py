@@ -131,14 +131,22 @@ def read_bytes(path: str, filesystem: Any, size: int | None = None) -> bytes:
                 data = pa.CompressedInputStream(stream, "zstd").read(size)
             else:
                 data = stream.read() if size is None else stream.read(size)
+            if data.startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd")):
+                kind = "gz" if data.startswith(b"\x1f") else "zst"
+                raise InputError(f"{path}: is packed; name it {os.path.basename(path)}.{kind}")
+            if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+                raise InputError(f"{path}: is UTF-16, not UTF-8; save it as UTF-8 (iconv -f utf-16 -t utf-8)")
             return data.removeprefix(b"\xef\xbb\xbf")
     except (EOFError, zlib.error) as error:
         raise InputError(f"{path}: cut short or damaged ({error}); remove it, or pass --skip_bad_files") from None
     except OSError as error:
         if error.errno is None and path.endswith((".gz", ".zst")):
             why = " ".join(str(error).split())[:120]
-            raise InputError(f"{path}: cannot be unpacked ({why}); remove it, or pass --skip_bad_files") from None
+            fix = "rename it if it is not packed, remove it, or pass --skip_bad_files"
+            raise InputError(f"{path}: cannot be unpacked ({why}); {fix}") from None
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except InputError:
+        raise
     except Exception as error:  # each of fsspec's filesystems has its own
         if filesystem is None:
             raise

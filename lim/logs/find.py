@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import itertools
 import json
@@ -14,16 +15,18 @@ from typing import Any
 
 from lim.logs.files import DEEPEST, Entry, LogFile, list_files, open_filesystem, read_bytes
 from lim.logs.formats import FORMATS, Columns, Format
+from lim.prompts.rows import csv_reader, table_of
 from lim.recorders.verl import prompt_id
 from lim.utils.cli import listed
 from lim.utils.errors import InputError
 
-TABLES = (".jsonl", ".json", ".parquet", ".csv", ".ndjson")
+TABLES = (".jsonl", ".json", ".parquet", ".csv", ".tsv", ".ndjson", ".arrow", ".feather")
 STEP = re.compile(r"(?:step|(?<![A-Za-z])iter(?:ation)?)[_-]?$", re.IGNORECASE)  # what stands before a step
 RANK = re.compile(r"(?<![A-Za-z])(?:rank|worker|node|gpu|device|proc|process|replica|dp|tp)[_-]?$", re.IGNORECASE)
 PART = re.compile(r"(?<![A-Za-z])(?:shard|part)[_-]?$", re.IGNORECASE)  # of a step, or of a log cut into parts
 NUMBER = re.compile(r"(?:step|iter|iteration)[_-]?(\d+)|(?<![A-Za-z0-9])(\d+)(?![A-Za-z0-9])")
 UNNAMED = ("one-shot", "columns")  # formats whose files may have any name
+CONVERT = "write it as one of these, or log with lim.recorders (docs/recorders.md)"
 MOST_TABLES = 20  # of a folder, that are looked into
 HEAD = 1 << 20  # bytes read to see a file's first row
 # Names that a column of each kind has in some trainer, the likeliest first.
@@ -77,12 +80,15 @@ def _find(root: str, format: str, columns: Columns | None) -> Log:
         return _single_file(root, listing, format, filesystem)
     formats = [FORMATS[format]] if format != "auto" else list(FORMATS.values())
     top = [entry for entry in listing if "/" not in entry.name]
-    named = _tables(top, columns, filesystem) if format == "columns" else _known(listing, formats)
+    named = _tables(top, columns, filesystem, root) if format == "columns" else _known(listing, formats)
     found = _fitting_ones(named, filesystem)
     if not found:
         deep = list_files(base, filesystem, root, depth=DEEPEST)
         assert not isinstance(deep, Entry)
-        named = named or (_tables(deep, columns, filesystem) if format == "columns" else _known(deep, formats))
+        named = named or (_tables(deep, columns, filesystem, root) if format == "columns" else _known(deep, formats))
+        if not named and format == "columns":  # the reader says which column is missing
+            named = _tables(top, None, filesystem, root) or _tables(deep, None, filesystem, root)
+            named = {key: [(entry, 0) for entry, _ in files] for key, files in named.items()}
         found = _fitting_ones(named, filesystem)
         if not found and (below := _fitting_ones(_known(deep, formats, below=True), filesystem)):
             logs = [
@@ -99,7 +105,9 @@ def _find(root: str, format: str, columns: Columns | None) -> Log:
     fitting = [entry for entry in tables if first_row(entry.path, filesystem) and _fitting(entry, format, filesystem)]
     if len(fitting) == 1:
         return _single_file(root, fitting[0], format, filesystem)
-    there = _what_is_there(top, filesystem)
+    there, table = _what_is_there(top, filesystem)
+    if table is not None:
+        raise InputError(f"{root}: no training log here{there}; {_unknown(table, filesystem, 1)}")
     raise InputError(f"{root}: no training log here; looked for {_looked_for(format)}{there}")
 
 
@@ -126,28 +134,45 @@ def _known(listing: Sequence[Entry], formats: Sequence[Format], *, below: bool =
     return found
 
 
-def _tables(listing: Sequence[Entry], columns: Columns | None, filesystem: Any) -> Found:
-    """The files of one kind of name ("step_3.csv" and "step_4.csv" are one) that may be tables with these columns.
+def _tables(listing: Sequence[Entry], columns: Columns | None, filesystem: Any, root: str) -> Found:
+    """The files of one kind of name ("step_3.csv" and "step_4.csv.gz" are one) that are tables with these columns.
 
-    Where several kinds have them, one has to be named; where none has, the most numerous is taken.
+    Without columns, those of the most numerous kind. Raises InputError where several kinds have the columns, and for
+    a file that is there packed and unpacked.
     """
-    kinds: dict[str, list[Entry]] = {}
-    for entry in listing:
-        if _plain(entry.name).endswith(TABLES) and os.path.basename(entry.name) != "run.json":
-            kinds.setdefault(re.sub(r"\d+", "#", entry.name), []).append(entry)
-    if not kinds:
-        return {}
-    most = max(map(len, kinds.values()))
+    kinds: dict[str, dict[str, Entry]] = {}
+    for entry in _without_links([entry for entry in listing if _plain(entry.name).endswith(TABLES)], filesystem):
+        name = _plain(entry.name)
+        if os.path.basename(name) != "run.json":
+            kind = kinds.setdefault(re.sub(r"\d+", "#", name), {})
+            if kind.setdefault(name, entry) is not entry:
+                raise InputError(f"{entry.path}: is {name}, which is there too, packed; keep one of them")
     wanted = {name for name in (dataclasses.astuple(columns) if columns else ()) if name}
     fitting = [
-        entries for entries in kinds.values() if wanted and wanted <= _names(entries[0].path, filesystem, wanted)
+        list(kind.values())
+        for kind in kinds.values()
+        if not wanted or any(wanted <= _names(entry.path, filesystem, wanted) for entry in list(kind.values())[:3])
     ]
-    first, *more = fitting or [entries for entries in kinds.values() if len(entries) == most]
-    if more:
-        names = ", ".join(entries[0].name for entries in [first, *more][:4])
-        raise InputError(f"{first[0].path}: one of several files that may be the log ({names}); point at one of them")
-    steps = [0] * len(first) if columns and columns.step else _steps([entry.name for entry in first], first[0].path)
+    fitting.sort(key=len, reverse=True)
+    if len(fitting) > 1 and (wanted or len(fitting[0]) == len(fitting[1])):
+        names = [kind[0].name + (f" and {len(kind) - 1} like it" if len(kind) > 1 else "") for kind in fitting]
+        raise InputError(
+            f"{root}: holds several kinds of files that may be the log ({'; '.join(names[:4])}); point at one of "
+            "them or at a folder without the others, or name parts of one log alike (part_1, part_2)"
+        )
+    if not fitting:
+        return {}
+    first = fitting[0]
+    steps = [0] * len(first) if not wanted or (columns and columns.step) else _steps([e.name for e in first], root)
     return {("columns", ""): list(zip(first, steps, strict=True))}
+
+
+def _without_links(entries: Sequence[Entry], filesystem: Any) -> list[Entry]:
+    """The entries, of several that are one file (links) that of its own name."""
+    places: dict[str, list[Entry]] = {}
+    for entry in entries:
+        places.setdefault(entry.path if filesystem else os.path.realpath(entry.path), []).append(entry)
+    return [min(same, key=lambda entry: not place.endswith(f"/{entry.name}")) for place, same in places.items()]
 
 
 def _steps(names: Sequence[str], path: str) -> list[int]:
@@ -222,6 +247,8 @@ def _one_log(root: str, found: Found, filesystem: Any) -> Log:
 def _single_file(root: str, entry: Entry, format: str, filesystem: Any) -> Log:
     name = os.path.basename(entry.name)
     fitting = _fitting(entry, format, filesystem)
+    if format == "columns" and not _plain(name).endswith(TABLES) and not _is_text(entry.path, filesystem):
+        raise InputError(f"{root}: not a table that is read here ({', '.join(TABLES)}); {CONVERT}")
     if not fitting and not _plain(name).endswith(TABLES):
         raise InputError(f"{root}: not a log file known by its name; looked for {_looked_for(format)}")
     if not fitting:
@@ -274,7 +301,14 @@ def _fits(format: Format, entry: Entry, filesystem: Any) -> bool:
         return _starts_object(entry.path, filesystem) and all(
             isinstance(value, list) and (name not in KNOWN) for name, value in first.items()
         )
+    if format.name == "release" and not _named(format, entry) and not first.keys().isdisjoint(LIKELY["step"]):
+        return False  # rows of many steps, which the released code's files have not
     return format.keys <= first.keys()
+
+
+def _is_text(path: str, filesystem: Any) -> bool:
+    """Whether a file of another name begins as JSON does."""
+    return read_bytes(path, filesystem, 64).lstrip()[:1] in (b"{", b"[")
 
 
 def _starts_object(path: str, filesystem: Any) -> bool:
@@ -288,16 +322,19 @@ def first_row(path: str, filesystem: Any) -> dict[str, Any] | None:
             from lim.logs.parquet import column_names
 
             return dict(column_names(path, filesystem))
+        if _plain(path).endswith((".arrow", ".feather")):
+            table = table_of(path, read_bytes(path, filesystem), parquet=False)
+            return dict.fromkeys(table.column_names)
         for size in (HEAD, None):
             text = read_bytes(path, filesystem, size).decode("utf-8", "replace").lstrip().removeprefix("[")
-            if _plain(path).endswith(".csv"):
-                return dict.fromkeys(text.partition("\n")[0].strip().split(","))
+            if _plain(path).endswith((".csv", ".tsv")):
+                return dict.fromkeys(csv_reader(text).fieldnames or ())
             try:
                 row, _ = json.JSONDecoder().raw_decode(text.lstrip())
                 return row if isinstance(row, dict) else None
             except ValueError:
                 continue
-    except InputError:
+    except (InputError, csv.Error):
         pass
     return None
 
@@ -320,16 +357,16 @@ def _unknown(path: str, filesystem: Any, count: int) -> InputError:
     )
 
 
-def _what_is_there(listing: Sequence[Entry], filesystem: Any) -> str:
-    """`; it holds …`: the kinds of files in the folder, and the columns of those that are tables."""
+def _what_is_there(listing: Sequence[Entry], filesystem: Any) -> tuple[str, str | None]:
+    """(`; it holds …`: the kinds of files in the folder; the first of them that is a table)."""
     if not listing:
-        return ""
+        return "", None
     kinds = Counter(re.sub(r"\d+", "<n>", entry.name) for entry in listing)
     shown = ", ".join(f"{count} × {name}" for name, count in kinds.most_common(4))
     more = f" and {len(kinds) - 4} other kinds" if len(kinds) > 4 else ""
     tables = [entry for entry in listing if _plain(entry.name).endswith(TABLES)]
     first = next((entry.path for entry in tables if first_row(entry.path, filesystem)), None)
-    return f"; it holds {shown}{more}" + (f"; {_unknown(first, filesystem, 1)}" if first else "")
+    return f"; it holds {shown}{more}", first
 
 
 def _plain(name: str) -> str:
@@ -341,5 +378,5 @@ def _is_json(name: str) -> bool:
 
 
 def _looked_for(format: str) -> str:
-    names = FORMATS if format == "auto" else (format,)
-    return ", ".join(f"{FORMATS[name].shown} ({FORMATS[name].what})" for name in names if name != "columns")
+    names = [name for name in FORMATS if name != "columns"] if format == "auto" else [format]
+    return ", ".join(f"{FORMATS[name].shown} ({FORMATS[name].what})" for name in names)

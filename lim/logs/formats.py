@@ -202,8 +202,8 @@ FORMATS = {
         _format(
             "columns",
             "a table whose columns are named by --prompt_column and the like",
-            "any .jsonl, .json, .csv or .parquet",
-            r".*(?:(?P<step>\d+)\D*)?\.(?:jsonl|ndjson|json|csv|parquet)(?:\.gz|\.zst)?",
+            "any .jsonl, .json, .csv, .tsv, .parquet or .arrow",
+            r".*(?:(?P<step>\d+)\D*)?\.(?:jsonl|ndjson|json|csv|tsv|parquet|arrow|feather)(?:\.gz|\.zst)?",
             "columns:read",
             reward="reward",
             evaluates=True,

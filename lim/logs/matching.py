@@ -7,6 +7,7 @@ opened or not. All that unwrap to a prompt are that prompt, so matching comes be
 from __future__ import annotations
 
 import bisect
+import html
 import itertools
 import re
 import unicodedata
@@ -50,8 +51,10 @@ BETWEEN = (
 )
 SPECIAL = re.compile(r"<\|(?:im_start|start_header_id)\|>|\[INST\]|<start_of_turn>|<｜User｜>")  # in no plain prompt
 SWITCH = r"\s*/(?:no_)?think\s*$"  # Qwen's switch at the end of the user's turn
+UNSEEN = "[\u00ad\u200b-\u200f\u2060\ufeff]"
 MARKS = r"<image>|<video>|<audio>|<\|(?:vision_start|image_pad|video_pad|vision_end|image)\|>"
 
+BY_NUMBER = "id as a number"
 BY_TEMPLATE, BY_TURN = "text without template", "what the user said in several turns"
 BY_WRAPPER, BY_LETTERS = "text inside the run's own wrapper", "text but for white space and signs"
 BY_END = "the end of a text that was cut at its start"
@@ -85,8 +88,9 @@ def normalise(text: str) -> str:
 
 
 def letters(text: str) -> str:
-    """Text without what tokenizers and templates change: white space, compatibility forms, places of images."""
-    return "".join(unicodedata.normalize("NFKC", re.sub(MARKS, "", text)).split())
+    """Text without what tokenizers, templates and pages change: white space, compatibility forms, images' places."""
+    text = unicodedata.normalize("NFKC", re.sub(MARKS, "", html.unescape(text)))
+    return re.sub(UNSEEN, "", "".join(text.split()))
 
 
 def _forms(key: str, longest: int) -> Iterator[tuple[str, Callable[[str], str], str]]:
@@ -139,7 +143,8 @@ def match_prompts(
     The rules, in order: same id; same text; same text after whitespace and known chat templates are taken away, of
     several turns all or the last; same text inside a wrapper (a template or instruction of the run's own), of which
     a log may have several; the same two with `letters` alone compared; the end of one prompt that no other key is,
-    where a trainer cut long prompts at their start. `by_id` stops after the first rule; without `ids_first`, for keys
+    where a trainer cut long prompts at their start. `by_id` stops after the first rule, where ids may be
+    the same number, written in another way; without `ids_first`, for keys
     that are texts, the same text comes before an id that reads like it. `full` are further texts of
     the prompts, with their system message and all turns, in one or several templates: the same text as one of those
     comes first.
@@ -148,6 +153,8 @@ def match_prompts(
     search = _Search(ids, prompts, keys)
     if ids_first:
         search.by_table("id", list(ids))
+    if by_id and search.open():
+        search.by_number(ids)
     if not by_id and search.open():
         for texts in (*full, prompts):
             search.by_table("text", list(texts))
@@ -189,6 +196,15 @@ class _Search:
         if free.any():
             self.how[rule] += int(free.sum())
         self.share(rule, texts, table)
+
+    def by_number(self, ids: Sequence[str]) -> None:
+        """Match keys to ids that are the same whole number, as tables write it: 7, 7.0 and 007."""
+        numbers = [_number(id) for id in ids]
+        once = Counter(numbers)
+        table = {number: at for at, number in enumerate(numbers) if number is not None and once[number] == 1}
+        for row in self.open():
+            if (prompt := table.get(_number(self.keys[row]) or "")) is not None:
+                self.take(BY_NUMBER, row, prompt)
 
     def by_forms(self) -> None:
         """Match keys that are a prompt's text once templates, switches and white space are taken away."""
@@ -356,6 +372,12 @@ def _inside(text: str, before: str, after: str, whole: bool) -> Iterator[str]:
         if len(inner) - at - len(before) >= SHORT:
             yield inner[at + len(before) :]
         at = inner.find(before, at + 1)
+
+
+def _number(id: str) -> str | None:
+    """An id that is a whole number, without zeros that do not count; None for any other."""
+    match = re.fullmatch(r"0*(\d+?)(?:\.0*)?", id)
+    return match and match[1]
 
 
 def _starting(items: Sequence[tuple[str, int]], start: str) -> Iterator[int]:

@@ -104,13 +104,17 @@ def mean_of_samples(values_P_K_S: NDArray[np.float32]) -> Floats:
 
 
 def build_matrix(
-    parts: Sequence[Part], keys: list[str], epochs: int, ours_L: NDArray[np.bool_] | None = None
+    parts: Sequence[Part],
+    keys: list[str],
+    epochs: int,
+    ours_L: NDArray[np.bool_] | None = None,
+    left_out_L: NDArray[np.bool_] | None = None,
 ) -> tuple[RewardMatrix, NDArray[np.int64], float]:
     """(matrix of the parts' keys, sorted, so that order does not matter; key → row, −1 for none; share of the samples
     at the largest reward).
 
     Keys that are not `ours_L` stay only where they were seen in two epochs: they are part of the run and its average,
-    which a text that came once is not.
+    which a text that came once is not. Nor are those of `left_out_L`.
     """
     seen_L = np.zeros(len(keys), bool)
     for part in parts:
@@ -151,7 +155,8 @@ def build_matrix(
     ids = [keys[row] for row in order]
     matrix = RewardMatrix(ids, rewards_P_K, pass_rates_P_K, counts_P_K, samples_P_K_S, top)
     if ours_L is not None:
-        stay_P = ours_L[order] | ((counts_P_K > 0).sum(axis=1) >= min(2, epochs))
+        stay_P = (counts_P_K > 0).sum(axis=1) >= min(2, epochs)
+        stay_P = ours_L[order] | (stay_P if left_out_L is None else stay_P & ~left_out_L[order])
         if not stay_P.all():
             rows_Q = np.flatnonzero(stay_P)
             matrix = matrix.take(rows_Q, [ids[row] for row in rows_Q.tolist()])

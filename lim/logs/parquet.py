@@ -89,9 +89,16 @@ def read_columns(
     return table, read
 
 
+def check_names(path: str, names: Sequence[str]) -> None:
+    """Raise InputError where two columns have one name."""
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise InputError(f"{path}: has {names.count(twice)} columns '{twice}'; rename one")
+
+
 def read_rows(path: str, filesystem: Any) -> Iterator[dict[str, Any]]:
     """The rows of a Parquet file as dictionaries, a row group at a time."""
     with open_file(path, filesystem) as file:
+        check_names(path, file.schema_arrow.names)
         try:
             for batch in file.iter_batches(use_threads=False):
                 yield from batch.to_pylist()

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lim.logs.doubts import Doubt
 from lim.logs.find import Log, first_row
 from lim.logs.formats import ReadOptions
 from lim.logs.keys import KeyTable
@@ -21,6 +22,7 @@ from lim.logs.step import StepRewards
 from lim.utils.cli import did_you_mean
 from lim.utils.errors import InputError
 
+MANY = 1 << 30
 NEARLY = 0.9  # of the usual size, that a complete step has
 Place = tuple[str, int, int]  # a file, a stretch of it (`StepRewards.attempt`), and a step
 
@@ -80,10 +82,19 @@ def read_log(
         known = first_row(log.files[0].path, log.filesystem) or {}
         near = did_you_mean(wrong[0], known)
         raise InputError(f"{log.root}: no row has a value of '{wrong[0]}', which --reward_column names{near}")
+    lacking = {name: sum(name in step.absent for step in steps) for step in steps for name in step.absent}
+    if lacking and "reward_columns" not in (options.allow if options else ()):
+        name, count = max(lacking.items(), key=lambda item: item[1])
+        raise Doubt(
+            "reward_columns",
+            f"{log.root}: in {count:,} of {len(steps):,} steps no row has a value of '{name}', which --reward_column "
+            "names and which counts as 0 there; name columns that the whole log has, or read its parts by themselves",
+        )
     if not steps:
         raise InputError(f"{log.root}: no readable log file left of {len(log.files)}")
     keys, rows = table.finish()
-    again = made_again([step.counts_U for step in steps], rows, places)
+    epochs = [0 if step.epochs_U is None else int(step.epochs_U.min(initial=MANY)) for step in steps]
+    again = made_again([step.counts_U for step in steps], rows, places, epochs)
     order = sorted(set(range(len(steps))) - again, key=lambda at: steps[at].step)
     ordered, rows = tuple(steps[at] for at in order), tuple(rows[at] for at in order)
     skipped = {places[at]: int(steps[at].counts_U.sum()) for at in again}
@@ -91,18 +102,22 @@ def read_log(
 
 
 def made_again(
-    counts: Sequence[NDArray[np.integer]], rows: Sequence[NDArray[np.integer]], places: Sequence[Place]
+    counts: Sequence[NDArray[np.integer]],
+    rows: Sequence[NDArray[np.integer]],
+    places: Sequence[Place],
+    epochs: Sequence[int] = (),
 ) -> set[int]:
-    """Which steps, by position, a later one of the same number replaces: a run that was killed goes back to its last
-    checkpoint and appends the steps after it once more. A step is its samples per prompt, their numbers, its place.
+    """Which steps, by position, a later one of the same number and epoch replaces: a run that was killed goes back to
+    its last checkpoint and appends the steps after it once more. A step is its samples per prompt, their numbers, its
+    place.
 
     The later one is from a stretch that begins after the earlier one's, is as large as the steps that are there once,
     and has all that the earlier one has. Parts of one step, in several files or apart from each other, are not that.
     """
-    same: dict[int, list[int]] = {}
+    same: dict[tuple[int, int], list[int]] = {}
     begins: dict[tuple[str, int], int] = {}
     for at, (path, stretch, number) in enumerate(places):
-        same.setdefault(number, []).append(at)
+        same.setdefault((number, epochs[at] if epochs else 0), []).append(at)
         begins[path, stretch] = min(number, begins.get((path, stretch), number))
     once = [int(counts[ats[0]].sum()) for ats in same.values() if len(ats) == 1]
     if not once or len(once) == len(same):
@@ -133,9 +148,12 @@ def parts_of(raw: RawLog, stands_L: NDArray[np.int64]) -> list[Part]:
         rows, epochs_U = tuple(stands_L[row] for row in rows), np.concatenate([_epochs(step) for step in steps])
         parts.append(_combined(number, steps, rows, epochs_U))
     first = raw.first_epoch
-    if parts[0].step.epochs_U is not None and first != 1 and (raw.log.format != "lim" or first == 0):
-        parts = [replace(part, epochs_U=part.epochs_U + (1 - first)) for part in parts]
-    return parts
+    if parts[0].step.epochs_U is None or (raw.log.format == "lim" and first > 0):
+        return parts
+    # Epochs without a row are none of the log's: of a log of every tenth, ten times as many.
+    there = np.unique(np.concatenate([part.epochs_U for part in parts])) if raw.log.format != "lim" else None
+    number = (lambda epochs_U: epochs_U + 1) if there is None else (lambda e: np.searchsorted(there, e) + 1)
+    return [replace(part, epochs_U=number(part.epochs_U)) for part in parts]
 
 
 def _epochs(step: StepRewards) -> NDArray[np.integer]:
@@ -151,7 +169,7 @@ def _combined(
     pairs_U = rows_U * (int(epochs_U.max(initial=0)) + 1) + epochs_U
     pairs_V, at_V, of_U = np.unique(pairs_U, return_index=True, return_inverse=True)
 
-    def joined(name: str, add: Any, start: float | bool) -> Any:
+    def joined(name: str, add: Any, start: float) -> Any:
         values = [getattr(step, name) for step in steps]
         if any(value is None for value in values):
             return None
@@ -161,11 +179,6 @@ def _combined(
 
     top = max(step.top for step in steps)
     counts_U = joined("counts_U", np.add, 0)
-    # Equal groups of one prompt stay equal where they have one value, which is their mean.
-    means_U = np.concatenate([step.sums_U / np.maximum(step.counts_U, 1) for step in steps]).astype(np.float32)
-    lows_V, highs_V = np.full(len(pairs_V), np.inf), np.full(len(pairs_V), -np.inf)
-    np.minimum.at(lows_V, of_U, means_U)
-    np.maximum.at(highs_V, of_U, means_U)
     tops_U = np.concatenate([step.tops_U if step.top == top else np.zeros_like(step.tops_U) for step in steps])
     offsets = np.cumsum([0, *(len(step.counts_U) for step in steps)])
     kept = all(step.groups_R is not None for step in steps)
@@ -178,7 +191,8 @@ def _combined(
         counts_U=counts_U,
         tops_U=np.bincount(of_U, tops_U, len(pairs_V)).astype(np.int32),
         correct_U=joined("correct_U", np.add, 0),
-        equal_U=joined("equal_U", np.logical_and, True) & (lows_V == highs_V),
+        lows_U=joined("lows_U", np.minimum, np.inf),
+        highs_U=joined("highs_U", np.maximum, -np.inf),
         top=top,
         low=min(step.low for step in steps),
         squares=sum(step.squares for step in steps),

@@ -9,7 +9,8 @@ from typing import Any
 from lim.logs.columns import read_table
 from lim.logs.files import LogFile
 from lim.logs.formats import Columns, ReadOptions
-from lim.logs.rows import FIX, decode_rows, group, prompt_text, reward_of, reward_terms
+from lim.logs.messages import prompt_text
+from lim.logs.rows import FIX, decode_rows, group, reward_of, reward_terms
 from lim.logs.step import StepRewards
 from lim.utils.errors import InputError
 

@@ -9,7 +9,8 @@ import msgspec
 
 from lim.logs.files import LogFile, read_bytes
 from lim.logs.formats import ReadOptions
-from lim.logs.rows import FIX, group, prompt_text, tidy
+from lim.logs.messages import prompt_text
+from lim.logs.rows import FIX, group, tidy
 from lim.logs.step import StepRewards
 from lim.utils.errors import InputError
 

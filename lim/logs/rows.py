@@ -25,6 +25,7 @@ from lim.utils.errors import InputError
 
 MOST_EPOCHS = 100_000
 MOST_ATTEMPTS = 50  # of a run that was resumed again and again
+NOT_GIVEN = ("", "none", "null", "na", "n/a", "<na>")  # as tables write that there is no value
 FIX = "fix or remove the file, or pass --skip_bad_files"
 
 
@@ -100,15 +101,38 @@ def enumerate_rows(path: str, rows: Iterator[Any]) -> Iterator[tuple[int, Any]]:
         for number, row in enumerate(rows, 1):
             yield number, row
     except json.JSONDecodeError as broken:
+        if isinstance(broken, LastLine):
+            fix = "remove that line, as a killed run leaves one, or pass --skip_bad_files, which skips the file"
+            raise InputError(f"{path}: row {number + 1}: not complete JSON (its last line); {fix}") from None
         what = "cut short" if broken.pos >= len(broken.doc.rstrip()) or "Unterminated" in broken.msg else broken.msg
         raise InputError(f"{path}: row {number + 1}: not complete JSON ({what}); {FIX}") from None
     except RecursionError:
         raise InputError(f"{path}: row {number + 1}: too deeply nested; {FIX}") from None
 
 
+class LastLine(json.JSONDecodeError):
+    """The last line of several is not complete."""
+
+
 def json_lines(data: bytes) -> Iterator[Any]:
     """The values of JSON lines, NaN and Infinity included; blank lines are skipped."""
-    return (json.loads(line) for line in data.decode("utf-8-sig", "replace").split("\n") if line.strip())
+    *lines, last = [line for line in data.decode("utf-8-sig", "replace").split("\n") if line.strip()] or [""]
+    yield from map(json.loads, lines)
+    try:
+        if last:
+            yield json.loads(last)
+    except json.JSONDecodeError as error:
+        raise LastLine(error.msg, error.doc, error.pos) if lines else error from None
+
+
+def json_values(data: bytes) -> Iterator[Any]:
+    """Values one after the other, whatever white space is between them."""
+    text = data.decode("utf-8-sig", "replace")
+    at = _blank(text, 0)
+    while at < len(text):
+        value, at = json.JSONDecoder().raw_decode(text, at)
+        yield value
+        at = _blank(text, at)
 
 
 def list_items(data: bytes) -> Iterator[Any]:
@@ -216,37 +240,6 @@ def tidy(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-# Prompts.
-
-
-def prompt_text(value: Any) -> str | None:
-    """A prompt as text: itself; a conversation as ChatML, which matching takes apart; None for anything else."""
-    if isinstance(value, str):
-        return value
-    if is_conversation(value):
-        turns = "".join(f"<|im_start|>{turn['role']}\n{content_text(turn['content'])}<|im_end|>\n" for turn in value)
-        return turns + "<|im_start|>assistant\n"
-    return None
-
-
-def is_conversation(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and all(isinstance(turn, dict) and {"role", "content"} <= turn.keys() for turn in value)
-    )
-
-
-def content_text(content: Any) -> str:
-    """A turn's text; of a list of parts their texts, `<image>` and the like standing for the others."""
-    if content is None or isinstance(content, str):
-        return content or ""
-    if isinstance(content, list):
-        parts = [part if isinstance(part, dict) else {"text": str(part)} for part in content]
-        return "".join(str(part.get("text") or f"<{part.get('type', 'part')}>") for part in parts)
-    return str(content)
-
-
 # Rewards.
 
 
@@ -277,14 +270,22 @@ def _is_number(text: str) -> bool:
 
 def reward_of(where: str, name: str, value: Any) -> float:
     """A reward as a number, NaN where there is none; a text that is a number (as in CSV) counts as that."""
-    if value is None or value == "":
+    text = value.strip().lower() if isinstance(value, str) else None
+    if value is None or text in NOT_GIVEN:
         return math.nan
-    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
-        return float(value.strip().lower() == "true")
+    if text in ("true", "false"):
+        return float(text == "true")
+    if isinstance(value, dict):
+        inside = [f"{name}.{key}" for key in value] or [f"{name}.…"]
+        raise InputError(
+            f"{where}: '{name}' is an object; name the numbers in it that count, with their weights: "
+            f"--reward_column {','.join(inside[:3])}"
+        )
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError):
-        raise InputError(f"{where}: '{name}' is {value!r:.60}, not a number; {FIX}") from None
+        fix = "write the log as JSON lines or Parquet" if text and text[0] in "[{" else FIX
+        raise InputError(f"{where}: '{name}' is {value!r:.60}, not a number; {fix}") from None
 
 
 def absent_of(terms: Sequence[tuple[float, str]], values: Sequence[Any]) -> frozenset[str]:

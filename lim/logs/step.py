@@ -28,7 +28,8 @@ class StepRewards:
     counts_U: NDArray[np.int32]
     tops_U: NDArray[np.int32]  # samples whose reward equals `top`
     correct_U: NDArray[np.int32] | None  # samples judged correct; None where the format has no verdict
-    equal_U: NDArray[np.bool_]  # whether all rewards of a group are equal
+    lows_U: NDArray[np.float32]  # smallest reward of a group
+    highs_U: NDArray[np.float32]  # largest
     top: float  # largest reward of the step
     low: float  # smallest
     squares: float  # sum of the rewards' squares
@@ -43,6 +44,11 @@ class StepRewards:
     fingerprint: bytes | None = None  # equal in two files that hold the same samples
     groups_R: NDArray[np.int32] | None = None  # index into U, kept on request
     rewards_R: NDArray[np.float32] | None = None
+
+    @property
+    def equal_U(self) -> NDArray[np.bool_]:
+        """Whether all rewards of a group are equal."""
+        return self.lows_U == self.highs_U
 
 
 def group_rewards(
@@ -73,6 +79,7 @@ def group_rewards(
     rewards32_R = rewards_R.astype(np.float32, copy=False)
     groups = _Groups(groups_R, len(keys))
     sorted_R = groups.sort(rewards32_R)
+    lows_U, highs_U = groups.ends(sorted_R)
     return StepRewards(
         step=step,
         keys=keys,
@@ -81,7 +88,8 @@ def group_rewards(
         counts_U=groups.counts_U,
         tops_U=groups.sums((sorted_R == np.float32(top)).astype(np.int32)),
         correct_U=None if correct_R is None else groups.sums(groups.sort(correct_R).astype(np.int32)),
-        equal_U=groups.equal(sorted_R),
+        lows_U=lows_U,
+        highs_U=highs_U,
         top=top,
         low=float(rewards_R.min()) if len(rewards_R) else np.inf,
         squares=float(np.square(rewards_R, dtype=np.float64).sum()),  # a dot product would start BLAS's threads
@@ -118,15 +126,13 @@ class _Groups:
             sums_U[self.group_V] = np.add.reduceat(sorted_R, self.starts_V)
         return sums_U
 
-    def equal(self, sorted_R: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Whether a group's rows are all equal."""
-        equal_U = np.ones(self.number, bool)
+    def ends(self, sorted_R: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(smallest, largest) by group; 0 for a group without rows."""
+        lows_U, highs_U = np.zeros((2, self.number), np.float32)
         if len(sorted_R):
-            like_before_R = np.ones(len(sorted_R), bool)
-            np.equal(sorted_R[1:], sorted_R[:-1], out=like_before_R[1:])
-            like_before_R[self.starts_V] = True
-            equal_U[self.group_V] = np.logical_and.reduceat(like_before_R, self.starts_V)
-        return equal_U
+            lows_U[self.group_V] = np.minimum.reduceat(sorted_R, self.starts_V)
+            highs_U[self.group_V] = np.maximum.reduceat(sorted_R, self.starts_V)
+        return lows_U, highs_U
 
 
 def _runs(groups_R: NDArray[np.integer]) -> tuple[NDArray[np.intp], NDArray[np.integer]]:

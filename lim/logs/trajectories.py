@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lim.logs.checks import Prompts, doubt_chosen, doubt_filtered, doubt_matching
+from lim.logs.checks import (
+    Prompts,
+    doubt_chosen,
+    doubt_filtered,
+    doubt_matching,
+    doubt_own_epochs,
+    evaluated_between,
+    scales_of,
+)
 from lim.logs.epochs import Copies, Rule, epochs_to_keep, spacing_of, step_numbers, with_epochs
 from lim.logs.find import Log
 from lim.logs.formats import ReadOptions
@@ -64,6 +72,8 @@ class LogSummary:
     min_reward: float = 0.0
     spread: float | None = None  # `_spread`: of two rewards 1, of more less
     top_share: float = 0.0  # of the samples, that have it
+    values: int = 0  # distinct rewards among the first of a step
+    scales: dict[tuple[float, float], int] = field(default_factory=dict)  # (lowest, highest) → prompts: `scales_of`
     judged: bool = False  # the log says which samples are correct
     visits: str = ""  # how often prompts were visited, in words
     reasons: dict[str, int] = field(default_factory=dict)  # why verdicts fell → samples, the most frequent first
@@ -84,7 +94,7 @@ class LogSummary:
 
     def as_dict(self) -> dict[str, Any]:
         """The fields for a JSON summary."""
-        names = [field.name for field in fields(self) if field.name not in ("matching", "places")]
+        names = [field.name for field in fields(self) if field.name not in ("matching", "places", "scales")]
         found = {name: getattr(self, name) for name in names}
         return found | {"pass_rule": self.pass_rule, "epochs": self.epochs_in_words()}
 
@@ -142,21 +152,30 @@ def read_trajectories(
         length = None if copies is None else copies.steps_per_epoch(parts)
         split = split_where_epochs_meet(raw, parts, stands_L, once_L, options or ReadOptions(), length)
     more = sum(len(part.rows_U) for part in split) - sum(len(part.rows_U) for part in parts)
-    given, (parts, epochs, visits) = parts, with_epochs(split, ours_L, copies, steps_per_epoch, notes, doubts)
-    if more and not once_per_epoch(parts):  # epochs end with steps after all
-        more, (parts, epochs, visits) = 0, with_epochs(given, ours_L, copies, steps_per_epoch, notes, doubts)
+    found = with_epochs(parts, ours_L, copies, steps_per_epoch)
+    if more and (found.epochs.rule != "steps" or not found.epochs.exact or found.epochs.never):
+        two = with_epochs(split, ours_L, copies, steps_per_epoch)
+        more, found = (more, two) if once_per_epoch(two.parts) else (0, found)
+    else:  # epochs end with steps after all
+        more = 0
+    parts, epochs, visits = found.parts, found.epochs, found.visits
+    notes += found.notes
+    doubts |= found.doubts
     if more:
         notes.append(
             f"{more} prompt{'s are' if more > 1 else ' is'} twice in a step where two epochs meet; the first half of "
             "the samples counts for the earlier epoch"
         )
     lost = _note_gaps(raw, notes)
+    doubt_own_epochs(raw, notes, doubts)
     kept = epochs_to_keep(log, parts, ours_L, epochs.rule, max_epochs, notes)
     left_after = doubt_chosen(str(log.root), parts, kept, doubts)
-    matrix, place_L, top_share = build_matrix(parts, raw.keys, kept, None if matching is None else ours_L)
+    between_L = evaluated_between(parts, ours_L, notes)
+    matrix, place_L, top_share = build_matrix(parts, raw.keys, kept, None if matching is None else ours_L, between_L)
     skipped = sum(step.skipped for step in raw.steps)
-    if raw.first_epoch > 1 and log.format != "lim":
-        notes.append(f"the log's first epoch is {raw.first_epoch}, which counts as epoch 1")
+    given_by = (options or ReadOptions()).columns
+    if log.format == "columns" and len(parts) == 1 and not (given_by.step or given_by.epoch):
+        notes.append("nothing says the step of a row, so all are of one: name its column by --step_column")
     if skipped:
         notes.append(f"{skipped:,} row{'s' if skipped > 1 else ''} without a reward skipped")
     if matching is not None:
@@ -177,6 +196,8 @@ def read_trajectories(
         min_reward=min(part.step.low for part in parts),
         spread=_spread(parts),
         top_share=top_share,
+        values=max(part.step.values for part in parts),
+        scales=scales_of(parts, ours_L),
         judged=all(part.step.correct_U is not None for part in parts),
         visits=visits.in_words() if visits is not None else "",
         reasons=_reasons(raw),

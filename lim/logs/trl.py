@@ -11,8 +11,9 @@ import pyarrow as pa
 from lim.logs.doubts import Doubt
 from lim.logs.files import LogFile
 from lim.logs.formats import ReadOptions
+from lim.logs.messages import prompt_text
 from lim.logs.parquet import column_names, numbers, read_columns
-from lim.logs.rows import FIX, absent_of, digest, group, prompt_text, reward_terms, weighted_sum
+from lim.logs.rows import FIX, absent_of, digest, group, reward_terms, weighted_sum
 from lim.logs.step import StepRewards
 from lim.utils.errors import InputError
 
@@ -74,7 +75,7 @@ def reward_terms_of(path: str, numeric: list[str], options: ReadOptions) -> list
     if options.reward_column:
         return reward_terms(options.reward_column)
     if not numeric:
-        raise InputError(f"{path}: no numeric reward column; name one by --reward_column")
+        raise InputError(f"{path}: no numeric reward column; name one, or one of true and false, by --reward_column")
     if len(numeric) > 1 and "reward_columns" not in options.allow:
         raise Doubt(
             "reward_columns",

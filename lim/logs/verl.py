@@ -10,7 +10,8 @@ from typing import Any
 
 from lim.logs.files import LogFile
 from lim.logs.formats import ReadOptions
-from lim.logs.rows import FIX, absent_of, attempts_of, decode_rows, group, prompt_text, reward_terms, weighted_sum
+from lim.logs.messages import prompt_text
+from lim.logs.rows import FIX, absent_of, attempts_of, decode_rows, group, reward_terms, weighted_sum
 from lim.logs.step import StepRewards
 from lim.recorders.verl import prompt_id
 from lim.utils.errors import InputError
@@ -43,7 +44,14 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewar
         columns = [[getattr(row, f"f{at + 4}") for row in rows] for at in range(len(terms))]
         rewards, absent = weighted_sum(terms, columns).tolist(), absent_of(terms, columns)
     steps = [row.f2 for row in rows]
-    if os.path.basename(file.path).partition(".")[0].isdigit() or not all(type(step) is int for step in steps):
+    if not all(type(step) is int for step in steps):
+        steps = [file.step] * len(rows)
+    elif os.path.basename(file.path).partition(".")[0].isdigit():
+        if len(set(steps)) > 1 and 2 * steps.count(file.step) < len(steps):
+            raise InputError(
+                f"{file.path}: its rows are of the steps {min(steps)} to {max(steps)}, and its name says one; read "
+                "it as a table: --prompt_column input --reward_column score --step_column step"
+            )
         steps = [file.step] * len(rows)
     later = later_outputs([row.f1 for row in rows], [row.f0 for row in rows])
     at_step: dict[tuple[int, int], list[int]] = {}  # (stretch of the file, step) → its rows

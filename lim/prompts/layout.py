@@ -15,13 +15,13 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lim.logs.rows import prompt_text
+from lim.logs.messages import LISTED, Messages, messages_of, prompt_text, text_of
 from lim.prompts.find import Reading, find
-from lim.prompts.messages import Messages, messages_of, text_of
 from lim.prompts.rows import MISSING, Rows, dig
 from lim.utils.errors import InputError
 
@@ -29,7 +29,6 @@ from lim.utils.errors import InputError
 PROMPT_KEYS = ("prompt", "question", "problem", "input", "messages", "context_messages")
 ANSWER_KEYS = ("reward_model.ground_truth", "answer", "solution", "ground_truth", "label")
 ID_KEY, VERL_ID_KEY = "id", "extra_info.index"
-LISTED = re.compile(r"\s*\[\{")  # text that may be a list of messages
 
 
 @dataclass(frozen=True)
@@ -184,7 +183,7 @@ def _unique(values: Sequence[Any]) -> tuple[list[str], str]:
         return list(values), ""
     seen: dict[str, int] = {}
     for number, value in enumerate(values, 1):
-        if isinstance(value, float) and value.is_integer():  # as a table makes of whole numbers
+        if isinstance(value, float | Decimal) and value == value // 1:  # as a table makes of whole numbers
             value = int(value)
         if not isinstance(value, str) and type(value) is not int:
             what = (

@@ -23,7 +23,8 @@ from lim.utils.makers import how_to_make
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SUFFIXES = (".parquet", ".arrow", ".jsonl", ".ndjson", ".json", ".csv")
+SUFFIXES = (".parquet", ".arrow", ".feather", ".jsonl", ".ndjson", ".json", ".csv", ".tsv")
+SEPARATORS = ",;\t|"  # of cells
 MISSING = object()  # where a row has no such column
 
 
@@ -73,14 +74,14 @@ class Rows:
 
 
 def dig(row: Any, column: str) -> Any:
-    """A row's value, or `MISSING`; dots lead into nested values, numbers into lists (`prompt.0.content`)."""
+    """A row's value, or `MISSING`; dots lead into nested values, numbers into lists: `prompt.0.content`."""
     if column in row:
         return row[column]
     value = row
     for part in column.split("."):
         if isinstance(value, dict) and part in value:
             value = value[part]
-        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
+        elif isinstance(value, list) and re.fullmatch(r"-?\d+", part) and -len(value) <= int(part) < len(value):
             value = value[int(part)]
         else:
             return MISSING
@@ -113,8 +114,8 @@ def read_file(path: str | Path) -> Rows:
     suffix = Path(plain).suffix
     try:
         os.stat(path)
-        if plain == name and suffix in (".parquet", ".arrow"):
-            return Rows(name, table=_table(name, str(path), parquet=suffix == ".parquet"))
+        if plain == name and suffix in (".parquet", ".arrow", ".feather"):
+            return Rows(name, table=table_of(name, str(path), parquet=suffix == ".parquet"))
         data = Path(path).read_bytes() if plain == name else read_bytes(name, None)
     except FileNotFoundError:
         remote = "; only local files are read here" if REMOTE.match(name) else how_to_make(path)
@@ -124,23 +125,24 @@ def read_file(path: str | Path) -> Rows:
     if data.startswith(b"PAR1"):
         import pyarrow as pa
 
-        return Rows(name, table=_table(name, pa.BufferReader(data), parquet=True))
-    if suffix != ".csv":
+        return Rows(name, table=table_of(name, pa.BufferReader(data), parquet=True))
+    if suffix not in (".csv", ".tsv"):
         with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return Rows(name, msgspec.json.decode(data, type=list[dict]))  # quick, but says little of what is wrong
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: byte {error.start}: not UTF-8") from None
-    return Rows(name, csv_rows(name, text)) if suffix == ".csv" else _json(name, text, suffix)
+    return Rows(name, csv_rows(name, text)) if suffix in (".csv", ".tsv") else _json(name, text, suffix)
 
 
-def _table(name: str, source: Any, *, parquet: bool) -> pa.Table:
+def table_of(name: str, source: Any, *, parquet: bool) -> pa.Table:
+    """The table of a Parquet or an Arrow file: its path, or its bytes. InputError where it is none."""
     import pyarrow as pa
 
     try:
         if not parquet:
-            with pa.memory_map(source) as file:
+            with pa.memory_map(source) if isinstance(source, str) else pa.BufferReader(source) as file:
                 return _arrow(file)
         import pyarrow.parquet as pq
 
@@ -160,11 +162,25 @@ def _arrow(file: Any) -> pa.Table:
         return pa.ipc.open_file(file).read_all()
 
 
+def csv_reader(text: str) -> csv.DictReader[str]:
+    """A reader of CSV; cells are split by the one of `SEPARATORS` that gives the header the most."""
+    csv.field_size_limit(1 << 30)
+    if said := re.match(r"sep=(.)\r?\n", text):  # for spreadsheets
+        return csv.DictReader(io.StringIO(text[said.end() :], newline=""), delimiter=said[1])
+
+    def cells(separator: str) -> int:
+        return len(next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), []))
+
+    return csv.DictReader(io.StringIO(text, newline=""), delimiter=max(SEPARATORS, key=cells))
+
+
 def csv_rows(name: str, text: str) -> list[dict[str, Any]]:
     """The rows of CSV. InputError for a column that is there twice, and for a line of more or fewer cells."""
-    csv.field_size_limit(1 << 30)
-    reader = csv.DictReader(io.StringIO(text, newline=""))
     rows = []
+    try:
+        reader = csv_reader(text)
+    except csv.Error as error:
+        raise InputError(f"{name}: line 1: not CSV ({error})") from None
     try:
         columns = list(reader.fieldnames or [])
         if twice := next((column for column in columns if columns.count(column) > 1), None):

@@ -23,8 +23,9 @@ from rich.console import Console
 from rich.table import Table
 
 from lim.logs.doubts import settle
-from lim.pipeline import match_notes, read_run, reward_doubts
+from lim.pipeline import match_notes, read_run
 from lim.prompts import add_prompt_flags, load, reading_of
+from lim.rewards import reward_doubts
 from lim.stability.sweeps import (
     Bootstrap,
     Reference,

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from lim.logs.files import LogFile, read_bytes, read_span
 from lim.logs.formats import ReadOptions
+from lim.logs.messages import prompt_text
 from lim.logs.parquet import column_names, numbers, open_file, read_columns
-from lim.logs.rows import prompt_text, reward_terms, weighted_sum
+from lim.logs.rows import reward_terms, weighted_sum
 from lim.logs.trl import OTHER, reward_terms_of
 from lim.logs.verl import later_outputs
 from lim.recorders.verl import prompt_id

@@ -369,6 +369,26 @@ def test_an_output_that_would_replace_an_input_is_refused(tmp_path):
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.json")} == before
 
 
+def test_an_output_that_would_replace_a_file_of_an_input_folder_is_refused(tmp_path):
+    run(tmp_path)
+    (tmp_path / "data").mkdir()
+    train = tmp_path / "data" / "train.json"
+    train.write_bytes((tmp_path / "prompts.json").read_bytes())
+    step = tmp_path / "run" / "step_1.parquet"
+    before = {path: path.read_bytes() for path in (train, step)}
+
+    def select_to(output):
+        arguments = ["--original_prompts_path", train.parent, "--train_samples_path", step.parent]
+        lim_selection.main([*map(str, arguments), "--output_path", str(output)])
+
+    for output in (train, step):
+        with pytest.raises(InputError, match="would replace the input"):
+            select_to(output)
+    assert {path: path.read_bytes() for path in (train, step)} == before
+    for _ in range(2):  # a former choice may be replaced
+        select_to(tmp_path / "run" / "chosen.json")
+
+
 def test_a_prompt_file_with_nan_is_refused_before_the_log_is_read(tmp_path):
     path = tmp_path / "prompts.json"
     path.write_text('[{"id": "a", "prompt": "q", "level": NaN}]')

@@ -85,7 +85,7 @@ def test_one_file_of_several_steps_is_the_log_that_a_file_per_step_is(tmp_path: 
 
 
 def test_a_file_named_by_step_is_one_step(tmp_path: Path) -> None:
-    (tmp_path / "7.jsonl").write_text(rows(1, 2))
+    (tmp_path / "7.jsonl").write_text(rows(1))
     (result,) = read_files(find_log(tmp_path))
     assert [step.step for step in result.steps] == [7]
 
