@@ -15,6 +15,7 @@ from lim.logs.parts import Part, RawLog
 # rewards take more values than so many, equal ones are not expected.
 FILTER_GROUPS, FILTER_SAMPLES, FEW_VALUES = 20, 4, 8
 UNMATCHED = 0.5  # share of the file's prompts, or of the log's rows, that has to match
+LEAST_EXPECTED = 8  # groups; none of them is there by chance once in e^8 logs
 FEW_MISSING = 4  # prompts that may well be of no run
 NEAREST = "; the nearest texts"
 SHARED = 0.05  # share of the file's prompts whose trajectory may be another's as well
@@ -125,8 +126,9 @@ def doubt_filtered(parts: list[Part], doubts: dict[str, str]) -> None:
     groups = equal = 0
     low, top = min(part.step.low for part in parts), max(part.step.top for part in parts)
     two = max(part.step.values for part in parts) == 2
-    # Groups that are all of it; and those that are but for one sample, each as one over its size.
-    ends = {"right": [0, 0.0], "wrong": [0, 0.0]}
+    # Groups that are all of it; those that are but for one sample, each as one over its size, and but for two, as one
+    # over the number of such pairs.
+    ends = {"right": [0, 0.0, 0.0], "wrong": [0, 0.0, 0.0]}
     for step in (part.step for part in parts):
         large_U = step.counts_U >= FILTER_SAMPLES
         groups += int(large_U.sum())
@@ -136,6 +138,8 @@ def doubt_filtered(parts: list[Part], doubts: dict[str, str]) -> None:
         for name, left_U in (("right", sizes_U - right_U), ("wrong", right_U)):
             ends[name][0] += int(np.count_nonzero(left_U == 0))
             ends[name][1] += float((1 / sizes_U[left_U == 1]).sum())
+            two_U = sizes_U[left_U == 2].astype(float)
+            ends[name][2] += float((2 / (two_U * (two_U - 1))).sum())
     if groups >= FILTER_GROUPS and not equal and max(part.step.values for part in parts) <= FEW_VALUES:
         doubts["filtered"] = (
             f"in none of the {groups} groups of {FILTER_SAMPLES} samples or more are all rewards equal: the log "
@@ -143,10 +147,10 @@ def doubt_filtered(parts: list[Part], doubts: dict[str, str]) -> None:
             "rewards of all prompts in all epochs; log the unfiltered rollouts"
         )
         return
-    # Chances differ by prompt, so that groups of n that are all right are hardly rarer than an n-th of those that are
-    # right but for one sample.
-    for name, (all_of_it, but_one) in ends.items():
-        if two and not all_of_it and but_one >= 5:
+    # Of whatever chances p its prompts have, a log's means of p^n, p^(n-1)·(1−p) and p^(n-2)·(1−p)² are in this order
+    # log-convex (Cauchy-Schwarz), so that the second's square over the third is the least to expect of the first.
+    for name, (all_of_it, but_one, but_two) in ends.items():
+        if two and not all_of_it and but_two and but_one**2 / but_two >= LEAST_EXPECTED:
             doubts["filtered"] = (
                 f"no group of {FILTER_SAMPLES} samples or more is all {name}, though many are but for one sample: "
                 "the log looks filtered, and LIM needs the rewards of all prompts in all epochs; log the unfiltered "

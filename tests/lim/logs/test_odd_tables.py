@@ -529,6 +529,15 @@ def test_a_strong_model_that_is_never_all_wrong_is_not_filtered(tmp_path: Path) 
     assert scores(chosen(tmp_path, run=run, **FLAGS)) == pytest.approx(run.truth())
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3, 18, 28])
+def test_prompts_that_are_all_easy_are_not_filtered(tmp_path: Path, seed: int) -> None:
+    # Groups of four, right with chance 0.85 each: of 3,200 some 37 are right once, and 1.6 never (here none).
+    draw, run = random.Random(seed), Run(200, 16, 200, 4)
+    run.samples = [replace(s, reward=float(draw.random() < 0.85)) for s in run.samples]
+    write(tmp_path / "log" / "a.jsonl", rows(run.samples, run))
+    chosen(tmp_path, run=run, **FLAGS)
+
+
 def test_prompts_with_twice_the_samples_are_no_prompts_that_come_twice(tmp_path: Path) -> None:
     more = [replace(s, number=s.number + 4, reward=float((s.number + s.epoch) % 3 == 0)) for s in RUN.samples]
     samples = RUN.samples + [sample for sample in more if sample.prompt % 3 == 0]
