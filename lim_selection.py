@@ -49,7 +49,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--max_samples", type=int, help="samples per prompt and epoch to use, the first ones (default: all)")
 
     add = parser.add_argument_group("choice").add_argument
-    add("--strategy", default="lim", choices=STRATEGIES)
+    add(
+        "--strategy", default="lim", choices=STRATEGIES, help="what scores the prompts (default: lim; docs/method.md)"
+    )
     add_score_flags(add)
     add("--num_prompts", type=int, help="random: number of prompts to draw")
     add("--seed", type=int, default=42, help="random: seed of the draw (default 42)")

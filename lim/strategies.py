@@ -251,7 +251,12 @@ def add_score_flags(add: Callable[..., Any]) -> None:
     defaults = ", ".join(f"{row.name}: {row.default}" for row in ROWS if row.default and row.flags == SCORE_FLAGS)
     add("--similarity_threshold", type=float, help=f"keep prompts that score at least this ({defaults})")
     add("--top_k", type=int, help="keep the K highest-scoring prompts instead", metavar="K")
-    add("--metric", default="reward", choices=["reward", "accuracy"], help="trajectory of mean rewards or pass rates")
+    add(
+        "--metric",
+        default="reward",
+        choices=["reward", "accuracy"],
+        help="trajectory of mean rewards (default) or pass rates",
+    )
     add("--max_reward", type=float, default=1.0, help="largest possible reward, the 1 in LIM's formula")
-    add("--missing", default="backfill", choices=RULES, help="epochs without a prompt: fill or skip them")
+    add("--missing", default="backfill", choices=RULES, help="epochs without a prompt: filled (default) or left out")
     add("--min_epochs", type=int, help="score only prompts seen in at least this many epochs")

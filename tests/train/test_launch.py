@@ -27,13 +27,13 @@ from lim.utils.files import locked
 from train import launch
 from train.doctor import examine
 from train.doctor.checks import FLASH_ATTN, Line
-from train.recipe import recipe
+from train.recipe import files, recipe
 from train.run import gpus
 
 GOLDEN = Path(__file__).parent / "golden"
-RECIPES = sorted(path.stem for path in recipe.CONFIGS.glob("*.yaml"))
+RECIPES = sorted(path.stem for path in files.CONFIGS.glob("*.yaml"))
 MODELS, PLACEMENTS = (
-    sorted(path.stem for path in (recipe.CONFIGS / folder).glob("*.yaml")) for folder in ("model", "placement")
+    sorted(path.stem for path in (files.CONFIGS / folder).glob("*.yaml")) for folder in ("model", "placement")
 )
 CASES = [*((name, []) for name in RECIPES), *(("math.8k", [f"+{name}"]) for name in [*MODELS, *PLACEMENTS])]
 

@@ -26,7 +26,7 @@ from lim.utils.paths import ROOT, is_hub_id, shown
 from lim.utils.typed import convert
 from train.compare.pipeline import Stage
 from train.recipe.choice import ChoiceConfig
-from train.recipe.recipe import read_yaml
+from train.recipe.files import read_yaml
 
 FULL = "full"
 BASE = "base"

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 
 from lim.utils.errors import InputError
 from train.recipe import recipe
+from train.recipe.files import overlays_of
 from train.recipe.model import Shape
 from train.recipe.recipe import Recipe
 from train.recipe.resolve import Resolved, resolve
@@ -183,7 +184,7 @@ def disk_bytes(chosen: Recipe, parameters: float, *, validation: bool) -> int:
 def fitting(chosen: Recipe) -> list[tuple[str, Resolved, MemoryPlan | None]]:
     """Overlays for GPUs with which the model fits, those of fewest GPUs first; plan None: its size is unknown."""
     model, found = chosen.get("actor.model_name_or_path"), []
-    for name, overlay in {**recipe.overlays_of("placement"), **recipe.overlays_of("model")}.items():
+    for name, overlay in {**overlays_of("placement"), **overlays_of("model")}.items():
         if OmegaConf.select(overlay, "actor.model_name_or_path", default=model) != model:
             continue
         try:

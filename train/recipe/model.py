@@ -15,7 +15,8 @@ from lim.utils.files import read_json
 from lim.utils.makers import how_to_make
 from lim.utils.paths import is_hub_id
 from lim.utils.typed import convert
-from train.recipe.recipe import Recipe, overlays_of
+from train.recipe.files import overlays_of
+from train.recipe.recipe import Recipe
 
 
 def absolute(name: str) -> str:

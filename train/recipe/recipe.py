@@ -14,25 +14,23 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
 import msgspec
-import yaml
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from eval.verifiers import VERIFIERS, registry
 from lim.utils.cli import did_you_mean
 from lim.utils.errors import InputError
-from lim.utils.paths import ROOT, shown
+from lim.utils.paths import shown
 from lim.utils.typed import convert
 from train.recipe import choice
 from train.recipe.choice import ChoiceConfig, Positive
+from train.recipe.files import dotlist, find, first_line, parts
 from train.run.environment import REWARDS
 
-CONFIGS = ROOT / "configs" / "train"
 HINT = "settings are written key=value; --help lists the flags"  # after an unknown flag
 # Flags that `train.launch` sets itself, and the key of the `run:` block that decides each.
 OWNED = {
@@ -169,13 +167,16 @@ def load(recipe: str, overlays: Sequence[str] = (), overrides: Sequence[str] = (
     of the wrong type, or a flag that only `train.launch` sets.
     """
     paths = [find(recipe), *map(find, overlays)]
-    merged = OmegaConf.merge(*(part for path in paths for part in _parts(path)), _dotlist(overrides))
+    merged = OmegaConf.merge(*(part for path in paths for part in parts(path)), dotlist(overrides))
     try:
         values = OmegaConf.to_container(merged, resolve=True)
     except OmegaConfBaseException as error:
-        raise InputError(f"{paths[0]}: {_first_line(error)}") from None
+        raise InputError(f"{paths[0]}: {first_line(error)}") from None
     assert isinstance(values, dict)
-    run = run_config(values.pop("run", {}), str(paths[0]))
+    try:
+        run = run_config(values.pop("run", {}), str(paths[0]))
+    except InputError as error:
+        raise InputError(_of_its_source(str(error), paths, overrides)) from None
     flags = dict(flatten(values))
     for name in flags:
         if name in OWNED:
@@ -197,6 +198,16 @@ def load(recipe: str, overlays: Sequence[str] = (), overrides: Sequence[str] = (
     return Recipe(run, flags, merged_values, parser is not None, [shown(path.resolve()) for path in paths], given)
 
 
+def _of_its_source(message: str, paths: list[Path], overrides: Sequence[str]) -> str:
+    """`recipe: key: …` with the overlay that the key stands in, or without a file if it is of the command line."""
+    text = message.removeprefix(f"{paths[0]}: ")
+    key = re.match(r"run[\w.]*", text)
+    if text == message or key is None or any(re.match(rf"{re.escape(key[0])}\b", item) for item in overrides):
+        return text
+    having = [path for path in paths if any(OmegaConf.select(part, key[0]) is not None for part in parts(path))]
+    return f"{(having or paths)[-1 if having else 0]}: {text}"
+
+
 def over(chosen: Recipe, *changes: str) -> Recipe:
     """The recipe with further `+overlay` and `key=value` changes."""
     return load(chosen.changes[0], *split([*chosen.changes[1:], *changes]))
@@ -206,77 +217,6 @@ def split(changes: Sequence[str]) -> tuple[list[str], list[str]]:
     """(overlays, overrides) of `+overlay` and `key=value` arguments."""
     overlays = [change[1:] for change in changes if change.startswith("+")]
     return overlays, [change for change in changes if not change.startswith("+")]
-
-
-def find(name: str) -> Path:
-    """The file of a recipe or overlay: a path, or a name under configs/train, configs/train/model or …/placement."""
-    candidates = [Path(name), *(CONFIGS / folder / f"{name}.yaml" for folder in ("", "model", "placement"))]
-    for path in candidates:
-        if path.is_file():
-            return path
-    known = _names()
-    raise InputError(f"{name}: no such recipe or overlay{did_you_mean(name, known)} (known: {', '.join(known)})")
-
-
-def _names() -> list[str]:
-    """The names of the recipes and overlays of the project."""
-    return sorted(path.stem for path in CONFIGS.rglob("*.yaml"))
-
-
-def _parts(path: Path, above: tuple[Path, ...] = ()) -> Iterator[DictConfig]:
-    """The YAML documents a file stands for, what it extends first."""
-    path = path.resolve()
-    if path in above:
-        raise InputError(f"{path}: extends itself by way of {' → '.join(p.name for p in above)}")
-    extends, config = _read(path, path.stat().st_mtime_ns)
-    for name in [extends] if isinstance(extends, str) else extends:
-        other = next((at for at in (path.parent / name, CONFIGS / name) if at.is_file()), None)
-        if other is None:
-            raise InputError(f"{path}: extends {name}, which is neither beside it nor in {shown(CONFIGS)}")
-        yield from _parts(other, (*above, path))
-    yield config
-
-
-@cache
-def _read(path: Path, _changed: int) -> tuple[Any, DictConfig]:
-    """(what a file extends, the rest of it); kept, as looking for what fits reads the same files many times."""
-    config = read_yaml(path)
-    return config.pop("extends", []), config
-
-
-def read_yaml(path: str | Path) -> DictConfig:
-    """The keys and values of a YAML file. InputError where it is not YAML, or holds something else."""
-    try:
-        config = OmegaConf.load(path)
-    except (yaml.YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not YAML: {_first_line(error)}") from None
-    except OSError as error:
-        if error.errno is not None:
-            raise
-        config = None  # OmegaConf's error for a number or a text alone
-    if not isinstance(config, DictConfig):
-        raise InputError(f"{path}: holds no keys and values")
-    return config
-
-
-def overlays_of(folder: str) -> dict[str, DictConfig]:
-    """The overlays of the project under `model` or `placement`, without what they extend."""
-    paths = sorted((CONFIGS / folder).glob("*.yaml"))
-    return {path.stem: _read(path, path.stat().st_mtime_ns)[1] for path in paths}
-
-
-def _dotlist(overrides: Sequence[str]) -> DictConfig:
-    spelled = []
-    for override in overrides:
-        key, equals, value = override.partition("=")
-        if not equals or not re.fullmatch(r"[A-Za-z_][\w.-]*", key):
-            meant = did_you_mean(override, [f"+{name}" for name in _names()])
-            raise InputError(f"{override}: not key=value (as in actor.adam.lr=1e-6), nor +overlay{meant}")
-        spelled.append(f"{key.replace('-', '_')}={value}")
-    try:
-        return OmegaConf.from_dotlist(spelled)
-    except (yaml.YAMLError, OmegaConfBaseException) as error:
-        raise InputError(f"{' '.join(overrides)}: {_first_line(error)}") from None
 
 
 def run_config(values: Any, path: str) -> RunConfig:
@@ -389,7 +329,3 @@ def _meant(name: str, value: Any, known: dict[str, argparse.Action], flags: dict
     fitting = [key for key, kind in kinds.items() if type(value).__name__ in kind.replace("float", "float int")]
     among = ([key for key in fitting if key in own], fitting, kinds)
     return next(filter(None, (did_you_mean(name, keys) for keys in among)), "; --dry_run lists those in use")
-
-
-def _first_line(error: Exception) -> str:
-    return " ".join(str(error).split("\n    full_key")[0].split())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from data.sets import sources
 from lim.utils.makers import MAKERS, how_to_make
-from train.recipe import recipe
+from train.recipe import files, recipe
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -16,7 +16,7 @@ def test_every_prepared_set_and_every_runs_log_has_a_maker() -> None:
     for name, source in sources.SETS.items():
         file = f"{name}.jsonl" if source.kind == "benchmark" else f"{name}.json"
         assert name == "math8k_rebuilt" or f"data.prepare {name}" in MAKERS[file]
-    for path in recipe.CONFIGS.glob("*.yaml"):
+    for path in files.CONFIGS.glob("*.yaml"):
         assert recipe.load(str(path)).run.name in MAKERS
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from lim.utils.errors import InputError
 from lim.utils.makers import MAKERS
-from train.recipe import dataset, recipe
+from train.recipe import dataset, files, recipe
 from train.recipe.recipe import RunConfig
 
 
@@ -89,7 +89,7 @@ def test_refused(tmp_path):
 
 
 def test_every_recipes_files_have_a_maker():
-    for path in recipe.CONFIGS.glob("*.yaml"):
+    for path in files.CONFIGS.glob("*.yaml"):
         run = recipe.load(str(path)).run
         for file in filter(None, (run.prompt_file, run.val_file)):
             assert Path(file).name in MAKERS

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from lim.utils.errors import InputError
-from train.recipe import recipe
+from train.recipe import files, recipe
 from train.recipe.resolve import resolve
 
 ONE_ENGINE = ("+colocated-8gpu", "vllm.num_engines=1", "vllm.tensor_parallel_size=8")
@@ -17,7 +17,7 @@ def resolved(*changes: str):
     return resolve(recipe.load("math.8k", *recipe.split(changes)))
 
 
-@pytest.mark.parametrize("name", sorted(recipe.overlays_of("model")))
+@pytest.mark.parametrize("name", sorted(files.overlays_of("model")))
 def test_the_overlays_split_their_models(name):
     assert resolved(f"+{name}").gpus > 0
 

@@ -12,10 +12,10 @@ import pytest
 
 from lim.utils.errors import InputError
 from lim.utils.paths import ROOT
-from train.recipe import memory, model, plan, recipe
+from train.recipe import files, memory, model, plan, recipe
 from train.recipe.resolve import resolve
 
-MODELS = sorted(path.stem for path in (recipe.CONFIGS / "model").glob("*.yaml"))
+MODELS = sorted(path.stem for path in (files.CONFIGS / "model").glob("*.yaml"))
 
 
 def planned(*changes: str, name: str = "math.8k"):

@@ -10,11 +10,11 @@ from omegaconf import OmegaConf
 
 from lim.utils.errors import InputError
 from train import cpu
-from train.recipe import recipe
+from train.recipe import files, recipe
 
-RECIPES = sorted(path.stem for path in recipe.CONFIGS.glob("*.yaml"))
-MODELS = sorted(path.stem for path in (recipe.CONFIGS / "model").glob("*.yaml"))
-PLACEMENTS = sorted(path.stem for path in (recipe.CONFIGS / "placement").glob("*.yaml"))
+RECIPES = sorted(path.stem for path in files.CONFIGS.glob("*.yaml"))
+MODELS = sorted(path.stem for path in (files.CONFIGS / "model").glob("*.yaml"))
+PLACEMENTS = sorted(path.stem for path in (files.CONFIGS / "placement").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -127,7 +127,7 @@ def test_lim_in_one_run_is_full_but_for_its_choice(full, inside):
 
 def test_placements_set_the_same_keys():
     keys = {
-        name: set(dict(recipe.flatten(OmegaConf.to_container(OmegaConf.load(recipe.find(name))))))
+        name: set(dict(recipe.flatten(OmegaConf.to_container(OmegaConf.load(files.find(name))))))
         for name in PLACEMENTS
     }
     for name in PLACEMENTS:
@@ -146,6 +146,21 @@ def test_later_overlays_and_overrides_win():
     assert loaded.flags["actor.adam.lr"] == 1e-6
     assert recipe.load("math.8k", [], ["run.val-size=7"]).run.val_size == 7
     assert loaded.run.seed == 7
+
+
+def test_an_unknown_key_is_said_with_the_file_it_stands_in(tmp_path):
+    recipe_file, overlay = tmp_path / "own.yaml", tmp_path / "over.yaml"
+    recipe_file.write_text("extends: math.8k.yaml\nrun: {epohcs: 3}\n")
+    overlay.write_text("run: {seeed: 3}\n")
+    for given, begins in (
+        ((str(recipe_file),), f"{recipe_file}: run.epohcs: unknown key"),
+        (("math.8k", [str(overlay)]), f"{overlay}: run.seeed: unknown key"),
+        (("math.8k", [], ["run.nmae=x"]), "run.nmae: unknown key"),
+        ((str(recipe_file), [], ["run.seed=2"]), f"{recipe_file}: run.epohcs: unknown key"),
+    ):
+        with pytest.raises(InputError) as error:
+            recipe.load(*given)
+        assert str(error.value).startswith(begins)
 
 
 @pytest.mark.parametrize(
