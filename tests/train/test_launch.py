@@ -48,7 +48,7 @@ def elsewhere(tmp_path, monkeypatch):
 
 
 def shown(text: str, folder: Path) -> str:
-    for path, name in ((sys.executable, "<python>"), (str(recipe.ROOT), "<root>"), (str(folder), "<here>")):
+    for path, name in ((sys.executable, "<python>"), (str(files.ROOT), "<root>"), (str(folder), "<here>")):
         text = text.replace(path, name)
     return text
 
@@ -130,7 +130,7 @@ def test_dry_run_needs_neither_openrlhf_nor_torch():
         "from train.launch import main\n"
         "sys.exit(main(['math.8k', '--dry_run']))\n"
     )
-    environment = os.environ | {"PYTHONPATH": str(recipe.ROOT)}
+    environment = os.environ | {"PYTHONPATH": str(files.ROOT)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60)
     assert done.returncode == 0, done.stderr
     assert "OpenRLHF is not installed here: its flags were not checked" in done.stdout
@@ -155,7 +155,7 @@ def test_dry_run_needs_neither_openrlhf_nor_torch():
 def test_scripts(script, pool, name):
     environment = os.environ | {"POOL": pool, "PYTHON": sys.executable}
     script, *recipes = script.split()
-    command = ["bash", str(recipe.ROOT / "scripts" / script), *recipes, "--dry_run", "actor.adam.lr=3e-7"]
+    command = ["bash", str(files.ROOT / "scripts" / script), *recipes, "--dry_run", "actor.adam.lr=3e-7"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"run {name}\n")
@@ -217,7 +217,7 @@ def test_a_start(pool, started, elsewhere):
     assert parsed["train.seed"] == 5
     assert parsed["ckpt.path"] == str(run_dir / "ckpt")
     assert parsed["ckpt.load_enable"] is False
-    assert Path(parsed["reward.remote_url"]) == recipe.ROOT / "train" / "reward.py"
+    assert Path(parsed["reward.remote_url"]) == files.ROOT / "train" / "reward.py"
     assert env["LIM_RUN_DIR"] == str(run_dir)
     expected = {
         "LIM_SEED": "5",
@@ -544,14 +544,14 @@ def test_a_gpu_run_is_refused_for_what_the_doctor_finds(pool, started, monkeypat
     }
     assert {name: variables[name] for name in expected} == expected
     assert variables["PATH"].split(os.pathsep)[0] == f"{sys.prefix}/bin"  # where ninja is
-    assert variables["PYTHONPATH"].split(os.pathsep)[0] == str(recipe.ROOT)
+    assert variables["PYTHONPATH"].split(os.pathsep)[0] == str(files.ROOT)
     assert "LIM_CPU" not in variables and "OMP_NUM_THREADS" not in variables.keys() - os.environ.keys()
     assert launch.main([*gpu, "ds.adam_offload=true", "run.name=offloaded"]) == 7
     assert int(started[-1][1]["OMP_NUM_THREADS"]) > 1
 
 
 def test_the_line_for_flash_attn_is_the_documented_one():
-    documented = (recipe.ROOT / "docs" / "cluster.md").read_text()
+    documented = (files.ROOT / "docs" / "cluster.md").read_text()
     assert re.search(r"^\.venv/bin/pip install .*flash-attn\S+", documented, re.M)[0] == FLASH_ATTN
 
 
