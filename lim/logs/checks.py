@@ -162,12 +162,17 @@ def scales_of(parts: Sequence[Part], ours_L: NDArray[np.bool_]) -> dict[tuple[fl
     """(lowest, highest reward) → prompts that have just these two in each of their groups of unequal rewards.
 
     More than one where prompts are scored on scales of their own, as data sets with other scorers are; empty where
-    rewards have more values than that, or little is known. A scale is that of a twentieth of the prompts at least.
+    there is one for all, where rewards have more values than that, or little is known. A scale is that of a twentieth
+    of the prompts at least.
     """
     unequal = [~part.step.equal_U & ours_L[part.rows_U] for part in parts]
+    low, high = (np.float32(end) for end in (min(p.step.low for p in parts), max(p.step.top for p in parts)))
+    if all(
+        (part.step.lows_U[at] == low).all() and (part.step.highs_U[at] == high).all()
+        for part, at in zip(parts, unequal, strict=True)
+    ):
+        return {}  # one scale, as of nearly all logs
     rows_V = np.concatenate([part.rows_U[at] for part, at in zip(parts, unequal, strict=True)])
-    if not len(rows_V):
-        return {}
     first_L, often_L = np.full(len(ours_L), -1), np.bincount(rows_V, minlength=len(ours_L))
     ends_V = np.stack(
         [
