@@ -337,9 +337,9 @@ def match_notes(matching: Matching, source: str) -> list[str]:
 
 
 def _notes(matrix: RewardMatrix, average_K: Floats, settings: Settings, scores_L: Floats) -> list[str]:
-    if not settings.row.against_average:
-        return []
     notes = note_of_lost(scores_L, matrix.counts_P_K, settings.missing, settings.min_epochs or 1)
+    if not settings.row.against_average:
+        return notes if settings.needs_log else []
     if int(matrix.counts_P_K.max()) == 1:
         low = float((scores_L < 0).sum() / max(1, (~np.isnan(scores_L)).sum()))
         notes.append(

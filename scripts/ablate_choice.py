@@ -23,12 +23,11 @@ from lim.choose import choose_above  # noqa: E402
 from lim.logs.missing import RULES  # noqa: E402
 from lim.logs.trajectories import RewardMatrix  # noqa: E402
 from lim.pipeline import read_run, score_matrix  # noqa: E402
-from lim.prompts import load  # noqa: E402
 from lim.stability.sweeps import Reference, epoch_sweep, jaccard, jaccard_by_chance, over_draws, sample_sweep  # noqa: E402
 from lim.strategies import Settings  # noqa: E402
-from lim.utils.cli import Parser, whole  # noqa: E402
 from lim.utils.errors import run_cli  # noqa: E402
-from lim.utils.files import check_output, write_json  # noqa: E402
+from lim.utils.files import write_json  # noqa: E402
+from scripts.log_arguments import parsed, parser_of  # noqa: E402
 
 THRESHOLDS = (0.4, 0.5, 0.7, 0.8)
 LEFT_OUT = (0.04, 0.2)  # of the prompts, in each epoch; the paper's run: 331 of 8,523
@@ -71,15 +70,7 @@ def ablate(matrix: RewardMatrix, repeats: int) -> list[dict[str, Any]]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = Parser(description=(__doc__ or "").partition("\n\n")[0])
-    parser.add_argument("logs", nargs="+", metavar="LOG", help="logs as --train_samples_path takes them")
-    parser.add_argument("--original_prompts_path", metavar="PROMPTS", help="their prompts (default: all of a log's)")
-    parser.add_argument("--repeats", type=whole(2), default=20, help="draws of what is random (default 20)")
-    parser.add_argument("--json", metavar="FILE", help="write the figures there")
-    args = parser.parse_args(argv)
-    if args.json:
-        check_output("--json", args.json)
-    prompts = None if args.original_prompts_path is None else load(args.original_prompts_path)
+    args, prompts = parsed(parser_of(__doc__, repeats=(20, "draws of what is random")), argv)
     found = {}
     for log in args.logs:
         matrix = read_run(log, prompts, SETTINGS.resolved(), keep_samples=True)[0]

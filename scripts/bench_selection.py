@@ -35,8 +35,8 @@ from lim.utils.files import write_json  # noqa: E402
 from scripts.bench_measure import alone, measure, size_of  # noqa: E402
 
 PROMPTS, SAMPLES, EPOCHS, RESPONSE_BYTES = 8523, 8, 21, 2000
-# Words of a response; ~ is a line's end.
-WORDS = r'let x be the number \frac{1}{2} then $a^2 + b^2$ so we~have "17" é ≤'.replace("~", "\n").split(" ")
+WORDS = ["let", "x", "be", "the", "number", r"\frac{1}{2}", "then", "$a^2", "+", "b^2$", "so"]
+WORDS += ["we\nhave", '"17"', "é", "≤"]  # what JSON escapes, and letters of several bytes
 
 JSON_SQL = """
 with rows as (select prompt, reward, (regexp_extract(filename, 'step_(\\d+)', 1)::int - 1) // {per_epoch} as epoch

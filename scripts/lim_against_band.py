@@ -27,12 +27,12 @@ sys.path.insert(0, str(ROOT))
 from lim.choose import choose_top  # noqa: E402
 from lim.logs.trajectories import RewardMatrix  # noqa: E402
 from lim.pipeline import read_run, score_matrix  # noqa: E402
-from lim.prompts import PromptSet, load  # noqa: E402
+from lim.prompts import PromptSet  # noqa: E402
 from lim.stability.sweeps import jaccard, jaccard_by_chance, rank_correlation  # noqa: E402
 from lim.strategies import Settings  # noqa: E402
-from lim.utils.cli import Parser, whole  # noqa: E402
 from lim.utils.errors import InputError, run_cli  # noqa: E402
-from lim.utils.files import check_output, write_json  # noqa: E402
+from lim.utils.files import write_json  # noqa: E402
+from scripts.log_arguments import parsed, parser_of  # noqa: E402
 
 Floats = NDArray[np.float64]
 BAND, SHARE = (0.1, 0.9), 1 / 6
@@ -142,17 +142,9 @@ def of_log(matrix: RewardMatrix, repeats: int) -> dict[str, Any]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = Parser(description=(__doc__ or "").partition("\n\n")[0])
-    parser.add_argument("logs", nargs="+", metavar="LOG", help="logs as --train_samples_path takes them")
-    parser.add_argument("--original_prompts_path", metavar="PROMPTS", help="their prompts (default: all of a log's)")
-    parser.add_argument("--repeats", type=whole(2), default=20, help="random halves per log (default 20)")
-    parser.add_argument("--json", metavar="FILE", help="write the figures there")
+    parser = parser_of(__doc__, repeats=(20, "random halves per log"))
     parser.add_argument("--figure", metavar="FILE", help="draw score over pass rate there")
-    args = parser.parse_args(argv)
-    for flag in ("json", "figure"):
-        if getattr(args, flag):
-            check_output(f"--{flag}", getattr(args, flag))
-    prompts = None if args.original_prompts_path is None else load(args.original_prompts_path)
+    args, prompts = parsed(parser, argv)
     matrices = {log: read(log, prompts) for log in args.logs}
     found = {log: of_log(matrix, args.repeats) for log, matrix in matrices.items()}
     pairs = {}

@@ -27,13 +27,13 @@ sys.path.insert(0, str(ROOT))
 
 from lim.choose import choose_top  # noqa: E402
 from lim.pipeline import read_run  # noqa: E402
-from lim.prompts import PromptSet, load  # noqa: E402
+from lim.prompts import PromptSet  # noqa: E402
 from lim.scores import average_curve, lim_scores  # noqa: E402
 from lim.stability.sweeps import jaccard, jaccard_by_chance  # noqa: E402
 from lim.strategies import Settings  # noqa: E402
-from lim.utils.cli import Parser, whole  # noqa: E402
 from lim.utils.errors import InputError, run_cli  # noqa: E402
-from lim.utils.files import check_output, write_json  # noqa: E402
+from lim.utils.files import write_json  # noqa: E402
+from scripts.log_arguments import parsed, parser_of  # noqa: E402
 
 Floats = NDArray[np.float64]
 EASE, SPEED = np.linspace(-9, 9, 73), np.linspace(-6, 6, 13)
@@ -151,17 +151,9 @@ def read(logs: list[str], prompts: PromptSet | None) -> tuple[Floats, Floats]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = Parser(description=(__doc__ or "").partition("\n\n")[0])
-    parser.add_argument("logs", nargs="+", metavar="LOG", help="logs as --train_samples_path takes them")
-    parser.add_argument("--original_prompts_path", metavar="PROMPTS", help="their prompts (default: all of a log's)")
-    parser.add_argument("--draws", type=whole(2), default=40, help="pairs of runs per design (default 40)")
-    parser.add_argument("--json", metavar="FILE", help="write the figures there")
+    parser = parser_of(__doc__, draws=(40, "pairs of runs per design"))
     parser.add_argument("--figure", metavar="FILE", help="draw agreement over samples there")
-    args = parser.parse_args(argv)
-    for flag in ("json", "figure"):
-        if getattr(args, flag):
-            check_output(f"--{flag}", getattr(args, flag))
-    prompts = None if args.original_prompts_path is None else load(args.original_prompts_path)
+    args, prompts = parsed(parser, argv)
     found = study(*read(args.logs, prompts), draws=args.draws)
     show(found)
     if args.json:

@@ -214,10 +214,11 @@ def test_ties_at_the_edge_are_said(tmp_path, capsys):
     assert "at the edge" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("strategy", ["lim", "linear", "uncertainty"])
 @pytest.mark.parametrize(("missing", "said"), [("backfill", True), ("observed", False)])
-def test_many_prompts_without_a_score_are_said_with_the_way_out(tmp_path, capsys, missing, said):
+def test_many_prompts_without_a_score_are_said_with_the_way_out(tmp_path, capsys, missing, said, strategy):
     rewards = {f"p{n}": [[0], [n % 2], None if n < 2 else [1]] for n in range(20)}
-    run(tmp_path, "--missing", missing, rewards=rewards, ids=list(rewards))
+    run(tmp_path, "--missing", missing, "--strategy", strategy, "--top_k", "5", rewards=rewards, ids=list(rewards))
     assert ("2 of 20 prompts of the log have no score" in (out := capsys.readouterr().out)) == said
     assert ("--missing observed" in out) == said
 

@@ -202,7 +202,11 @@ def _of_its_source(message: str, paths: list[Path], overrides: Sequence[str]) ->
     """`recipe: key: …` with the overlay that the key stands in, or without a file if it is of the command line."""
     text = message.removeprefix(f"{paths[0]}: ")
     key = re.match(r"run[\w.]*", text)
-    if text == message or key is None or any(re.match(rf"{re.escape(key[0])}\b", item) for item in overrides):
+    if (
+        text == message
+        or key is None
+        or any(re.match(rf"{re.escape(key[0])}\b", item.replace("-", "_")) for item in overrides)
+    ):
         return text
     having = [path for path in paths if any(OmegaConf.select(part, key[0]) is not None for part in parts(path))]
     return f"{(having or paths)[-1 if having else 0]}: {text}"

@@ -156,6 +156,7 @@ def test_an_unknown_key_is_said_with_the_file_it_stands_in(tmp_path):
         ((str(recipe_file),), f"{recipe_file}: run.epohcs: unknown key"),
         (("math.8k", [str(overlay)]), f"{overlay}: run.seeed: unknown key"),
         (("math.8k", [], ["run.nmae=x"]), "run.nmae: unknown key"),
+        (("math.8k", [], ["run.val-sized=7"]), "run.val_sized: unknown key"),
         ((str(recipe_file), [], ["run.seed=2"]), f"{recipe_file}: run.epohcs: unknown key"),
     ):
         with pytest.raises(InputError) as error:
