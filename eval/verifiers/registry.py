@@ -18,6 +18,7 @@ from lim.utils.cli import did_you_mean
 from lim.utils.errors import InputError
 from lim.utils.files import sha256_of
 from lim.utils.paths import INSTALLED
+from lim.utils.text import kind_of
 
 from . import strict
 from .strict import Metadata
@@ -127,7 +128,7 @@ def metadata_of(value: Any, where: str) -> dict[str, Any]:
     if value is None or value == "":
         return {}
     if not isinstance(value, dict):
-        raise InputError(f"{where}: metadata is a {type(value).__name__}, not an object")
+        raise InputError(f"{where}: metadata is {kind_of(value)}, not an object")
     try:
         return json.loads(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError) as error:

@@ -35,6 +35,7 @@ from lim.logs.step import StepRewards
 from lim.prompts.rows import MISSING, csv_rows, dig, table_of
 from lim.utils.cli import did_you_mean
 from lim.utils.errors import InputError
+from lim.utils.text import kind_of
 
 Row = dict[str, Any]
 EXACT = 1 << 53  # from here on floats skip whole numbers
@@ -68,7 +69,7 @@ def read_table(
     lists: Counter[tuple[int, int, str]] = Counter()  # step, epoch, prompt → rows whose rewards are lists
     for number, row in enumerate_rows(file.path, records(file, filesystem)):
         if not isinstance(row, dict):
-            raise InputError(f"{file.path}: row {number} is a {type(row).__name__}, not an object; {FIX}")
+            raise InputError(f"{file.path}: row {number} is {kind_of(row)}, not an object; {FIX}")
         given = [*(None if name is None else pick(file.path, number, row, name) for name in names)]
         rewards = [pick(file.path, number, row, name, needed=False) for _, name in terms]
         where, at = f"{file.path}: row {number}", len(rows)

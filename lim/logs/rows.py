@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from lim.logs.files import LogFile, read_bytes
 from lim.logs.step import StepRewards, group_rewards
 from lim.utils.errors import InputError
+from lim.utils.text import kind_of
 
 MOST_EPOCHS = 100_000
 MOST_ATTEMPTS = 50  # of a run that was resumed again and again
@@ -47,7 +48,7 @@ def decode_rows(file: LogFile, filesystem: Any, needed: Mapping[str, Any], *, li
     found: list[Any] = []
     for number, row in enumerate_rows(file.path, json_lines(data) if lines else list_items(data)):
         if not isinstance(row, dict):
-            raise InputError(f"{file.path}: row {number} is a {type(row).__name__}, not an object; {FIX}")
+            raise InputError(f"{file.path}: row {number} is {kind_of(row)}, not an object; {FIX}")
         values = []
         for name, kind in needed.items():
             if name not in row and not _optional(kind):

@@ -24,6 +24,7 @@ from lim.logs.messages import LISTED, Messages, messages_of, prompt_text, text_o
 from lim.prompts.find import Reading, find
 from lim.prompts.rows import MISSING, Rows, dig
 from lim.utils.errors import InputError
+from lim.utils.text import kind_of
 
 # The first that a file has counts.
 PROMPT_KEYS = ("prompt", "question", "problem", "input", "messages", "context_messages")
@@ -96,7 +97,7 @@ class PromptSet:
         for number, value in enumerate(self.rows.column(self.answer_key), 1):
             if isinstance(value, bool) or not isinstance(value, str | int | float):
                 none = value is MISSING or value is None
-                what = "is not there" if none else f"is a {type(value).__name__}, not text or a number"
+                what = "is not there" if none else f"is {kind_of(value)}, not text or a number"
                 raise InputError(f"{self.name}: row {number}: '{self.answer_key}', the answer, {what}")
         return [answer for answer in self.answers if answer is not None]
 
@@ -131,7 +132,7 @@ def prompts_of(rows: Rows, reading: Reading | None = None) -> PromptSet:
     for number, value in enumerate(values, 1):
         turns = None if isinstance(value, str) and not LISTED.match(value) else messages_of(value)
         if turns is None and not isinstance(value, str):
-            what = "is not there" if value is MISSING else f"is a {type(value).__name__}, neither text nor messages"
+            what = "is not there" if value is MISSING else f"is {kind_of(value)}, neither text nor messages"
             columns = ", ".join(rows.record(number - 1)) or "none"
             raise InputError(f"{rows.name}: row {number}: '{prompt_key}' {what} (its columns: {columns})")
         texts.append(value if turns is None else text_of(turns))

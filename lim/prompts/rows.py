@@ -19,6 +19,7 @@ from lim.logs.files import read_bytes
 from lim.utils.errors import InputError, one_line
 from lim.utils.files import REMOTE
 from lim.utils.makers import how_to_make
+from lim.utils.text import kind_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -227,5 +228,5 @@ def _json(name: str, text: str, suffix: str) -> Rows:
 def _objects(name: str, what: str, rows: list[tuple[int, Any]]) -> list[dict[str, Any]]:
     for number, row in rows:
         if not isinstance(row, dict):
-            raise InputError(f"{name}: {what} {number} is a {type(row).__name__}, not an object")
+            raise InputError(f"{name}: {what} {number} is {kind_of(row)}, not an object")
     return [row for _, row in rows]

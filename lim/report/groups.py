@@ -10,6 +10,7 @@ from typing import Any
 from lim.prompts import PromptSet
 from lim.prompts.rows import MISSING
 from lim.utils.errors import InputError
+from lim.utils.text import kind_of
 
 MOST_GROUPS = 40  # a column with more values does not group prompts in a way that can be read
 OWN_COLUMNS = ("id", "prompt", "answer")
@@ -78,7 +79,7 @@ def read_groups(prompts: PromptSet, key: str) -> list[str]:
         raise InputError(f"--group_by {key}: {prompts.name} has no such column (its columns: {columns})")
     for number, value in enumerate(values, 1):
         if value is not None and not isinstance(value, str | int | float):
-            raise InputError(f"--group_by {key}: {prompts.name}: row {number}: is a {type(value).__name__}, no group")
+            raise InputError(f"--group_by {key}: {prompts.name}: row {number}: is {kind_of(value)}, no group")
     found = ["none" if value is None else str(value) for value in values]
     if len(distinct := set(found)) > MOST_GROUPS:
         many = f"has {len(distinct):,} values, over {MOST_GROUPS}"

@@ -609,7 +609,7 @@ def test_folder_without_the_split(tmp_path, capsys):
     "text, says",
     [
         ('{"a": 1}\n{"a"\n', "line 2: not JSON"),
-        ("[1]\n", "row 1 is a int, not an object"),
+        ("[1]\n", "row 1 is a number, not an object"),
         ("", "own.jsonl: holds no rows"),
         ("\n\n", "own.jsonl: holds no rows"),
         ('{"a": {"text": "1"}}', "row 1: 'a' is an object, not text"),

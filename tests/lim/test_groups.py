@@ -110,7 +110,7 @@ def test_prompts_without_the_column_are_a_group_of_their_own(tmp_path):
     [
         (("--group_by", "tsk"), "--group_by tsk: .* has no such column"),
         (("--group_by", "task", "--strategy", "uncertainty", "--top_k", "2"), "--group_by is for --strategy lim"),
-        (("--group_by", "meta"), "row 1: is a dict, no group"),
+        (("--group_by", "meta"), "row 1: is an object, no group"),
     ],
 )
 def test_what_cannot_group_is_refused(tmp_path, capsys, flags, said):

@@ -35,7 +35,7 @@ def without(key):
         (json.dumps([ROW, {**ROW, "reward": "1"}]), "row 2: 'reward' is '1', a string, not a number"),
         (json.dumps([ROW, {**ROW, "reward": [1]}]), r"row 2: 'reward' is \[1\], a list, not a number"),
         (json.dumps([{**ROW, "prompt": 3}]), "row 1: 'prompt' is 3, not text"),
-        (json.dumps([ROW, 7]), "row 2 is a int, not an object"),
+        (json.dumps([ROW, 7]), "row 2 is a number, not an object"),
         ("[]", "holds no rows"),
         ('[{"prompt": "q" "reward": 1}]', "row 1: not complete JSON"),
     ],
