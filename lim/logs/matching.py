@@ -186,9 +186,9 @@ class _Search:
     def by_table(self, rule: str, texts: list[str]) -> None:
         """Match keys that are a prompt's text as they are."""
         table = self.table(texts)
-        still_open = self.open()
-        prompts_O = np.array([table.get(self.keys[row], -1) for row in still_open], np.int64)
-        rows, found = np.array(still_open, np.int64)[prompts_O >= 0], prompts_O[prompts_O >= 0]
+        prompt_L = np.array([table.get(key, -1) for key in self.keys], np.int64)
+        rows = np.flatnonzero((self.prompt_L < 0) & (prompt_L >= 0))
+        found = prompt_L[rows]
         self.prompt_L[rows] = found
         found, first = np.unique(found, return_index=True)  # the first key stands for a prompt
         free = self.rows_P[found] < 0

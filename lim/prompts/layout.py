@@ -126,7 +126,7 @@ def prompts_of(rows: Rows, reading: Reading | None = None) -> PromptSet:
     values = rows.column(prompt_key)
     texts: list[str] = []
     messages: list[Messages | None] = []
-    if all(isinstance(value, str) and not LISTED.match(value) for value in values):
+    if _all_text(values) and not any(map(LISTED.match, values)):
         texts, values = values, []
         messages += [None] * len(texts)
     for number, value in enumerate(values, 1):
@@ -139,7 +139,8 @@ def prompts_of(rows: Rows, reading: Reading | None = None) -> PromptSet:
         messages.append(turns)
     answer_key = _key(rows, reading, "answer", ANSWER_KEYS)
     answers = [None] * len(rows) if answer_key is None else rows.column(answer_key)
-    answers = [value if isinstance(value, str) else _answer(value) for value in answers]
+    if not _all_text(answers):
+        answers = [value if isinstance(value, str) else _answer(value) for value in answers]
     ids, id_key, repeated = _ids(rows, reading)
     return PromptSet(rows, ids, texts, answers, messages, id_key, answer_key, repeated)
 
@@ -154,6 +155,10 @@ def _key(rows: Rows, reading: Reading, what: str, known: Sequence[str]) -> str |
         columns = ", ".join(first) or "none"
         raise InputError(f"{reading.flag}{what}_key {given}: {rows.name} has no such column (its columns: {columns})")
     return given
+
+
+def _all_text(values: Sequence[Any]) -> bool:
+    return set(map(type, values)) <= {str}
 
 
 def _answer(value: Any) -> str | None:
@@ -180,7 +185,7 @@ def _ids(rows: Rows, reading: Reading) -> tuple[list[str], str | None, str]:
 
 def _unique(values: Sequence[Any]) -> tuple[list[str], str]:
     """(ids as text, what is wrong with them)."""
-    if all(isinstance(value, str) for value in values) and len(set(values)) == len(values):
+    if _all_text(values) and len(set(values)) == len(values):
         return list(values), ""
     seen: dict[str, int] = {}
     for number, value in enumerate(values, 1):

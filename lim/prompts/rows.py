@@ -10,6 +10,7 @@ import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +60,10 @@ class Rows:
     def column(self, name: str) -> list[Any]:
         """A column's values, `MISSING` in rows that lack it; dots reach nested values (`extra_info.index`)."""
         if self.objects is not None:
-            return [row[name] if name in row else dig(row, name) for row in self.objects]
+            try:
+                return list(map(itemgetter(name), self.objects))
+            except KeyError:
+                return [row[name] if name in row else dig(row, name) for row in self.objects]
         assert self.table is not None
         names = self.table.column_names
         top = name if name in names else name.partition(".")[0]
