@@ -36,14 +36,15 @@ files_of() {
 }
 
 find_python() {
-    local candidate
-    for candidate in ${PYTHON:-python3.11 python3.12 python3 python3.13}; do
+    local candidate candidates=(python3.11 python3.12 python3 python3.13)
+    [ -z "${PYTHON:-}" ] || candidates=("$PYTHON")
+    for candidate in "${candidates[@]}"; do
         if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             printf '%s\n' "$candidate"
             return
         fi
     done
-    die "no Python 3.11 or newer found (looked for ${PYTHON:-python3.11 python3.12 python3 python3.13}); install one or set PYTHON=/path/to/python3.11"
+    die "no Python 3.11 or newer found (looked for ${candidates[*]}); install one or set PYTHON=/path/to/python3.11"
 }
 
 # pip says much that nobody needs: it goes to the log, and the log's end is shown when a step fails.
@@ -150,7 +151,13 @@ if [ "$want" = dev ] && holds gpu gpu-dev; then
 fi
 case $want in
     all | dev) refuse_beside CPU GPU gpu gpu-dev ;;
-    gpu | gpu-dev) refuse_beside GPU CPU all dev ;;
+    gpu | gpu-dev)
+        refuse_beside GPU CPU all dev
+        # torch hands its own folder to the linker as it is.
+        [[ $(realpath -m "$venv") != *[[:space:]]* ]] || die "$(realpath -m "$venv"): what is compiled for GPUs does not link \
+where a path has a space; move the checkout, or install elsewhere (VENV=/path/.venv bash scripts/setup.sh $want) and give the \
+other scripts PYTHON=/path/.venv/bin/python"
+        ;;
 esac
 if [ ! -x "$venv/bin/python" ]; then
     python=$(find_python)

@@ -92,6 +92,28 @@ def test_the_gpu_set_is_not_laid_over_the_cpu_set(venv, stamp, what):
     assert calls == []
 
 
+@pytest.mark.parametrize("what", ["gpu", "gpu-dev"])
+def test_what_is_compiled_for_gpus_needs_a_path_without_spaces(venv, what):
+    spaced = venv.rename(venv.parent / "my venv")
+    done, calls = setup(spaced, what)
+    assert done.returncode == 2 and calls == []
+    assert re.fullmatch(
+        rf"setup: error: {spaced}: .* a space; .*VENV=/path/\.venv bash scripts/setup\.sh {what}\).*\n", done.stderr
+    )
+    assert setup(spaced, "all")[0].returncode == 0
+
+
+def test_an_interpreter_may_lie_under_a_path_with_a_space(venv):
+    folder = venv.rename(venv.parent / "an interpreter") / "bin"
+    made = 'for last; do :; done\nmkdir -p "$last/bin" && cp "$0" "$last/bin/python"\n'
+    stand_in(
+        folder, "python", PYTHON.replace("case $1 in", f'if [[ "$*" == "-m venv"* ]]; then\n{made}fi\ncase $1 in')
+    )
+    done, calls = run(venv, "setup.sh", "select", PYTHON=str(folder / "python"))
+    assert done.returncode == 0, done.stderr
+    assert f"-m venv {venv}" in calls
+
+
 def test_an_install_that_is_cut_off_says_whose_the_folder_is(venv):
     done, _ = setup(venv, "gpu", fail=r"requirements-gpu\.txt")
     assert done.returncode == 2
