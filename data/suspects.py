@@ -14,11 +14,11 @@ from rich.console import Console
 from eval.grader import Grader, extract
 from lim.logs.columns import pick
 from lim.prompts import reading_of
+from lim.prompts.rows import read_file
 from lim.strategies import Settings, add_log_flags
 from lim.utils.cli import between
 from lim.utils.errors import InputError
 from lim.utils.files import write_json
-from lim.utils.rows import read_rows
 from lim.utils.text import kind_of
 from lim.view.run import Grading, RunView
 from lim.view.sources import suspect_row
@@ -50,7 +50,7 @@ def wrong_verdicts(path: Path, response_key: str, gold_key: str, grader: Grader)
     """(responses of a file of single samples that are not right: {row, label, answer, verdict}; of how many)."""
     golds: list[str] = []
     responses: list[str] = []
-    for number, row in enumerate(read_rows(path), 1):
+    for number, row in enumerate(read_file(path, finite=False).records, 1):
         gold, response = (pick(str(path), number, row, key) for key in (gold_key, response_key))
         if not isinstance(response, str):
             raise InputError(f"{path}: row {number}: '{response_key}' is {kind_of(response)}, not text")

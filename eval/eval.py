@@ -78,7 +78,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     again.add_argument("--score_only", type=Path, metavar="DIR", help="grade saved generations, or third-party files")
     again.add_argument("--response_key", help="third-party files: key of the response")
     again.add_argument("--gold_key", help="third-party files: key of the gold answer")
-    again.add_argument("--question_key", help="third-party files: key of the question (default: each row is one)")
+    again.add_argument(
+        "--question_key",
+        help="third-party files: key of the question; row: each row is one (the default where none repeats)",
+    )
     again.add_argument("--verdict_key", help="third-party files: key of their own score; lists verdicts that differ")
     again.add_argument("--verifier_key", help="third-party files: key of the verifier's name (docs/verifiers.md)")
     again.add_argument("--metadata_key", help="third-party files: key of what the verifier needs")
@@ -143,6 +146,8 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     with Grader() as grader, ExitStack() as stack:
         if args.score_only and args.response_key:
             return external.audit(args, grader, console)
+        if args.score_only and args.score_only.is_file():
+            external.need_keys(args.score_only)
         if args.score_only:
             chosen = settings.choose(args.benchmarks) if args.benchmarks else None
             results = saved.score_all(

@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +17,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lim.prompts.layout import ID_KEY, PROMPT_KEYS
+from lim.prompts.rows import MISSING, SUFFIXES, read_file, unpacked
+from lim.utils.cli import listed
 from lim.utils.errors import InputError
 from lim.utils.files import write_json
-from lim.utils.rows import read_rows, write_jsonl
+from lim.utils.rows import write_jsonl
 from lim.utils.text import kind_of
 
 from ..engine.samples import Sample
@@ -30,6 +34,7 @@ from .score import GradedSamples, grade_samples, summarise
 SHOWN = 10  # differences on the terminal
 TAIL = 200  # characters of a response that are shown with a difference
 STEPS = 12  # rows of a table by step
+QUESTION_KEYS = (*PROMPT_KEYS, ID_KEY, "question_id", "problem_id", "doc_id", "task_id", "custom_id", "uid")
 
 
 @dataclass(frozen=True)
@@ -43,13 +48,53 @@ class External:
 
 
 def pick(row: dict[str, Any], key: str, path: Path, number: int) -> Any:
-    """A value of a row; dots go into nested objects."""
-    value: Any = row
-    for part in (key,) if key in row else key.split("."):
-        if not isinstance(value, dict) or part not in value:
-            raise InputError(f"{path}: row {number} has no '{key}' (its keys: {', '.join(row)})")
-        value = value[part]
+    """A value of a row; dots go into nested objects, numbers into lists, and other names into each item of a list."""
+    if key in row:
+        return row[key]
+    value, so_far = row, ""
+    for part in key.split("."):
+        below = _below(value, part)
+        if below is MISSING:
+            inside = f" in '{so_far[1:]}', which is {kind_of(value)}" if so_far else ""
+            raise InputError(
+                f"{path}: row {number} has no '{key}'{inside} (its keys: {', '.join(_keys(value)) or 'none'})"
+            )
+        value, so_far = below, f"{so_far}.{part}"
     return value
+
+
+def _below(value: Any, part: str) -> Any:
+    if isinstance(value, dict):
+        return value.get(part, MISSING)
+    if not isinstance(value, list):
+        return MISSING
+    if re.fullmatch(r"-?\d+", part):
+        return value[int(part)] if -len(value) <= int(part) < len(value) else MISSING
+    found = [_below(item, part) for item in value]
+    return MISSING if not found or MISSING in found else found
+
+
+def _keys(value: Any) -> list[str]:
+    """What may stand behind the next dot."""
+    if isinstance(value, list):
+        return [str(at) for at in range(min(len(value), 2))] + (_keys(value[0]) if value else [])
+    return list(value) if isinstance(value, dict) else []
+
+
+def _texts(responses: Any, where: str) -> list[str]:
+    """The texts of a response: one, or those of a list, which may hold lists. InputError for anything else."""
+    if isinstance(responses, list):
+        if not responses:
+            raise InputError(f"{where} is an empty list; a sample without a response is an empty text")
+        return [text for response in responses for text in _texts(response, where)]
+    if isinstance(responses, str):
+        return [responses]
+    hint = ""
+    if responses is None:
+        hint = "; a sample without a response is an empty text"
+    elif isinstance(responses, dict):
+        hint = f"; dots name what is in it (its keys: {', '.join(responses)})"
+    raise InputError(f"{where} is {kind_of(responses)}, no text{hint}")
 
 
 def read(
@@ -66,7 +111,12 @@ def read(
     samples: list[Sample] = []
     origins: dict[tuple[str, int], tuple[int, bool | None]] = {}
     counts: dict[str, int] = {}
-    for number, row in enumerate(read_rows(path), 1):
+    rows = read_file(path, finite=False).records
+    if question_key == "row" and not any(question_key in row for row in rows):
+        question_key = None
+    elif question_key is None:
+        check_repeats(rows, gold_key, path)
+    for number, row in enumerate(rows, 1):
         id = str(pick(row, question_key, path, number)) if question_key else f"row {number}"
         gold = pick(row, gold_key, path, number)
         if isinstance(gold, bool) or not isinstance(gold, str | int | float):
@@ -77,17 +127,10 @@ def read(
         if (other := questions.setdefault(id, question)) != question:
             what = "gold answer" if other["answer"] != str(gold) else "verifier, or metadata,"
             raise InputError(f"{path}: row {number}: another {what} for the same question {id[:60]!r}")
-        responses = pick(row, response_key, path, number)
-        verdicts = pick(row, verdict_key, path, number) if verdict_key else None
-        responses = responses if isinstance(responses, list) else [responses]
-        verdicts = verdicts if isinstance(verdicts, list) else [verdicts] * len(responses)
         where = f"{path}: row {number}: '{response_key}'"
-        if not responses:
-            raise InputError(f"{where} is an empty list; a sample without a response is an empty text")
-        for response in responses:
-            if not isinstance(response, str):
-                what = "; a sample without a response is an empty text" if response is None else ""
-                raise InputError(f"{where} is {kind_of(response)}, no text{what}")
+        responses = _texts(pick(row, response_key, path, number), where)
+        verdicts = pick(row, verdict_key, path, number) if verdict_key else None
+        verdicts = verdicts if isinstance(verdicts, list) else [verdicts] * len(responses)
         if len(verdicts) != len(responses):
             raise InputError(f"{where} has {len(responses)} responses, and '{verdict_key}' {len(verdicts)} verdicts")
         for response, verdict in zip(responses, verdicts, strict=True):
@@ -99,7 +142,26 @@ def read(
     return External(path, questions, samples, origins)
 
 
+def check_repeats(rows: Sequence[dict[str, Any]], gold_key: str, path: Path) -> None:
+    """Raise InputError where the rows look like several samples of each question, but are taken for a question each.
+
+    A column that names questions repeats, twice on average or more, always with one gold answer.
+    """
+    for key in QUESTION_KEYS:
+        if not all(isinstance(row.get(key), str | int) for row in rows):
+            continue
+        golds: dict[str, str] = {}
+        said = ((str(row[key]), str(pick(row, gold_key, path, number))) for number, row in enumerate(rows, 1))
+        if all(golds.setdefault(id, gold) == gold for id, gold in said) and 1 < len(golds) <= len(rows) / 2:
+            raise InputError(
+                f"{path}: its {len(rows):,} rows have {len(golds):,} different '{key}': if they are samples of "
+                f"these questions, give --question_key {key}; if each is a question of its own, --question_key row"
+            )
+
+
 def judged(verdict: Any, path: Path, number: int) -> bool:
+    if isinstance(verdict, str):  # as CSV has it
+        verdict = {"true": 1, "false": 0}.get(verdict.strip().lower(), verdict)
     try:
         value = float(verdict)
     except (TypeError, ValueError):
@@ -134,10 +196,23 @@ def files_of(root: Path) -> list[Path]:
         raise InputError(f"{root}: no such file or folder")
     if root.is_file():
         return [root]
-    found = [path for path in root.iterdir() if path.suffix in (".json", ".jsonl", ".parquet")]
+    found = [path for path in root.iterdir() if Path(unpacked(path.name)).suffix in SUFFIXES]
     if not found:
-        raise InputError(f"{root}: no .json, .jsonl or .parquet file here")
-    return sorted(found, key=lambda path: (int(path.stem) if path.stem.isdecimal() else math.inf, path.name))
+        raise InputError(f"{root}: no {listed(SUFFIXES)} file here")
+    return sorted(found, key=lambda path: (int(stem) if (stem := stem_of(path)).isdecimal() else math.inf, path.name))
+
+
+def stem_of(path: str | Path) -> str:
+    """A file's name without its suffixes."""
+    return Path(unpacked(str(path))).stem
+
+
+def need_keys(path: Path) -> None:
+    """Raise InputError for a file whose keys were not named, with those that it has."""
+    row = next(iter(read_file(path, finite=False).records), {})
+    raise InputError(
+        f"{path}: third-party generations need --response_key and --gold_key (its keys: {', '.join(row) or 'none'})"
+    )
 
 
 def audit(args: argparse.Namespace, grader: Grader, console: Console) -> None:
@@ -149,7 +224,7 @@ def audit(args: argparse.Namespace, grader: Grader, console: Console) -> None:
     paths = files_of(args.score_only)
     if args.output_path and args.output_path.resolve() == args.score_only.resolve():
         raise InputError(f"--output_path {args.output_path}: is the folder that is graded; name another")
-    by_step = len(paths) > 1 and all(path.stem.isdecimal() for path in paths)
+    by_step = len(paths) > 1 and all(stem_of(path).isdecimal() for path in paths)
     found = []
     own, named = declared(args.verifier)
     keys = (args.response_key, args.gold_key, args.question_key, args.verdict_key)
@@ -172,8 +247,10 @@ def audit(args: argparse.Namespace, grader: Grader, console: Console) -> None:
         stems = {"steps": found}
         draw(found, args.output_path / "accuracy.png")
     else:
-        names = Counter(path.stem for path in paths)
-        stems = {path.stem if names[path.stem] == 1 else path.name: [(path, *rest)] for path, *rest in found}
+        names = Counter(map(stem_of, paths))
+        stems = {}
+        for path, *rest in found:
+            stems[stem_of(path) if names[stem_of(path)] == 1 else path.name] = [(path, *rest)]
     for stem, parts in stems.items():
         rows_of = {
             "graded": [{"file": path.name, **row} for path, _, graded, _ in parts for row in graded.rows()],
@@ -203,7 +280,7 @@ def as_results(folder: Path, facts: Any) -> dict[str, Any] | None:
         raise InputError(f"{folder}: holds the steps of one run, in one table already (accuracy.png draws them)")
     benchmarks = {}
     for name, found in facts.items():
-        stem = Path(name).stem if (folder / f"{Path(name).stem}.graded.jsonl").is_file() else name
+        stem = stem_of(name) if (folder / f"{stem_of(name)}.graded.jsonl").is_file() else name
         benchmarks[stem] = {**found, "generated_with": {key: found[key] for key in ("data_sha256", "fallbacks")}}
     return {"label": folder.resolve().name, "average": None, "benchmarks": benchmarks}
 
@@ -215,7 +292,7 @@ def table(found: Sequence[tuple], by_step: bool, with_verdicts: bool, width: int
     if by_step and len(found) > STEPS:
         shown = [found[round(i * (len(found) - 1) / (STEPS - 1))] for i in range(STEPS)]
         caption += f"; {STEPS} of the {len(found)} steps"
-    names = [path.stem if by_step else path.name for path, *_ in shown]
+    names = [stem_of(path) if by_step else path.name for path, *_ in shown]
     rows = []
     for name, (_, facts, _, differ) in zip(tables.short_names(names, width // 5), shown, strict=True):
         known = "reported" in facts
@@ -233,8 +310,8 @@ def draw(found: Sequence[tuple], path: Path) -> None:
     def curve(values: Sequence[tuple[int, dict[str, Any]]]) -> curves.Curve:
         return curves.Curve([(n, {"average": None, "benchmarks": {"accuracy": {"accuracy": v}}}) for n, v in values])
 
-    drawn = {"graded": curve([(int(path.stem), facts["accuracy"]) for path, facts, *_ in found])}
-    reported = [(int(path.stem), facts["reported"]) for path, facts, *_ in found if "reported" in facts]
+    drawn = {"graded": curve([(int(stem_of(path)), facts["accuracy"]) for path, facts, *_ in found])}
+    reported = [(int(stem_of(path)), facts["reported"]) for path, facts, *_ in found if "reported" in facts]
     if reported:
         drawn["reported"] = curve([(step, {"value": value, "stderr": None}) for step, value in reported])
     curves.draw(drawn, path)

@@ -108,14 +108,19 @@ def _parsed(value: Any, kind: Any, *, item: bool = False) -> Any:
     return value
 
 
-def read_file(path: str | Path) -> Rows:
+def unpacked(name: str) -> str:
+    """A file's name without the suffix of its compression."""
+    return name.removesuffix(".gz").removesuffix(".zst")
+
+
+def read_file(path: str | Path, *, finite: bool = True) -> Rows:
     """The rows of a Parquet, Arrow, JSON, JSON lines or CSV file, packed (.gz, .zst) or not;
     other names are read by what they hold.
 
-    Raises InputError naming the line or row that is malformed. NaN and infinity are no JSON.
+    Raises InputError naming the line or row that is malformed. NaN and infinity are no JSON: refused if `finite`.
     """
     name = str(path)
-    plain = name.removesuffix(".gz").removesuffix(".zst")
+    plain = unpacked(name)
     suffix = Path(plain).suffix
     try:
         os.stat(path)
@@ -138,7 +143,7 @@ def read_file(path: str | Path) -> Rows:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: byte {error.start}: not UTF-8") from None
-    return Rows(name, csv_rows(name, text)) if suffix in (".csv", ".tsv") else _json(name, text, suffix)
+    return Rows(name, csv_rows(name, text)) if suffix in (".csv", ".tsv") else _json(name, text, suffix, finite)
 
 
 def table_of(name: str, source: Any, *, parquet: bool) -> pa.Table:
@@ -200,14 +205,16 @@ def csv_rows(name: str, text: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _json(name: str, text: str, suffix: str) -> Rows:
-    def refuse(constant: str) -> Any:
-        raise InputError(f"{name}: holds {constant}, which is not JSON; write null instead")
+def _json(name: str, text: str, suffix: str, finite: bool) -> Rows:
+    def constant(text: str) -> float:
+        if finite:
+            raise InputError(f"{name}: holds {text}, which is not JSON; write null instead")
+        return float(text)
 
     try:
         if suffix not in (".jsonl", ".ndjson") or re.match(r"\s*\[", text):
             try:
-                rows = json.loads(text, parse_constant=refuse)
+                rows = json.loads(text, parse_constant=constant)
             except json.JSONDecodeError as error:
                 # Several objects, one after the other, are JSON lines under a name that does not say so.
                 if not error.msg.startswith("Extra data") or not text.lstrip().startswith("{"):
@@ -221,7 +228,7 @@ def _json(name: str, text: str, suffix: str) -> Rows:
         parsed = []
         for number, line in lines:
             try:
-                parsed.append((number, json.loads(line, parse_constant=refuse)))
+                parsed.append((number, json.loads(line, parse_constant=constant)))
             except json.JSONDecodeError as error:
                 raise InputError(f"{name}: line {number}: not JSON ({error.msg})") from None
     except RecursionError:

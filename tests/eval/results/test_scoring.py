@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import json
 import re
 import shutil
@@ -10,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from rich.console import Console
 
@@ -356,7 +359,15 @@ def test_others_files_with_lists_of_responses(tmp_path: Path) -> None:
             {"output": None, "meta": {"gold": "2"}},
             "row 1: 'output' is null, no text; a sample without a response",
         ),
-        ({"output": {"text": "x"}, "meta": {"gold": "2"}}, "row 1: 'output' is an object, no text"),
+        (
+            {"output": {"text": "x"}, "meta": {"gold": "2"}},
+            "row 1: 'output' is an object, no text; dots name what is in it (its keys: text)",
+        ),
+        (
+            {"output": "x", "meta": {"golds": "2"}},
+            "has no 'meta.gold' in 'meta', which is an object (its keys: golds)",
+        ),
+        ({"output": "x", "meta": [{"golds": 2}]}, "in 'meta', which is a list (its keys: 0, golds)"),
         ({"output": [], "meta": {"gold": "2"}}, "row 1: 'output' is an empty list"),
         ({"output": ["x", 3], "meta": {"gold": "2"}}, "row 1: 'output' is a number, no text"),
         ({"output": "x", "meta": {"gold": " "}}, "theirs.json: row 1: its gold answer is empty"),
@@ -368,6 +379,94 @@ def test_others_files_that_do_not_fit_are_named(tmp_path: Path, row: Any, messag
     with pytest.raises(InputError) as error:
         command.main(["--score_only", str(folder), *KEYS])
     assert message in str(error.value)
+
+
+LM_EVAL = {"doc_id": 3, "doc": {"problem": "1+1?"}, "target": "2", "resps": [[r"\boxed{2}", r"\boxed{3}"]]}
+OPENAI = {"custom_id": "q", "answer": 2, "response": {"body": {"choices": [{"message": {"content": r"\boxed{2}"}}]}}}
+
+
+@pytest.mark.parametrize(
+    ("row", "response", "gold", "right"),
+    [
+        (LM_EVAL, "resps", "target", [True, False]),
+        (LM_EVAL, "resps.0.1", "target", [False]),
+        (LM_EVAL, "resps.-1.0", "target", [True]),
+        (OPENAI, "response.body.choices.message.content", "answer", [True]),
+        (OPENAI, "response.body.choices.0.message.content", "answer", [True]),
+        ({"a.b": r"\boxed{2}", "a": {"b": "other"}, "g": ["1", "2"]}, "a.b", "g.1", [True]),
+    ],
+)
+def test_keys_reach_into_the_files_of_other_programs(tmp_path: Path, row, response, gold, right) -> None:
+    path = foreign_file(tmp_path / "in", [row])
+    keys = ["--response_key", response, "--gold_key", gold]
+    assert not command.main(["--score_only", str(path), *keys, "--output_path", str(tmp_path / "out")])
+    graded = [json.loads(line) for line in (tmp_path / "out" / "theirs.graded.jsonl").read_text().splitlines()]
+    assert [one["verdict"] == "correct" for one in graded] == right
+
+
+@pytest.mark.parametrize(
+    "name", ["theirs.csv", "theirs.tsv", "theirs.jsonl.gz", "theirs.ndjson", "lines.json", "one.arrow"]
+)
+def test_third_party_files_of_any_form_are_read(tmp_path: Path, name: str) -> None:
+    rows = [{"output": rf"\boxed{{{at % 2}}}", "gold": "1", "ok": str(bool(at % 2))} for at in range(4)]
+    (tmp_path / "in").mkdir()
+    path = tmp_path / "in" / name
+    if path.suffix in (".csv", ".tsv"):
+        with open(path, "w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]), delimiter="," if path.suffix == ".csv" else "\t")
+            writer.writeheader()
+            writer.writerows(rows)
+    elif path.suffix == ".arrow":
+        table = pa.Table.from_pylist(rows)
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+            writer.write_table(table)
+    else:
+        lines = "".join(json.dumps({**row, "other": float("nan")}) + "\n" for row in rows).encode()
+        path.write_bytes(gzip.compress(lines) if path.suffix == ".gz" else lines)
+    flags = ["--response_key", "output", "--gold_key", "gold", "--verdict_key", "ok"]
+    assert not command.main(["--score_only", str(path.parent), *flags, "--output_path", str(tmp_path / "out")])
+    facts = read_json(tmp_path / "out" / "results.json")[name]
+    assert (facts["accuracy"]["value"], facts["reported"]) == (0.5, 0.5)
+    assert (tmp_path / "out" / f"{name.split('.')[0]}.differences.jsonl").read_text() == ""
+
+
+@pytest.mark.parametrize("key", ["prompt", "problem", "doc_id"])
+def test_several_rows_per_question_are_not_taken_for_questions(tmp_path: Path, key: str) -> None:
+    rows = [
+        {key: at // 2 if key == "doc_id" else f"q{at // 2}", "out": r"\boxed{1}", "gold": str(at // 2)}
+        for at in range(6)
+    ]
+    folder = foreign_file(tmp_path / "in", rows)
+    flags = ["--score_only", str(folder), "--response_key", "out", "--gold_key", "gold"]
+    with pytest.raises(
+        InputError, match=rf"6 rows have 3 different '{key}': .*--question_key {key}; .*--question_key row"
+    ):
+        command.main(flags)
+    for given, questions in ((key, 3), ("row", 6)):
+        out = tmp_path / given
+        command.main([*flags, "--question_key", given, "--output_path", str(out)])
+        assert read_json(out / "results.json")["theirs.json"]["n_questions"] == questions
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"prompt": "q", "gold": str(at)} for at in range(4)],  # one instruction for all: no name of a question
+        [{"prompt": f"q{at}", "gold": "1"} for at in range(4)],
+        [{"prompt": f"q{max(at, 1)}", "gold": "1"} for at in range(4)],  # a benchmark with a duplicate
+    ],
+)
+def test_rows_that_are_questions_are_graded_without_more(tmp_path: Path, rows: list[dict[str, str]]) -> None:
+    folder = foreign_file(tmp_path / "in", [{**row, "out": r"\boxed{1}"} for row in rows])
+    flags = ["--response_key", "out", "--gold_key", "gold", "--output_path", str(tmp_path / "out")]
+    assert not command.main(["--score_only", str(folder), *flags])
+    assert read_json(tmp_path / "out" / "results.json")["theirs.json"]["n_questions"] == 4
+
+
+def test_a_file_without_names_of_its_keys_is_told_them(tmp_path: Path) -> None:
+    path = foreign_file(tmp_path / "in", [{"answer": "2", "text": "x"}]) / "theirs.json"
+    with pytest.raises(InputError, match=r"need --response_key and --gold_key \(its keys: answer, text\)"):
+        command.main(["--score_only", str(path)])
 
 
 @pytest.mark.parametrize("verdict", ["yes", float("nan"), None])
