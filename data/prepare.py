@@ -26,9 +26,10 @@ from typing import Any
 from rich.console import Console
 
 from data.sets import gym, hub, sources
-from data.sets.columns import Rows, pick
+from data.sets.columns import Rows, dig, pick
 from data.sets.fetch import fetch
 from data.sets.sources import SETS, HubSet, ReleaseFile, Source
+from lim.logs.messages import messages_of
 from lim.prompts import Reading, read_prompts
 from lim.prompts.find import find, fingerprint
 from lim.prompts.rows import SUFFIXES
@@ -131,8 +132,8 @@ def rebuild(args: argparse.Namespace) -> tuple[Rows, dict[str, Any], str]:
     return kept, origin, f"{total - len(released):,} of the release's {total:,} distinct questions are among them"
 
 
-def make_own(args: argparse.Namespace) -> tuple[Rows, dict[str, Any]]:
-    """(rows, origin) of `--dataset`: a local file or folder, or a set of the hub."""
+def make_own(args: argparse.Namespace) -> tuple[Rows, dict[str, Any], list[str]]:
+    """(rows, origin, notes) of `--dataset`: a local file or folder, or a set of the hub."""
     path = Path(args.dataset)
     if path.exists():
         found, origin = find(path, Reading(config=args.config, split=args.split, revision=args.revision))
@@ -150,8 +151,11 @@ def make_own(args: argparse.Namespace) -> tuple[Rows, dict[str, Any]]:
     columns = {"question" if args.benchmark else "prompt": args.prompt_key, "answer": args.answer_key}
     if args.id_key:
         columns = {"id": args.id_key, **columns}
-    rows = pick(rows, columns, args.dataset)
-    return [{"id": f"{args.name}-{number}", **row} for number, row in enumerate(rows, 1)], origin
+    picked = pick(rows, columns, args.dataset)
+    asked = [messages_of(dig(row, args.prompt_key, args.dataset)) for row in rows]
+    left_out = sum(len(turns) > 1 for turns in asked if turns)
+    notes = [f"the system message of {left_out:,} left out"] * (left_out > 0)
+    return [{"id": f"{args.name}-{number}", **row} for number, row in enumerate(picked, 1)], origin, notes
 
 
 def write(
@@ -171,7 +175,8 @@ def write(
     write_json(path.with_name(path.name + ".source.json"), facts | {"notes": notes})
     keys = ("answer", "prompt" if kind == "prompts" else "question")
     empty = {key: sum(not row[key].strip() for row in rows) for key in keys}
-    remarks = [f"{len(rows):,} rows", *notes, *(f"{n} with an empty {key}" for key, n in empty.items() if n)]
+    size = f"{len(rows):,} row{'s' * (len(rows) != 1)}"
+    remarks = [size, *notes, *(f"{n} with an empty {key}" for key, n in empty.items() if n)]
     return f"{os.path.relpath(path)}: {'; '.join(remarks)}"
 
 
@@ -269,9 +274,9 @@ def main(argv: list[str] | None = None) -> int | None:
         rows, origin, notes = make(name, args)
         console.print(write(name, source.kind, rows, origin, source.licence, notes, args.data_dir))
     if args.dataset:
-        rows, origin = make_own(args)
+        rows, origin, notes = make_own(args)
         kind = "benchmark" if args.benchmark else "prompts"
-        console.print(write(args.name, kind, rows, origin, "see the data set's own page", [], args.data_dir))
+        console.print(write(args.name, kind, rows, origin, "see the data set's own page", notes, args.data_dir))
     if args.reasoning_gym:
         prompts, questions, origin = gym.make(args.tasks, args.size, args.test_size, args.seed)
         for kind, rows in (("prompts", prompts), ("benchmark", questions)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from lim.logs.messages import messages_of, text_of
 from lim.utils.errors import InputError
 from lim.utils.text import kind_of
 
@@ -12,19 +13,33 @@ Rows = list[dict[str, Any]]
 
 
 def pick(rows: Rows, columns: dict[str, str], where: str, clean_answer: Callable[[str], str] = str.strip) -> Rows:
-    """Rows with the project's keys. Raises InputError for a missing column and a question that is not text."""
+    """Rows with the project's keys. Raises InputError for a missing column and a question without a text."""
     picked = []
     for number, row in enumerate(rows, 1):
         new = {}
         for key, column in columns.items():
             value = dig(row, column, f"{where}: row {number}")
-            if key in ("prompt", "question") and not isinstance(value, str):
-                hint = f"; of messages, name the text: {column}.0.content" if isinstance(value, list) else ""
-                raise InputError(f"{where}: row {number}: '{column}' is {kind_of(value)}, not text{hint}")
+            if key in ("prompt", "question"):
+                value = question_of(value, f"{where}: row {number}: '{column}'")
             new[key] = level_number(value) if key == "level" else as_text(value, f"{where}: row {number}: '{column}'")
         new["answer"] = clean_answer(new["answer"])
         picked.append(new)
     return picked
+
+
+def question_of(value: Any, where: str) -> str:
+    """A question's text: itself, or what the user says in messages. InputError, after `where`, for other values, and
+    for a conversation that goes on, of which one text would be a part.
+    """
+    turns = messages_of(value)
+    if turns is None:
+        if not isinstance(value, str):
+            raise InputError(f"{where} is {kind_of(value)}, neither text nor messages")
+        return value
+    if [turn["role"] for turn in turns if turn["role"] not in ("system", "developer")] != ["user"]:
+        roles = ", ".join(turn["role"] for turn in turns)
+        raise InputError(f"{where} is a conversation ({roles}), and a question is one turn of a user")
+    return text_of(turns)
 
 
 def dig(row: Any, column: str, where: str) -> Any:

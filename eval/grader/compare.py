@@ -11,7 +11,7 @@ from functools import lru_cache
 from . import by_text
 from .by_tree import Comparison
 from .parse import Node, ParseError, parse
-from .text import SAME_WORDS, prose, words
+from .text import SAME_WORDS, of_solution, prose, words
 
 LONGEST = 4_000
 OUTWARD = re.compile(r"(^|\\cup\s*)([\[(\]])([^\[\]]+)([\[)\]])(?=\s*(?:\\cup|$))")
@@ -28,6 +28,7 @@ def decide(gold: str, prediction: str, *, slow: bool = False) -> bool | None:
 
     `slow`: whether integrals and infinite sums are evaluated, which may take long.
     """
+    gold = of_solution(gold)
     if max(len(gold), len(prediction)) > LONGEST:
         return bool(gold.strip()) and gold.strip() == prediction.strip()
     first, second = by_text.side(gold), by_text.side(prediction)
@@ -72,7 +73,7 @@ def readings(text: str) -> tuple[Node, ...]:
 
 def reads(answer: str) -> bool:
     """Whether the grader's own parser reads an answer; else it equals only what is written alike."""
-    text, short, _ = by_text.side(answer)
+    text, short, _ = by_text.side(of_solution(answer))
     return bool(readings(text) or by_text.BASED.fullmatch(short) or by_text.labelled(text) or _textual(text))
 
 

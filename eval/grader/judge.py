@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import mathverify
 from .compare import decide
+from .text import of_solution
 
 UNREAD = "unread"
 
@@ -12,5 +13,5 @@ def judge(gold: str, prediction: str) -> bool | str:
     """Whether two answers are the same; UNREAD where a side is read to its end by neither parser. May take long."""
     verdict = decide(gold, prediction, slow=True)
     if verdict is None:
-        verdict = mathverify.verify(gold, prediction)
+        verdict = mathverify.verify(of_solution(gold), prediction)
     return UNREAD if verdict is None else verdict

@@ -29,6 +29,13 @@ PARITY, SIGNS = frozenset(("odd", "even", "prime", "primes", "composite")), froz
 NUMBERS = frozenset(("integer", "integers", "number", "numbers"))
 
 
+def of_solution(gold: str) -> str:
+    """The answer of a gold text that is a worked solution: what follows GSM8K's "####", or its last box."""
+    if "####" in gold:
+        return gold.rpartition("####")[2]
+    return (extract(gold) or gold) if "\\boxed" in gold else gold
+
+
 def clean(text: str) -> str:
     """An answer with one way of writing for one thing; at worst what came in, stripped."""
     text = plain(text.strip())

@@ -587,7 +587,7 @@ def test_hub_set_from_a_folder(tmp_path, place):
     [
         (AIME25[:29], "has 29 rows, expected 30"),
         ([{"question": "q", "answer": "1"}] * 30, "row 1 has no column 'problem' (its columns: question, answer)"),
-        ([{"problem": None, "answer": "1"}] * 30, "row 1: 'problem' is null, not text"),
+        ([{"problem": None, "answer": "1"}] * 30, "row 1: 'problem' is null, neither text nor messages"),
     ],
 )
 def test_wrong_files_in_a_folder(tmp_path, capsys, rows, says):
@@ -612,14 +612,33 @@ def test_folder_without_the_split(tmp_path, capsys):
         ("[1]\n", "row 1 is a number, not an object"),
         ("", "own.jsonl: holds no rows"),
         ("\n\n", "own.jsonl: holds no rows"),
-        ('{"a": {"text": "1"}}', "row 1: 'a' is an object, not text"),
-        ('{"a": [{"role": "user", "content": "1"}]}', "is a list, not text; of messages, name the text: a.0.content"),
+        ('{"a": {"text": "1"}}', "row 1: 'a' is an object, neither text nor messages"),
+        ('{"a": ["1"]}', "row 1: 'a' is a list, neither text nor messages"),
+        (
+            json.dumps({"a": [{"role": role, "content": "1"} for role in ("user", "assistant", "user")]}),
+            "row 1: 'a' is a conversation (user, assistant, user), and a question is one turn of a user",
+        ),
+        (json.dumps({"a": [{"role": "system", "content": "1"}]}), "is a conversation (system), and a question"),
     ],
 )
 def test_broken_local_file(tmp_path, capsys, text, says):
     (tmp_path / "own.jsonl").write_text(text)
     error = failing(capsys, "--dataset", tmp_path / "own.jsonl", "--prompt_key", "a", "--answer_key", "a")
     assert "own.jsonl" in error and says in error
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_messages_are_read_as_what_the_user_says(tmp_path, capsys, as_text):
+    system, user = {"role": "system", "content": "Be brief."}, {"role": "user", "content": "1 + 1?"}
+    asked = [[system, user], [user], [user]]
+    rows = [{"q": json.dumps(turns) if as_text else turns, "a": 2} for turns in asked]
+    (tmp_path / "own.jsonl").write_bytes(lines(rows))
+    keys = ["--dataset", tmp_path / "own.jsonl", "--prompt_key", "q", "--answer_key", "a", "--data_dir", tmp_path]
+    assert prepare.main(list(map(str, keys))) is None
+    assert [row["prompt"] for row in json.loads((tmp_path / "prompts" / "own.json").read_text())] == ["1 + 1?"] * 3
+    said = "3 rows; the system message of 1 left out"
+    assert said in capsys.readouterr().out
+    assert said.partition("; ")[2] in (tmp_path / "prompts" / "own.json.source.json").read_text()
 
 
 @pytest.mark.parametrize("answer", [{"x": 1}, True, [1, {"x": 1}]])

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import eval.grader
-from eval.grader import Graded, Grader, equal, extract, pool
+from eval.grader import Graded, Grader, equal, extract, pool, reads
 from eval.grader.compare import decide
 from eval.grader.mathverify import readable
 
@@ -98,6 +98,25 @@ def test_extract(response, answer):
 )
 def test_extract_with_fallbacks(response, answer):
     assert extract(response, fallbacks=True) == answer
+
+
+LONG = "We try all cases. " * 400
+
+
+@pytest.mark.parametrize(
+    ("gold", "right", "wrong"),
+    [
+        ("4 + 3 = <<4+3=7>>7\n#### 7", "7", "4"),
+        ("He pays 4 * 300 = $1,200.\n#### 1,200", "1200", "4"),
+        ("First 3 #### then 5.\n#### 5", "5", "3"),
+        (rf"{LONG}so \boxed{{\frac{{1}}{{2}}}}.", "0.5", "2"),
+        (rf"{LONG}\n#### 0.5", r"\frac12", "2"),
+    ],
+)
+def test_a_gold_text_may_be_a_worked_solution(grader, gold, right, wrong):
+    assert decide(gold, right) is True and decide(gold, wrong) is False and reads(gold)
+    pairs = [(gold, rf"\boxed{{{answer}}}") for answer in (right, wrong)]
+    assert [found.verdict.value for found in grader.grade(pairs)] == ["correct", "incorrect"]
 
 
 def test_verdicts(grader):
