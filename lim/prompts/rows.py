@@ -222,7 +222,8 @@ def _json(name: str, text: str, suffix: str, finite: bool) -> Rows:
                     raise InputError(f"{name}: {where}: not JSON ({error.msg})") from None
             else:
                 if not isinstance(rows, list):
-                    raise InputError(f"{name}: holds a JSON {type(rows).__name__}, not a list of rows")
+                    keys = f" (its keys: {', '.join(rows)})" if isinstance(rows, dict) else ""
+                    raise InputError(f"{name}: holds {kind_of(rows)}, not a list of rows{keys:.200}")
                 return Rows(name, _objects(name, "row", list(enumerate(rows, 1))))
         lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
         parsed = []

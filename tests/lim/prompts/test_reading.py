@@ -136,8 +136,8 @@ def test_a_folder_name_with_an_equals_sign_is_no_column(tmp_path):
     ("name", "text", "says"),
     [
         ("p.json", "[{", "p.json: line 1, column 3: not JSON"),
-        ("p.json", '{"prompt": "q"}', "holds a JSON dict, not a list of rows"),
-        ("p.json", '"x"', "holds a JSON str, not a list of rows"),
+        ("p.json", '{"prompt": "q"}', "holds an object, not a list of rows (its keys: prompt)"),
+        ("p.json", '"x"', "holds text, not a list of rows"),
         ("p.json", '[{"prompt": "q"}, 7]', "row 2 is a number, not an object"),
         ("p.jsonl", '{"prompt": "q"}\n\n{"prompt', "line 3: not JSON"),
         ("p.jsonl", '{"prompt": "q"}\n[1]\n', "line 2 is a list, not an object"),
