@@ -138,7 +138,7 @@ def prompts_of(rows: Rows, reading: Reading | None = None) -> PromptSet:
         texts.append(value if turns is None else text_of(turns))
         messages.append(turns)
     answer_key = _key(rows, reading, "answer", ANSWER_KEYS)
-    answers = [None] * len(rows) if answer_key is None else rows.column(answer_key)
+    answers: list[Any] = [None] * len(rows) if answer_key is None else rows.column(answer_key)
     if not _all_text(answers):
         answers = [value if isinstance(value, str) else _answer(value) for value in answers]
     ids, id_key, repeated = _ids(rows, reading)
