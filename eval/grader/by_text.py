@@ -61,11 +61,13 @@ def rounds_to(gold: str, value: Fraction, prediction: object) -> bool:
         return False
 
 
-def decimal_commas(first: Side, second: Side) -> bool | None:
-    """ "1000,99" is 1000.99 where the other side is a decimal with a point."""
+def decimal_comma(first: Side, second: Side) -> bool | None:
+    """ "1000,99" is 1000.99 where the other side is a decimal with a point; the gold "2,3" is two numbers."""
     for one, other in ((first, second), (second, first)):
-        if other[2] is not None and "." in other[1] and COMMA_DECIMAL.fullmatch(one[1]) and one[2] is None:
-            return Fraction(one[1].replace(",", ".")) == other[2]
+        if other.value is not None and "." in other[1] and one.value is None and COMMA_DECIMAL.fullmatch(one[1]):
+            if one is first and one[1][-2] == ",":
+                return False
+            return Fraction(one[1].replace(",", ".")) == other.value
     return None
 
 

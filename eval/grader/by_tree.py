@@ -12,9 +12,9 @@ from .regions import equal_regions, looks_like_region, region
 from .relations import Relations
 from .text import words
 from .trees import (
+    by_letter,
     components,
     counted,
-    in_order,
     is_clock,
     is_matrix,
     lettered,
@@ -269,7 +269,7 @@ class Comparison(Relations):
             if other[0] == "list" and seq[1:3] == ("(", ")"):
                 if other[2:] == ("or",) and named_apart(other[1]):
                     return False  # x = 1 or y = 2
-                items = in_order(other[1])
+                items = by_letter(other[1]) or other[1]
                 return self.ordered(seq[3], items, depth) if a[0] == "seq" else self.ordered(items, seq[3], depth)
             if is_matrix(other) and seq[1:3] == ("(", ")"):
                 rows = matrix(other)
@@ -283,6 +283,9 @@ class Comparison(Relations):
             return self.same(*((a, other[1][0]) if other is b else (other[1][0], b)), depth + 1)
         if kinds == ("list", "list") and a[2:] != b[2:] and a[2:] and b[2:] and named_apart(a[1]):
             return False  # x = 1 and y = 2, x = 1 or y = 2
+        if kinds in (("list", "list"), ("list", "set")) and (named := by_letter(a[1])) and not has(b, "rel"):
+            # a = 3, b = 4 is 3, 4
+            return b[0] == "list" and any(self.ordered(items, b[1], depth) for items in (a[1], named))
         if kinds in (("set", "list"), ("list", "set"), ("list", "list"), ("set", "set")):
             return self.matched(a[1], b[1], depth, distinct="set" in kinds or len(a[1]) != len(b[1]))
         collection, single = (a, b) if a[0] in ("set", "list") else (b, a)

@@ -39,7 +39,7 @@ def decide(gold: str, prediction: str, *, slow: bool = False) -> bool | None:
     if first.value is not None and second.value is not None:
         return first.value == second.value or by_text.rounds_to(first.text, first.value, second.value)
     for verdict in (
-        by_text.decimal_commas(first, second),
+        by_text.decimal_comma(first, second),
         by_text.labels(first, second, decide),
         by_text.bases(first, second),
     ):

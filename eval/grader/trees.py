@@ -199,13 +199,14 @@ def _near(sides: list[Node]) -> bool:
     return True
 
 
-def in_order(items: list[Node]) -> list[Node]:
-    """The items of a system, by name where each is named by one letter: "y = 2, x = 1" is (1, 2)."""
+def by_letter(items: list[Node]) -> list[Node] | None:
+    """The items of a system by name, where each is named by one letter: "y = 2, x = 1" is (1, 2). None elsewhere."""
     names = [
         item[1][0][1] if item[0] == "rel" and item[2] == ["="] and item[1][0][0] == "var" else "" for item in items
     ]
-    known = set(names) <= set("abcdmnpqrstuvwxyz") and len(set(names)) == len(items)
-    return [item for _, item in sorted(zip(names, items, strict=True), key=lambda pair: pair[0])] if known else items
+    if not set(names) <= set("abcdmnpqrstuvwxyz") or len(set(names)) < len(items):
+        return None
+    return [item for _, item in sorted(zip(names, items, strict=True), key=lambda pair: pair[0])]
 
 
 def named_apart(items: list[Node]) -> bool:
