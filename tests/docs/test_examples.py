@@ -82,7 +82,7 @@ EXPECTED = {
     r".*eval\.grader (?!--help)(--file )?\S+.*": ["made up"],
     r".*bench_grader.*": ["items/s"],
     r"bash scripts/doctor\.sh": ["Python", "compiler"],
-    r".*scripts/compare\.sh configs/compare/inside\.yaml 'seeds=\[1,2,3\]' keep=\S+ --plan": [
+    r".*scripts/compare\.sh configs/compare/inside\.yaml keep=\S+ --plan": [
         "LIM inside, after 2 (seed 1): train",
         "Evaluate LIM inside, after 2 (seed 1)",
     ],
