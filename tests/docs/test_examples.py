@@ -90,7 +90,7 @@ EXPECTED = {
         "LIMR (seed 11): train",
         "random, pass rate 0.1-0.9 (seed 11): train",
     ],
-    r"python scripts/power\.py .*": ["within ± 2 at 0", "90%"],
+    r"python scripts/power\.py .*": ["within ± 2 at 0", "96%"],
     r".*scripts/demo\.sh.*|.*scripts/compare\.sh.*": ["LIMR (seed 1): train", "one after the other"],
     r".*scripts/train.*--dry_run": ["-m train.ppo", "--actor.model_name_or_path"],
 }
