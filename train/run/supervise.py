@@ -66,6 +66,7 @@ def run(
                     **os.environ,
                     **env,
                     **environment.write(ray_tmp=ray_folder, reward_error_file=reward_error),
+                    **temporary(ray_folder, {**os.environ, **env}),
                     "PYTHONUNBUFFERED": "1",
                 },
                 stdin=subprocess.DEVNULL,
@@ -121,6 +122,16 @@ def ray_folder_of_this_process() -> str:
         if owner.isdigit() and not psutil.pid_exists(int(owner)):
             shutil.rmtree(path, ignore_errors=True)
     return tempfile.mkdtemp(prefix=f"limr-{os.getpid()}-", dir="/tmp")
+
+
+def temporary(folder: str, env: Mapping[str, str]) -> dict[str, str]:
+    """Variables that put what vLLM leaves behind, sockets and files, into a folder that goes with the run.
+
+    A cluster's other machines lack it. On GPUs only the sockets: compiled code is to outlive the run.
+    """
+    if env.get("RAY_ADDRESS"):
+        return {}
+    return {"VLLM_RPC_BASE_PATH": folder} | ({"TMPDIR": folder} if environment.read(env).cpu else {})
 
 
 class Events:

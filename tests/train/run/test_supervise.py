@@ -49,6 +49,26 @@ def run(tmp_path: Path, code: str, result: Path | None = None) -> tuple[int, str
     return supervise.run([sys.executable, "-c", code], env, tmp_path, result, console), text.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("variables", "there"),
+    [
+        ({}, ["VLLM_RPC_BASE_PATH"]),
+        ({"LIM_CPU": "1"}, ["VLLM_RPC_BASE_PATH", "TMPDIR"]),
+        ({"LIM_CPU": "1", "RAY_ADDRESS": "10.0.0.1:6379"}, []),
+    ],
+)
+def test_what_a_run_leaves_behind_goes_with_it(tmp_path, monkeypatch, variables, there):
+    for name in ("TMPDIR", "VLLM_RPC_BASE_PATH", "RAY_ADDRESS", "LIM_CPU"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    names = ("LIM_RAY_TMP", "VLLM_RPC_BASE_PATH", "TMPDIR")
+    run(tmp_path, f"import os; print(*(os.environ.get(name, '-') for name in {names}))")
+    folder, *found = (tmp_path / supervise.LOG_NAME).read_text().split()
+    assert found == [folder if name in there else "-" for name in names[1:]]
+    assert not Path(folder).exists()
+
+
 def is_gone(pid: int) -> bool:
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
