@@ -46,6 +46,8 @@ class Comparison(Relations):
                 return conditions.agree(first, second, lambda x, y: self.quietly(lambda: self.same(x, y)))
             if self.same(first.core, second.core):
                 return True
+            if change := conditions.constant(first.core, second.core):
+                return self.same(first.core, conditions.substitute(second.core, change))
             ours, theirs = conditions.family(first.core), conditions.family(second.core)
             return bool(ours and theirs) and self.same(first.core, conditions.substitute(second.core, {theirs: ours}))
         except Slow:

@@ -237,6 +237,24 @@ def substitute(node: Any, change: dict[str, str]) -> Any:
     return tuple(substitute(part, change) if isinstance(part, tuple | list) else part for part in node)
 
 
+def constant(gold: Node, prediction: Node) -> dict[str, str]:
+    """The prediction's letter of an arbitrary constant → the gold's, C or c; empty where they differ in more letters,
+    have no other, or it is one of a, b, c or what an equation is for.
+    """
+    names = variables(gold), variables(prediction)
+    ours, theirs, others = names[0] - names[1], names[1] - names[0], names[0] & names[1]
+    if (
+        not others
+        or others & {"a", "b"}
+        or ours not in ({"C"}, {"c"})
+        or len(theirs) != 1
+        or not theirs <= set("CcKk")
+    ):
+        return {}
+    change = dict(zip(theirs, ours, strict=True))
+    return {} if gold[0] == "rel" and gold[1][0] == ("var", next(iter(ours))) else change
+
+
 def family(core: Node) -> str:
     """The letter of an answer that is linear in k, n or m, and holds pi and no other letter: "k pi"; else ""."""
     value = _value(core)

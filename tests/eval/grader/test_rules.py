@@ -199,6 +199,10 @@ SAME = {
         ("a=3,b=4", "3,4"), ("b=4,a=3", "3,4"), ("b=4,a=3", "4,3"), ("m=2,n=3", "(2,3)"), ("x_1=3,x_2=4", "4,3"),
         (r"x=3 \text{ or } x=4", "4,3"), ("3,4", "a=4,b=3"), (r"a=\frac12,b=-1", "0.5,-1"),
     ],
+    "arbitrary constants": [
+        (r"\frac{1}{2}x^2+C", r"\frac{x^2}{2}+c"), ("y=Ce^{2x}", "y=ke^{2x}"), ("f(x)=cx", "f(x)=kx"),
+        (r"\ln|x|+C", r"\ln|x|+K"), (r"\text{I and II only}", r"\text{I and II}"),
+    ],
     "rounded gold": [
         ("3.14", "3.14159"), ("3.14", r"\pi"), ("306,956.63", "306956.6314"), ("8.25", r"\sqrt{68}\,"),
     ],
@@ -207,6 +211,10 @@ SAME = {
 DIFFERENT = {
     "values by letter": [
         ("a=3,b=4", "4,3"), (r"a=3 \text{ and } b=4", "4,3"), ("x=1,y=2,z=3", "3,2,1"), ("p=3,q=5", r"\{3,5\}"),
+    ],
+    "arbitrary constants": [
+        ("x^2+C", "x^2+a"), ("x^2+C", "x^2"), ("y=Ce^{2x}", "y=ke^{3x}"), ("f(x)=cx", "f(x)=2x"), ("c", "k"),
+        ("a+b+c", "a+b+k"), (r"C=2\pi r", r"k=2\pi r"), ("f(x)=2x", "f(x)=cx"), ("a^2+c^2", "a^2+k^2"),
     ],
     "a list is no decimal": [("2,3", "2.3"), ("1,5", "1.5"), ("0,5", "0.5")],
     "arithmetic that breaks off": [
