@@ -54,7 +54,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument_group("evaluations").add_argument
     add("--data_dir", type=Path, default=DATA, help="folder of the benchmarks' questions (default: data/benchmarks)")
     add = parser.add_argument_group("third-party generations").add_argument
-    add("--response_key", help="key of the response; dots go down")
+    add("--response_key", help="key of the response; dots go down, into lists too")
     add("--gold_key", help="… of the reference answer")
     add("--question_key", help="… of the question, which several samples may share")
     add("--verdict_key", help="… of the file's own verdict; where it differs from this grader's, it comes first")
@@ -86,6 +86,11 @@ def sources_of(args: argparse.Namespace, grader: Grader) -> list[Source]:
             raise InputError(f"{args.paths[0]}: scores have no responses; give the run's log, or two scores files")
         if folders := evaluations(Path(args.paths[0])):
             return [EvalSource(Folder(folders, args.data_dir), grader)]
+        if any(Path(args.paths[0]).glob("*.graded.jsonl")):
+            raise InputError(
+                f"{args.paths[0]}: has verdicts, and the responses are where they came from; give that file or folder, "
+                "with --response_key and --gold_key"
+            )
         return [RunSource(run_view(args, args.paths[0], grader), args.paths[0])]
     sides: list[Choice | RunView] = [
         Choice.read(path) if is_scores(path) else run_view(args, path, grader) for path in args.paths

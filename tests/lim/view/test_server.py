@@ -213,6 +213,12 @@ def test_a_mistake_is_one_line(arguments, line):
     assert "\n" not in str(caught.value)
 
 
+def test_a_folder_of_verdicts_names_what_is_wanted(tmp_path):
+    (tmp_path / "theirs.graded.jsonl").write_text("{}\n")
+    with pytest.raises(InputError, match="has verdicts, .* with --response_key and --gold_key"):
+        main([str(tmp_path)])
+
+
 def start(log: Path) -> tuple[subprocess.Popen[str], str]:
     """`python -m lim.view` in a process of its own, and the address it prints."""
     env = {**os.environ, "LIM_CACHE": str(log.parent / "cache")}
