@@ -88,7 +88,7 @@ def sources_of(args: argparse.Namespace, grader: Grader) -> list[Source]:
             return [EvalSource(Folder(folders, args.data_dir), grader)]
         if any(Path(args.paths[0]).glob("*.graded.jsonl")):
             raise InputError(
-                f"{args.paths[0]}: has verdicts, and the responses are where they came from; give that file or folder, "
+                f"{args.paths[0]}: has verdicts; the responses are where they came from: give that file or folder, "
                 "with --response_key and --gold_key"
             )
         return [RunSource(run_view(args, args.paths[0], grader), args.paths[0])]

@@ -215,7 +215,7 @@ def test_a_mistake_is_one_line(arguments, line):
 
 def test_a_folder_of_verdicts_names_what_is_wanted(tmp_path):
     (tmp_path / "theirs.graded.jsonl").write_text("{}\n")
-    with pytest.raises(InputError, match="has verdicts, .* with --response_key and --gold_key"):
+    with pytest.raises(InputError, match=r"has verdicts; .* with --response_key and --gold_key"):
         main([str(tmp_path)])
 
 
