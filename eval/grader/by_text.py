@@ -14,7 +14,7 @@ from .value import number
 
 PLAIN = re.compile(r"[+-]?(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})")
 GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
-COMMA_DECIMAL = re.compile(r"[+-]?\d+,\d+")
+COMMA_DECIMAL = re.compile(r"([+-]?\d+),(\d+)(\s*(?:\\text|[A-Za-z%€£°])(?:(?!\band\b|\bor\b)[^\d,;])*)?")
 LABELLED = re.compile(
     r"\(([A-J])\)\s*(?:[:.-]\s*)?(\S.*)|([A-J])(?:[.):]|\s+-+(?=\s+(?:[^\W\d_]{4}|[^\W\d_]+\s+[^\W\d_]{2})))\s*(\S.*)",
     re.DOTALL,
@@ -61,13 +61,14 @@ def rounds_to(gold: str, value: Fraction, prediction: object) -> bool:
         return False
 
 
-def decimal_comma(first: Side, second: Side) -> bool | None:
-    """ "1000,99" is 1000.99 where the other side is a decimal with a point; the gold "2,3" is two numbers."""
+def decimal_commas(first: Side, second: Side, decide: Callable[[str, str], bool | None]) -> bool | None:
+    """ "3,14" is 3.14 where the other side has a decimal point; a gold answer "2,3", one digit after the comma, is
+    a list, and so is "2, 3"."""
     for one, other in ((first, second), (second, first)):
-        if other.value is not None and "." in other[1] and one.value is None and COMMA_DECIMAL.fullmatch(one[1]):
-            if one is first and one[1][-2] == ",":
-                return False
-            return Fraction(one[1].replace(",", ".")) == other.value
+        match = COMMA_DECIMAL.fullmatch(one.text) if one.value is None and re.search(r"\d\.\d", other.text) else None
+        if match and (match[3] or one is second or len(match[2]) > 1):
+            written = f"{match[1]}.{match[2]}{match[3] or ''}"
+            return decide(*((written, other.text) if one is first else (other.text, written)))
     return None
 
 
@@ -97,6 +98,10 @@ def labelled(text: str) -> tuple[str, str] | None:
 def bases(first: Side, second: Side) -> bool | None:
     """Digits in a base: the same digits in the same base, which the prediction may leave out."""
     matches = [BASED.fullmatch(side[1]) for side in (first, second)]
+    for match, other in ((matches[0], 1), (matches[1], 0)):  # 2a_{16}: small letters for digits
+        if match and re.search("[A-F]", match[2]) and not matches[other]:
+            small = (first, second)[other][1]
+            matches[other] = BASED.fullmatch(re.sub("[a-f]", lambda m: m[0].upper(), small)) if "_" in small else None
     if not any(matches):
         return None
     digits = []

@@ -8,20 +8,22 @@ from fractions import Fraction
 from . import by_text, conditions, units
 from .parse import Node
 from .points import has, identical, variables
-from .regions import equal_regions, looks_like_region, region
+from .regions import HALVES, equal_regions, looks_like_region, region
 from .relations import Relations
 from .text import words
 from .trees import (
     by_letter,
-    components,
     counted,
+    decimal_logs,
     is_clock,
-    is_matrix,
+    is_share,
     lettered,
-    matrix,
     measure,
     named_apart,
+    one_name,
+    residues_among,
     signed,
+    spelled,
     spread,
     systems,
     units_agree,
@@ -29,7 +31,10 @@ from .trees import (
     with_sign,
 )
 from .value import Evaluator, Fuel, Slow, Undecided, Undefined
+from .vectors import components, is_matrix, matrix, one_line, vector
 
+QUANTITIES = ("num", "+", "*", "/", "^", "fn", "unit")
+INTEGRATION: tuple[Node, ...] = (("var", "C"), ("var", "c"))
 ANGLES = ("pi", "arcsin", "arccos", "arctan", "arccot")
 
 
@@ -71,6 +76,7 @@ class Comparison(Relations):
         if "compound" in (a[0], b[0]):
             return a[0] == b[0] and self.ordered(a[1], b[1], depth)
         a, b = lettered(counted(a, b), b), lettered(counted(b, a), a)
+        a, b = self.metric(a, b) if b[0] == "unit" else a, self.metric(b, a)
         if not units_agree(a, b):
             return self.angles(a, b)
         clock = all(units.parts(measure(node))[0].keys() & {"am", "pm"} for node in (a, b))
@@ -95,6 +101,8 @@ class Comparison(Relations):
         if a[0] == "rel" or b[0] == "rel":
             first, second = spread(a, b), spread(b, a)
             return self.relations(a, b, depth) if (first, second) == (a, b) else self.same(first, second, depth + 1)
+        if a[0] == b[0] == "+" and one_line(a, b):
+            return True
         a, b = self.as_vectors(a, b)
         if "list" in (a[0], b[0]) or "set" in (a[0], b[0]) or "seq" in (a[0], b[0]):
             return self.collections(a, b, depth)
@@ -128,6 +136,23 @@ class Comparison(Relations):
         except Undefined:
             return False
 
+    def metric(self, node: Node, other: Node) -> Node:
+        """10 m/s^2 as a quantity, its unit in letters, where the other side has no letters; else as it is."""
+        if (
+            node[0] not in ("*", "/")
+            or variables(node) != {"m", "s"}
+            or variables(other)
+            or other[0] not in QUANTITIES
+        ):
+            return node
+        one, meter, second = ("num", Fraction(1)), ("var", "m"), ("var", "s")
+        value = conditions.replace(conditions.replace(node, "m", one), "s", one)
+        for power in (1, 2):
+            unit: Node = ("/", ("*", [value, meter]), ("^", second, ("num", Fraction(power))))
+            if self.quietly(lambda unit=unit: identical(node, unit, self.fuel)):
+                return ("unit", value, f"m/s^{power}")
+        return node
+
     @staticmethod
     def one_set(a: str, b: str) -> bool:
         """Whether two names are one set of numbers: R in the blackboard's letters and in bold ones."""
@@ -141,6 +166,8 @@ class Comparison(Relations):
             rows = other[1] if other[0] == "matrix" else []
             size = len(other[3]) if other[0] == "seq" else max(len(rows), *map(len, rows)) if rows else 0
             parts = components(node, size) if size in (2, 3) and node[0] in ("+", "*") else None
+            if size and node[0] == "+" and has(node, "seq"):
+                parts = vector(node)  # (1, 2) + t(3, 4)
             sides.append(("seq", "(", ")", parts) if parts else node)
         return sides[0], sides[1]
 
@@ -204,10 +231,24 @@ class Comparison(Relations):
             node = node[1][1]  # the point P(1,2)
         return node, percent
 
+    @staticmethod
+    def with_constant(a: Node, b: Node) -> Node:
+        """x^2 + c as x^2 + C where the other side has that constant of integration; else as it is."""
+        (ours, *more), (theirs, *others) = ([t[1] for t in n[1] if t in INTEGRATION] or [""] for n in (a, b))
+        one = ours and theirs and not more and not others and ours not in variables(b) and theirs not in variables(a)
+        return conditions.substitute(b, {theirs: ours}) if one else b
+
     def expressions(self, a: Node, b: Node, percent: bool) -> bool:
+        a, b = decimal_logs(a, b), decimal_logs(b, a)
+        if a[0] == b[0] == "+" and [term for term in a[1] if term in INTEGRATION] != [
+            t for t in b[1] if t in INTEGRATION
+        ]:
+            b = self.with_constant(a, b)
         if (has(a, "inf") or has(b, "inf")) and not has(a, "big") and not has(b, "big"):
             return signed(a) == signed(b)
         modes: list[dict[str, bool]] = [{}] + [{"percent": True}] * percent
+        if percent and has(b, "percent") and is_share(a):
+            modes = modes[1:]  # 0.5% is not 1/2
         if has(a, "deg") != has(b, "deg") and (has(a, *ANGLES) or has(b, *ANGLES)):
             modes.append({"degrees": True})
         for mode in modes:
@@ -216,6 +257,9 @@ class Comparison(Relations):
                     return True
             except Undefined:
                 return False
+        letters = spelled(a, b), spelled(b, a)
+        if letters != (a, b):
+            return self.expressions(*letters, percent)
         sign, gold = signed(a)
         share = gold[:2] == ("fn", "percent")
         gold = gold[2][0] if share else gold
@@ -269,8 +313,8 @@ class Comparison(Relations):
         if "seq" in kinds:
             seq, other = (a, b) if a[0] == "seq" else (b, a)
             if other[0] == "list" and seq[1:3] == ("(", ")"):
-                if other[2:] == ("or",) and named_apart(other[1]):
-                    return False  # x = 1 or y = 2
+                if other[2:] == ("or",) or one_name(other[1]):
+                    return False  # x = 1 or y = 2; x = 1, x = 2
                 items = by_letter(other[1]) or other[1]
                 return self.ordered(seq[3], items, depth) if a[0] == "seq" else self.ordered(items, seq[3], depth)
             if is_matrix(other) and seq[1:3] == ("(", ")"):
@@ -289,6 +333,8 @@ class Comparison(Relations):
             # a = 3, b = 4 is 3, 4
             return b[0] == "list" and any(self.ordered(items, b[1], depth) for items in (a[1], named))
         if kinds in (("set", "list"), ("list", "set"), ("list", "list"), ("set", "set")):
+            if any(residues_among(x[1]) and not has(y[1], "rel") for x, y in ((a, b), (b, a))):
+                return False  # p = 2 or p = 1 (mod 4) is not 2, 1
             return self.matched(a[1], b[1], depth, distinct="set" in kinds or len(a[1]) != len(b[1]))
         collection, single = (a, b) if a[0] in ("set", "list") else (b, a)
         if collection[2:] == ("or",):  # 1/2 or 0.5
@@ -313,7 +359,7 @@ class Comparison(Relations):
 
     def regions(self, a: Node, b: Node) -> bool | None:
         """Whether both are one set of real numbers; None where one is no such set. Letters must agree."""
-        names = variables(a) - {"\\mathbbR"}, variables(b) - {"\\mathbbR"}
+        names = variables(a) - HALVES.keys(), variables(b) - HALVES.keys()
         if len(names[0]) > 1 or len(names[1]) > 1:
             return None
         if a[0] != "that" and b[0] != "that" and names[0] and names[1] and names[0] != names[1]:

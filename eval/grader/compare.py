@@ -11,12 +11,16 @@ from functools import lru_cache
 from . import by_text
 from .by_tree import Comparison
 from .parse import Node, ParseError, parse
-from .text import SAME_WORDS, of_solution, prose, words
+from .text import of_solution, prose, same_words, words
 
 LONGEST = 4_000
-OUTWARD = re.compile(r"(^|\\cup\s*)([\[(\]])([^\[\]]+)([\[)\]])(?=\s*(?:\\cup|$))")
+OUTWARD = re.compile(r"(^|\\(?:cup|in)\s*)([\[(\]])([^\[\]]+)([\[)\]])(?=\s*(?:\\cup|$))")
 MONTH = re.compile(
     r"January|February|March|April|May|June|July|August|September|October|November|December", re.IGNORECASE
+)
+YES_NO = re.compile(
+    r"(yes|no)(?:[,.;:]\s+((?:(?!\b(?:but|except|unless|only|if|when|yes|provided)\b)[A-Za-z' ,])+))?\.?",
+    re.IGNORECASE,
 )
 PROSE = re.compile(r"(?=.*[A-Za-z]{3})[A-Za-z][A-Za-z' ,.-]*")
 EMPTY: Node = ("set", [])
@@ -39,7 +43,7 @@ def decide(gold: str, prediction: str, *, slow: bool = False) -> bool | None:
     if first.value is not None and second.value is not None:
         return first.value == second.value or by_text.rounds_to(first.text, first.value, second.value)
     for verdict in (
-        by_text.decimal_comma(first, second),
+        by_text.decimal_commas(first, second, decide),
         by_text.labels(first, second, decide),
         by_text.bases(first, second),
     ):
@@ -54,13 +58,19 @@ def decide(gold: str, prediction: str, *, slow: bool = False) -> bool | None:
 @lru_cache(maxsize=8192)
 def readings(text: str) -> tuple[Node, ...]:
     """The trees a cleaned answer can be read as: "1,234" is a number, and two."""
-    if text[:1] + text[-1:] in ("][", "]]", "[[", "])", "(["):  # ]1, 2[
+    if text[:1] + text[-1:] in ("][", "]]", "[[", "])", "([") or re.search(r"\\in\s*[\[\]]", text):  # ]1, 2[
         text = OUTWARD.sub(
             lambda m: m[1] + ("(" if m[2] == "]" else m[2]) + m[3] + (")" if m[4] == "[" else m[4]), text
         )
-    known = None if text.startswith("-") else SAME_WORDS.get(words(text))
+    known = None if text.startswith("-") else same_words(text)
     if known:
-        sets = {"no solution": EMPTY, "all real numbers": REALS, "all integers": ("var", "\\mathbbZ")}
+        sets = {
+            "no solution": EMPTY,
+            "all real numbers": REALS,
+            "all integers": ("var", "\\mathbbZ"),
+            "all positive integers": ("var", "\\mathbbN"),
+            "all positive real numbers": ("var", "\\mathbbR^+"),
+        }
         return (sets.get(known, ("text", known)),)
     found: list[Node] = []
     for thousands in (True, False) if re.search(r"\d,\d{3}", text) and not re.search(r",0\d\d", text) else (True,):
@@ -91,6 +101,9 @@ def _by_trees(gold: str, prediction: str, slow: bool) -> bool | None:
     plain = [re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", side).strip() for side in (gold, prediction)]
     if all(map(PROSE.fullmatch, plain)) and prose(plain[0]) == prose(plain[1]):
         return True
+    heads = [YES_NO.fullmatch(side) for side in plain]
+    if heads[0] and heads[1] and "" in (heads[0][2] or "", heads[1][2] or ""):  # "Yes", "Yes, it is possible"
+        return heads[0][1].casefold() == heads[1][1].casefold()
     if MONTH.search(gold) and sorted(words(gold).split()) == sorted(words(prediction).split()):
         return True  # 12 June is June 12
     trees = readings(gold), readings(prediction)

@@ -62,6 +62,10 @@ def leading(text: str) -> tuple[Fraction, str] | None:
     value = Fraction(total + part)
     if taken < len(words) and words[taken] in PARTS and (words[taken] not in ("second",)):
         value, taken = value / PARTS[words[taken]], taken + 1
+    if words[taken : taken + 1] == ["and"] and value.denominator == 1:  # two and a half
+        rest = leading(" ".join(words[taken + 1 :]))
+        if rest and 0 < rest[0] < 1:
+            return sign * (value + rest[0]), rest[1]
     return sign * value, " ".join(words[taken:])
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
 
 from . import conditions
 from .parse import Node
 from .points import POINTS, has, variables
 from .regions import FLIPPED
-from .trees import function_of, rational, value_of, values_of
+from .trees import denominators, function_of, rational, value_of, values_of
 from .value import Evaluator, Fuel, Undefined, context, number, same
 
 
@@ -36,7 +37,7 @@ class Relations:
             for residue, other in ((a, b), (b, a)):
                 if residue[2] == ["mod"] and other[2] == ["="] and len(other[1]) == len(residue[1]) == 2:
                     return residue[1][0] == other[1][0] and self.progression(residue[1][1], other[1][1])
-            if self.proportional(a, b):
+            if self.proportional(a, b) or self.cleared(a, b) or self.cleared(b, a) or self.chained(a, b):
                 return True
             if a[2] == b[2]:
                 return self.ordered(a[1], b[1], depth)
@@ -45,6 +46,8 @@ class Relations:
         relation, other = (a, b) if a[0] == "rel" else (b, a)
         if relation[2] == ["mod"] and len(relation[1]) == 2:  # the residue that is asked for
             return self.same(*((relation[1][1], b) if relation is a else (a, relation[1][1])), depth + 1)
+        if relation[2] == ["in"] and relation[1][1][0] == "seq" and other[0] == "list":
+            return False  # the interval (2, 5) is not 2 and 5
         return any(
             self.same(*((value, other) if relation is a else (other, value)), depth + 1)
             for value in values_of(relation, gold=relation is a)
@@ -91,6 +94,42 @@ class Relations:
             return test()
         except Undefined:
             return False
+
+    def chained(self, a: Node, b: Node) -> bool:
+        """Whether two chains of equations, such as those of a line in space, are equal link by link."""
+        if len(a[1]) != len(b[1]) or len(a[1]) < 3 or set(a[2] + b[2]) != {"="}:
+            return False
+        links = ([("rel", list(pair), ["="]) for pair in pairwise(chain[1])] for chain in (a, b))
+        return all(self.proportional(x, y) for x, y in zip(*links, strict=True))
+
+    def cleared(self, a: Node, b: Node) -> bool:
+        """Whether b is a times its denominators, none of which is 0 where b holds: y = 1/x and xy = 1."""
+        below = denominators(a) if a[2] == b[2] == ["="] else []
+        if not below or denominators(b):
+            return False
+        difference: Node = ("+", [a[1][0], ("*", [("num", Fraction(-1)), a[1][1]])])
+        if not self.proportional(("rel", [("*", [difference, *below]), ("num", Fraction(0))], ["="]), b):
+            return False
+        return all(self.nowhere(b, divisor) for divisor in below)
+
+    def nowhere(self, equation: Node, divisor: Node) -> bool:
+        """Whether an equation holds nowhere that a divisor, linear in its one variable, is 0."""
+        if len(variables(divisor)) != 1:
+            return False
+        (name,) = variables(divisor)
+        try:
+            at = [Evaluator(self.fuel, bound={name: x}).value(divisor) for x in (0, 1, 5)]
+            if not rational(*at) or at[1] == at[0] or at[2] - at[0] != 5 * (at[1] - at[0]):
+                return False
+            root = Fraction(-at[0]) / (at[1] - at[0])
+            values = []
+            for point in range(POINTS):
+                evaluator = Evaluator(self.fuel, point, bound={name: root})
+                left, right = (evaluator.value(side) for side in equation[1])
+                values.append(number(left) - number(right))
+        except Undefined:
+            return False
+        return values[0] != 0 and all(same(value, values[0]) for value in values)
 
     def proportional(self, a: Node, b: Node) -> bool:
         """Whether two relations of two sides differ by a factor: 2x + 4y = 3 and y = 3/4 - x/2."""

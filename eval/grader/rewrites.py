@@ -24,6 +24,7 @@ SPACE = re.compile(
 DEGREE = re.compile(
     r"\s*\^\s*(?:\{\s*(?:\\circ|\\degree|\\text\{\s*o\s*\})\s*\}|\\circ(?![A-Za-z])|\\degree(?![A-Za-z]))|\\degree(?![A-Za-z])"
 )
+MINUTES = re.compile(r"(?<![\d.])(\d+)\s*\\deg\s*(\d{1,2})\s*(?:'|\^\s*\{?\s*\\prime\s*\}?)(?!\s*[\d'])")
 OVER = re.compile(
     r"\{([^{}]{1,80})\\over(?![A-Za-z])([^{}]{1,80})\}|^([^{}=,]{1,80})\\over(?![A-Za-z])([^{}=,]{1,80})$"
 )
@@ -37,6 +38,12 @@ ENDING = re.compile(r"(?:\\(?:checkmark|blacksquare|qed|qedsymbol)(?![A-Za-z])|[
 IS = re.compile(
     r"^\\text\s*\{\s*(?!(?:[^{}]*\W)?(?:not|no|than|if|when|least|most)\b)[^{}\\\d<>=]{2,80}?(?:\b(?:is|are|equals|be)\b|[:=])\s*:?\s*\}\s*"
     r"|^(?:[Tt]he\s+)?(?:[Ff]inal\s+)?[Aa]nswer\s*(?:is\b|[:=])\s*:?\s*"
+)
+# The same in words all along: the area is 5, There are 12 ways, It is Tuesday.
+IS_IN_WORDS = re.compile(
+    r"^((?:\\text\s*\{\s*)?)(?=[A-Za-z])(?!.*\b(?:not|no|than|if|when|least|most|or|and|between|from)\b)"
+    r"(?:[A-Za-z][A-Za-z' ]{0,60}?\s(?:is|are|equals)\s+(?:exactly\s+)?(?=[-\d]|\\(?:frac|sqrt|pi|\$))"
+    r"|It\s+(?:is|was|will\s+be)\s+(?:on\s+)?(?:an?\s+)?(?=[A-Za-z]+\.?\}?$))"
 )
 ALL = re.compile(
     r"^(?:\\text\s*\{\s*)?(?:[Ff]or\s+)?[Aa]ll\s+(?:(?:positive|natural|real|whole)\s+)?(?:integers?|numbers?|reals|values\s+of)?"
@@ -73,6 +80,22 @@ def _grouped(match: re.Match[str]) -> str:
     return re.sub(r"[^\d,]", "", match[0]) if r",\," in match[0] else re.sub(r"\D", "", match[0])
 
 
+def _closed(match: re.Match[str]) -> str:
+    """What is left of a text whose last word goes."""
+    return "" if "\\text" in match[0] else match[1]
+
+
+def _minutes(match: re.Match[str]) -> str:
+    """Degrees and minutes as a sum of degrees."""
+    return rf"({match[1]}+\frac{{{match[2]}}}{{60}})\deg "
+
+
+def _pieces(match: re.Match[str]) -> str:
+    """A text with formulas in it as texts and formulas."""
+    parts = re.sub(r"^\\\w+\s*\{|\}$", "", match[0]).split("$")
+    return "".join(part if place % 2 else rf"\text{{{part}}}" for place, part in enumerate(parts) if part.strip())
+
+
 def _mixed(match: re.Match[str]) -> str:
     """What stands between the two units without "and" and commas; two of one unit stay a list."""
     unit, gap, smaller = match.groups()
@@ -83,6 +106,19 @@ def _mixed(match: re.Match[str]) -> str:
 
 BEFORE: tuple[Step, ...] = (
     (".", re.compile(r"\b([ap])\.\s?m\b\.?"), r"\1m"),
+    ("rac", re.compile(r"(?<![\\A-Za-z])\x0c?(?:[dt]?frac|rac)(?=\s*\{[^{}]*\}\s*\{)"), r"\\frac"),
+    ("\\root", re.compile(r"\\root\s*\{?(\w+)\}?\s*\\of(?![A-Za-z])"), r"\\sqrt[\1]"),
+    ("+/-", re.compile(r"\+/-"), r"\\pm "),
+    ("per cent", re.compile(r"(?<![A-Za-z])per cent(?![A-Za-z])"), "percent"),
+    ("P", re.compile(r"(?<![\w})\]])(?:\{\})?[\^_]\{?(\d{1,3})\}?\s*P_\{?(\d{1,3})\}?"), r"P(\1,\2)"),
+    ("C", re.compile(r"^(\d{1,3})\s?C\s?(\d{1,3})$"), r"\\binom{\1}{\2}"),
+    (".", re.compile(r"^[-+]?\d{1,3}(?:\.\d{3}){2,}$"), lambda m: m[0].replace(".", "")),
+    ("$", re.compile(r"\\(?:text(?:rm|bf|it|normal)?|mbox)\s*\{[^{}$]*(?:(?<!\\)\$[^$]*\$[^{}$]*)+\}"), _pieces),
+    ("\\", re.compile(r"\\(?:mathrm|text|textbf)\s*(?=\{\s*-?\d*\s*\\(?:[dt]?frac|sqrt|pi)(?![A-Za-z]))"), ""),
+    (
+        "^", re.compile(r"\\(?:mathrm|text|rm)\s*\{(?:[^{}]|\^\s*\{\s*-?\d\s*\})*\}"),
+        lambda m: re.sub(r"\^\s*\{\s*(-?\d)\s*\}", r"^\1", m[0]),
+    ),
     ("\\over", OVER, r"\\frac{\1\3}{\2\4}"),
     ("\\", re.compile(r"\\(pounds|euro|yen|textdollar)(?![A-Za-z])"), lambda m: MONEY[m[1]]),
     ("\\num", re.compile(r"\\num\s*\{([^{}]{1,40})\}"), r"\1"),
@@ -126,13 +162,17 @@ AFTER: tuple[Step, ...] = (
     ("ll", ALL, ""),
     ("or", re.compile(r"\\text\s*\{\s*\(\s*or\s+([^(){}]+)\)\s*\}|\(\s*or\s+([^(){}]+)\)"), r" \\text{ or } \1\2"),
     ("/", re.compile(r"\^\s*\{?\s*(\d+)\s*\}?\s*/\s*_\s*\{?\s*(\d+)\s*\}?"), r"\\frac{\1}{\2}"),
-    ("text", re.compile(r"^\\text\s*\{\s*(?:[Nn]egative|[Mm]inus)\s*\}\s*(?=[\d\\])"), "-"),
+    ("", re.compile(r"^(?:\\text\s*\{\s*)?(?:[Nn]egative|[Mm]inus)\s*(?:\}|(?<=\s))\s*(?=[\d\\])"), "-"),
+    ("of", re.compile(r"^(\d+)\s*(?:\\text\s*\{)?\s*out\s+of\s*\}?\s*(\d+)$"), r"\\frac{\1}{\2}"),
+    ("only", re.compile(r"(?<=\w)\s*(?:\\text\s*\{)?\s*\bonly\s*(\}?)$"), _closed),
+    ("text", re.compile(r"\\text\s*\{\s*[.,;!]?\s*\}$"), ""),
     (":", LINE, ""),
     ("math", re.compile(r"\\([ij])math(?![A-Za-z])"), r"\1"),
     ("", ENDING, ""),
     ("", IS, ""),
+    (" ", IS_IN_WORDS, r"\1"),
     ("except", EXCEPT, lambda m: rf"\mathbb{{R}} - \{{{m[1][:-1] if m[1].count('}') > m[1].count('{') else m[1]}\}}"),
-    (")", re.compile(r"^(?:\([A-J]\)\s*){2,}$"), lambda m: ", ".join(re.findall("[A-J]", m[0]))),
+    (")", re.compile(r"^(?:\([A-J1-9]\)\s*){2,}$"), lambda m: ", ".join(re.findall("[A-J1-9]", m[0]))),
     (")", re.compile(r"^([A-J])\)$"), r"(\1)"),
     ("text", re.compile(r"\\text\s*\{\s*(\\\$|[€£])\s*(-?[\d.,]*)\s*\}"), r"\1\2"),
     (
@@ -144,9 +184,14 @@ AFTER: tuple[Step, ...] = (
     ("\\%", re.compile(r"\\%|\\text\{\s*\\?%\s*\}"), "% "),
     ("p", re.compile(r"\\text\{\s*(?:percent(?:age)?|pct\.?)\s*\}|(?<![A-Za-z\\])(?:percent(?:age)?|pct)\b"), "% "),
     ("\\", DEGREE, r"\\deg "),
+    ("\\deg", MINUTES, _minutes),
     ("\\deg", re.compile(r"\\deg\s+(?:\\text\{\s*[CF]\s*\}|[CF]\b)"), r"\\deg "),
     ("**", re.compile(r"^\s*\*\*(.{1,200}?)\*\*\s*$"), r"\1"),
     ("**", re.compile(r"\*\*"), "^"),
+    ("*", re.compile(r"^\s*\*([^*]{1,200})\*\s*$"), r"\1"),
+    ("\\equiv", re.compile(r"\\equiv(?![A-Za-z])(?!.*mod)"), "="),
+    ("{,}", re.compile(r"(?<![\d.,}])(\d+)\{,\}(?!\d{3}(?!\d))(\d+)(?![\d{,])"), r"\1.\2"),
+    ("{,}", re.compile(r"\{,\}"), ","),
 )  # fmt: skip
 
 # Line breaks and wide spaces, which separate where both sides of them are relations.

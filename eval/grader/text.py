@@ -19,11 +19,19 @@ SAME_WORDS = {
                      "there are infinitely many solutions", "there are infinitely many"), "infinitely many"),
     **dict.fromkeys(("all integers", "all integer", "integers"), "all integers"),
     **dict.fromkeys(("does not exist", "dne", "undefined", "not defined"), "undefined"),
+    **dict.fromkeys(("all positive integers", "positive integers", "all natural numbers", "natural numbers"),
+                    "all positive integers"),
+    **dict.fromkeys(("all positive real numbers", "positive real numbers", "all positive reals", "positive reals"),
+                    "all positive real numbers"),
     **dict.fromkeys(("all real numbers", "all reals", "all real", "reals", "real numbers"), "all real numbers"),
 }  # fmt: skip
 
 QUANTIFIERS = frozenset(
     ("all", "any", "every", "each", "is", "are", "be", "must", "for", "values", "of", "if", "where")
+)
+NO_SOLUTION = re.compile(
+    r"(?:(?:there (?:is|are|exists?)|equation has|system has) )?no(?: real)? (?:solutions?|roots?)(?: exists?)?"
+    r"|(?:there (?:is|are|exists?) )?no such \w+(?: \w)?(?: exists?)?|none exist"
 )
 PARITY, SIGNS = frozenset(("odd", "even", "prime", "primes", "composite")), frozenset(("positive", "negative"))
 NUMBERS = frozenset(("integer", "integers", "number", "numbers"))
@@ -103,6 +111,12 @@ def prose(text: str) -> str:
     if set(kept) & PARITY and set(kept) <= PARITY | SIGNS | NUMBERS | set("nkm"):
         return " ".join(sorted(set(kept) - NUMBERS - set("nkm")))
     return " ".join(found)
+
+
+def same_words(text: str) -> str | None:
+    """What a text answer says, in the words of SAME_WORDS; None where it is no such."""
+    said = words(text)
+    return SAME_WORDS.get(said) or ("no solution" if "no" in said and NO_SOLUTION.fullmatch(said) else None)
 
 
 def words(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from .units import MEASURES
 from .units import SHORT as SHORT_UNITS
 
 Token = tuple[str, str, bool]  # kind (num, text, sym), value, whether a space stands before
@@ -61,6 +62,7 @@ BARS = {
     "\\vartheta": "\\theta",
     **dict.fromkeys(("\\lor", "\\vee"), "\\or"),
     **dict.fromkeys(("\\land", "\\wedge", "\\&"), "\\and"),
+    "\\forall": "\\where",
     "\\lvert": "|",
     "\\rvert": "|",
     "\\vert": "|",
@@ -86,8 +88,8 @@ LEAD = re.compile(
     r"\s*,?\s*(?:and\s+)?(?:(where|with|for|such that|as)|(if|when|given|provided))\b(.*)",
     re.DOTALL,
 )
-LETTER_UNITS = frozenset("msghLJNWKlV")
-WORDS = frozenset(("An", "At", "In", "It", "On", "No"))
+LETTER_UNITS = frozenset("msghLJNWKlVCAT")
+WORDS = frozenset(("An", "At", "In", "It", "On", "No", "Hz"))
 SURE_UNITS = frozenset(("cm", "km", "mm", "kg", "ft", "mph", "lbs"))
 CURRENCIES = ("\\$", "€", "£", "$", "₹", "¥")
 
@@ -119,7 +121,8 @@ def tokens(text: str, thousands: bool) -> list[Token]:
             end = text.find("}", place)
             if end < 0 or "{" in text[place:end]:
                 raise ParseError("a text without end")
-            out.extend(_text(text[place:end], space, out))
+            below = text[end + 1 : end + 2] == "_" and re.fullmatch("[A-Z]", text[place:end])  # 3\mathrm{C}_5^2
+            out.extend([("sym", text[place:end], space)] if below else _text(text[place:end], space, out))
             place = end + 1
         elif kind == "word":
             if (
@@ -231,6 +234,16 @@ def _word(word: str, space: bool, before: list[Token]) -> list[Token]:
     for name in ("sqrt", "sin", "cos", "tan", "log", "ln", "pi"):  # "xsin", "2pi" is two tokens already
         if word.endswith(name) and len(word) <= len(name) + 2 and word[: -len(name)].islower():
             return [("sym", letter, False) for letter in word[: -len(name)]] + [("sym", "\\" + name, False)]
-    if len(word) <= 3 and word.islower() and word.isascii():
+    if len(word) <= 3 and word.isascii() and (word.islower() or _physical(word, space, before)):
         return [("sym", letter, space and index == 0) for index, letter in enumerate(word)]
     return [("text", word, space)]
+
+
+def _physical(word: str, space: bool, before: list[Token]) -> bool:
+    """Whether small and capital letters are a product: kT, nRT, GMm; but 5 mL, 5kW."""
+    counted = bool(before) and before[-1][0] == "num"
+    if word.lower() in MEASURES or (counted and (space or re.fullmatch("[mk][AJNVW]", word))):
+        return False
+    return (word[0].islower() and word[1:].isupper()) or (
+        bool(before) and re.fullmatch("[A-Z]{2}[a-z]", word) is not None
+    )

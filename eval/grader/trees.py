@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
 from . import units
 from .parse import Node
 from .points import has, variables
 from .value import Evaluator, Fuel, Undecided, Undefined, number, same
 
-DIRECTIONS: tuple[Node, ...] = (("const", "i"), ("var", "j"), ("var", "k"))
 VALUES = ("num", "+", "*", "/", "^", "fn")
 
 
@@ -91,6 +92,11 @@ def is_name(node: Node) -> bool:
     return kind in ("ratio", "list", "set") and bool(node[1]) and all(map(is_name, node[1]))
 
 
+def is_curve(node: Node) -> bool:
+    """Whether a tree is a product such as xy, which an equation like xy = 1 does not define."""
+    return node[0] == "*" and all(factor[0] == "var" and factor[1] in ("x", "y", "z") for factor in node[1])
+
+
 def is_asked(node: Node) -> bool:
     """Whether a tree can be what a task asks for: m + n, 10a + b, f(0) + f(1), PA^2 + PB^2, AB^2, |z|^2, sin^2 A.
 
@@ -103,6 +109,8 @@ def is_asked(node: Node) -> bool:
         parts.append(term[1] if term[0] == "^" and term[2][0] == "num" else term)
     measured = all((part[0] == "var" and len(part[1]) > 1 and part[1].isupper()) or part[0] == "fn" for part in parts)
     named = all((part[0] == "fn" and all(map(is_name, part[2]))) or is_name(part) for part in parts)
+    if is_curve(node):
+        return True
     if node[0] == "^":
         return measured and named
     return node[0] == "+" and named and len({*map(str, parts)}) > 1 and not variables(node) & {"x", "y", "z"}
@@ -132,7 +140,7 @@ def value_of(node: Node) -> Node | None:
     if not set(operators) <= {"=", "~", ":"}:
         return None
     function = sides[0][0] == "fn" and all(map(is_name, sides[0][2])) and not variables(sides[1:])  # tan A = 3/4
-    if not is_name(sides[0]) and not function:
+    if is_curve(sides[0]) or (not is_name(sides[0]) and not function):
         constant = operators == ["="] and is_name(sides[1]) and not variables(sides[0])
         return sides[0] if constant else None  # 5 = x
     exact = operators.index("~") if "~" in operators else len(operators)
@@ -215,6 +223,18 @@ def named_apart(items: list[Node]) -> bool:
     return len(heads) == len(items) == len(set(heads))
 
 
+def one_name(items: list[Node]) -> bool:
+    """Whether all items, several, are equations for one name: x = 1, x = 2."""
+    heads = [str(item[1][0]) for item in items if item[0] == "rel" and item[2] == ["="]]
+    return len(heads) == len(items) > len(set(heads)) == 1
+
+
+def residues_among(items: list[Node]) -> bool:
+    """Whether some items are congruences, and some are equations."""
+    kinds = [item[2] for item in items if item[0] == "rel"]
+    return ["mod"] in kinds and ["="] in kinds
+
+
 def systems(node: Node) -> Node:
     """ "x = 1, y = 2, x = 3, y = 4" as a list of two systems; any other list as it is."""
     items = node[1]
@@ -239,22 +259,6 @@ def spread(node: Node, other: Node) -> Node:
     return ("list", [("rel", [name, value], ["="]) for name in names], "and")
 
 
-def components(node: Node, size: int) -> list[Node] | None:
-    """The parts of a vector written as 3i - 2j; None where a sum is no such, or of another size."""
-    found: dict[Node, Node] = {}
-    for term in node[1] if node[0] == "+" else [node]:
-        sign, term = signed(term)
-        factors = term[1] if term[0] == "*" else [term]
-        directions = [factor for factor in factors if factor in DIRECTIONS]
-        if len(directions) != 1 or directions[0] in found:
-            return None
-        rest = [factor for factor in factors if factor not in DIRECTIONS]
-        found[directions[0]] = ("*", [("num", Fraction(sign)), *rest])
-    if not found.keys() & set(DIRECTIONS[1:]) or found.keys() - set(DIRECTIONS[:size]):
-        return None
-    return [found.get(direction, ("num", Fraction(0))) for direction in DIRECTIONS[:size]]
-
-
 def counted(node: Node, other: Node) -> Node:
     """C(10, 3) and P(5, 2) as numbers of choices where the other side is a value, no point; else as they are."""
     if node[0] != "*" or len(node[1]) != 2 or node[1][0] not in (("var", "C"), ("var", "P")):
@@ -269,35 +273,59 @@ def counted(node: Node, other: Node) -> Node:
     return choices if node[1][0][1] == "C" else ("*", [choices, ("fn", "factorial", point[3][1:])])
 
 
+def denominators(node: Node) -> list[Node]:
+    """What the terms of an equation of two sides are divided by, where that holds a variable; each once."""
+    found: list[Node] = []
+    for side in node[1]:
+        for term in side[1] if side[0] == "+" else [side]:
+            for factor in term[1] if term[0] == "*" else [term]:
+                if factor[0] == "/" and variables(factor[2]) and factor[2] not in found:
+                    found.append(factor[2])
+    return found
+
+
+def is_share(node: Node) -> bool:
+    """Whether a tree is a fraction in digits below 1."""
+    return node[0] == "/" and node[1][0] == node[2][0] == "num" and node[1][1] < node[2][1]
+
+
+def decimal_logs(node: Node, other: Node) -> Node:
+    """Logarithms without a base as those to base 10, where the other side writes that base."""
+    ten = ("num", Fraction(10))
+    if not has(node, "log") or not (has(other, "lg") or _any(other, lambda x: x[1] == "log" and x[2][1:] == [ten])):
+        return node
+    return _changed(node, lambda x: ("fn", "lg", x[2]) if x[:2] == ("fn", "log") and len(x[2]) == 1 else x)
+
+
+def spelled(node: Node, other: Node) -> Node:
+    """GM as G times M where the other side has both letters, and no GM."""
+    letters = variables(other)
+    return _changed(
+        node,
+        lambda x: (
+            ("*", [("var", letter) for letter in x[1]])
+            if x[0] == "var" and len(x[1]) > 1 and x[1].isupper() and x[1] not in letters and set(x[1]) <= letters
+            else x
+        ),
+    )
+
+
+def _any(node: Any, test: Callable[[Node], bool]) -> bool:
+    if isinstance(node, tuple) and node[0] == "fn" and test(node):
+        return True
+    return isinstance(node, list | tuple) and any(_any(part, test) for part in node)
+
+
+def _changed(node: Any, change: Callable[[Node], Node]) -> Any:
+    """A tree with other nodes in places."""
+    if isinstance(node, list):
+        return [_changed(part, change) for part in node]
+    if not isinstance(node, tuple):
+        return node
+    return change(tuple(_changed(part, change) if isinstance(part, list | tuple) else part for part in node))
+
+
 def is_clock(node: Node) -> bool:
     """Whether a ratio of two can be a time of day."""
     values = [part[1] if part[0] == "num" else -1 for part in node[1]]
     return len(values) == 2 and 0 <= values[0] <= 24 and (values[1] == 0 or 10 <= values[1] < 60)
-
-
-def is_matrix(node: Node) -> bool:
-    """Whether a tree is made with matrices, and is no determinant."""
-    if node[0] in ("*", "+"):
-        return any(map(is_matrix, node[1]))
-    return node[0] == "matrix" or (node[0] == "/" and is_matrix(node[1]))
-
-
-def matrix(node: Node) -> list[list[Node]] | None:
-    """The entries of a matrix expression (matrices, sums, multiples), or None."""
-    if node[0] == "matrix":
-        rows = node[1]
-        return rows if rows and len({len(row) for row in rows}) == 1 else None
-    if node[0] == "/":
-        rows = matrix(node[1])
-        return rows and [[("/", entry, node[2]) for entry in row] for row in rows]
-    if node[0] == "*" and sum(map(is_matrix, node[1])) == 1:
-        scalars = [factor for factor in node[1] if not is_matrix(factor)]
-        rows = matrix(next(factor for factor in node[1] if is_matrix(factor)))
-        return rows and [[("*", [*scalars, entry]) for entry in row] for row in rows]
-    if node[0] == "+":
-        terms = [matrix(term) for term in node[1]]
-        if any(not term or [len(row) for row in term] != [len(row) for row in terms[0] or []] for term in terms):
-            return None
-        pairs = [zip(*rows, strict=True) for rows in zip(*(term or [] for term in terms), strict=True)]
-        return [[("+", list(entries)) for entries in row] for row in pairs]
-    return None

@@ -18,7 +18,7 @@ _ALIASES = {
     "cent": "penny pennie ¢", "euro": "€ eur", "gbp": "£", "rupee": "₹ rs inr", "yuan": "¥ rmb cny yen",
     "deg": "degree", "rad": "radian", "mph": "", "kph": "kmh", "am": "", "pm": "", "acre": "", "j": "joule",
     "n": "newton", "w": "watt", "hz": "hertz", "v": "volt", "ohm": "omega", "k": "kelvin", "pa": "pascal",
-    "unit": "", "percent": "% pct percentage", "permille": "",
+    "unit": "", "c": "coulomb", "amp": "ampere", "t": "tesla", "percent": "% pct percentage", "permille": "",
 }  # fmt: skip
 MEASURES = {name: unit for unit, others in _ALIASES.items() for name in (unit, *others.split())}
 _SHORT = (
@@ -63,13 +63,18 @@ def is_unit(text: str, *, variable: bool = False) -> bool:
     if (
         not found
         or (found[-1] in PROPERTIES and (variable or found[-1] != "integers"))
-        or CHANGING & set(found)
+        or CHANGING & set(found[_harmless(found) :])
         or BETWEEN & set(found[:-1])
     ):
         return False
     return (
         not variable or _measure(found[-1]) in MEASURES.values() or (found[-1].endswith("s") or found[-1] == "people")
     )
+
+
+def _harmless(found: list[str]) -> bool:
+    """Whether the first word changes nothing: 5 more apples, 5 such numbers."""
+    return found[0] in ("more", "fewer") or (found[0] == "such" and "that" not in found)
 
 
 def _measure(word: str) -> str:
