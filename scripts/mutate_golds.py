@@ -25,8 +25,8 @@ from eval.grader import Grader
 from eval.grader.compare import readings
 from eval.grader.points import value_at
 from eval.grader.text import clean
-from eval.grader.trees import matrix
 from eval.grader.value import Fuel, Undecided, same
+from eval.grader.vectors import matrix
 from lim.utils.cli import Parser, whole
 from lim.utils.errors import InputError, run_cli
 from lim.utils.files import write_json

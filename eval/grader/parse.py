@@ -142,7 +142,9 @@ class _Parser(Environments):
     def clock(self, start: int) -> str:
         """A time of day whose minutes show it: the 10:05 of tokens from here; "" for other ratios."""
         digits = [value for _, value, _ in self.stream[start : self.at] if value.isdigit()]
-        shown = any(len(minutes) == 2 and minutes[0] == "0" for minutes in digits[1:])
+        shown = (start == 0 or self.stream[start - 1][1] != "-") and any(
+            len(minutes) == 2 and minutes[0] == "0" for minutes in digits[1:]
+        )
         return ":".join([digits[0].lstrip("0") or "0", *digits[1:]]) if shown else ""
 
     def quantity(self) -> Node:

@@ -111,6 +111,7 @@ DIFFERENT = {
         ("cx^2+C", "cx^2+c"), ("x^2+C", "x^2-c"), ("AB", "BA"), (r"\frac{GMm}{r^2}", r"\frac{G M}{r^2}"),
         (r"\log_{10} 5", r"\ln 5"), (r"\log_2 5", r"\log 5"), ("x+C", "x"),
     ],
+    "times": [("4:05 p.m.", "-4:05 p.m."), ("4:05", "-4:05")],
     "percentages": [(r"\frac12", r"0.5\%"), (r"\frac12", "50")],
 }  # fmt: skip
 
