@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from eval.grader import Grader, extract
+from eval.verifiers import MATH, Item, Verifiers, declared, default_of
+from eval.verifiers.grading import grading
 from lim.logs.columns import pick
 from lim.prompts import reading_of
 from lim.prompts.rows import read_file
@@ -20,16 +21,11 @@ from lim.utils.cli import between
 from lim.utils.errors import InputError
 from lim.utils.files import write_json
 from lim.utils.text import kind_of
-from lim.view.run import Grading, RunView
+from lim.view.run import RunView
 from lim.view.sources import suspect_row
 from lim.view.suspects import MOST_RIGHT
 
 SHOWN = 20
-
-
-def grading(grader: Grader) -> Grading:
-    """What looking for suspects takes from the grader."""
-    return Grading(grader.equal_pairs, extract, grader.grade)
 
 
 def suspects_of(view: RunView, most_right: float) -> list[dict[str, Any]]:
@@ -46,7 +42,9 @@ def show(rows: Sequence[dict[str, Any]], console: Console) -> None:
         console.print(f"      {len(rows) - SHOWN:,} more; --json FILE lists them")
 
 
-def wrong_verdicts(path: Path, response_key: str, gold_key: str, grader: Grader) -> tuple[list[dict[str, Any]], int]:
+def wrong_verdicts(
+    path: Path, response_key: str, gold_key: str, verifiers: Verifiers
+) -> tuple[list[dict[str, Any]], int]:
     """(responses of a file of single samples that are not right: {row, label, answer, verdict}; of how many)."""
     golds: list[str] = []
     responses: list[str] = []
@@ -54,9 +52,12 @@ def wrong_verdicts(path: Path, response_key: str, gold_key: str, grader: Grader)
         gold, response = (pick(str(path), number, row, key) for key in (gold_key, response_key))
         if not isinstance(response, str):
             raise InputError(f"{path}: row {number}: '{response_key}' is {kind_of(response)}, not text")
+        if isinstance(gold, bool) or not isinstance(gold, str | int | float):
+            raise InputError(f"{path}: row {number}: '{gold_key}' is {kind_of(gold)}, neither text nor a number")
         golds.append(str(gold))
         responses.append(response)
-    graded = grader.grade(zip(golds, responses, strict=True))
+    pairs = zip(golds, responses, strict=True)
+    graded = verifiers.grade(Item(response, gold, verifiers.default) for gold, response in pairs)
     wrong = [
         {"row": number, "label": gold, "answer": found.answer, "verdict": str(found.verdict)}
         for number, (gold, found) in enumerate(zip(golds, graded, strict=True), 1)
@@ -101,9 +102,10 @@ def audit_log(args: argparse.Namespace) -> int | None:
     if (args.response_key is None) != (args.gold_key is None):
         raise InputError("a file of single responses needs both --response_key and --gold_key")
     console = Console()
-    with Grader() as grader:
+    own, named = declared(args.verifier)
+    with Verifiers(own, default_of(own, named, ()) if args.response_key else named or MATH) as verifiers:
         if args.response_key:
-            found, total = wrong_verdicts(Path(args.log), args.response_key, args.gold_key, grader)
+            found, total = wrong_verdicts(Path(args.log), args.response_key, args.gold_key, verifiers)
             show_wrong(found, total, console)
         else:
             fields = {name: value for name, value in vars(args).items() if name in Settings.__dataclass_fields__}
@@ -115,7 +117,7 @@ def audit_log(args: argparse.Namespace) -> int | None:
                 prompts_path=prompts,
                 reading=reading_of(args),
                 settings=settings,
-                grading=grading(grader),
+                grading=grading(verifiers),
                 strict=True,
                 workers=args.workers,
             )

@@ -23,13 +23,14 @@ from lim.report.pair import Choice
 from lim.strategies import STRATEGIES, Settings, add_log_flags, add_score_flags
 from lim.utils.cli import Parser, progress_bar, whole
 from lim.utils.errors import InputError, run_cli
-from lim.view.run import Grading, RunView
+from lim.view.run import RunView
 from lim.view.server import App, Source, serve
 from lim.view.sources import PairSource, RunSource
 
-from .grader import Grader, extract
 from .results.browse import EvalSource, Folder, Outputs, evaluations
 from .settings import DATA
+from .verifiers import Verifiers
+from .verifiers.grading import grading
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -61,16 +62,11 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def grading(grader: Grader) -> Grading:
-    """What the viewer takes from the grader."""
-    return Grading(grader.equal_pairs, extract, grader.grade)
-
-
 def is_scores(path: str) -> bool:
     return Path(path).is_file() and (".scores." in Path(path).name or path.endswith(".scores"))
 
 
-def sources_of(args: argparse.Namespace, grader: Grader) -> list[Source]:
+def sources_of(args: argparse.Namespace, verifiers: Verifiers) -> list[Source]:
     """What is shown, the first as the start. InputError for paths that cannot be shown, or not together."""
     if len(args.paths) > 2:
         raise InputError(f"lim view takes one run, or two side by side, not {len(args.paths)}")
@@ -80,20 +76,22 @@ def sources_of(args: argparse.Namespace, grader: Grader) -> list[Source]:
         if len(args.paths) > 1:
             raise InputError("third-party generations are shown one file or folder at a time")
         keys = args.response_key, args.gold_key, args.question_key, args.verdict_key
-        return [EvalSource(Outputs(Path(args.paths[0]), *keys), grader)]
+        return [EvalSource(Outputs(Path(args.paths[0]), *keys), verifiers.grader)]
+    if args.question_key or args.verdict_key:
+        raise InputError("--question_key and --verdict_key go with --response_key and --gold_key")
     if len(args.paths) == 1:
         if is_scores(args.paths[0]):
             raise InputError(f"{args.paths[0]}: scores have no responses; give the run's log, or two scores files")
         if folders := evaluations(Path(args.paths[0])):
-            return [EvalSource(Folder(folders, args.data_dir), grader)]
+            return [EvalSource(Folder(folders, args.data_dir), verifiers.grader)]
         if any(Path(args.paths[0]).glob("*.graded.jsonl")):
             raise InputError(
                 f"{args.paths[0]}: has verdicts; the responses are where they came from: give that file or folder, "
                 "with --response_key and --gold_key"
             )
-        return [RunSource(run_view(args, args.paths[0], grader), args.paths[0])]
+        return [RunSource(run_view(args, args.paths[0], verifiers), args.paths[0])]
     sides: list[Choice | RunView] = [
-        Choice.read(path) if is_scores(path) else run_view(args, path, grader) for path in args.paths
+        Choice.read(path) if is_scores(path) else run_view(args, path, verifiers) for path in args.paths
     ]
     views = [side for side in sides if isinstance(side, RunView)]
     prompts = views[0].prompts if views else prompts_of(args)
@@ -107,7 +105,7 @@ def prompts_of(args: argparse.Namespace) -> PromptSet | None:
     return load(path, reading_of(args)) if path else None
 
 
-def run_view(args: argparse.Namespace, path: str, grader: Grader) -> RunView:
+def run_view(args: argparse.Namespace, path: str, verifiers: Verifiers) -> RunView:
     fields = {name: value for name, value in vars(args).items() if name in Settings.__dataclass_fields__}
     settings: Any = msgspec.convert(fields, Settings)
     with progress_bar() as progress:
@@ -116,7 +114,7 @@ def run_view(args: argparse.Namespace, path: str, grader: Grader) -> RunView:
             prompts_path=args.original_prompts_path,
             reading=reading_of(args),
             settings=settings.resolved(),
-            grading=grading(grader),
+            grading=grading(verifiers),
             workers=args.workers,
             progress=progress,
         )
@@ -124,8 +122,8 @@ def run_view(args: argparse.Namespace, path: str, grader: Grader) -> RunView:
 
 def main(argv: list[str] | None = None) -> int | None:
     args = parse_args(argv)
-    with Grader() as grader:
-        serve(App(sources_of(args, grader)), args.port)
+    with Verifiers() as verifiers:
+        serve(App(sources_of(args, verifiers)), args.port)
     return None
 
 

@@ -22,8 +22,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from data.suspects import grading  # noqa: E402
-from eval.grader import Grader  # noqa: E402
+from eval.verifiers import Verifiers  # noqa: E402
+from eval.verifiers.grading import grading  # noqa: E402
 from lim.utils.cli import Parser  # noqa: E402
 from lim.utils.files import write_json, write_text  # noqa: E402
 from lim.view.run import RunView  # noqa: E402
@@ -135,9 +135,9 @@ def main(argv: list[str] | None = None) -> int | None:
     parser.add_argument("--markdown", type=Path, help="write the table to this file")
     args = parser.parse_args(argv)
     rows: list[Row] = []
-    with Grader() as grader:
+    with Verifiers() as verifiers:
         for run in args.runs:
-            view = RunView(run, prompts_path=args.original_prompts_path, grading=grading(grader))
+            view = RunView(run, prompts_path=args.original_prompts_path, grading=grading(verifiers))
             rows += rows_of(Path(run).name, view)
     print(table(rows))
     if args.json:

@@ -94,7 +94,8 @@ def read_log(
         raise InputError(f"{log.root}: no readable log file left of {len(log.files)}")
     keys, rows = table.finish()
     epochs = [0 if step.epochs_U is None else int(step.epochs_U.min(initial=MANY)) for step in steps]
-    again = made_again([step.counts_U for step in steps], rows, places, epochs)
+    lost = [step.skipped for step in steps]
+    again = made_again([step.counts_U for step in steps], rows, places, epochs, lost)
     order = sorted(set(range(len(steps))) - again, key=lambda at: steps[at].step)
     ordered, rows = tuple(steps[at] for at in order), tuple(rows[at] for at in order)
     skipped = {places[at]: int(steps[at].counts_U.sum()) for at in again}
@@ -105,33 +106,34 @@ def made_again(
     counts: Sequence[NDArray[np.integer]],
     rows: Sequence[NDArray[np.integer]],
     places: Sequence[Place],
-    epochs: Sequence[int] = (),
+    epochs: Sequence[int],
+    lost: Sequence[int],
 ) -> set[int]:
     """Which steps, by position, a later one of the same number and epoch replaces: a run that was killed goes back to
     its last checkpoint and appends the steps after it once more. A step is its samples per prompt, their numbers, its
-    place.
+    place, its epoch, and how many rows without a reward it has.
 
     The later one is from a stretch that begins after the earlier one's, is as large as the steps that are there once,
-    and has all that the earlier one has. Parts of one step, in several files or apart from each other, are not that.
+    and has all that the earlier one has, which its rows without a reward may be. Parts of one step, in several files
+    or apart from each other, are not that.
     """
     same: dict[tuple[int, int], list[int]] = {}
     begins: dict[tuple[str, int], int] = {}
     for at, (path, stretch, number) in enumerate(places):
-        same.setdefault((number, epochs[at] if epochs else 0), []).append(at)
+        same.setdefault((number, epochs[at]), []).append(at)
         begins[path, stretch] = min(number, begins.get((path, stretch), number))
-    once = [int(counts[ats[0]].sum()) for ats in same.values() if len(ats) == 1]
+    once = [int(counts[ats[0]].sum()) + lost[ats[0]] for ats in same.values() if len(ats) == 1]
     if not once or len(once) == len(same):
         return set()
     found = set[int]()
     for *earlier, last in (ats for ats in same.values() if len(ats) > 1):
         of_last = dict(zip(rows[last].tolist(), counts[last].tolist(), strict=True))
-        if sum(of_last.values()) < NEARLY * np.median(once):
+        if sum(of_last.values()) + lost[last] < NEARLY * np.median(once):
             continue
         for at in earlier:
             pairs = zip(rows[at].tolist(), counts[at].tolist(), strict=True)
-            if begins[places[at][:2]] < begins[places[last][:2]] and all(
-                n <= of_last.get(row, 0) for row, n in pairs
-            ):
+            lacking = sum(max(0, n - of_last.get(row, 0)) for row, n in pairs)
+            if begins[places[at][:2]] < begins[places[last][:2]] and lacking <= lost[last]:
                 found.add(at)
     return found
 

@@ -63,7 +63,7 @@ def decode_rows(file: LogFile, filesystem: Any, needed: Mapping[str, Any], *, li
                 given = what.get(type(value), "")
                 shown = f"{value!r:.60}{f', {given}' if given else ''}"
                 raise InputError(f"{file.path}: row {number}: '{name}' is {shown}, not {wanted}; {FIX}")
-            values.append(_no_surrogates(value))
+            values.append(no_surrogates(value))
         found.append(row_type(**{f"f{at}": value for at, value in enumerate(values)}))
     return found
 
@@ -158,8 +158,13 @@ def _blank(text: str, at: int) -> int:
     return next((i for i in range(at, len(text)) if not text[i].isspace()), len(text))
 
 
-def _no_surrogates(value: Any) -> Any:
-    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value
+def no_surrogates(value: Any) -> Any:
+    """A value of JSON with halves of surrogate pairs replaced, in its texts and in those of its lists and objects."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, list):
+        return [*map(no_surrogates, value)]
+    return {name: no_surrogates(one) for name, one in value.items()} if isinstance(value, dict) else value
 
 
 def group(

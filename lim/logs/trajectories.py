@@ -28,7 +28,7 @@ from lim.logs.formats import ReadOptions
 from lim.logs.matching import Matching, match_prompts, normalise, strip_template
 from lim.logs.matrix import RewardMatrix, build_matrix, mean_of_samples
 from lim.logs.meeting import once_per_epoch, split_where_epochs_meet
-from lim.logs.parts import Part, RawLog, parts_of, read_log
+from lim.logs.parts import Part, Place, RawLog, parts_of, read_log
 from lim.utils.errors import InputError
 
 __all__ = ["LogSummary", "Prompts", "RewardMatrix", "mean_of_samples", "read_trajectories"]
@@ -36,11 +36,14 @@ __all__ = ["LogSummary", "Prompts", "RewardMatrix", "mean_of_samples", "read_tra
 
 @dataclass(frozen=True)
 class Places:
-    """Where a log's samples went: the matrix row of each key (−1: none), and each (step, row)'s epochs, in order."""
+    """Where a log's samples went: the matrix row of each key (−1: none), and each (step, row)'s epochs with how many
+    samples each has, in order.
+    """
 
     row_of: dict[str, int]
-    epochs: dict[tuple[int, int], tuple[int, ...]]  # two where two epochs meet in the step
+    epochs: dict[tuple[int, int], tuple[tuple[int, int], ...]]  # two where two epochs meet in the step
     steps: tuple[StepFacts, ...]
+    again: frozenset[Place]  # made again later, and not counted
 
 
 @dataclass(frozen=True)
@@ -209,7 +212,9 @@ def read_trajectories(
         notes=tuple(notes),
         doubts=doubts,
         matching=matching,
-        places=_places(raw, parts, place_L[stands_L].tolist()) if options and options.keep_places else None,
+        places=_places(raw, parts, place_L[stands_L].tolist(), between_L)
+        if options and options.keep_places
+        else None,
     )
     return matrix, summary
 
@@ -231,20 +236,22 @@ def _spread(parts: Sequence[Part]) -> float | None:
     return None if alone else min(1.0, max(0.0, within / most))
 
 
-def _places(raw: RawLog, parts: Sequence[Part], rows_L: list[int]) -> Places:
-    epochs: dict[tuple[int, int], tuple[int, ...]] = {}
+def _places(raw: RawLog, parts: Sequence[Part], rows_L: list[int], left_out_L: NDArray[np.bool_]) -> Places:
+    epochs: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
     for part in parts:
-        for key, epoch in zip(part.rows_U.tolist(), part.epochs_U.tolist(), strict=True):
+        visits = zip(part.rows_U.tolist(), part.epochs_U.tolist(), part.step.counts_U.tolist(), strict=True)
+        for key, epoch, count in visits:
             cell = part.step.step, rows_L[key]
-            epochs[cell] = (*epochs.get(cell, ()), epoch)
+            epochs[cell] = (*epochs.get(cell, ()), (epoch, count))
     verdicts: dict[int, Counter[str]] = {}
     for step in raw.steps:
         verdicts.setdefault(step.step, Counter()).update(step.verdicts)
     steps = []
-    for step in (part.step for part in parts):
-        count = int(step.counts_U.sum())
-        steps.append(StepFacts(step.step, count, float(step.sums_U.sum()) / max(1, count), verdicts[step.step]))
-    return Places(dict(zip(raw.keys, rows_L, strict=True)), epochs, tuple(steps))
+    for step, rows_U in ((part.step, part.rows_U) for part in parts):
+        trained_U = ~left_out_L[rows_U]
+        count, total = int(step.counts_U[trained_U].sum()), float(step.sums_U[trained_U].sum())
+        steps.append(StepFacts(step.step, count, total / max(1, count), verdicts[step.step]))
+    return Places(dict(zip(raw.keys, rows_L, strict=True)), epochs, tuple(steps), frozenset(raw.again))
 
 
 def _reasons(raw: RawLog) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -43,16 +42,7 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewar
     else:
         columns = [[getattr(row, f"f{at + 4}") for row in rows] for at in range(len(terms))]
         rewards, absent = weighted_sum(terms, columns).tolist(), absent_of(terms, columns)
-    steps = [row.f2 for row in rows]
-    if not all(type(step) is int for step in steps):
-        steps = [file.step] * len(rows)
-    elif os.path.basename(file.path).partition(".")[0].isdigit():
-        if len(set(steps)) > 1 and 2 * steps.count(file.step) < len(steps):
-            raise InputError(
-                f"{file.path}: its rows are of the steps {min(steps)} to {max(steps)}, and its name says one; read "
-                "it as a table: --prompt_column input --reward_column score --step_column step"
-            )
-        steps = [file.step] * len(rows)
+    steps = steps_of(file, [row.f2 for row in rows])
     later = later_outputs([row.f1 for row in rows], [row.f0 for row in rows])
     at_step: dict[tuple[int, int], list[int]] = {}  # (stretch of the file, step) → its rows
     for at, place in enumerate(zip(attempts_of(steps), steps, strict=True)):
@@ -71,6 +61,34 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewar
         )
         found.append(replace(one, attempt=stretch, absent=absent))
     return found
+
+
+def steps_of(file: LogFile, said: Sequence[Any]) -> list[int]:
+    """The step of each row: the file's where its name is a number, or no row says one; else what the rows say.
+
+    Raises InputError where rows say several steps and the name one, or only some rows say theirs.
+    """
+    steps = [_whole(step) for step in said]
+    whole = [step for step in steps if step is not None]
+    if file.path.rpartition("/")[2].partition(".")[0].isdigit():
+        if len(whole) == len(said) and len(set(whole)) > 1 and 2 * whole.count(file.step) < len(whole):
+            raise InputError(
+                f"{file.path}: its rows are of the steps {min(whole)} to {max(whole)}, and its name says one; read "
+                "it as a table: --prompt_column input --reward_column score --step_column step"
+            )
+        return [file.step] * len(said)
+    if all(step is None for step in said):
+        return [file.step] * len(said)
+    if len(whole) < len(said):
+        row = steps.index(None)
+        raise InputError(f"{file.path}: row {row + 1}: 'step' is {said[row]!r:.40}, not the number of a step; {FIX}")
+    return whole
+
+
+def _whole(step: Any) -> int | None:
+    """A step that is a whole number, 7 or 7.0; None for anything else."""
+    whole = type(step) is int or (isinstance(step, float) and step.is_integer())
+    return int(step) if whole else None
 
 
 def later_outputs(uids: Sequence[Any], inputs: Sequence[Any]) -> set[int]:

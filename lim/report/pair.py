@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -56,21 +56,25 @@ class Choice:
 
 
 def shared(one: Choice, two: Choice) -> tuple[Choice, Choice]:
-    """Both choices over the prompts that both files have. InputError where they share none.
-
-    Ids may be row numbers: InputError, too, where more than 5 % of the prompts of one id have different texts.
+    """Both choices over the prompts that both files have. InputError where they share none, or share ids alone, which
+    may be row numbers.
     """
     both = [key for key in one.keys if key in two.texts]
     if not both:
         raise InputError(f"{one.path} and {two.path} share no prompt: {one.keys[0]!r:.60}, {two.keys[0]!r:.60}")
-    known = [key for key in both if one.texts[key] and two.texts[key]]
-    other = [key for key in known if squash(one.texts[key]) != squash(two.texts[key])]
+    check_texts(one, two.path, two.texts)
+    return one.rows(both), two.rows(both)
+
+
+def check_texts(one: Choice, path: str, texts: Mapping[str, str]) -> None:
+    """InputError where more than 5 % of the prompts of one id have another text in `path`, whose texts are given."""
+    known = [key for key in one.keys if one.texts[key] and texts.get(key)]
+    other = [key for key in known if squash(one.texts[key]) != squash(texts[key])]
     if len(other) > 0.05 * len(known):
         raise InputError(
-            f"{one.path} and {two.path} are of different prompts: {len(other)} of {len(known)} with the same id have "
+            f"{one.path} and {path} are of different prompts: {len(other)} of {len(known)} with the same id have "
             f"another text, such as {other[0]!r:.40}"
         )
-    return one.rows(both), two.rows(both)
 
 
 def compare(first: Choice, second: Choice) -> dict[str, Any]:
@@ -99,7 +103,16 @@ def compare(first: Choice, second: Choice) -> dict[str, Any]:
 
 
 def make_up(one: Choice, two: Choice, prompts: Any) -> list[dict[str, Any]]:
-    """For each value of the prompt file's grouping columns: prompts, and how many of them each choice has."""
+    """For each value of the prompt file's grouping columns: prompts, and how many of them each choice has.
+
+    InputError for a file of other prompts.
+    """
+    texts = dict(zip(prompts.ids, prompts.texts, strict=True))
+    for choice in (one, two):
+        if not set(choice.keys) & {*prompts.ids, *prompts.texts}:
+            shown = f"{choice.path}, such as {choice.keys[0]!r:.60}"
+            raise InputError(f"{prompts.name}: has none of the prompts of {shown}")
+        check_texts(choice, prompts.name, texts)
     chosen = [{key for key, taken in zip(c.keys, c.chosen_P.tolist(), strict=True) if taken} for c in (one, two)]
     rows = []
     for group in groups_of(prompts.rows.records, *prompts.own_keys):

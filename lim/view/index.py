@@ -27,17 +27,16 @@ import pyarrow.parquet as pq
 from lim.logs.files import LogFile
 from lim.logs.find import Log
 from lim.logs.formats import ReadOptions
-from lim.logs.parts import made_again
 from lim.logs.read import FileResult, read_files
 from lim.logs.rows import attempts_of
 from lim.utils.errors import InputError
 from lim.utils.files import atomic_path
 from lim.view.readers import READERS, Ints, Located, Sample
 
-VERSION = 2
+VERSION = 3
 READ_THREADS = 4
 AT_ONCE = 64  # files whose samples are held at a time
-COLUMNS = ("file", "step", "key", "row", "count", "start", "end")
+COLUMNS = ("file", "step", "stretch", "key", "row", "count", "start", "end")
 Stamp = tuple[str, int, int]  # path, size, time of change in nanoseconds
 
 
@@ -47,6 +46,7 @@ class Run:
 
     file: int
     step: int
+    stretch: int  # of the file: see `attempts_of`
     row: int
     count: int
     start: int  # first byte; −1 in files that are no lines
@@ -55,7 +55,7 @@ class Run:
 
 @dataclass(frozen=True)
 class SampleIndex:
-    """Runs of rows, sorted by key; `runs[name]` is a column of `COLUMNS`."""
+    """Runs of rows, sorted by key; `runs[name]` is a column of `COLUMNS`. Which of them count, a selection says."""
 
     log: Log
     options: ReadOptions
@@ -180,37 +180,9 @@ def _renewed(
         for located in result.steps:
             parts.append(_runs(at, located, keys))
     runs = {name: np.concatenate([np.zeros(0, np.int64), *(part[name] for part in parts)]) for name in COLUMNS}
-    runs = _counted(runs, [file.path for file in log.files])
     order = np.lexsort((runs["row"], runs["file"], runs["key"]))
     runs = {name: column[order] for name, column in runs.items()}
     return SampleIndex(log, options, stamps, list(keys), runs, tuple(problems)), not problems
-
-
-def _counted(runs: dict[str, Ints], paths: Sequence[str]) -> dict[str, Ints]:
-    """The runs without those of steps that a resumed training made once more: a selection counts the later ones."""
-    order = np.lexsort((runs["row"], runs["file"]))
-    runs = {name: column[order] for name, column in runs.items()}
-    file, step = runs["file"], runs["step"]
-    bounds = np.flatnonzero(np.diff(file)) + 1
-    stretch = np.concatenate(
-        [np.zeros(0, np.int64), *(attempts_of(part.tolist()) for part in np.split(step, bounds))]
-    )
-    numbers, at_number = np.unique(step, return_inverse=True)
-    code = (file * (stretch.max(initial=0) + 1) + stretch) * len(numbers) + at_number
-    made, first, of_run = np.unique(code, return_index=True, return_inverse=True)
-    if len(made) == len(numbers):
-        return runs
-    counts: list[Ints] = []
-    rows: list[Ints] = []
-    places: list[tuple[str, int, int]] = []
-    for mine in np.split(np.argsort(of_run, kind="stable"), np.cumsum(np.bincount(of_run))[:-1]):
-        keys, of_key = np.unique(runs["key"][mine], return_inverse=True)
-        rows.append(keys)
-        counts.append(np.bincount(of_key, runs["count"][mine], len(keys)).astype(np.int64))
-    for run in first.tolist():
-        places.append((paths[int(file[run])], int(stretch[run]), int(step[run])))
-    again = np.isin(of_run, sorted(made_again(counts, rows, places)))
-    return {name: column[~again] for name, column in runs.items()}
 
 
 def locate(file: LogFile, format: str, filesystem: Any, options: ReadOptions) -> FileResult:
@@ -232,9 +204,12 @@ def _runs(file: int, located: Located, keys: dict[str, int]) -> dict[str, Ints]:
     counted = codes_R[first] >= 0
     first, count = first[counted], count[counted]
     none = np.full(len(first), -1, np.int64)
+    several = len(steps_R) and (steps_R != steps_R[0]).any()
+    stretch_R = np.array(attempts_of(steps_R.tolist()), np.int64) if several else np.zeros(len(steps_R), np.int64)
     return {
         "file": np.full(len(first), file, np.int64),
         "step": steps_R[first],
+        "stretch": stretch_R[first],
         "key": code_L[codes_R[first]],
         "row": first.astype(np.int64),
         "count": count.astype(np.int64),

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from lim.logs.files import LogFile, read_bytes, read_span
 from lim.logs.formats import ReadOptions
-from lim.logs.messages import prompt_text
+from lim.logs.messages import content_text, is_conversation, prompt_text
 from lim.logs.parquet import column_names, numbers, open_file, read_columns
-from lim.logs.rows import reward_terms, weighted_sum
+from lim.logs.rows import no_surrogates, reward_terms, weighted_sum
 from lim.logs.trl import OTHER, reward_terms_of
-from lim.logs.verl import later_outputs
-from lim.recorders.verl import prompt_id
+from lim.logs.verl import later_outputs, steps_of
+from lim.recorders.verl import prompt_id, unpack
 from lim.utils.errors import InputError
 
 Ints = NDArray[np.int64]
@@ -56,6 +56,8 @@ class Sample:
     gold: str | None = None
     tokens: int | None = None
     number: int | None = None  # within prompt and epoch
+    epoch: int | None = None
+    verifier: str | None = None
     more: tuple[tuple[str, str], ...] = ()  # further columns that say something, by name
 
 
@@ -82,23 +84,26 @@ def locate_own(file: LogFile, filesystem: Any, options: ReadOptions) -> Located:
     return _parquet_keys(file, encoded.dictionary.to_pylist(), numbers(encoded.indices.fill_null(-1)))
 
 
-OWN = ("sample", "reward", "verdict", "answer", "response_tokens", "response", "reason", "score", "verifier")
+OWN = ("sample", "epoch", "reward", "verdict", "answer", "response_tokens", "response", "reason", "score", "verifier")
 
 
 def read_own(
     file: LogFile, filesystem: Any, options: ReadOptions, rows_Q: Ints, spans: Spans, light: bool
 ) -> list[Sample]:
+    light = light and "answer" in column_names(file.path, filesystem)
     columns = [name for name in OWN if name != "response" or not light]
     return [
         Sample(
             row,
             found.get("response"),
-            found.get("reward"),
+            _number(found.get("reward")),
             found.get("verdict"),
             found.get("reason"),
             found.get("answer"),
             tokens=found.get("response_tokens"),
             number=found.get("sample"),
+            epoch=found.get("epoch"),
+            verifier=found.get("verifier"),
             more=tuple(
                 (name, f"{value:g}" if isinstance(value, float) else str(value))
                 for name in ("score", "verifier")
@@ -153,7 +158,7 @@ def read_trl(
         Sample(
             row,
             completion_text(found["completion"]),
-            None if np.isnan(reward) else reward,
+            _number(reward),
             more=tuple(
                 (name, f"{found[name]:g}") for name in numeric if len(numeric) > 1 and found[name] is not None
             ),
@@ -162,11 +167,18 @@ def read_trl(
     ]
 
 
-def completion_text(value: Any) -> str:
-    """A completion as text: itself, or its turns' texts."""
-    if isinstance(value, list):
-        return "\n\n".join(str(turn.get("content", turn)) if isinstance(turn, dict) else str(turn) for turn in value)
-    return str(value)
+def completion_text(value: Any) -> str | None:
+    """A completion as text: itself, or what its turns say and the tools they call; None where there is none."""
+    if value is None or isinstance(value, str):
+        return value
+    if not is_conversation(value):
+        return str(value)
+    parts = []
+    for turn in value:
+        parts.append(content_text(turn["content"]))
+        if calls := turn.get("tool_calls"):
+            parts.append(json.dumps(calls, ensure_ascii=False, default=str))
+    return "\n\n".join(filter(None, parts))
 
 
 class _Line(msgspec.Struct, gc=False):
@@ -188,9 +200,8 @@ def locate_verl(file: LogFile, filesystem: Any, options: ReadOptions) -> Located
     ends = np.append(np.flatnonzero(np.frombuffer(data, np.uint8) == 10), len(data))
     starts = np.concatenate([[0], ends[:-1] + 1])
     view = memoryview(data)
-    by_row = file_is_a_step(file)
     codes: dict[str, int] = {}
-    keys, uids, steps_R, kept = [], [], [], []
+    keys, uids, steps, kept = [], [], [], []
     for at, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
         line = view[start:end]
         if not bytes(line[:1]).strip() and not bytes(line).strip():
@@ -199,7 +210,7 @@ def locate_verl(file: LogFile, filesystem: Any, options: ReadOptions) -> Located
         kept.append(at)
         keys.append(prompt_id(found.gts) if options.by_id else prompt_text(found.input))
         uids.append((found.uid, found.input))
-        steps_R.append(found.step if not by_row and type(found.step) is int else file.step)
+        steps.append(found.step)
     later = later_outputs(*zip(*uids, strict=True)) if uids else set[int]()
     codes_R = [
         -1 if key is None or row in later else codes.setdefault(key, len(codes)) for row, key in enumerate(keys)
@@ -207,7 +218,7 @@ def locate_verl(file: LogFile, filesystem: Any, options: ReadOptions) -> Located
     return Located(
         list(codes),
         np.array(codes_R, np.int64),
-        np.array(steps_R, np.int64),
+        np.array(steps_of(file, steps), np.int64),
         starts[kept] + shift,
         ends[kept] + shift,
     )
@@ -218,10 +229,6 @@ def _mark(file: LogFile, filesystem: Any) -> bytes:
     mark = b"\xef\xbb\xbf"
     packed = file.path.endswith((".gz", ".zst"))
     return b"" if packed or read_span(file.path, filesystem, 0, 3) != mark else mark
-
-
-def file_is_a_step(file: LogFile) -> bool:
-    return file.path.rpartition("/")[2].partition(".")[0].isdigit()
 
 
 def _line(file: LogFile, number: int, line: memoryview) -> _Line:
@@ -240,7 +247,7 @@ def _loose(file: LogFile, number: int, line: bytes) -> dict[str, Any]:
         row = None
     if not isinstance(row, dict):
         raise InputError(f"{file.path}: row {number}: not a complete JSON object")
-    return row
+    return no_surrogates(row)
 
 
 def read_verl(
@@ -255,13 +262,13 @@ def read_verl(
         found = _loose(file, row + 1, line)
         values = [[_float(found.get(name))] for _, name in terms]
         reward = float(weighted_sum(terms, values)[0])
-        gold = found.get("gts")
+        gold = unpack(found.get("gts"))
         samples.append(
             Sample(
                 row,
-                str(found.get("output", "")),
-                None if np.isnan(reward) else reward,
-                gold=gold if isinstance(gold, str) else None,
+                completion_text(found.get("output")),
+                _number(reward),
+                gold=str(gold) if isinstance(gold, str | int | float) and not isinstance(gold, bool) else None,
                 more=tuple((name, str(found[name])[:60]) for name in ("acc", "uid") if found.get(name) is not None),
             )
         )
@@ -270,6 +277,11 @@ def read_verl(
 
 def _float(value: Any) -> float:
     return float(value) if isinstance(value, bool | int | float) else np.nan
+
+
+def _number(reward: float | None) -> float | None:
+    """A reward; None where there is none, as NaN says too."""
+    return None if reward is None or np.isnan(reward) else reward
 
 
 def _lines(file: LogFile, filesystem: Any, spans: Spans) -> list[bytes]:

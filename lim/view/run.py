@@ -5,6 +5,8 @@ Everything is read from the log's files, which may be growing; nothing is writte
 
 from __future__ import annotations
 
+import functools
+import itertools
 import threading
 import time
 from collections import OrderedDict
@@ -17,7 +19,9 @@ import numpy as np
 
 from lim.logs.doubts import KINDS
 from lim.logs.find import Log, find_log
+from lim.logs.matching import normalise, strip_template
 from lim.logs.reward_log import read_run
+from lim.logs.rows import digest
 from lim.logs.trajectories import Places, read_trajectories
 from lim.pipeline import OneEpoch, select
 from lim.prompts import PromptSet, Reading, load, prompts_of
@@ -29,7 +33,7 @@ from lim.utils.errors import InputError
 from lim.utils.paths import ROOT
 from lim.view.index import SampleIndex, Stamp, has_samples, open_index, stamps_of
 from lim.view.readers import Sample
-from lim.view.suspects import LEAST_SHARE, MOST_RIGHT, Given, Same, Suspect, find_suspects
+from lim.view.suspects import LEAST_SHARE, MOST_RIGHT, Given, Suspect, find_suspects
 
 KEPT_PROMPTS = 16  # whose samples stay in memory
 LOOK_EVERY = 2.0  # seconds between looks at the log's folder
@@ -37,15 +41,26 @@ BUSY = 10  # a log that takes t seconds to read is read again after BUSY · t at
 
 
 @dataclass(frozen=True)
-class Grading:
-    """What the viewer takes from a grader: equality of answers, the answer in a response, verdicts on responses.
+class Asked:
+    """A response to be graded. `verifier` is the name of what grades it, None for the usual one."""
 
-    A verdict on (gold answer, response) is a named tuple with the fields verdict, answer and reason.
+    gold: str
+    response: str
+    verifier: str | None = None
+    metadata: Any = None
+
+
+@dataclass(frozen=True)
+class Grading:
+    """What the viewer takes from a grader, by the name of a prompt's verifier (None: the usual one): equality of
+    answers, the answer in a response, verdicts on responses.
+
+    A verdict is a named tuple with the fields verdict, answer and reason; None where the verifier is not known.
     """
 
-    same: Same
-    extract: Callable[[str], str | None]
-    grade: Callable[[list[tuple[str, str]]], Sequence[Any]]
+    same: Callable[[str | None, list[tuple[str, str]]], list[bool | None]]
+    extract: Callable[[str | None, str], str | None]
+    grade: Callable[[Sequence[Asked]], Sequence[Any]]
 
 
 @dataclass(frozen=True)
@@ -78,6 +93,18 @@ class State:
         return int(matching.rows_P[prompt]) if matching is not None else -1
 
 
+def epoch_of(at: int, epochs: Sequence[tuple[int, int]]) -> int:
+    """The epoch of a sample by its place among a prompt's in a step, whose `epochs` are (epoch, samples) in order."""
+    ends = itertools.accumulate(count for _, count in epochs)
+    return next((epoch for (epoch, _), end in zip(epochs, ends, strict=True) if at < end), epochs[-1][0])
+
+
+def said_in(text: str) -> str:
+    """What of a log's text is the prompt: without its template, of which other texts of the prompt have another."""
+    inner = strip_template(text)
+    return inner if inner and strip_template(inner) == inner else text
+
+
 class RunView:
     """A log, read when made; safe to use from several threads. InputError where it cannot be read.
 
@@ -100,6 +127,7 @@ class RunView:
         settings = settings or Settings()
         self.settings = settings if strict else replace(settings, allow=tuple(KINDS))
         log = self._find()
+        self.of_log = False  # whether its prompts are the log's texts
         self.prompts = self._prompts(log, prompts_path, reading)
         self.problem: str | None = None
         self.lock, self.index_lock = threading.Lock(), threading.Lock()
@@ -127,8 +155,12 @@ class RunView:
             raise InputError(f"{log.root}: knows prompts by id; name the prompt file by --original_prompts_path")
         options = self.settings.reading(keep_samples=False)
         matrix, _ = read_trajectories(log, options=options, workers=self.workers)
-        records = [{"id": f"{at:05d}", "prompt": text} for at, text in enumerate(matrix.ids)]
-        return prompts_of(Rows(log.root, records))
+        texts = [said_in(text) for text in matrix.ids]
+        # An id that the prompt has in another log, too, whatever that one holds beside it.
+        ids = [digest(normalise(text)).hex()[:16] for text in texts]
+        rows = [{"id": id, "prompt": text} for id, text in zip(ids, texts, strict=True)]
+        self.of_log = True
+        return prompts_of(Rows(log.root, rows))
 
     def _read(self, log: Log, version: int, progress: Callable[[int, int], None] | None = None) -> State:
         start = time.monotonic()
@@ -137,7 +169,7 @@ class RunView:
             selection = self._select(self.settings, progress)
         except OneEpoch:
             # LIM compares epochs: until there are two, pass rates are what can be shown.
-            early = replace(self.settings, strategy="difficulty", similarity_threshold=None, top_k=None)
+            early = replace(self.settings, strategy="difficulty", similarity_threshold=None, top_k=None, min_epochs=1)
             selection = self._select(early, progress)
             selection.notes.append("the log has one epoch so far; LIM compares epochs and needs at least two")
         self.took = time.monotonic() - start
@@ -211,31 +243,43 @@ class RunView:
                 prompts_of.setdefault(row, []).append(prompt)
         keys = [key for key in index.keys if places.row_of.get(key, -1) in prompts_of]
         seen: dict[tuple[int, int], int] = {}
-        runs = {run: places.row_of[key] for key, run in index.of(keys)}
-        count: dict[tuple[int, int], int] = {}
-        for run, row in runs.items():
-            count[run.step, row] = count.get((run.step, row), 0) + run.count
+        # What is not of the training that counts: evaluation, a repeated file, steps that were made again.
+        runs = {
+            run: places.row_of[key]
+            for key, run in index.of(keys)
+            if (run.step, places.row_of[key]) in places.epochs
+            and (index.log.files[run.file].path, run.stretch, run.step) not in places.again
+        }
+        last = self.settings.max_epochs
         for run, samples in index.read(list(runs), light=light):
             cell = run.step, runs[run]
-            epochs = places.epochs.get(cell)
-            if epochs is None:
-                continue  # evaluation, or a repeated file: not of the training that counts
             shown = []
             for sample in samples:
+                if sample.reward is None:
+                    continue  # as a selection skips it
                 at = seen[cell] = seen.get(cell, -1) + 1
-                shown.append(Shown(epochs[at * len(epochs) // count[cell]], run.step, sample))
+                epoch = sample.epoch or epoch_of(at, places.epochs[cell])
+                if last is None or epoch <= last:
+                    shown.append(Shown(epoch, run.step, sample))
             for prompt in prompts_of[runs[run]]:
                 yield prompt, shown
 
     def graded(self, prompt: int) -> list[Any]:
         """The grader's verdict on each sample, where the prompt has an answer."""
         shown = self.samples(prompt)
-        golds = [self.prompts.answers[prompt] or one.sample.gold for one in shown]
-        if self.grading is None:
-            return [None] * len(shown)
-        items = [(gold, one.sample.response or "") for gold, one in zip(golds, shown, strict=True) if gold]
-        verdicts = iter(self.grading.grade(items))
-        return [next(verdicts) if gold else None for gold in golds]
+        name, metadata = self._of_row(prompt, "verifier"), self._of_row(prompt, "metadata")
+        asked: dict[int, Asked] = {}
+        for at, one in enumerate(shown):
+            gold, response = self.prompts.answers[prompt] or one.sample.gold, one.sample.response
+            if gold and response is not None:
+                asked[at] = Asked(gold, response, name or one.sample.verifier, metadata)
+        verdicts = [] if self.grading is None else self.grading.grade([*asked.values()])
+        found = dict(zip(asked, verdicts, strict=False))
+        return [found.get(at) for at in range(len(shown))]
+
+    def _of_row(self, prompt: int, name: str) -> Any:
+        """A field of a prompt's row in the prompt file; None where there is none."""
+        return self.prompts.rows.record(prompt).get(name) or None
 
     # Suspected wrong labels.
 
@@ -246,25 +290,36 @@ class RunView:
         least_share: float = LEAST_SHARE,
         progress: Callable[[int, int], None] | None = None,
     ) -> list[Suspect]:
-        """Prompts whose label may be wrong, the surest first. InputError where the log's files cannot be read."""
+        """Prompts whose label may be wrong, the surest first. InputError where the log's files cannot be read.
+
+        Answers are found and compared as the prompt's verifier does: its row names it, or else the log.
+        """
         assert self.grading is not None
         state, index = self.state, self.open_index()
         prompts = self.hardly_right(most_right)
         given: dict[int, list[Given]] = {prompt: [] for prompt in prompts}
+        labels = {prompt: self.prompts.answers[prompt] for prompt in prompts}
+        judges: dict[int, str | None] = {prompt: self._of_row(prompt, "verifier") for prompt in prompts}
         total = sum(self.counts_of(state, prompt) for prompt in prompts)
         done = 0
         for prompt, shown in self._shown(state, index, prompts, light=True):
             for one in shown:
+                labels[prompt] = labels[prompt] or one.sample.gold
+                judges[prompt] = judges[prompt] or one.sample.verifier
                 answer = one.sample.answer
-                if answer is None and one.sample.verdict is None and one.sample.response:
-                    answer = self.grading.extract(one.sample.response)
+                if answer is None and one.sample.response:
+                    answer = self.grading.extract(judges[prompt], one.sample.response)
                 right = one.sample.verdict == "correct" if one.sample.verdict else self._passed(state, one)
                 given[prompt].append(Given(one.epoch or 0, answer, right))
             done += len(shown)
             if progress:
                 progress(done, total)
-        labels = dict(zip(prompts, (self.prompts.answers[prompt] for prompt in prompts), strict=True))
-        return find_suspects(given, labels, self.grading.same, most_right=most_right, least_share=least_share)
+        found: list[Suspect] = []
+        for judge in dict.fromkeys(judges.values()):
+            of_judge = {prompt: samples for prompt, samples in given.items() if judges[prompt] == judge}
+            same = functools.partial(self.grading.same, judge)
+            found += find_suspects(of_judge, labels, same, most_right=most_right, least_share=least_share)
+        return sorted(found, key=lambda suspect: (-suspect.score, suspect.prompt))
 
     def hardly_right(self, most_right: float) -> list[int]:
         """Prompts that passed in at most this share of their samples."""

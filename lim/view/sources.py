@@ -112,11 +112,12 @@ class RunSource:
 
     def listed(self, prompt: int, shown: Sequence[Shown]) -> dict[str, Any]:
         """The list of a prompt's samples, without the responses."""
-        gold = self.view.prompts.answers[prompt]
-        can_grade = self.view.grading is not None and any(gold or one.sample.gold for one in shown)
+        known = [self.view.prompts.answers[prompt], *(one.sample.gold for one in shown)]
+        gold = next(filter(None, known), None)
+        can_grade = self.view.grading is not None and gold and any(one.sample.response for one in shown)
         return {
             "gold": gold,
-            "grade": can_grade and all(one.sample.verdict is None for one in shown),
+            "grade": bool(can_grade) and all(one.sample.verdict is None for one in shown),
             "samples": [
                 {
                     "epoch": one.epoch,
@@ -171,12 +172,18 @@ class PairSource:
     """Two selections side by side: of runs, whose pages are linked to, or of scores files."""
 
     def __init__(self, one: Choice | RunView, two: Choice | RunView, prompts: Any, links: Sequence[str]) -> None:
+        """InputError for selections of different prompts."""
         self.sides, self.prompts, self.links = (one, two), prompts, list(links)
+        compared(*self.choices(), prompts)
+
+    def choices(self) -> tuple[Choice, Choice]:
+        one, two = (side if isinstance(side, Choice) else choice_from(side) for side in self.sides)
+        return one, two
 
     def page(self) -> tuple[str, str]:
         from lim.report.figures import scores_against  # matplotlib takes a second, and most pages draw nothing
 
-        one, two = (side if isinstance(side, Choice) else choice_from(side) for side in self.sides)
+        one, two = self.choices()
         found, first, second = compared(one, two, self.prompts)
         figure = scores_against(first.scores_P, second.scores_P, first.chosen_P, second.chosen_P)
         return page(one, two, found, picture_of(figure), self.links), pair_policy() + pages.HEADER
@@ -189,7 +196,8 @@ def choice_from(view: RunView) -> Choice:
     """What a run's log makes of its prompts now."""
     selection = view.refresh().selection
     texts = dict(zip(selection.ids, selection.prompts.texts, strict=True))
-    return Choice(view.path, selection.ids, selection.scores_P, selection.chosen_P, texts)
+    path = f"{view.path} (without its prompt file)" if view.of_log else view.path
+    return Choice(path, selection.ids, selection.scores_P, selection.chosen_P, texts)
 
 
 def suspect_row(suspect: Suspect, id: str) -> dict[str, Any]:

@@ -65,6 +65,18 @@ def test_a_log_of_other_prompts_is_refused_unless_allowed(tmp_path, capsys):
     assert "1 suspected wrong label" in capsys.readouterr().out
 
 
+def test_single_responses_are_graded_by_the_verifier_named(tmp_path, capsys):
+    path = tmp_path / "outputs.jsonl"
+    path.write_text(
+        "".join(json.dumps({"r": f"<answer>{said}</answer>", "g": "stop"}) + "\n" for said in ("stop", "pots"))
+    )
+    assert main(["--log", str(path), "--response_key", "r", "--gold_key", "g", "--verifier", "exact"]) is None
+    assert "1 of 2 responses are not right" in capsys.readouterr().out
+    path.write_text(json.dumps({"r": "\\boxed{1}", "g": ["1"]}) + "\n")
+    with pytest.raises(InputError, match="row 1: 'g' is a list, neither text nor a number"):
+        main(["--log", str(path), "--response_key", "r", "--gold_key", "g"])
+
+
 @pytest.mark.data
 def test_real_single_responses(shared_data: Path, capsys):
     path = shared_data / "outputs" / "dsr_correctness_step85_AIME2024.json"

@@ -14,7 +14,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from eval.grader import Grader
 from eval.results.browse import EvalSource, Outputs
-from eval.view import grading
+from eval.verifiers import Verifiers
+from eval.verifiers.grading import grading
 from lim.report.page import write_page
 from lim.report.pair import Choice
 from lim.strategies import Settings
@@ -80,7 +81,7 @@ def open_at(browser: Browser) -> Iterator:
 @pytest.fixture
 def run(tmp_path, grader) -> Iterator[str]:
     """The address of a viewer on this project's log, whose first response is hostile."""
-    view = RunView(str(viewed.write_own(tmp_path, hostile=HOSTILE)), grading=grading(grader))
+    view = RunView(str(viewed.write_own(tmp_path, hostile=HOSTILE)), grading=grading(Verifiers(grader=grader)))
     with viewed.viewer(RunSource(view, "run")) as address:
         yield address
 
@@ -244,7 +245,7 @@ def test_a_training_that_goes_on(tmp_path, grader, open_at, monkeypatch):
     monkeypatch.setattr("lim.view.run.LOOK_EVERY", 0)
     monkeypatch.setattr("lim.view.run.BUSY", 0)
     log = viewed.write_own(tmp_path, steps=5)
-    view = RunView(str(log), grading=grading(grader))
+    view = RunView(str(log), grading=grading(Verifiers(grader=grader)))
     with viewed.viewer(RunSource(view, "run")) as address:
         page = ready(open_at(address))
         expect(page.locator("#steps-now")).to_contain_text("Step 5;")
@@ -265,7 +266,7 @@ def test_a_training_that_goes_on(tmp_path, grader, open_at, monkeypatch):
 
 
 def test_a_viewer_that_was_closed_is_said(tmp_path, grader, open_at):
-    view = RunView(str(viewed.write_own(tmp_path)), grading=grading(grader))
+    view = RunView(str(viewed.write_own(tmp_path)), grading=grading(Verifiers(grader=grader)))
     with viewed.viewer(RunSource(view, "run", follow=False)) as address:
         page = ready(open_at(address))
         expect(page.locator("#suspects button").first).to_be_visible()
@@ -276,7 +277,7 @@ def test_a_viewer_that_was_closed_is_said(tmp_path, grader, open_at):
 
 def test_verl_is_graded_while_one_looks(tmp_path, grader, open_at):
     log = viewed.write_verl(tmp_path)
-    view = RunView(str(log), prompts_path=str(tmp_path / "prompts.json"), grading=grading(grader))
+    view = RunView(str(log), prompts_path=str(tmp_path / "prompts.json"), grading=grading(Verifiers(grader=grader)))
     with viewed.viewer(RunSource(view, "run")) as address:
         page = ready(open_at(address))
         open_prompt(page, "p05")

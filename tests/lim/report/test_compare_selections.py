@@ -55,7 +55,8 @@ def test_counts_are_those_of_a_loop(pair, tmp_path, capsys):
 
 def test_the_page_is_complete_escapes_and_runs_nothing(pair, tmp_path):
     _, _, one, two = pair
-    prompts = write_prompts(tmp_path / "prompts.json", IDS, level=[f"Level {n % 3}" for n in range(30)])
+    texts = [f"<b>x</b> & {id}" for id in IDS]
+    prompts = write_prompts(tmp_path / "prompts.json", IDS, prompt=texts, level=[f"Level {n % 3}" for n in range(30)])
     main(
         [one, two, "--report", str(tmp_path / "out"), "--original_prompts_path", str(prompts), "--figures", "svg,png"]
     )
@@ -97,3 +98,14 @@ def test_files_of_other_prompts_under_the_same_ids_are_refused(tmp_path):
         main([one, two, "--report", str(tmp_path / "out")])
     assert not (tmp_path / "out").exists()
     assert main([one, spaced, "--report", str(tmp_path / "out")]) is None
+
+
+def test_a_prompt_file_of_other_prompts_is_refused(pair, tmp_path):
+    _, _, one, two = pair
+    for ids, line in (
+        (IDS, "of different prompts: 30 of 30"),
+        ([f"q{n}" for n in range(30)], "has none of the prompts"),
+    ):
+        prompts = write_prompts(tmp_path / "prompts.json", ids, level=["1"] * 30)
+        with pytest.raises(InputError, match=line):
+            main([one, two, "--report", str(tmp_path / "out"), "--original_prompts_path", str(prompts)])

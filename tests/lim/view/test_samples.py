@@ -6,19 +6,24 @@ import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import viewed
-from runs import Run, Sample
+from runs import Run, Sample, by_step, chat, write_jsonl, write_trl
 
 import lim.view.index as index_module
-from eval.grader import Grader
-from eval.view import grading
+from eval.verifiers import Verifiers
+from eval.verifiers.grading import grading
 from lim.logs.find import find_log
 from lim.logs.formats import ReadOptions
 from lim.reward_log import write_run, write_step
+from lim.strategies import Settings
 from lim.utils.errors import InputError
 from lim.view.index import cache_folder, cache_path, open_index
+from lim.view.readers import completion_text
 from lim.view.run import RunView
 from lim.view.sources import RunSource
 
@@ -52,8 +57,8 @@ def test_each_prompt_has_its_samples_by_epoch(tmp_path, format):
 
 def test_a_log_without_verdicts_is_graded_on_request(tmp_path):
     log = viewed.write_verl(tmp_path)
-    with Grader(1) as grader:
-        view = RunView(str(log), prompts_path=str(tmp_path / "prompts.json"), grading=grading(grader))
+    with Verifiers(workers=1) as verifiers:
+        view = RunView(str(log), prompts_path=str(tmp_path / "prompts.json"), grading=grading(verifiers))
         graded = view.graded(5)
     expected = [row for row in viewed.rows() if row.prompt == 5]
     assert [one.verdict == "correct" for one in graded if one] == [row.right for row in expected]
@@ -87,8 +92,8 @@ def test_a_log_without_responses_shows_the_rest(tmp_path):
     for step in range(1, 13):
         columns = viewed.columns_of([row for row in written if row.step == step])
         write_step(tmp_path / "run", step, {name: columns[name] for name in columns if name != "response"})
-    with Grader(1) as grader:
-        view = RunView(str(tmp_path / "run"), grading=grading(grader))
+    with Verifiers(workers=1) as verifiers:
+        view = RunView(str(tmp_path / "run"), grading=grading(verifiers))
         assert sorted(row.prompt for row in view.suspects()) == sorted(viewed.WRONG)
     listed = RunSource(view, "run").answer("samples", {"prompt": "2"})["samples"]
     assert {(row["preview"], row["characters"]) for row in listed} == {(None, None)}
@@ -269,3 +274,170 @@ def test_samples_that_a_resumed_run_made_again_are_not_shown(tmp_path):
     for prompt in range(viewed.PROMPTS):
         written = [row.response for row in viewed.rows() if row.prompt == prompt]
         assert [one.sample.response for one in view.samples(prompt)] == written
+
+
+def unscored(sample: Sample) -> bool:
+    return (sample.prompt * 5 + sample.number + sample.epoch) % 6 == 0
+
+
+@pytest.mark.parametrize("format", ["verl", "trl", "lim"])
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_samples_without_a_reward_are_not_shown(tmp_path, format, missing):
+    run = Run(prompts=12, epochs=3, batch=4)
+    prompts = run.write_prompts(tmp_path / "prompts.json")
+    log = tmp_path / "log"
+    if format == "verl":
+        write_jsonl(log, by_step(run.samples, lambda s: run.verl(s, **({"score": missing} if unscored(s) else {}))))
+    elif format == "trl":
+        write_trl(log, by_step(run.samples, lambda s: trl_row(run, s, missing if unscored(s) else s.reward)))
+    else:
+        log.mkdir()
+        for step, rows in by_step(
+            run.samples, lambda s: own_row(run, s, missing if unscored(s) else s.reward)
+        ).items():
+            pq.write_table(pa.Table.from_pylist(rows), log / f"step_{step}.parquet")
+    view = RunView(str(log), prompts_path=str(prompts))
+    agrees(view)
+    expected = [s.reward for s in run.samples if s.prompt == 0 and not unscored(s)]
+    assert [one.sample.reward for one in view.samples(0)] == expected
+    json.dumps(RunSource(view, "run").answer("samples", {"prompt": "0"}), allow_nan=False)
+
+
+def trl_row(run: Run, sample: Sample, reward: float | None) -> dict[str, Any]:
+    return {"step": sample.step, "prompt": run.questions[sample.prompt], "completion": "…", "right": reward}
+
+
+def own_row(run: Run, sample: Sample, reward: float | None) -> dict[str, Any]:
+    place = {"prompt_id": run.ids[sample.prompt], "epoch": sample.epoch, "step": sample.step, "sample": sample.number}
+    return {**place, "reward": reward}
+
+
+@pytest.mark.parametrize("order", ["by sample", "later epoch first", "uneven"])
+def test_a_log_that_knows_epochs_is_shown_by_them(tmp_path, order):
+    """Step 1 has a prompt's samples of both epochs, in an order of its own, or more of one than of the other."""
+    run = Run(prompts=2, epochs=2, batch=2)
+    samples = run.samples if order != "uneven" else [s for s in run.samples if s.epoch == 2 or s.number < 3]
+    key = {"by sample": lambda s: s.number, "later epoch first": lambda s: -s.epoch}.get(order, lambda s: 0)
+    rows = [own_row(run, sample, sample.reward) for sample in sorted(samples, key=key)]
+    (tmp_path / "log").mkdir()
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "log" / "step_1.parquet")
+    view = RunView(str(tmp_path / "log"), prompts_path=str(run.write_prompts(tmp_path / "prompts.json")))
+    agrees(view)
+    for prompt in range(2):
+        expected = sorted((s.epoch, s.number) for s in samples if s.prompt == prompt)
+        assert [(one.epoch, one.sample.number) for one in view.samples(prompt)] == expected
+
+
+@pytest.mark.parametrize("system", [lambda s: f"Today is day {s.step // 3}.", lambda s: f"Effort {s.number % 2}."])
+@pytest.mark.parametrize("special", [False, True])
+def test_texts_that_are_one_prompt_are_one_without_a_prompt_file(tmp_path, system, special):
+    run = Run(prompts=12, epochs=3, batch=4)
+
+    def row(sample: Sample) -> dict[str, Any]:
+        text = chat(run.questions[sample.prompt], system(sample))
+        if special:
+            text = f"<|im_start|>system\n{system(sample)}<|im_end|>\n<|im_start|>user\n{run.questions[sample.prompt]}"
+            text += "<|im_end|>\n<|im_start|>assistant\n"
+        return run.verl(sample, input=text)
+
+    log = write_jsonl(tmp_path / "log", by_step(run.samples, row))
+    view = RunView(str(log))
+    assert sorted(view.prompts.texts) == sorted(run.questions)
+    agrees(view)
+    for at, text in enumerate(view.prompts.texts):
+        expected = [s.reward for s in run.samples if s.prompt == run.questions.index(text)]
+        assert [one.sample.reward for one in view.samples(at)] == expected
+
+
+def test_halves_of_surrogate_pairs_in_a_prompt(tmp_path):
+    run = Run(prompts=6, epochs=2, batch=3)
+    log = write_jsonl(
+        tmp_path / "log",
+        by_step(run.samples, lambda s: run.verl(s, input=chat(run.questions[s.prompt], "\ud83d"), output="\ud83d!")),
+    )
+    view = RunView(str(log), prompts_path=str(run.write_prompts(tmp_path / "prompts.json")))
+    agrees(view)
+    assert {one.sample.response for one in view.samples(0)} == {"?!"}
+
+
+def test_evaluation_beside_training_is_not_in_the_curve_by_step(tmp_path):
+    run = Run(prompts=12, epochs=3, batch=4)
+    steps = by_step(run.samples, run.verl)
+    for step in (3, 6):
+        steps[step] += [run.verl(run.samples[0], input=chat(f"Held out {n}"), score=1.0, step=step) for n in range(8)]
+    view = RunView(
+        str(write_jsonl(tmp_path / "log", steps)), prompts_path=str(run.write_prompts(tmp_path / "prompts.json"))
+    )
+    found = RunSource(view, "run", follow=False).live()
+    rewards = [[s.reward for s in run.samples if s.step == step] for step in found["steps"]]
+    assert found["rewards"] == pytest.approx([sum(some) / len(some) for some in rewards], abs=1e-5)
+
+
+def test_only_the_epochs_asked_for_are_shown(tmp_path):
+    log = viewed.write_verl(tmp_path)
+    view = RunView(str(log), prompts_path=str(tmp_path / "prompts.json"), settings=Settings(max_epochs=2))
+    assert {one.epoch for one in view.samples(0)} == {1, 2}
+    agrees(view)
+
+
+def test_a_file_of_all_steps_says_the_step_of_each_row(tmp_path):
+    run = Run(prompts=6, epochs=2, batch=3)
+    prompts = run.write_prompts(tmp_path / "prompts.json")
+    path = tmp_path / "rollouts.jsonl"
+    rows = [run.verl(sample, step=float(sample.step)) for sample in run.samples]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    agrees(view := RunView(str(path), prompts_path=str(prompts)))
+    assert [step.step for step in view.state.places.steps] == [1, 2, 3, 4]
+    path.write_text("".join(json.dumps(row | {"step": None if at == 3 else 2}) + "\n" for at, row in enumerate(rows)))
+    with pytest.raises(InputError, match=r"rollouts\.jsonl: row 4: 'step' is None, not the number of a step"):
+        RunView(str(path), prompts_path=str(prompts))
+
+
+def resumed(run: Run, folder: Path) -> Path:
+    """One file: killed in step 4, and back at the checkpoint after step 2. The second time one sample of step 3 has
+    no reward.
+    """
+    lost = [run.verl(s, score=0.0, output="lost") for s in run.samples if s.step in (3, 4)]
+    rows = [run.verl(s) for s in run.samples if s.step < 3] + lost
+    first = next(s for s in run.samples if s.step == 3)
+    rows += [run.verl(s, **({"score": None} if s == first else {})) for s in run.samples if s.step > 2]
+    return write_jsonl(folder, {0: rows}, "all.jsonl")
+
+
+def test_steps_made_again_with_a_reward_missing_count_once(tmp_path):
+    run = Run(prompts=12, epochs=3, batch=4)
+    log = resumed(run, tmp_path / "log")
+    view = RunView(str(log), prompts_path=str(run.write_prompts(tmp_path / "prompts.json")))
+    agrees(view)
+    first = next(s for s in run.samples if s.step == 3)
+    for prompt in range(12):
+        expected = [s.reward for s in run.samples if s.prompt == prompt and s != first]
+        assert [one.sample.reward for one in view.samples(prompt)] == expected
+        assert all(one.sample.response == "…" for one in view.samples(prompt))
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (None, None),
+        ("text", "text"),
+        ([{"role": "assistant", "content": "a"}, {"role": "tool", "content": "b"}], "a\n\nb"),
+        ([{"role": "assistant", "content": [{"type": "text", "text": "parts"}]}], "parts"),
+        ([{"role": "assistant", "content": None, "tool_calls": [{"name": "f"}]}], '[{"name": "f"}]'),
+    ],
+)
+def test_a_response_is_what_was_said(tmp_path, given, shown):
+    assert completion_text(given) == shown
+    run = Run(prompts=6, epochs=2, batch=3)
+    log = write_jsonl(tmp_path / "log", by_step(run.samples, lambda s: run.verl(s, output=given)))
+    view = RunView(str(log), prompts_path=str(run.write_prompts(tmp_path / "prompts.json")))
+    assert {one.sample.response for one in view.samples(0)} == {shown}
+    assert RunSource(view, "run").answer("samples", {"prompt": "0"})["grade"] is False
+
+
+def test_one_epoch_is_shown_whatever_is_asked_of_more(tmp_path):
+    run = Run(prompts=6, epochs=1, batch=3)
+    log = write_jsonl(tmp_path / "log", by_step(run.samples, run.verl))
+    prompts = str(run.write_prompts(tmp_path / "prompts.json"))
+    for settings in (Settings(missing="observed"), Settings(min_epochs=3)):
+        agrees(RunView(str(log), prompts_path=prompts, settings=settings.resolved()))

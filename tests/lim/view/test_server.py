@@ -19,8 +19,9 @@ from urllib.request import Request, urlopen
 import pytest
 import viewed
 
-from eval.grader import Grader
-from eval.view import grading, main
+from eval.verifiers import Verifiers
+from eval.verifiers.grading import grading
+from eval.view import main
 from lim.report.pair import Choice
 from lim.utils.errors import InputError
 from lim.view.run import RunView
@@ -37,8 +38,8 @@ def own_cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def address(tmp_path):
-    with Grader(1) as grader:
-        view = RunView(str(viewed.write_own(tmp_path)), grading=grading(grader))
+    with Verifiers(workers=1) as verifiers:
+        view = RunView(str(viewed.write_own(tmp_path)), grading=grading(verifiers))
         with viewed.viewer(RunSource(view, "run")) as address:
             yield address
 
@@ -121,8 +122,12 @@ def test_suspects_and_steps(address):
 
 @pytest.mark.parametrize("writer", [viewed.write_verl, viewed.write_trl])
 def test_suspects_of_other_trainers_are_json(tmp_path, writer):
-    with Grader(1) as grader:
-        view = RunView(str(writer(tmp_path)), prompts_path=str(tmp_path / "prompts.json"), grading=grading(grader))
+    with Verifiers(workers=1) as verifiers:
+        view = RunView(
+            str(writer(tmp_path)),
+            prompts_path=str(tmp_path / "prompts.json"),
+            grading=grading(verifiers),
+        )
         source = RunSource(view, "run")
         while (found := source.suspected())["state"] == "searching":
             json.dumps(found)

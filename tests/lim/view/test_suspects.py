@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import viewed
 
-from eval.grader import Grader
-from eval.view import grading
+from eval.verifiers import Verifiers
+from eval.verifiers.grading import grading
+from lim.reward_log import write_step
+from lim.strategies import Settings
 from lim.view.run import RunView
 from lim.view.suspects import Given, find_suspects, wilson
 
@@ -77,10 +80,104 @@ def test_intervals_are_wilsons():
 @pytest.mark.parametrize("writer", [viewed.write_own, viewed.write_verl, viewed.write_trl])
 def test_wrong_labels_of_a_run_are_found(tmp_path: Path, writer):
     log = writer(tmp_path)
-    with Grader(1) as grader:
-        view = RunView(str(log), prompts_path=str(tmp_path / "prompts.json"), grading=grading(grader))
+    with Verifiers(workers=1) as verifiers:
+        view = RunView(str(log), prompts_path=str(tmp_path / "prompts.json"), grading=grading(verifiers))
         rows = view.suspects()
     assert sorted(row.prompt for row in rows) == sorted(viewed.WRONG)
     assert {row.answer for row in rows} == {str(viewed.truth(prompt)) for prompt in viewed.WRONG}
     assert {row.label for row in rows} == {str(viewed.label(prompt)) for prompt in viewed.WRONG}
     assert all(row.right == 0 and row.samples == viewed.EPOCHS * viewed.SAMPLES for row in rows)
+
+
+WORDS = ["stop", "listen", "left right", "apple", "house", "tree"]
+GIVEN = {0: "pots", 1: "silent", 2: "right left"}  # in place of wrong labels: as products of letters they are equal
+
+
+def write_words(folder: Path, format: str, *, named: bool = True) -> RunView:
+    """Three epochs of words, of which three have a wrong label, in the file's column or in the log."""
+    name = {"verifier": "exact"} if named else {}
+    prompts = [{"id": str(n), "prompt": f"Word {n}?", "answer": word, **name} for n, word in enumerate(WORDS)]
+    (folder / "prompts.json").write_text(json.dumps(prompts))
+    rows = [(epoch, n, number) for epoch in (1, 2, 3) for n in range(len(WORDS)) for number in range(4)]
+    said = {n: GIVEN.get(n, word) for n, word in enumerate(WORDS)}
+    log = folder / "log"
+    log.mkdir()
+    for step in (1, 2, 3):
+        some = [row for row in rows if row[0] == step]
+        if format == "verl":
+            lines = [
+                {"input": f"Word {n}?", "output": f"<answer>{said[n]}</answer>", "score": float(n not in GIVEN)}
+                for _, n, _ in some
+            ]
+            (log / f"{step}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+            continue
+        columns = {
+            "prompt_id": [str(n) for _, n, _ in some],
+            "epoch": [step] * len(some),
+            "step": [step] * len(some),
+            "sample": [number for *_, number in some],
+            "reward": [float(n not in GIVEN) for _, n, _ in some],
+            "verdict": ["incorrect" if n in GIVEN else "correct" for _, n, _ in some],
+            "response": [f"<answer>{said[n]}</answer>" for _, n, _ in some],
+            "verifier": ["exact"] * len(some),
+        }
+        write_step(log, step, columns | ({"answer": [said[n] for _, n, _ in some]} if format == "answers" else {}))
+    return RunView(str(log), prompts_path=str(folder / "prompts.json"), grading=grading(Verifiers(workers=1)))
+
+
+@pytest.mark.parametrize(
+    ("format", "named"), [("verl", True), ("answers", True), ("answers", False), ("responses", False)]
+)
+def test_answers_are_compared_as_the_prompts_verifier_does(tmp_path, format, named):
+    rows = write_words(tmp_path, format, named=named).suspects()
+    assert {row.prompt: row.answer for row in rows} == GIVEN
+    assert all(row.samples == row.agreeing == 12 for row in rows)
+
+
+def test_responses_are_graded_by_the_prompts_verifier(tmp_path):
+    view = write_words(tmp_path, "verl")
+    assert {str(one.verdict) for one in view.graded(0)} == {"incorrect"}
+    assert {(str(one.verdict), one.answer) for one in view.graded(3)} == {("correct", "apple")}
+
+
+def test_a_verifier_that_is_not_declared_gives_no_verdict(tmp_path):
+    view = write_words(tmp_path, "verl")
+    path = tmp_path / "prompts.json"
+    path.write_text(path.read_text().replace('"exact"', '"mine"'))
+    view = RunView(view.path, prompts_path=str(path), grading=view.grading)
+    assert view.graded(3) == [None] * 12
+    assert {row.prompt: row.answer for row in view.suspects()} == GIVEN
+
+
+def test_the_label_of_the_log_is_no_other_answer(tmp_path):
+    """Right answers, never rewarded for how they look: verl's rows say the label where no prompt file does."""
+    log = viewed.write_verl(tmp_path)
+    for path in log.iterdir():
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        prompt = viewed.text(5)
+        lines = [line | {"score": 0.0} if prompt in line["input"] else line for line in lines]
+        lines = [line | {"output": "\\boxed{40.0}"} if prompt in line["input"] else line for line in lines]
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with Verifiers(workers=1) as verifiers:
+        view = RunView(str(log), grading=grading(verifiers))
+        listed = {view.prompts.texts[row.prompt]: row.label for row in view.suspects()}
+    assert listed == {viewed.text(n): str(viewed.label(n)) for n in viewed.WRONG}
+
+
+def test_samples_without_a_reward_and_epochs_not_asked_for_do_not_count(tmp_path):
+    log = viewed.write_verl(tmp_path)
+    path = log / "1.jsonl"
+    path.write_text(path.read_text().replace('"score": 0.0', '"score": null', 1))
+    with Verifiers(workers=1) as verifiers:
+        view = RunView(
+            str(log),
+            prompts_path=str(tmp_path / "prompts.json"),
+            grading=grading(verifiers),
+            settings=Settings(max_epochs=3),
+        )
+        rows = view.suspects()
+    assert sorted(row.prompt for row in rows) == sorted(viewed.WRONG)
+    assert all(list(row.shares) == [1, 2, 3] for row in rows)
+    assert sum(row.samples for row in rows) == sum(
+        int(view.state.selection.matrix.counts_P_K[row.prompt].sum()) for row in rows
+    )
