@@ -66,6 +66,11 @@ def is_scores(path: str) -> bool:
     return Path(path).is_file() and (".scores." in Path(path).name or path.endswith(".scores"))
 
 
+def has_verdicts(path: str) -> bool:
+    """Whether a folder is what `--score_only` wrote."""
+    return (Path(path) / "results.json").is_file() and any(Path(path).glob("*.graded.jsonl"))
+
+
 def sources_of(args: argparse.Namespace, verifiers: Verifiers) -> list[Source]:
     """What is shown, the first as the start. InputError for paths that cannot be shown, or not together."""
     if len(args.paths) > 2:
@@ -84,12 +89,14 @@ def sources_of(args: argparse.Namespace, verifiers: Verifiers) -> list[Source]:
             raise InputError(f"{args.paths[0]}: scores have no responses; give the run's log, or two scores files")
         if folders := evaluations(Path(args.paths[0])):
             return [EvalSource(Folder(folders, args.data_dir), verifiers.grader)]
-        if any(Path(args.paths[0]).glob("*.graded.jsonl")):
+        if has_verdicts(args.paths[0]):
             raise InputError(
-                f"{args.paths[0]}: has verdicts; the responses are where they came from: give that file or folder, "
-                "with --response_key and --gold_key"
+                f"{args.paths[0]}: holds the verdicts that --score_only wrote, without responses; give the file or "
+                "folder that was graded, with --response_key and --gold_key"
             )
         return [RunSource(run_view(args, args.paths[0], verifiers), args.paths[0])]
+    if evaluated := [path for path in args.paths if evaluations(Path(path)) or has_verdicts(path)]:
+        raise InputError(f"{evaluated[0]}: is an evaluation, of which one is shown at a time; lim compare pairs two")
     sides: list[Choice | RunView] = [
         Choice.read(path) if is_scores(path) else run_view(args, path, verifiers) for path in args.paths
     ]

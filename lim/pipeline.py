@@ -226,7 +226,8 @@ def score_matrix(
         )
     accuracy, min_epochs = settings.metric == "accuracy", settings.min_epochs or 1
     if min_epochs > matrix.epochs:
-        raise InputError(f"--min_epochs {min_epochs}: the log has {matrix.epochs} epochs")
+        has = f"the log has {matrix.epochs} epoch{'s' * (matrix.epochs != 1)}"
+        raise InputError(f"--min_epochs {min_epochs}: {has}")
     rates_P_K, _ = treat_missing(matrix.pass_rates_P_K, settings.missing, min_epochs)
     values_P_K = matrix.pass_rates_P_K if accuracy else matrix.rewards_P_K
     values_P_K, reasons = treat_missing(values_P_K, settings.missing, min_epochs)

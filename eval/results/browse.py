@@ -108,7 +108,7 @@ def graded_before(folder: Path, name: str, found: list[samples.Sample]) -> list[
 
 
 class Outputs:
-    """Third-party generations, a group per file."""
+    """Third-party generations, a group per file. InputError where the first does not have the keys."""
 
     def __init__(
         self, path: Path, response_key: str, gold_key: str, question_key: str | None, verdict_key: str | None
@@ -117,9 +117,10 @@ class Outputs:
         self.files = external.files_of(path)
         self.names = [file.name for file in self.files]
         self.what = str(path)
+        self.first = external.read(self.files[0], *self.keys)
 
     def read(self, number: int, grader: Grader) -> Group:
-        file = external.read(self.files[number], *self.keys)
+        file = external.read(self.files[number], *self.keys) if number else self.first
         with Verifiers(grader=grader) as verifiers:
             graded = grade_samples(file.questions, file.samples, verifiers, name=str(self.files[number]))
         return Group(graded, {key: said for key, (_, said) in file.origins.items() if said is not None})

@@ -14,6 +14,7 @@ import numpy as np
 
 from lim.logs.doubts import Doubt
 from lim.logs.files import LogFile, read_bytes
+from lim.logs.first_row import its_columns
 from lim.logs.formats import Columns, ReadOptions
 from lim.logs.messages import is_conversation, messages_of, prompt_text
 from lim.logs.parquet import check_names
@@ -63,7 +64,10 @@ def read_table(
 ) -> list[StepRewards]:
     """The steps of a table. `output` names a column whose values tell a step that repeats the one before."""
     if not columns.prompt and not columns.id:
-        raise InputError(f"{file.path}: name the column of the prompt: --prompt_column, or --id_column for its id")
+        there = its_columns(file.path, filesystem)
+        raise InputError(
+            f"{file.path}: name the column of the prompt: --prompt_column, or --id_column for its id{there}"
+        )
     names = [columns.prompt, columns.id, columns.step, columns.epoch, output]
     rows: list[tuple[int, int, str, str, list[float]]] = []  # step, epoch, prompt, output, a value for each term
     lists: Counter[tuple[int, int, str]] = Counter()  # step, epoch, prompt → rows whose rewards are lists
@@ -122,7 +126,10 @@ def read_table(
         )
         found.append(replace(one, attempt=stretch, absent=absent_of(terms, columns_C)))
     if not found:
-        raise InputError(f"{file.path}: no row has a reward ('{reward}'); name another column by --reward_column")
+        there = its_columns(file.path, filesystem, "reward", tried=reward)
+        raise InputError(
+            f"{file.path}: no row has a reward ('{reward}'); name another column by --reward_column{there}"
+        )
     found[0] = replace(found[0], skipped=found[0].skipped + lost)
     return found
 

@@ -349,7 +349,7 @@ def epochs_to_keep(
     prompts = int((seen_L & ours_L).sum())
     if max_epochs is not None:
         if max_epochs > last:
-            raise InputError(f"{log.root}: holds {last} epochs, --max_epochs asks for {max_epochs}")
+            raise InputError(f"{log.root}: holds {last} epoch{'s' * (last != 1)}, --max_epochs asks for {max_epochs}")
         return max_epochs
     if any(part.step.chosen_at for part in parts):  # epochs are smaller because the run chose
         return last

@@ -68,7 +68,7 @@ def list_files(base: str, filesystem: Any, root: str, *, depth: int) -> list[Ent
         if not os.path.isdir(base):
             folder, name = os.path.split(base.rstrip("/"))
             beside = near(name, os.listdir(folder or ".")) if os.path.isdir(folder or ".") else []
-            hint = "; give a run's log folder as --train_samples_path"
+            hint = "; give the folder of a run's log"
             if beside:
                 hint = f"; did you mean {listed([os.path.join(folder, found) for found in beside])}?"
             raise InputError(f"{base}: no such file or folder{how_to_make(base) or hint}")

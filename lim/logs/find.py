@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import itertools
-import json
 import os
 import re
 from collections import Counter
@@ -14,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lim.logs.files import DEEPEST, Entry, LogFile, list_files, open_filesystem, read_bytes
+from lim.logs.first_row import LIKELY, columns_of, first_row, likely_flags, plain_name
 from lim.logs.formats import FORMATS, Columns, Format
-from lim.prompts.rows import csv_reader, table_of
 from lim.recorders.verl import prompt_id
 from lim.utils.cli import listed
 from lim.utils.errors import InputError
@@ -28,14 +26,11 @@ NUMBER = re.compile(r"(?:step|iter|iteration)[_-]?(\d+)|(?<![A-Za-z0-9])(\d+)(?!
 UNNAMED = ("one-shot", "columns")  # formats whose files may have any name
 CONVERT = "write it as one of these, or log with lim.recorders (docs/recorders.md)"
 MOST_TABLES = 20  # of a folder, that are looked into
-HEAD = 1 << 20  # bytes read to see a file's first row
-# Names that a column of each kind has in some trainer, the likeliest first.
-LIKELY = {
-    "id": ("prompt_id", "problem_id", "example_id", "id", "uid"),
-    "prompt": ("prompt", "input", "question", "problem", "query", "messages", "prompts", "text"),
-    "reward": ("reward", "score", "rewards", "scores", "accuracy", "acc", "total_reward", "is_correct", "correct"),
-    "step": ("step", "global_step", "training_step", "iteration", "steps"),
-    "epoch": ("epoch",),
+# Columns of what this project writes beside logs.
+WRITTEN = {
+    "score chosen": "the scores that a selection wrote",
+    "score_quantiles settings": "the summary that a selection wrote",
+    "file id sample verdict answer": "the verdicts that --score_only wrote, without responses",
 }
 KNOWN = frozenset(itertools.chain.from_iterable(LIKELY.values())) | {"columns", "data"}
 
@@ -101,7 +96,7 @@ def _find(root: str, format: str, columns: Columns | None) -> Log:
     if named:
         entries = next(iter(named.values()))
         raise _unknown(entries[0][0].path, filesystem, len(entries))
-    tables = [entry for entry in top if _plain(entry.name).endswith(TABLES)][:MOST_TABLES]
+    tables = [entry for entry in top if plain_name(entry.name).endswith(TABLES)][:MOST_TABLES]
     fitting = [entry for entry in tables if first_row(entry.path, filesystem) and _fitting(entry, format, filesystem)]
     if len(fitting) == 1:
         return _single_file(root, fitting[0], format, filesystem)
@@ -141,8 +136,8 @@ def _tables(listing: Sequence[Entry], columns: Columns | None, filesystem: Any, 
     a file that is there packed and unpacked.
     """
     kinds: dict[str, dict[str, Entry]] = {}
-    for entry in _without_links([entry for entry in listing if _plain(entry.name).endswith(TABLES)], filesystem):
-        name = _plain(entry.name)
+    for entry in _without_links([entry for entry in listing if plain_name(entry.name).endswith(TABLES)], filesystem):
+        name = plain_name(entry.name)
         if os.path.basename(name) != "run.json":
             kind = kinds.setdefault(re.sub(r"\d+", "#", name), {})
             if kind.setdefault(name, entry) is not entry:
@@ -202,13 +197,8 @@ def _steps(names: Sequence[str], path: str) -> list[int]:
 
 def _names(path: str, filesystem: Any, wanted: Collection[str]) -> set[str]:
     """Those of the names, which may be paths, that a table has as columns."""
-    row = _columns(first_row(path, filesystem) or {})
+    row = columns_of(first_row(path, filesystem) or {})
     return {name for name in wanted if name in row or name.partition(".")[0] in row}
-
-
-def _columns(row: dict[str, Any]) -> dict[str, Any]:
-    """A first row, or that of a W&B table by its names."""
-    return dict.fromkeys(map(str, row["columns"])) if set(row) >= {"columns", "data"} else row
 
 
 def number_of(name: str) -> int:
@@ -247,9 +237,9 @@ def _one_log(root: str, found: Found, filesystem: Any) -> Log:
 def _single_file(root: str, entry: Entry, format: str, filesystem: Any) -> Log:
     name = os.path.basename(entry.name)
     fitting = _fitting(entry, format, filesystem)
-    if format == "columns" and not _plain(name).endswith(TABLES) and not _is_text(entry.path, filesystem):
+    if format == "columns" and not plain_name(name).endswith(TABLES) and not _is_text(entry.path, filesystem):
         raise InputError(f"{root}: not a table that is read here ({', '.join(TABLES)}); {CONVERT}")
-    if not fitting and not _plain(name).endswith(TABLES):
+    if not fitting and not plain_name(name).endswith(TABLES):
         raise InputError(f"{root}: not a log file known by its name; looked for {_looked_for(format)}")
     if not fitting:
         raise _unknown(entry.path, filesystem, 1)
@@ -281,7 +271,7 @@ def _fitting(entry: Entry, format: str, filesystem: Any) -> list[str]:
     """Formats that a single file may be of, the likeliest first."""
     if format != "auto":
         return [format]
-    name = _plain(os.path.basename(entry.name))
+    name = plain_name(os.path.basename(entry.name))
     by_name = [kind for kind in FORMATS.values() if kind.name not in UNNAMED and _named(kind, entry)]
     if _is_json(name):
         by_name += [FORMATS["release"], FORMATS["one-shot"]]
@@ -292,7 +282,7 @@ def _fitting(entry: Entry, format: str, filesystem: Any) -> list[str]:
 
 def _fits(format: Format, entry: Entry, filesystem: Any) -> bool:
     """Whether a file's first row is of a format; True where that cannot be seen, for its reader to say why."""
-    if format.name == "columns" or _plain(entry.name).endswith(".parquet"):
+    if format.name == "columns" or plain_name(entry.name).endswith(".parquet"):
         return True
     first = first_row(entry.path, filesystem)
     if first is None:  # damaged: a list is the released code's, an object One-Shot's
@@ -315,45 +305,22 @@ def _starts_object(path: str, filesystem: Any) -> bool:
     return read_bytes(path, filesystem, 64).lstrip().startswith(b"{")
 
 
-def first_row(path: str, filesystem: Any) -> dict[str, Any] | None:
-    """The first row of a JSON, CSV or Parquet file (of one object: itself); None where it cannot be seen."""
-    try:
-        if _plain(path).endswith(".parquet"):
-            from lim.logs.parquet import column_names
-
-            return dict(column_names(path, filesystem))
-        if _plain(path).endswith((".arrow", ".feather")):
-            table = table_of(path, read_bytes(path, filesystem), parquet=False)
-            return dict.fromkeys(table.column_names)
-        for size in (HEAD, None):
-            text = read_bytes(path, filesystem, size).decode("utf-8", "replace").lstrip().removeprefix("[")
-            if _plain(path).endswith((".csv", ".tsv")):
-                return dict.fromkeys(csv_reader(text).fieldnames or ())
-            try:
-                row, _ = json.JSONDecoder().raw_decode(text.lstrip())
-                return row if isinstance(row, dict) else None
-            except ValueError:
-                continue
-    except (InputError, csv.Error):
-        pass
-    return None
-
-
 def _unknown(path: str, filesystem: Any, count: int) -> InputError:
     """The line for files of an unknown trainer: their columns, and the flags that would read them."""
     first = first_row(path, filesystem) or {}
     if not first:
         return InputError(f"{path}: not a log of a known format; looked for {_looked_for('auto')}")
-    first = _columns(first)
-    names = {kind: next((name for name in likely if name in first), None) for kind, likely in LIKELY.items()}
-    if names["prompt"]:
-        names["id"] = None
-    flags = " ".join(f"--{kind}_column {name}" for kind, name in names.items() if name)
+    first = columns_of(first)
+    for names, what in WRITTEN.items():
+        if set(names.split()) <= first.keys():
+            return InputError(f"{path}: holds {what}, not a training log; give the folder of the run's log")
     files = f" ({count} such files)" if count > 1 else ""
-    advice = f"perhaps {flags}" if flags else "--prompt_column, --reward_column, --step_column"
+    flags = likely_flags(first)
+    none = "" if "--reward_column" in flags else ", and none is a reward by its name"
+    advice = f"perhaps {flags}" if flags and not none else "--prompt_column, --reward_column, --step_column"
     return InputError(
-        f"{path}{files}: rows with the columns {', '.join(first)}, which no known format has; name those that hold "
-        f"the prompt and the reward: {advice} (docs/logs.md)"
+        f"{path}{files}: rows with the columns {', '.join(first)}, which no known format has{none}; name those that "
+        f"hold the prompt and the reward: {advice} (docs/logs.md)"
     )
 
 
@@ -364,17 +331,13 @@ def _what_is_there(listing: Sequence[Entry], filesystem: Any) -> tuple[str, str 
     kinds = Counter(re.sub(r"\d+", "<n>", entry.name) for entry in listing)
     shown = ", ".join(f"{count} × {name}" for name, count in kinds.most_common(4))
     more = f" and {len(kinds) - 4} other kinds" if len(kinds) > 4 else ""
-    tables = [entry for entry in listing if _plain(entry.name).endswith(TABLES)]
+    tables = [entry for entry in listing if plain_name(entry.name).endswith(TABLES)]
     first = next((entry.path for entry in tables if first_row(entry.path, filesystem)), None)
     return f"; it holds {shown}{more}", first
 
 
-def _plain(name: str) -> str:
-    return name.removesuffix(".gz").removesuffix(".zst")
-
-
 def _is_json(name: str) -> bool:
-    return _plain(name).endswith(".json")
+    return plain_name(name).endswith(".json")
 
 
 def _looked_for(format: str) -> str:

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lim.logs.doubts import Doubt
-from lim.logs.find import Log, first_row
+from lim.logs.find import Log
+from lim.logs.first_row import first_row
 from lim.logs.formats import ReadOptions
 from lim.logs.keys import KeyTable
 from lim.logs.read import read_files

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lim.logs.files import LogFile, read_bytes
+from lim.logs.first_row import its_columns
 from lim.logs.step import StepRewards, group_rewards
 from lim.utils.errors import InputError
 from lim.utils.text import kind_of
@@ -193,9 +194,10 @@ def group(
         )
     lost_R = np.isnan(rewards_R)
     if lost_R.all():
+        there = its_columns(file.path, None, "reward", tried=reward)
         raise InputError(
             f"{file.path}: none of its {len(rewards_R)} rows has a reward ('{reward}'); name another column by "
-            "--reward_column, or pass --skip_bad_files"
+            f"--reward_column{there}, or pass --skip_bad_files"
         )
     if np.isinf(rewards_R).any():
         row = int(np.isinf(rewards_R).argmax())

@@ -300,9 +300,7 @@ def test_exit_code_and_one_line(tmp_path, capsys):
         "nowhere",
     ]
     assert run_cli(lambda: lim_selection.main(arguments)) == 2
-    assert capsys.readouterr().err == (
-        "error: nowhere: no such file or folder; give a run's log folder as --train_samples_path\n"
-    )
+    assert capsys.readouterr().err == ("error: nowhere: no such file or folder; give the folder of a run's log\n")
 
 
 def test_a_full_disk_leaves_the_former_files_as_they_were(tmp_path, capsys):

@@ -60,7 +60,7 @@ def make(folder: Path) -> Path:
         ("packed/2.jsonl.xz", "auto", "not a log file known by its name; looked for"),
         ("empty", "auto", "empty: no training log here; looked for step_<n>.parquet"),
         ("run/rollout", "auto", "run/rollout: no such file or folder; did you mean run/rollouts?"),
-        ("rnu", "auto", "rnu: no such file or folder; give a run's log folder as --train_samples_path"),
+        ("rnu", "auto", "rnu: no such file or folder; give the folder of a run's log"),
         ("output/math.8k", "auto", "no such file or folder; make it with: bash scripts/train_math.8k.sh"),
     ],
 )

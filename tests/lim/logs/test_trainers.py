@@ -379,6 +379,18 @@ def test_the_steps_are_the_numbers_of_the_files(tmp_path: Path) -> None:
         ({"i": None, "r": 1}, {"id_column": "i"}, "'i' is None, neither text nor a whole number"),
         ({"i": ["q"], "r": 1}, {"id_column": "i"}, r"'i' is \['q'\], neither text"),
         ({"p": "q", "r": 1}, {"step_column": "t"}, "name the column of the prompt: --prompt_column, or --id_column"),
+        (
+            {"question": "q", "score": 1, "global_step": 2, "epoch": 1},
+            {"epoch_column": "epoch"},
+            "columns: question, score, global_step, epoch; perhaps --prompt_column question --reward_column score "
+            "--step_column global_step --epoch_column epoch",
+        ),
+        (
+            {"p": "q", "score": 1},
+            {"prompt_column": "p"},
+            r"\('r'\).*its columns: p, score; perhaps --reward_column score",
+        ),
+        ({"p": "q", "r": None}, {"prompt_column": "p"}, r"--reward_column \(its columns: p, r\), or"),
         ({"p": "q", "r": 1}, {"prompt_column": "p", "format": "verl"}, "--format verl knows its columns"),
     ],
 )
@@ -390,6 +402,24 @@ def test_what_a_table_lacks_is_named(tmp_path: Path, row: Any, columns: dict[str
 
 
 @pytest.mark.parametrize(
+    ("row", "what"),
+    [
+        ({"id": 1, "prompt": "q", "score": 1, "chosen": True}, "the scores that a selection wrote"),
+        ({"score_quantiles": {}, "settings": {}}, "the summary that a selection wrote"),
+        (
+            {"file": "f", "id": "1", "sample": 0, "verdict": "correct", "answer": "1", "score": 1},
+            "the verdicts that --score_only wrote, without responses",
+        ),
+    ],
+)
+def test_what_this_project_wrote_is_no_log(tmp_path: Path, row: dict[str, Any], what: str) -> None:
+    (tmp_path / "x.json").write_text(json.dumps([row]))
+    for path in (tmp_path, tmp_path / "x.json"):
+        with pytest.raises(InputError, match=f"x.json: holds {what}, not a training log; give the folder"):
+            find_log(path)
+
+
+@pytest.mark.parametrize(
     ("row", "says"),
     [
         (
@@ -398,6 +428,7 @@ def test_what_a_table_lacks_is_named(tmp_path: Path, row: Any, columns: dict[str
         ),
         ({"problem_id": 1, "score": 1, "step": 2}, "--id_column problem_id --reward_column score --step_column step"),
         ({"a": 1, "b": 2}, "columns a, b, which no known format has"),
+        ({"id": 1, "prompt": "q", "answer": "1"}, "and none is a reward by its name"),
     ],
 )
 @pytest.mark.parametrize("name", ["1.jsonl", "rollouts.jsonl", "x.csv", "x.parquet"])

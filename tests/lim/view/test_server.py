@@ -209,7 +209,8 @@ def test_a_port_in_use_is_one_line():
     [
         (["a", "b", "c"], "takes one run, or two side by side, not 3"),
         (["x", "--response_key", "r"], "need both --response_key and --gold_key"),
-        (["nosuch"], "nosuch: no such file or folder"),
+        (["x", "--verdict_key", "v"], "go with --response_key and --gold_key"),
+        (["nosuch"], "nosuch: no such file or folder; give the folder of a run's log"),
     ],
 )
 def test_a_mistake_is_one_line(arguments, line):
@@ -218,10 +219,44 @@ def test_a_mistake_is_one_line(arguments, line):
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_of_verdicts_names_what_is_wanted(tmp_path):
-    (tmp_path / "theirs.graded.jsonl").write_text("{}\n")
-    with pytest.raises(InputError, match=r"has verdicts; .* with --response_key and --gold_key"):
-        main([str(tmp_path)])
+def test_what_cannot_be_shown_is_one_line_before_the_server_starts(tmp_path):
+    logs = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        logs.append(viewed.write_verl(tmp_path / name))
+    for path in logs[1].iterdir():
+        path.write_text(path.read_text().replace("What is", "How much is"))
+    generations = tmp_path / "generations.jsonl"
+    generations.write_text(json.dumps({"response": "\\boxed{1}", "gold": "1"}) + "\n")
+    graded = tmp_path / "graded"
+    graded.mkdir()
+    (graded / "results.json").write_text("{}")
+    (graded / "generations.graded.jsonl").write_text("{}\n")
+    keys = ["--response_key", "output", "--gold_key", "gold"]
+    for arguments, line in (
+        (logs, r"\(without its prompt file\) share no prompt"),
+        ([generations, *keys], "row 1 has no 'output'"),
+        ([graded], "holds the verdicts that --score_only wrote, without responses; give the file or folder"),
+        ([logs[0], graded], "is an evaluation, of which one is shown at a time; lim compare pairs two"),
+    ):
+        with pytest.raises(InputError, match=line):
+            main([*map(str, arguments)])
+
+
+def test_two_logs_without_prompt_file_are_paired_by_their_texts(tmp_path):
+    """One has half of the prompts, as the training on a selection."""
+    views = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        log = viewed.write_verl(tmp_path / name)
+        for path in log.iterdir() if name == "two" else ():
+            lines = path.read_text().splitlines()
+            asked = [json.loads(line)["input"] for line in lines]
+            even = [int(re.findall(r"\d+", text)[0]) % 2 == 0 for text in asked]
+            path.write_text("\n".join(line for line, keep in zip(lines, even, strict=True) if keep))
+        views.append(RunView(str(log)))
+    html, _ = PairSource(*views, views[0].prompts, []).page()
+    assert "<dt>prompts in both files</dt><dd>12</dd>" in html and "12 and 0" in html
 
 
 def start(log: Path) -> tuple[subprocess.Popen[str], str]:

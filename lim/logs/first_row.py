@@ -1,0 +1,73 @@
+"""The first row of a log's file, and what its columns may be by their names, for messages."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Collection
+from typing import Any
+
+from lim.logs.files import read_bytes
+from lim.prompts.rows import csv_reader, table_of
+from lim.utils.errors import InputError
+
+HEAD = 1 << 20  # bytes read to see a file's first row
+# Names that a column of each kind has in some trainer, the likeliest first.
+LIKELY = {
+    "id": ("prompt_id", "problem_id", "example_id", "id", "uid"),
+    "prompt": ("prompt", "input", "question", "problem", "query", "messages", "prompts", "text"),
+    "reward": ("reward", "score", "rewards", "scores", "accuracy", "acc", "total_reward", "is_correct", "correct"),
+    "step": ("step", "global_step", "training_step", "iteration", "steps"),
+    "epoch": ("epoch",),
+}
+
+
+def plain_name(name: str) -> str:
+    return name.removesuffix(".gz").removesuffix(".zst")
+
+
+def first_row(path: str, filesystem: Any) -> dict[str, Any] | None:
+    """The first row of a JSON, CSV or Parquet file (of one object: itself); None where it cannot be seen."""
+    try:
+        if plain_name(path).endswith(".parquet"):
+            from lim.logs.parquet import column_names
+
+            return dict(column_names(path, filesystem))
+        if plain_name(path).endswith((".arrow", ".feather")):
+            table = table_of(path, read_bytes(path, filesystem), parquet=False)
+            return dict.fromkeys(table.column_names)
+        for size in (HEAD, None):
+            text = read_bytes(path, filesystem, size).decode("utf-8", "replace").lstrip().removeprefix("[")
+            if plain_name(path).endswith((".csv", ".tsv")):
+                return dict.fromkeys(csv_reader(text).fieldnames or ())
+            try:
+                row, _ = json.JSONDecoder().raw_decode(text.lstrip())
+                return row if isinstance(row, dict) else None
+            except ValueError:
+                continue
+    except (InputError, csv.Error):
+        pass
+    return None
+
+
+def columns_of(row: dict[str, Any]) -> dict[str, Any]:
+    """A first row, or that of a W&B table by its names."""
+    return dict.fromkeys(map(str, row["columns"])) if set(row) >= {"columns", "data"} else row
+
+
+def likely_flags(columns: Collection[str], *kinds: str) -> str:
+    """`--prompt_column question --reward_column score`: flags, of these kinds or all, for columns of likely names."""
+    names = {kind: next((name for name in likely if name in columns), None) for kind, likely in LIKELY.items()}
+    if names["prompt"]:
+        names["id"] = None
+    wanted = [(kind, name) for kind, name in names.items() if name and kind in (kinds or LIKELY)]
+    return " ".join(f"--{kind}_column {name}" for kind, name in wanted)
+
+
+def its_columns(path: str, filesystem: Any, *kinds: str, tried: str = "") -> str:
+    """` (its columns: …; perhaps --reward_column score)` of a table's first row, but for the columns tried; empty
+    where that cannot be seen.
+    """
+    first = columns_of(first_row(path, filesystem) or {})
+    flags = likely_flags(first.keys() - set(tried.replace("*", ",").split(",")), *kinds)
+    return f" (its columns: {', '.join(first)}{f'; perhaps {flags}' if flags else ''})" if first else ""
