@@ -34,7 +34,6 @@ from .value import Evaluator, Fuel, Slow, Undecided, Undefined
 from .vectors import components, is_matrix, matrix, one_line, vector
 
 QUANTITIES = ("num", "+", "*", "/", "^", "fn", "unit")
-INTEGRATION: tuple[Node, ...] = (("var", "C"), ("var", "c"))
 ANGLES = ("pi", "arcsin", "arccos", "arctan", "arccot")
 
 
@@ -231,19 +230,8 @@ class Comparison(Relations):
             node = node[1][1]  # the point P(1,2)
         return node, percent
 
-    @staticmethod
-    def with_constant(a: Node, b: Node) -> Node:
-        """x^2 + c as x^2 + C where the other side has that constant of integration; else as it is."""
-        (ours, *more), (theirs, *others) = ([t[1] for t in n[1] if t in INTEGRATION] or [""] for n in (a, b))
-        one = ours and theirs and not more and not others and ours not in variables(b) and theirs not in variables(a)
-        return conditions.substitute(b, {theirs: ours}) if one else b
-
     def expressions(self, a: Node, b: Node, percent: bool) -> bool:
         a, b = decimal_logs(a, b), decimal_logs(b, a)
-        if a[0] == b[0] == "+" and [term for term in a[1] if term in INTEGRATION] != [
-            t for t in b[1] if t in INTEGRATION
-        ]:
-            b = self.with_constant(a, b)
         if (has(a, "inf") or has(b, "inf")) and not has(a, "big") and not has(b, "big"):
             return signed(a) == signed(b)
         modes: list[dict[str, bool]] = [{}] + [{"percent": True}] * percent

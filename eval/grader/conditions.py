@@ -239,20 +239,16 @@ def substitute(node: Any, change: dict[str, str]) -> Any:
 
 def constant(gold: Node, prediction: Node) -> dict[str, str]:
     """The prediction's letter of an arbitrary constant → the gold's, C or c; empty where they differ in more letters,
-    have no other, or it is one of a, b, c or what an equation is for.
+    have no other, or it is what an equation is for. Beside a or b, c is no k.
     """
     names = variables(gold), variables(prediction)
     ours, theirs, others = names[0] - names[1], names[1] - names[0], names[0] & names[1]
-    if (
-        not others
-        or others & {"a", "b"}
-        or ours not in ({"C"}, {"c"})
-        or len(theirs) != 1
-        or not theirs <= set("CcKk")
-    ):
+    if not others or len(ours) != 1 or len(theirs) != 1 or not ours <= set("Cc"):
         return {}
-    change = dict(zip(theirs, ours, strict=True))
-    return {} if gold[0] == "rel" and gold[1][0] == ("var", next(iter(ours))) else change
+    (letter,) = ours
+    free = theirs <= set("Cc") or (theirs <= set("Kk") and not others & {"a", "b"})
+    defined = gold[0] == "rel" and gold[1][0] == ("var", letter)
+    return dict.fromkeys(theirs, letter) if free and not defined else {}
 
 
 def family(core: Node) -> str:

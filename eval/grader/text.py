@@ -104,9 +104,7 @@ def squeezed(text: str) -> str:
 
 def prose(text: str) -> str:
     """An answer in words alone for comparing: without articles; "all even n" is "n is even"."""
-    found = re.sub(
-        r"(?<=\w) (?:only|(?:(?:always|will|can) )?(?:wins?|has winning strategy))$", "", words(text)
-    ).split()
+    found = re.sub(r"(?<=\w) (?:(?:always|will|can) )?(?:wins?|has winning strategy)$", "", words(text)).split()
     kept = [word for word in found if word not in QUANTIFIERS]
     if set(kept) & PARITY and set(kept) <= PARITY | SIGNS | NUMBERS | set("nkm"):
         return " ".join(sorted(set(kept) - NUMBERS - set("nkm")))

@@ -33,7 +33,7 @@ from lim.logs.rows import (
     weighted_sum,
 )
 from lim.logs.step import StepRewards
-from lim.prompts.rows import MISSING, csv_rows, dig, table_of
+from lim.prompts.rows import MISSING, csv_rows, dig, table_of, unpacked
 from lim.utils.cli import did_you_mean
 from lim.utils.errors import InputError
 from lim.utils.text import kind_of
@@ -136,7 +136,7 @@ def read_table(
 
 def records(file: LogFile, filesystem: Any) -> Iterator[Any]:
     """The records of a file: rows, or the one object of a JSON file; of a W&B table its rows."""
-    name = file.path.removesuffix(".gz").removesuffix(".zst")
+    name = unpacked(file.path)
     if name.endswith(".parquet"):
         from lim.logs.parquet import read_rows
 

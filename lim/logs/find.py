@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lim.logs.files import DEEPEST, Entry, LogFile, list_files, open_filesystem, read_bytes
-from lim.logs.first_row import LIKELY, columns_of, first_row, likely_flags, plain_name
+from lim.logs.first_row import LIKELY, columns_of, first_row, likely_flags
 from lim.logs.formats import FORMATS, Columns, Format
+from lim.prompts.rows import unpacked
 from lim.recorders.verl import prompt_id
 from lim.utils.cli import listed
 from lim.utils.errors import InputError
@@ -96,7 +97,7 @@ def _find(root: str, format: str, columns: Columns | None) -> Log:
     if named:
         entries = next(iter(named.values()))
         raise _unknown(entries[0][0].path, filesystem, len(entries))
-    tables = [entry for entry in top if plain_name(entry.name).endswith(TABLES)][:MOST_TABLES]
+    tables = [entry for entry in top if unpacked(entry.name).endswith(TABLES)][:MOST_TABLES]
     fitting = [entry for entry in tables if first_row(entry.path, filesystem) and _fitting(entry, format, filesystem)]
     if len(fitting) == 1:
         return _single_file(root, fitting[0], format, filesystem)
@@ -136,8 +137,8 @@ def _tables(listing: Sequence[Entry], columns: Columns | None, filesystem: Any, 
     a file that is there packed and unpacked.
     """
     kinds: dict[str, dict[str, Entry]] = {}
-    for entry in _without_links([entry for entry in listing if plain_name(entry.name).endswith(TABLES)], filesystem):
-        name = plain_name(entry.name)
+    for entry in _without_links([entry for entry in listing if unpacked(entry.name).endswith(TABLES)], filesystem):
+        name = unpacked(entry.name)
         if os.path.basename(name) != "run.json":
             kind = kinds.setdefault(re.sub(r"\d+", "#", name), {})
             if kind.setdefault(name, entry) is not entry:
@@ -237,9 +238,9 @@ def _one_log(root: str, found: Found, filesystem: Any) -> Log:
 def _single_file(root: str, entry: Entry, format: str, filesystem: Any) -> Log:
     name = os.path.basename(entry.name)
     fitting = _fitting(entry, format, filesystem)
-    if format == "columns" and not plain_name(name).endswith(TABLES) and not _is_text(entry.path, filesystem):
+    if format == "columns" and not unpacked(name).endswith(TABLES) and not _is_text(entry.path, filesystem):
         raise InputError(f"{root}: not a table that is read here ({', '.join(TABLES)}); {CONVERT}")
-    if not fitting and not plain_name(name).endswith(TABLES):
+    if not fitting and not unpacked(name).endswith(TABLES):
         raise InputError(f"{root}: not a log file known by its name; looked for {_looked_for(format)}")
     if not fitting:
         raise _unknown(entry.path, filesystem, 1)
@@ -271,7 +272,7 @@ def _fitting(entry: Entry, format: str, filesystem: Any) -> list[str]:
     """Formats that a single file may be of, the likeliest first."""
     if format != "auto":
         return [format]
-    name = plain_name(os.path.basename(entry.name))
+    name = unpacked(os.path.basename(entry.name))
     by_name = [kind for kind in FORMATS.values() if kind.name not in UNNAMED and _named(kind, entry)]
     if _is_json(name):
         by_name += [FORMATS["release"], FORMATS["one-shot"]]
@@ -282,7 +283,7 @@ def _fitting(entry: Entry, format: str, filesystem: Any) -> list[str]:
 
 def _fits(format: Format, entry: Entry, filesystem: Any) -> bool:
     """Whether a file's first row is of a format; True where that cannot be seen, for its reader to say why."""
-    if format.name == "columns" or plain_name(entry.name).endswith(".parquet"):
+    if format.name == "columns" or unpacked(entry.name).endswith(".parquet"):
         return True
     first = first_row(entry.path, filesystem)
     if first is None:  # damaged: a list is the released code's, an object One-Shot's
@@ -331,13 +332,13 @@ def _what_is_there(listing: Sequence[Entry], filesystem: Any) -> tuple[str, str 
     kinds = Counter(re.sub(r"\d+", "<n>", entry.name) for entry in listing)
     shown = ", ".join(f"{count} × {name}" for name, count in kinds.most_common(4))
     more = f" and {len(kinds) - 4} other kinds" if len(kinds) > 4 else ""
-    tables = [entry for entry in listing if plain_name(entry.name).endswith(TABLES)]
+    tables = [entry for entry in listing if unpacked(entry.name).endswith(TABLES)]
     first = next((entry.path for entry in tables if first_row(entry.path, filesystem)), None)
     return f"; it holds {shown}{more}", first
 
 
 def _is_json(name: str) -> bool:
-    return plain_name(name).endswith(".json")
+    return unpacked(name).endswith(".json")
 
 
 def _looked_for(format: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import Any
 
 from lim.logs.files import read_bytes
-from lim.prompts.rows import csv_reader, table_of
+from lim.prompts.rows import csv_reader, table_of, unpacked
 from lim.utils.errors import InputError
 
 HEAD = 1 << 20  # bytes read to see a file's first row
@@ -22,23 +22,19 @@ LIKELY = {
 }
 
 
-def plain_name(name: str) -> str:
-    return name.removesuffix(".gz").removesuffix(".zst")
-
-
 def first_row(path: str, filesystem: Any) -> dict[str, Any] | None:
     """The first row of a JSON, CSV or Parquet file (of one object: itself); None where it cannot be seen."""
     try:
-        if plain_name(path).endswith(".parquet"):
+        if unpacked(path).endswith(".parquet"):
             from lim.logs.parquet import column_names
 
             return dict(column_names(path, filesystem))
-        if plain_name(path).endswith((".arrow", ".feather")):
+        if unpacked(path).endswith((".arrow", ".feather")):
             table = table_of(path, read_bytes(path, filesystem), parquet=False)
             return dict.fromkeys(table.column_names)
         for size in (HEAD, None):
             text = read_bytes(path, filesystem, size).decode("utf-8", "replace").lstrip().removeprefix("[")
-            if plain_name(path).endswith((".csv", ".tsv")):
+            if unpacked(path).endswith((".csv", ".tsv")):
                 return dict.fromkeys(csv_reader(text).fieldnames or ())
             try:
                 row, _ = json.JSONDecoder().raw_decode(text.lstrip())

@@ -201,7 +201,8 @@ SAME = {
     ],
     "arbitrary constants": [
         (r"\frac{1}{2}x^2+C", r"\frac{x^2}{2}+c"), ("y=Ce^{2x}", "y=ke^{2x}"), ("f(x)=cx", "f(x)=kx"),
-        (r"\ln|x|+C", r"\ln|x|+K"), (r"\text{I and II only}", r"\text{I and II}"),
+        (r"\ln|x|+C", r"\ln|x|+K"), (r"\frac{a}{2}x^2+bx+c", r"\frac{ax^2}{2}+bx+C"),
+        (r"\text{I and II only}", r"\text{I and II}"),
     ],
     "rounded gold": [
         ("3.14", "3.14159"), ("3.14", r"\pi"), ("306,956.63", "306956.6314"), ("8.25", r"\sqrt{68}\,"),
