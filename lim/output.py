@@ -82,13 +82,14 @@ def write_scores(rows: Iterable[Mapping[str, Any]], path: Path, format: ScoresFo
         rows = [{**row, "prompt": row["prompt"].encode("utf-8", HALVES).decode()} for row in rows]
         pq.write_table(pa.Table.from_pylist(rows, schema), path)
         return
+    if format == "json":
+        with open(path, "wb") as file:
+            file.writelines(json_list(rows))
+        return
     with open(path, "w", encoding="utf-8", errors=HALVES, newline="") as file:
-        if format == "csv":
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows(rows)
-            return
-        file.writelines(json_list(rows))
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def score_rows(selection: Selection) -> Iterator[dict[str, Any]]:

@@ -24,7 +24,8 @@ def average_curve(rewards_P_K: Floats) -> Floats:
             f"no prompt has a reward in epoch {int(np.argmin(seen_K)) + 1 if len(seen_K) else 1} after missing "
             "epochs were treated; try --missing observed, or a smaller --max_epochs"
         )
-    return np.nansum(rewards_P_K, axis=0) / seen_K
+    whole = int(seen_K.sum()) == rewards_P_K.size  # no copy without NaN is needed
+    return (rewards_P_K.sum(axis=0) if whole else np.nansum(rewards_P_K, axis=0)) / seen_K
 
 
 def lim_scores(rewards_P_K: Floats, average_K: Floats, max_reward: float = 1.0) -> Floats:
@@ -41,12 +42,17 @@ def lim_scores(rewards_P_K: Floats, average_K: Floats, max_reward: float = 1.0) 
             f"the average reward is {max_reward:g}, the largest possible, in every epoch: LIM divides by the "
             "distance to it; there is nothing left to learn in this log"
         )
-    deviation_P = np.where(seen_P_K, (rewards_P_K - average_K) ** 2, 0.0).sum(axis=1)
-    distance_P = np.where(seen_P_K, distance_K, 0.0).sum(axis=1)
+    deviation_P_K = rewards_P_K - average_K
+    deviation_P = _sum_of_seen(np.square(deviation_P_K, out=deviation_P_K), seen_P_K)
+    distance_P = _sum_of_seen(np.broadcast_to(distance_K, seen_P_K.shape), seen_P_K)
     with np.errstate(divide="ignore", invalid="ignore"):
         scores_P = 1.0 - deviation_P / distance_P
     scores_P[distance_P <= 1e-12] = np.nan
     return scores_P
+
+
+def _sum_of_seen(values_P_K: Floats, seen_P_K: NDArray[np.bool_]) -> Floats:
+    return (values_P_K if seen_P_K.all() else np.where(seen_P_K, values_P_K, 0.0)).sum(axis=1)
 
 
 def linear_scores(rewards_P_K: Floats) -> Floats:
@@ -88,4 +94,4 @@ def mean_over_epochs(values_P_K: Floats) -> Floats:
     """Mean over the epochs seen; NaN for a prompt never seen."""
     seen_P_K = ~np.isnan(values_P_K)
     with np.errstate(invalid="ignore"):
-        return np.where(seen_P_K, values_P_K, 0.0).sum(axis=1) / seen_P_K.sum(axis=1)
+        return _sum_of_seen(values_P_K, seen_P_K) / seen_P_K.sum(axis=1)

@@ -172,22 +172,26 @@ def scales_of(parts: Sequence[Part], ours_L: NDArray[np.bool_]) -> dict[tuple[fl
         for part, at in zip(parts, unequal, strict=True)
     ):
         return {}  # one scale, as of nearly all logs
-    rows_V = np.concatenate([part.rows_U[at] for part, at in zip(parts, unequal, strict=True)])
-    first_L, often_L = np.full(len(ours_L), -1), np.bincount(rows_V, minlength=len(ours_L))
-    ends_V = np.stack(
-        [
-            np.concatenate([getattr(part.step, name)[at] for part, at in zip(parts, unequal, strict=True)])
-            for name in ("lows_U", "highs_U")
-        ]
-    )
-    first_L[rows_V] = np.arange(len(rows_V))
-    mixed_L = np.zeros(len(ours_L), bool)
-    mixed_L[rows_V[(ends_V != ends_V[:, first_L[rows_V]]).any(axis=0)]] = True
+    often_L = np.zeros(len(ours_L), np.int32)  # groups of a prompt with unequal rewards
+    lows_L, highs_L = np.full((2, len(ours_L)), np.inf, np.float32), np.full((2, len(ours_L)), -np.inf, np.float32)
+    mixed_L, looked_at = np.zeros(len(ours_L), bool), 0
+    for part, at in zip(parts, unequal, strict=True):
+        rows_V = part.rows_U[at]
+        np.add.at(often_L, rows_V, 1)
+        for end, values_U in enumerate((part.step.lows_U, part.step.highs_U)):
+            np.minimum.at(lows_L[end], rows_V, values_U[at])
+            np.maximum.at(highs_L[end], rows_V, values_U[at])
+        looked_at += len(at)
+        if looked_at >= len(ours_L) or part is parts[-1]:
+            mixed_L = (often_L > 0) & (lows_L != highs_L).any(axis=0)
+            if np.count_nonzero(mixed_L) > SHARED * len(ours_L):
+                return {}
+            looked_at = 0
     known_L = often_L > 1
     one_L = known_L & ~mixed_L
     if one_L.sum() < (1 - SHARED) * known_L.sum():
         return {}
-    pairs, counts = np.unique(ends_V[:, first_L[one_L]], axis=1, return_counts=True)
+    pairs, counts = np.unique(lows_L[:, one_L], axis=1, return_counts=True)
     found = zip(map(tuple, pairs.T.tolist()), counts.tolist(), strict=True)
     return {pair: count for pair, count in found if count >= max(5, SHARED * known_L.sum())}
 

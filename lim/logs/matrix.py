@@ -124,33 +124,32 @@ def build_matrix(
     place_L[order] = np.arange(len(order))
     top = max(part.step.top for part in parts)
     judged = all(part.step.correct_U is not None for part in parts)
-    # A part mostly holds one epoch: filled epoch by epoch, the cells written stay in the processor's cache.
-    sums_K_P = np.zeros((epochs, len(order)))
-    counts_K_P = np.zeros((epochs, len(order)), np.int32)
-    passed_K_P = np.zeros((epochs, len(order)), np.int32)
+    # Summed up one epoch at a time: the cells written stay in the processor's cache, and memory is touched once.
+    rewards_P_K, pass_rates_P_K = np.empty((2, len(order), epochs))
+    counts_P_K = np.empty((len(order), epochs), np.int32)
+    for epoch, pieces in enumerate(_by_epoch(parts, epochs)):
+        sums_P, counts_P, passed_P = np.zeros(len(order)), *np.zeros((2, len(order)), np.int32)
+        for part, at in pieces:
+            step, rows_V = part.step, place_L.take(part.rows_U[at])
+            np.add.at(sums_P, rows_V, step.sums_U[at])
+            np.add.at(counts_P, rows_V, step.counts_U[at])
+            passed_U = step.correct_U if judged else step.tops_U if step.top == top else None
+            if passed_U is not None:
+                np.add.at(passed_P, rows_V, passed_U[at].astype(np.int32))
+        counts_P_K[:, epoch] = counts_P
+        with np.errstate(invalid="ignore"):
+            rewards_P_K[:, epoch], pass_rates_P_K[:, epoch] = sums_P / counts_P, passed_P / counts_P
     kept: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
     at_top = samples = 0
     for part in parts:
         step = part.step
         samples += int(step.counts_U.sum())
         at_top += int(step.tops_U.sum()) if step.top == top else 0
-        inside_U = part.epochs_U <= epochs
-        # A (prompt, epoch) is once in a part, so plain indexed addition adds all.
-        cells_U = place_L[part.rows_U[inside_U]] + (part.epochs_U[inside_U].astype(np.int64) - 1) * len(order)
-        sums_K_P.reshape(-1)[cells_U] += step.sums_U[inside_U]
-        counts_K_P.reshape(-1)[cells_U] += step.counts_U[inside_U]
-        passed_U = step.correct_U if judged else step.tops_U if step.top == top else None
-        if passed_U is not None:
-            passed_K_P.reshape(-1)[cells_U] += passed_U[inside_U]
         if step.groups_R is not None and step.rewards_R is not None:
-            inside_R = inside_U[step.groups_R]
+            inside_R = (part.epochs_U <= epochs)[step.groups_R]
             groups_R = step.groups_R[inside_R]
             cells_R = place_L[part.rows_U[groups_R]] * epochs + part.epochs_U[groups_R] - 1
             kept.append((cells_R, step.rewards_R[inside_R]))
-    with np.errstate(invalid="ignore"):
-        rewards_P_K = np.ascontiguousarray(np.divide(sums_K_P, counts_K_P, out=sums_K_P).T)
-        pass_rates_P_K = np.ascontiguousarray((passed_K_P / counts_K_P).T)
-    counts_P_K = np.ascontiguousarray(counts_K_P.T)
     samples_P_K_S = _samples(kept, counts_P_K) if kept else None
     ids = [keys[row] for row in order]
     matrix = RewardMatrix(ids, rewards_P_K, pass_rates_P_K, counts_P_K, samples_P_K_S, top)
@@ -162,6 +161,18 @@ def build_matrix(
             matrix = matrix.take(rows_Q, [ids[row] for row in rows_Q.tolist()])
             place_L[order] = np.where(stay_P, np.cumsum(stay_P) - 1, -1)
     return matrix, place_L, at_top / samples
+
+
+def _by_epoch(parts: Sequence[Part], epochs: int) -> list[list[tuple[Part, Any]]]:
+    """For each epoch the parts that hold it, with where they do: mostly all of a part."""
+    found: list[list[tuple[Part, Any]]] = [[] for _ in range(epochs)]
+    for part in parts:
+        low, high = int(part.epochs_U.min()), int(part.epochs_U.max())
+        for epoch in [low] if low == high else np.unique(part.epochs_U).tolist():
+            if epoch <= epochs:
+                at = slice(None) if low == high else np.flatnonzero(part.epochs_U == epoch)
+                found[epoch - 1].append((part, at))
+    return found
 
 
 def _samples(kept: list[Any], counts_P_K: NDArray[np.int32]) -> NDArray[np.float32]:

@@ -19,9 +19,12 @@ def treat_missing(
 
     "backfill", the released code's rule: a missing epoch takes the next epoch's value where that one was
     seen; a run of two gaps, or a gap at the end, leaves the prompt unscored. "observed": gaps stay NaN and
-    scores are over the epochs seen. Either way a prompt needs `min_epochs` epochs truly seen.
+    scores are over the epochs seen. Either way a prompt needs `min_epochs` epochs truly seen. Where no epoch is
+    missing, the array itself comes back.
     """
     seen_P_K = ~np.isnan(rewards_P_K)
+    if seen_P_K.all() and 0 < rewards_P_K.shape[1] >= min_epochs:
+        return rewards_P_K, [None] * len(rewards_P_K)
     out_P_K = rewards_P_K.copy()
     if rule == "backfill":
         fill_P_K = ~seen_P_K[:, :-1] & seen_P_K[:, 1:]

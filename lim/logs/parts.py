@@ -172,16 +172,16 @@ def _combined(
     pairs_U = rows_U * (int(epochs_U.max(initial=0)) + 1) + epochs_U
     pairs_V, at_V, of_U = np.unique(pairs_U, return_index=True, return_inverse=True)
 
-    def joined(name: str, add: Any, start: float) -> Any:
+    def joined(name: str, add: Any, start: float, dtype: type[np.number]) -> Any:
         values = [getattr(step, name) for step in steps]
         if any(value is None for value in values):
             return None
-        total = np.full(len(pairs_V), start, values[0].dtype)
+        total = np.full(len(pairs_V), start, dtype)
         add.at(total, of_U, np.concatenate(values))
         return total
 
     top = max(step.top for step in steps)
-    counts_U = joined("counts_U", np.add, 0)
+    counts_U = joined("counts_U", np.add, 0, np.int32)
     tops_U = np.concatenate([step.tops_U if step.top == top else np.zeros_like(step.tops_U) for step in steps])
     offsets = np.cumsum([0, *(len(step.counts_U) for step in steps)])
     kept = all(step.groups_R is not None for step in steps)
@@ -190,12 +190,12 @@ def _combined(
         step=number,
         keys=[],
         epochs_U=epochs_U[at_V].astype(np.int32) if known else None,
-        sums_U=joined("sums_U", np.add, 0),
+        sums_U=joined("sums_U", np.add, 0, np.float64),
         counts_U=counts_U,
         tops_U=np.bincount(of_U, tops_U, len(pairs_V)).astype(np.int32),
-        correct_U=joined("correct_U", np.add, 0),
-        lows_U=joined("lows_U", np.minimum, np.inf),
-        highs_U=joined("highs_U", np.maximum, -np.inf),
+        correct_U=joined("correct_U", np.add, 0, np.int32),
+        lows_U=joined("lows_U", np.minimum, np.inf, np.float32),
+        highs_U=joined("highs_U", np.maximum, -np.inf, np.float32),
         top=top,
         low=min(step.low for step in steps),
         squares=sum(step.squares for step in steps),

@@ -26,8 +26,8 @@ class StepRewards:
     epochs_U: NDArray[np.int32] | None  # None where the format does not know the epoch
     sums_U: NDArray[np.float64]
     counts_U: NDArray[np.int32]
-    tops_U: NDArray[np.int32]  # samples whose reward equals `top`
-    correct_U: NDArray[np.int32] | None  # samples judged correct; None where the format has no verdict
+    tops_U: NDArray[np.integer]  # samples whose reward equals `top`
+    correct_U: NDArray[np.integer] | None  # samples judged correct; None where the format has no verdict
     lows_U: NDArray[np.float32]  # smallest reward of a group
     highs_U: NDArray[np.float32]  # largest
     top: float  # largest reward of the step
@@ -79,15 +79,16 @@ def group_rewards(
     rewards32_R = rewards_R.astype(np.float32, copy=False)
     groups = _Groups(groups_R, len(keys))
     sorted_R = groups.sort(rewards32_R)
+    exact_R = sorted_R if rewards_R.dtype == np.float32 else groups.sort(rewards_R)
     lows_U, highs_U = groups.ends(sorted_R)
     return StepRewards(
         step=step,
         keys=keys,
         epochs_U=epochs_U,
-        sums_U=groups.sums(groups.sort(rewards_R).astype(np.float64, copy=False)),
+        sums_U=groups.sums(exact_R, np.float64),
         counts_U=groups.counts_U,
-        tops_U=groups.sums((sorted_R == np.float32(top)).astype(np.int32)),
-        correct_U=None if correct_R is None else groups.sums(groups.sort(correct_R).astype(np.int32)),
+        tops_U=groups.count(sorted_R == np.float32(top)),
+        correct_U=None if correct_R is None else groups.count(groups.sort(correct_R)),
         lows_U=lows_U,
         highs_U=highs_U,
         top=top,
@@ -103,11 +104,22 @@ def group_rewards(
 
 
 class _Groups:
-    """Rows by group. A prompt's samples mostly stand together, so groups are runs of rows and need no sorting."""
+    """Rows by group. A prompt's samples mostly stand together, so groups are runs of rows and need no sorting; mostly
+    they are as many for each prompt, and rows are a table of groups.
+    """
 
     def __init__(self, groups_R: NDArray[np.integer], number: int) -> None:
         self.number = number
         self.order_R: NDArray[np.intp] | None = None
+        size = len(groups_R) // max(1, number)
+        self.even = bool(size) and len(groups_R) == size * number
+        if self.even:
+            self.even = bool(
+                (groups_R.reshape(number, size) == np.arange(number, dtype=groups_R.dtype)[:, None]).all()
+            )
+        if self.even:
+            self.counts_U = np.broadcast_to(np.int32(size), number)
+            return
         self.starts_V, self.group_V = _runs(groups_R)
         if np.bincount(self.group_V, minlength=1).max() > 1:
             self.order_R = np.argsort(groups_R, kind="stable")
@@ -116,18 +128,29 @@ class _Groups:
         self.counts_U[self.group_V] = np.diff(self.starts_V, append=len(groups_R))
 
     def sort(self, values_R: NDArray[Any]) -> NDArray[Any]:
-        """The rows' values with those of a group together."""
+        """The rows' values with those of a group together; of even groups as (sample, group)."""
+        if self.even:
+            return np.ascontiguousarray(values_R.reshape(self.number, -1).T)
         return values_R if self.order_R is None else values_R[self.order_R]
 
-    def sums(self, sorted_R: NDArray[Any]) -> NDArray[Any]:
+    def sums(self, sorted_R: NDArray[Any], dtype: type[np.number]) -> NDArray[Any]:
         """Sum by group; 0 for a group without rows."""
-        sums_U = np.zeros(self.number, sorted_R.dtype)
+        if self.even:
+            return (sorted_R.view(np.uint8) if sorted_R.dtype == bool else sorted_R).sum(axis=0, dtype=dtype)
+        sums_U = np.zeros(self.number, dtype)
         if len(sorted_R):
-            sums_U[self.group_V] = np.add.reduceat(sorted_R, self.starts_V)
+            sums_U[self.group_V] = np.add.reduceat(sorted_R.astype(dtype, copy=False), self.starts_V)
         return sums_U
+
+    def count(self, sorted_R: NDArray[np.bool_]) -> NDArray[np.integer]:
+        """How many rows of each group are true, in as few bytes as it takes: a log has millions of groups."""
+        most = int(self.counts_U.max(initial=0))
+        return self.sums(sorted_R, np.uint8 if most < 1 << 8 else np.int32)
 
     def ends(self, sorted_R: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """(smallest, largest) by group; 0 for a group without rows."""
+        if self.even:
+            return sorted_R.min(axis=0), sorted_R.max(axis=0)
         lows_U, highs_U = np.zeros((2, self.number), np.float32)
         if len(sorted_R):
             lows_U[self.group_V] = np.minimum.reduceat(sorted_R, self.starts_V)

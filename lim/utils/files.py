@@ -115,17 +115,19 @@ def json_line(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def json_list(values: Iterable[Any]) -> Iterator[str]:
-    """Values as a JSON list, one per line, in pieces of some thousand."""
-    remaining, before = iter(values), "[\n"
+def json_list(values: Iterable[Any]) -> Iterator[bytes]:
+    """Values as a JSON list in UTF-8, one per line, in pieces of some thousand."""
+    remaining, before, encoder = iter(values), b"[\n", msgspec.json.Encoder()
     while piece := list(itertools.islice(remaining, 4096)):
         try:
-            lines = msgspec.json.Encoder().encode_lines(piece).decode()[:-1]
+            lines = encoder.encode_lines(piece)[:-1]
         except UnicodeError:  # halves of surrogate pairs
-            lines = "\n".join(json.dumps(value, ensure_ascii=False, allow_nan=False) for value in piece)
-        yield before + lines.replace("\n", ",\n")
-        before = ",\n"
-    yield "\n]\n" if before == ",\n" else "[\n]\n"
+            texts = (json.dumps(value, ensure_ascii=False, allow_nan=False) for value in piece)
+            lines = "\n".join(texts).encode("utf-8", HALVES)
+        yield before
+        yield lines.replace(b"\n", b",\n")
+        before = b",\n"
+    yield b"\n]\n" if before == b",\n" else b"[\n]\n"
 
 
 def read_json(path: str | Path, *, finite: bool = False) -> Any:

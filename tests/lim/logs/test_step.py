@@ -8,7 +8,7 @@ import pytest
 from lim.logs.step import group_rewards
 
 
-@pytest.mark.parametrize("order", ["together", "scattered"])
+@pytest.mark.parametrize("order", ["together", "scattered", "even"])
 @pytest.mark.parametrize("epochs", ["none", "one", "two"])
 def test_groups_equal_a_loop_over_the_rows(order, epochs):
     rng = np.random.default_rng(5)
@@ -16,6 +16,8 @@ def test_groups_equal_a_loop_over_the_rows(order, epochs):
     codes_R = np.repeat(rng.permutation(6), rng.integers(1, 5, 6))  # p6 has no row
     if order == "scattered":
         rng.shuffle(codes_R)
+    if order == "even":
+        codes_R = np.repeat(np.arange(7), 300)  # more samples than a byte counts
     rewards_R = rng.choice([1.0, -0.5, -1.0], len(codes_R))
     rewards_R[codes_R == 2] = -0.5
     correct_R = rewards_R == 1
