@@ -145,7 +145,7 @@ def programs(folder: Path, peers: str | None, old: str | None) -> dict[str, Call
         words = [sys.executable, f"{root}/lim_selection.py", *paths, "--output_path", str(output)]
 
         def run(memory: bool) -> dict[str, Any]:
-            result = measure([*words, "--similarity_threshold", str(THRESHOLD)], memory=memory)
+            result = measure([*words, "--similarity_threshold", str(THRESHOLD)], memory=memory, cwd=root)
             shown = source(sys.executable, f"import json; show([r['id'] for r in json.load(open({str(output)!r}))])")
             return result | {"output": shown(False)["output"]}
 

@@ -16,6 +16,7 @@ from lim.logs.parts import Part
 from lim.utils.errors import InputError
 
 Floats = NDArray[np.float64]
+MANY_CELLS = 1 << 20  # of the matrix, from which on two threads fill it, an epoch each
 
 
 @dataclass(frozen=True)
@@ -121,24 +122,38 @@ def build_matrix(
         seen_L[part.rows_U] = True
     order = sorted(np.flatnonzero(seen_L).tolist(), key=keys.__getitem__)
     place_L = np.full(len(keys), -1, np.int64)
-    place_L[order] = np.arange(len(order))
+    place_L[np.array(order, np.int64)] = np.arange(len(order))
     top = max(part.step.top for part in parts)
     judged = all(part.step.correct_U is not None for part in parts)
-    # Summed up one epoch at a time: the cells written stay in the processor's cache, and memory is touched once.
     rewards_P_K, pass_rates_P_K = np.empty((2, len(order), epochs))
     counts_P_K = np.empty((len(order), epochs), np.int32)
-    for epoch, pieces in enumerate(_by_epoch(parts, epochs)):
+    pieces_K = _by_epoch(parts, epochs)
+
+    def fill(epoch: int) -> None:
+        # One epoch at a time: the cells written stay in the processor's cache.
         sums_P, counts_P, passed_P = np.zeros(len(order)), *np.zeros((2, len(order)), np.int32)
-        for part, at in pieces:
+        for part, at in pieces_K[epoch]:
             step, rows_V = part.step, place_L.take(part.rows_U[at])
-            np.add.at(sums_P, rows_V, step.sums_U[at])
-            np.add.at(counts_P, rows_V, step.counts_U[at])
             passed_U = step.correct_U if judged else step.tops_U if step.top == top else None
-            if passed_U is not None:
-                np.add.at(passed_P, rows_V, passed_U[at].astype(np.int32))
+            adds = [(sums_P, step.sums_U[at]), (counts_P, step.counts_U[at])]
+            adds += [] if passed_U is None else [(passed_P, passed_U[at].astype(np.int32))]
+            again = counts_P.take(rows_V).any()  # in another step of the epoch, too
+            for total_P, values_V in adds:
+                if again:
+                    np.add.at(total_P, rows_V, values_V)
+                else:  # unlike `add.at` without Python's lock
+                    total_P[rows_V] = values_V
         counts_P_K[:, epoch] = counts_P
         with np.errstate(invalid="ignore"):
             rewards_P_K[:, epoch], pass_rates_P_K[:, epoch] = sums_P / counts_P, passed_P / counts_P
+
+    if len(order) * epochs < MANY_CELLS:
+        list(map(fill, range(epochs)))
+    else:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(fill, range(epochs)))
     kept: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
     at_top = samples = 0
     for part in parts:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any, Literal
 
 import torch
@@ -32,9 +33,10 @@ from train.pretrain.tokenizer import CHAT_TEMPLATE, END, SYMBOLS
 from train.reward import reward_of
 
 FORMER = (("task", "arithmetic"), ("architecture", "llama"))
-RECIPE_VERSION = 2  # raise it when a change to this file changes the model
+RECIPE_VERSION = 2  # raise it when a change to this file changes the model by more than rounding
 MAX_NEW_TOKENS = 40
 LOG_EVERY = 30.0  # seconds between lines of progress where the output is no terminal
+MICRO_BATCHES = 2  # of each replica in a step
 REPLICAS = 2  # fixed, so that the weights do not depend on the machine's cores
 console = Console()
 
@@ -91,10 +93,10 @@ def new_model(settings: PretrainSettings, tokenizer: PreTrainedTokenizerFast) ->
     return Qwen3ForCausalLM(Qwen3Config(tie_word_embeddings=True, **heads, **common))
 
 
-def chat(tokenizer: PreTrainedTokenizerFast, question: str) -> str:
-    """The question as every stage puts it to the model."""
-    message = [{"role": "user", "content": question}]
-    return str(tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True))
+def chat(tokenizer: PreTrainedTokenizerFast, questions: Sequence[str]) -> list[str]:
+    """The questions as every stage puts them to the model."""
+    messages = [[{"role": "user", "content": question}] for question in questions]
+    return list(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))  # pyright: ignore
 
 
 def draw_batch(
@@ -103,7 +105,7 @@ def draw_batch(
     """Token ids (size × length, padded right) and labels (−100 on the question and the padding)."""
     problems = [corpus.draw_corpus_problem(rng, task) for _ in range(size)]
     answers = [corpus.web_answer(rng, p) if web else corpus.worked(p) for p in problems]
-    starts = tokenizer([chat(tokenizer, p.text) for p in problems], add_special_tokens=False).input_ids
+    starts = tokenizer(chat(tokenizer, [p.text for p in problems]), add_special_tokens=False).input_ids
     ends = tokenizer([a + END for a in answers], add_special_tokens=False).input_ids
     length = max(len(start) + len(end) for start, end in zip(starts, ends, strict=True))
     ids = torch.full((size, length), tokenizer.pad_token_id)
@@ -130,6 +132,7 @@ def train(
     steps = textbook_steps + (settings.round_steps if rounds else settings.web_steps)
     peak = settings.lr / (2 if rounds else 1)
     optimizer = torch.optim.AdamW(model.parameters(), lr=peak, betas=(0.9, 0.98), weight_decay=0.01)
+    model.set_attn_implementation("eager")  # at these lengths faster than SDPA
     replicas = [model, *(copy.deepcopy(model) for _ in range(REPLICAS - 1))]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with (
@@ -160,18 +163,25 @@ def train(
 def gradients(replicas: Sequence[PreTrainedModel], ids: torch.Tensor, labels: torch.Tensor, pool: Executor) -> float:
     """Put the gradients of the batch's mean loss (over tokens with a label) into the first replica; returns the loss.
 
-    The replicas' weights must be equal. Each takes every so many-th row; sums are added up in a fixed order.
+    The replicas' weights must be equal. Rows of about one length go through the model together, since half of a batch
+    of the web's texts would be padding; sums are added up in a fixed order.
     """
     count = int((labels[:, 1:] != -100).sum())
+    lengths = ((labels != -100) * torch.arange(1, labels.shape[1] + 1)).amax(dim=1)
+    shares = shares_of(lengths, len(replicas))
 
     def part(number: int) -> float:
-        replica = replicas[number]
+        replica, total = replicas[number], 0.0
         replica.zero_grad()
-        rows = slice(number, None, len(replicas))
-        logits = replica(input_ids=ids[rows]).logits[:, :-1].flatten(0, 1)
-        loss = cross_entropy(logits, labels[rows, 1:].flatten(), ignore_index=-100, reduction="sum") / count
-        loss.backward()
-        return loss.item()
+        for rows in shares[number]:
+            longest = int(lengths[rows].max())
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16_units()):
+                logits = replica(input_ids=ids[rows, :longest]).logits[:, :-1].flatten(0, 1).float()
+            labelled = labels[rows, 1:longest].flatten()
+            loss = cross_entropy(logits, labelled, ignore_index=-100, reduction="sum") / count
+            loss.backward()
+            total += loss.item()
+        return total
 
     losses = list(pool.map(part, range(len(replicas))))
     for first, *others in zip(*(replica.parameters() for replica in replicas), strict=True):
@@ -180,14 +190,29 @@ def gradients(replicas: Sequence[PreTrainedModel], ids: torch.Tensor, labels: to
     return sum(losses)
 
 
+@cache
+def bf16_units() -> bool:
+    """Whether the processor multiplies in bf16, in about half of the time; others take longer for it."""
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def shares_of(lengths: torch.Tensor, replicas: int) -> list[list[torch.Tensor]]:
+    """The rows of each replica's micro-batches: rows of about one length, and about as many tokens per replica."""
+    order = torch.argsort(lengths, stable=True)
+    micro = [rows for rows in order.tensor_split(MICRO_BATCHES * replicas) if len(rows)]
+    shares: list[list[torch.Tensor]] = [[] for _ in range(replicas)]
+    for at, rows in enumerate(micro):  # there and back again: 0, 1, 1, 0, 0, 1, …
+        place = at % (2 * replicas)
+        shares[min(place, 2 * replicas - 1 - place)].append(rows)
+    return shares
+
+
 @torch.no_grad()
 def respond(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, questions: Sequence[str], temperature: float
 ) -> list[tuple[str, bool]]:
     """A response a question (temperature 0 is greedy), and whether it ended within `MAX_NEW_TOKENS`."""
-    inputs = tokenizer(
-        [chat(tokenizer, q) for q in questions], add_special_tokens=False, padding=True, return_tensors="pt"
-    )
+    inputs = tokenizer(chat(tokenizer, questions), add_special_tokens=False, padding=True, return_tensors="pt")
     sampling = {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature else {"do_sample": False}
     out = model.generate(
         input_ids=inputs.input_ids, attention_mask=inputs.attention_mask, max_new_tokens=MAX_NEW_TOKENS, **sampling

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,16 @@ from lim.utils.errors import InputError
 from lim.utils.files import read_json
 from train.pretrain import __main__ as command
 from train.pretrain import base as pretrain
-from train.pretrain.model import PretrainSettings
+from train.pretrain import model as model_module
+from train.pretrain.model import (
+    MICRO_BATCHES,
+    PretrainSettings,
+    draw_batch,
+    gradients,
+    new_model,
+    shares_of,
+)
+from train.pretrain.tokenizer import build
 
 TINY = PretrainSettings(
     hidden_size=64,
@@ -175,3 +186,28 @@ def test_settings_of_before_there_was_a_choice_are_those_of_arithmetic() -> None
         for a in ("llama", "qwen3")
     }
     assert len(others) == 4
+
+
+@pytest.mark.parametrize("web", [False, True])
+def test_gradients_of_micro_batches_are_those_of_the_whole_batch(monkeypatch, web: bool) -> None:
+    monkeypatch.setattr(model_module, "bf16_units", lambda: False)
+    settings = PretrainSettings(hidden_size=32, intermediate_size=64, layers=2)
+    tokenizer = build(settings.task)
+    one, two, whole = (new_model(settings, tokenizer) for _ in range(3))  # the same weights, from the seed
+    ids, labels = draw_batch(random.Random(3), tokenizer, 37, web=web)
+    with ThreadPoolExecutor(2) as pool:
+        loss = gradients([one, two], ids, labels, pool)
+    expected = whole(input_ids=ids, labels=labels).loss
+    expected.backward()
+    assert loss == pytest.approx(expected.item(), rel=1e-5)
+    for mine, theirs in zip(one.parameters(), whole.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize(("rows", "replicas"), [(37, 2), (2, 2), (128, 3)])
+def test_each_row_is_in_one_micro_batch(rows: int, replicas: int) -> None:
+    lengths = torch.tensor(random.Random(1).choices(range(20, 60), k=rows))
+    shares = shares_of(lengths, replicas)
+    assert sorted(torch.cat([part for share in shares for part in share]).tolist()) == list(range(rows))
+    assert all(shares)
+    assert max(map(len, shares)) <= MICRO_BATCHES
