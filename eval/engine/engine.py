@@ -7,8 +7,11 @@ Nothing heavy is imported before a model is needed.
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +24,7 @@ from .prompts import Prompt
 
 BLOCK = 128  # tokens; the CPU build's
 TINY = 20 << 20  # bytes of weights
+LONGEST = 50  # of the folder for temporary files: a socket's path has 107 characters at most
 MEMORY = ("out of memory", "no available memory", "less than desired gpu memory", "kv cache", "cannot allocate")
 
 
@@ -105,6 +109,28 @@ def cpu_cache_bytes(model: str, max_model_len: int, options: EngineOptions) -> i
     return max(sequence * 2, min(sequence * (options.max_num_seqs + 2), 4 << 30))
 
 
+@cache
+def left_behind() -> tempfile.TemporaryDirectory[str]:
+    """The folder for what vLLM does not remove, sockets and a file: it goes with this process."""
+    long = len(tempfile.gettempdir()) > LONGEST
+    return tempfile.TemporaryDirectory(prefix="lim-vllm-", dir="/tmp" if long else None)
+
+
+@contextmanager
+def nothing_left_behind(*, cpu: bool) -> Iterator[None]:
+    """Where vLLM starts: its sockets and, without a GPU, its temporary files lie in `left_behind`.
+
+    On GPUs the files are compiled code, which is to outlive the process.
+    """
+    folder, before = left_behind().name, tempfile.tempdir
+    os.environ.setdefault("VLLM_RPC_BASE_PATH", folder)
+    try:
+        tempfile.tempdir = folder if cpu else before
+        yield
+    finally:
+        tempfile.tempdir = before
+
+
 class Engine:
     """One vLLM engine for one model."""
 
@@ -119,21 +145,22 @@ class Engine:
 
         self.model = model
         try:
-            self.llm: Any = LLM(
-                model=model,
-                dtype=options.dtype,  # type: ignore[arg-type]
-                max_model_len=max_model_len,
-                max_num_seqs=options.max_num_seqs,
-                tensor_parallel_size=options.tensor_parallel_size,
-                gpu_memory_utilization=options.gpu_memory_utilization,
-                enforce_eager=options.enforce_eager or cpu,
-                kv_cache_memory_bytes=cpu_cache_bytes(model, max_model_len, options) if cpu else None,
-                trust_remote_code=options.trust_remote_code,
-                distributed_executor_backend="mp" if options.tensor_parallel_size > 1 else None,
-                disable_log_stats=True,
-                use_tqdm_on_load=False,
-                seed=0,
-            )
+            with nothing_left_behind(cpu=cpu):
+                self.llm: Any = LLM(
+                    model=model,
+                    dtype=options.dtype,  # type: ignore[arg-type]
+                    max_model_len=max_model_len,
+                    max_num_seqs=options.max_num_seqs,
+                    tensor_parallel_size=options.tensor_parallel_size,
+                    gpu_memory_utilization=options.gpu_memory_utilization,
+                    enforce_eager=options.enforce_eager or cpu,
+                    kv_cache_memory_bytes=cpu_cache_bytes(model, max_model_len, options) if cpu else None,
+                    trust_remote_code=options.trust_remote_code,
+                    distributed_executor_backend="mp" if options.tensor_parallel_size > 1 else None,
+                    disable_log_stats=True,
+                    use_tqdm_on_load=False,
+                    seed=0,
+                )
         except Exception as error:
             raise explain(error, model) from error
 
