@@ -119,10 +119,9 @@ class _HashTable:
 
         bytes_L = np.ascontiguousarray(self.words_W_L[:, : self.count].T).view(np.uint8)
         inside_L = bytes_L != PADDING
-        ends = np.concatenate([[0], np.cumsum(inside_L.sum(axis=1))]).astype(np.int32)
-        return pa.StringArray.from_buffers(
-            self.count, pa.py_buffer(ends), pa.py_buffer(bytes_L[inside_L])
-        ).to_pylist()
+        ends = np.concatenate([[0], np.cumsum(inside_L.sum(axis=1))]).astype(np.int64)
+        buffers = pa.py_buffer(ends), pa.py_buffer(bytes_L[inside_L])
+        return pa.LargeStringArray.from_buffers(self.count, *buffers).to_pylist()
 
     def _make_room(self, words_W_U: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """The keys as wide as the table, which has room for all of them to be new."""
