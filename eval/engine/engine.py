@@ -6,7 +6,9 @@ Nothing heavy is imported before a model is needed.
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -110,10 +112,12 @@ def cpu_cache_bytes(model: str, max_model_len: int, options: EngineOptions) -> i
 
 
 @cache
-def left_behind() -> tempfile.TemporaryDirectory[str]:
-    """The folder for what vLLM does not remove, sockets and a file: it goes with this process."""
+def left_behind() -> str:
+    """The folder for what vLLM does not remove, sockets and a file: it goes with the engine, or with the process."""
     long = len(tempfile.gettempdir()) > LONGEST
-    return tempfile.TemporaryDirectory(prefix="lim-vllm-", dir="/tmp" if long else None)
+    folder = tempfile.mkdtemp(prefix="lim-vllm-", dir="/tmp" if long else None)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 @contextmanager
@@ -122,7 +126,8 @@ def nothing_left_behind(*, cpu: bool) -> Iterator[None]:
 
     On GPUs the files are compiled code, which is to outlive the process.
     """
-    folder, before = left_behind().name, tempfile.tempdir
+    folder, before = left_behind(), tempfile.tempdir
+    os.makedirs(folder, mode=0o700, exist_ok=True)
     os.environ.setdefault("VLLM_RPC_BASE_PATH", folder)
     try:
         tempfile.tempdir = folder if cpu else before
@@ -203,6 +208,7 @@ class Engine:
         core = self.llm.llm_engine.engine_core
         self.llm = None
         core.shutdown()  # collects garbage itself
+        shutil.rmtree(left_behind(), ignore_errors=True)
 
 
 def explain(error: Exception, model: str) -> Exception:
