@@ -15,11 +15,17 @@ from lim.utils.files import read_json
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+DECIMALS = 12  # that count
+
+
+def settled(scores_P: Floats) -> Floats:
+    """Scores to compare: those that only the last digits of floats tell apart are equal, and none is the lowest."""
+    return np.round(np.nan_to_num(scores_P, nan=-np.inf), DECIMALS)
 
 
 def choose_above(scores_P: Floats, threshold: float) -> Mask:
     """Prompts with a score of at least `threshold` (the published selection is ≥, the paper writes >)."""
-    return np.nan_to_num(scores_P, nan=-np.inf) >= threshold
+    return settled(scores_P) >= round(threshold, DECIMALS)
 
 
 def choose_top(scores_P: Floats, count: int) -> Mask:
@@ -27,7 +33,7 @@ def choose_top(scores_P: Floats, count: int) -> Mask:
     scored = int((~np.isnan(scores_P)).sum())
     if count > scored:
         raise InputError(f"--top_k {count} asks for more prompts than have a score ({scored})")
-    order = np.argsort(-np.nan_to_num(scores_P, nan=-np.inf), kind="stable")
+    order = np.argsort(-settled(scores_P), kind="stable")
     chosen_P = np.zeros(len(scores_P), bool)
     chosen_P[order[:count]] = True
     return chosen_P
@@ -72,7 +78,8 @@ def choose_listed(ids: Sequence[str], listed: Sequence[str], path: str) -> Mask:
 
 def choose_band(values_P: Floats, low: float, high: float) -> Mask:
     """Prompts with low ≤ value ≤ high."""
-    return (np.nan_to_num(values_P, nan=-np.inf) >= low) & (np.nan_to_num(values_P, nan=np.inf) <= high)
+    values_P = settled(values_P)
+    return (values_P >= round(low, DECIMALS)) & (values_P <= round(high, DECIMALS))
 
 
 def choose_diverse(texts: Sequence[str], eligible_P: Mask, count: int) -> tuple[Mask, Floats]:

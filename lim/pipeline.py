@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lim.choose import Floats, Mask, choose_listed, read_ids
+from lim.choose import Floats, Mask, choose_listed, read_ids, settled
 from lim.logs.doubts import settle
 from lim.logs.find import find_log
 from lim.logs.matching import Matching, match_prompts
@@ -360,6 +360,7 @@ def _notes_on_ties(scores_P: Floats, chosen_P: Mask, settings: Settings) -> list
     """That the order of the prompt file, and not the score, decided."""
     if settings.row.count_flag != "top_k" or settings.row.score is None or settings.top_k is None:
         return []
+    scores_P = settled(scores_P)
     edge = scores_P[chosen_P].min()
     tied_P = scores_P == edge
     if not (tied_P & ~chosen_P).any():
