@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lim.prompts.rows import read_file
 from lim.utils.errors import InputError
-from lim.utils.files import read_json
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -113,23 +110,3 @@ def choose_diverse(texts: Sequence[str], eligible_P: Mask, count: int) -> tuple[
     chosen_P = np.zeros(len(eligible_P), bool)
     chosen_P[eligible[taken_E]] = True
     return chosen_P, scores_P
-
-
-def read_ids(path: str | Path) -> list[str]:
-    """The ids that the report page saves: a JSON list, an object with `ids`, or rows with an `id` in any format.
-
-    Raises InputError where some of the rows are `chosen` and others are not, as in a scores file.
-    """
-    found = read_json(path) if Path(path).suffix == ".json" else read_file(path).records
-    found = found.get("ids") if isinstance(found, dict) else found
-    if not isinstance(found, list):
-        raise InputError(f"{path}: holds no list of ids")
-    if len({str(row.get("chosen")).lower() for row in found if isinstance(row, dict)}) > 1:
-        raise InputError(
-            f"{path}: holds prompts that were chosen and prompts that were not; give the ids to keep alone"
-        )
-    ids = [row.get("id") if isinstance(row, dict) else row for row in found]
-    for number, id in enumerate(ids, 1):
-        if not isinstance(id, str) and type(id) is not int:
-            raise InputError(f"{path}: row {number} has no id")
-    return [str(id) for id in ids]

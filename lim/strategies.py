@@ -145,6 +145,12 @@ class Settings:
             raise InputError(f"--strategy {self.strategy}: not one of {', '.join(STRATEGIES)}{near}")
         return STRATEGIES[self.strategy]
 
+    def log_flags(self) -> list[str]:
+        """Flags that are given and say how a log is read or scored."""
+        names = [field.name for field in fields(self)]
+        of_log = [name for name in names[names.index("metric") :] if name not in ("skip_bad_files", "allow")]
+        return [name for name in of_log if getattr(self, name) != getattr(Settings, name)]
+
     def reading(self, *, keep_samples: bool) -> ReadOptions:
         """How the log is read."""
         columns = Columns(self.prompt_column, self.id_column, self.step_column, self.epoch_column)
