@@ -178,7 +178,9 @@ def read_run(
     step(0)
     matrix, summary = read_trajectories(
         log,
-        prompts=None if prompts is None else Prompts(prompts.ids, prompts.texts, prompts.rest, prompts.full),
+        prompts=None
+        if prompts is None
+        else Prompts(prompts.ids, prompts.texts, prompts.rest, prompts.full, prompts.id_key is None),
         steps_per_epoch=settings.steps_per_epoch,
         max_epochs=settings.max_epochs,
         options=options,
