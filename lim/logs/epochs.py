@@ -52,6 +52,14 @@ def spacing_of(steps_S: NDArray[np.int64]) -> int:
     return Counter(np.diff(steps_S).tolist()).most_common(1)[0][0] if len(steps_S) > 1 else 1
 
 
+def usual_counts(counts: Sequence[NDArray[np.integer]]) -> list[int]:
+    """How many samples prompts mostly have in each step and those beside it, as a run may change that; 0 where no prompt
+    is near. `counts` are the samples by prompt.
+    """
+    around = (np.concatenate(counts[max(0, at - 1) : at + 2]) for at in range(len(counts)))
+    return [int(np.bincount(near).argmax()) if len(near) else 0 for near in around]
+
+
 class Copies:
     """How many prompts of the file, of one text, each key of the log stands for, and their visits in a step.
 
@@ -60,8 +68,8 @@ class Copies:
 
     def __init__(self, parts: Sequence[Part], copies_L: NDArray[np.int64]) -> None:
         self.copies_L = copies_L
-        counts = [part.step.counts_U[copies_L[part.rows_U] == 1] for part in parts]
-        self.usual = int(np.bincount(np.concatenate(counts)).argmax()) if sum(map(len, counts)) else 0
+        usual = usual_counts([part.step.counts_U[copies_L[part.rows_U] == 1] for part in parts])
+        self.usual = {part.step.step: count for part, count in zip(parts, usual, strict=True)}
         total_L = np.zeros(len(copies_L), np.int64)
         for part in parts:
             np.add.at(total_L, part.rows_U, self.visits(part))
@@ -73,10 +81,10 @@ class Copies:
     def visits(self, part: Part) -> NDArray[np.int64]:
         """Visits by key of a part: more than one where several copies, or two epochs, are in the step."""
         copies_U = self.copies_L[part.rows_U]
-        if not self.usual:
+        if not (usual := self.usual[part.step.step]):
             return np.ones(len(copies_U), np.int64)
-        times_U = np.rint(part.step.counts_U / self.usual).astype(np.int64)
-        alone_U = np.where(part.step.counts_U == 2 * self.usual, 2, 1)
+        times_U = np.rint(part.step.counts_U / usual).astype(np.int64)
+        alone_U = np.where(part.step.counts_U == 2 * usual, 2, 1)
         return np.where(copies_U > 1, np.clip(times_U, 1, np.maximum(1, copies_U)), alone_U)
 
     def steps_per_epoch(self, parts: Sequence[Part]) -> float | None:

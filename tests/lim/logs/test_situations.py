@@ -142,6 +142,33 @@ def test_epochs_that_end_within_a_step(tmp_path: Path, prompts: int, batch: int,
     assert scores(chosen(tmp_path, run=run)) == pytest.approx(run.truth())
 
 
+@pytest.mark.parametrize("last", [4, 6, 20])
+@pytest.mark.parametrize("more", ["before", "after"])
+def test_a_number_of_samples_that_changes_in_mid_run(tmp_path: Path, last: int, more: str) -> None:
+    """Epochs end within a step; twice the samples are not two visits."""
+    run = Run(45, 5, 8)
+    samples = [s for s in run.samples if s.number < 2 or (s.step <= last) == (more == "before")]
+    verl(tmp_path, samples, run)
+    found = chosen(tmp_path, run=run)
+    assert scores(found) == pytest.approx(run.truth(samples))
+    assert not any("twice in a step" in note for note in found.notes)
+
+
+def test_a_number_of_samples_that_changes_where_prompts_share_a_text(tmp_path: Path) -> None:
+    """Two prompts of one text, both trained on, in the same steps."""
+    run = Run(45, 5, 8)
+    samples = [s for s in run.samples if s.number < 2 or s.step <= 18]
+    verl(tmp_path, [s for s in samples for _ in range(1 + (s.prompt == 0))], run)
+    rows = json.loads(run.write_prompts(tmp_path / "prompts.json").read_text())
+    (tmp_path / "prompts.json").write_text(json.dumps([*rows, rows[0] | {"id": "copy"}]))
+    found = chosen(tmp_path)
+    assert found.matrix is not None and found.matrix.epochs == 5
+    doubled = found.matrix.counts_P_K[0] / found.matrix.counts_P_K[1]
+    assert doubled.tolist() == pytest.approx([2] * 5)
+    truth = run.truth(samples)
+    assert scores(found) == pytest.approx(truth | {"copy": truth["q0"]})
+
+
 @pytest.mark.parametrize(("prompts", "batch"), [(45, 10), (42, 10), (50, 16)])
 @pytest.mark.parametrize("given", [True, False])
 def test_a_last_batch_dropped_in_every_epoch(tmp_path: Path, prompts: int, batch: int, given: bool) -> None:
