@@ -11,7 +11,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lim.logs.epochs import Visits, step_numbers, usual_counts
+from lim.logs.counting import step_numbers, usual_counts
+from lim.logs.epochs import Visits
 from lim.logs.formats import ReadOptions
 from lim.logs.parts import Part, RawLog
 from lim.logs.read import read_one

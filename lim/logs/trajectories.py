@@ -23,7 +23,8 @@ from lim.logs.checks import (
     evaluated_between,
     scales_of,
 )
-from lim.logs.epochs import Copies, Rule, epochs_to_keep, spacing_of, step_numbers, with_epochs
+from lim.logs.counting import Copies, spacing_of, step_numbers
+from lim.logs.epochs import Rule, epochs_to_keep, with_epochs
 from lim.logs.find import Log, steps_are_parts
 from lim.logs.formats import ReadOptions
 from lim.logs.matching import Matching, match_prompts, normalise, strip_template

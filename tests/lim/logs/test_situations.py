@@ -142,6 +142,36 @@ def test_epochs_that_end_within_a_step(tmp_path: Path, prompts: int, batch: int,
     assert scores(chosen(tmp_path, run=run)) == pytest.approx(run.truth())
 
 
+@pytest.mark.parametrize(
+    ("prompts", "batch", "lost"),
+    [
+        (42, 10, (2,)),
+        (42, 10, (1, 2)),
+        (45, 8, (3,)),
+        (45, 8, (2, 9)),
+        (50, 16, (7,)),
+        (64, 7, (4,)),
+        (64, 7, (2, 3)),
+    ],
+)
+def test_steps_that_are_lost_where_epochs_end_within_a_step(
+    tmp_path: Path, prompts: int, batch: int, lost: tuple[int, ...]
+) -> None:
+    """A prompt whose visit in the earlier epoch is lost is in the step where two meet for the later one."""
+    run = Run(prompts, 4, batch)
+    samples = without_step(run, *lost)
+    verl(tmp_path, samples, run)
+    found = chosen(tmp_path, run=run)
+    assert scores(found) == pytest.approx(run.truth(samples))
+    assert not any("may be of the epoch after" in note for note in found.notes)
+
+
+def test_visits_that_no_rule_tells_are_counted(tmp_path: Path) -> None:
+    run = Run(42, 4, 10)
+    verl(tmp_path, without_step(run, 2, 9), run)  # of an epoch, and of the one after
+    assert any("1 visit in those may be of the epoch after" in note for note in chosen(tmp_path, run=run).notes)
+
+
 @pytest.mark.parametrize("last", [4, 6, 20])
 @pytest.mark.parametrize("more", ["before", "after"])
 def test_a_number_of_samples_that_changes_in_mid_run(tmp_path: Path, last: int, more: str) -> None:
