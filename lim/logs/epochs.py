@@ -34,8 +34,8 @@ class Epochs:
     twice: int = 0  # the most prompts of an epoch that are in it twice, and not at all
     never: int = 0
     exact: bool = False
-    unsure: int = 0  # visits that may be of the epoch after, as steps of the log are lost
     even: bool = False  # nearly all of an epoch's prompts are in it equally often
+    unsure: int = 0  # visits that may be of the epoch after, as steps of the log are lost
 
     def fits(self, prompts: int, slack: float = 0) -> bool:
         return self.twice <= TOLERATED * prompts and self.never <= max(TOLERATED * prompts, slack)

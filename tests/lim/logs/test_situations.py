@@ -8,6 +8,7 @@ import random
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -290,6 +291,50 @@ def test_a_row_without_a_reward_costs_that_row(tmp_path: Path, value: Any) -> No
     selection = chosen(tmp_path)
     assert scores(selection) == pytest.approx(RUN.truth(s for s in RUN.samples if not lost(s)))
     assert "24 rows without a reward skipped" in selection.notes
+
+
+@pytest.mark.parametrize(
+    ("column", "make"),
+    [
+        ("score", lambda r: {"score": str(r)}),
+        ("score", lambda r: {"score": str(r == 1.0)}),
+        ("score.0", lambda r: {"score": [r, 7]}),
+        ("score.total", lambda r: {"score": {"total": r, "format": 1}}),
+        ("extra.acc", lambda r: {"extra": {"acc": str(r)}, "score": 0}),
+        ("extra.acc", lambda r: {"extra.acc": r, "extra": {"acc": 0}, "score": 0}),
+        ("extra.acc,0.5*extra.none", lambda r: {"extra": {"acc": r, "none": 0}, "score": 0}),
+    ],
+)
+def test_rewards_of_verl_however_they_are_written(
+    tmp_path: Path, column: str, make: Callable[[float], dict[str, Any]]
+) -> None:
+    write_jsonl(tmp_path / "log", by_step(RUN.samples, lambda s: RUN.verl(s, **make(s.reward))))
+    assert scores(chosen(tmp_path, reward_column=column)) == pytest.approx(RUN.truth())
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ({"acc": 1}, r"row 1: 'score' is an object; name .*--reward_column score\.acc"),
+        (
+            [1.0, 0.5],
+            r"row 1: 'score' is \[1\.0, 0\.5\], not a number but a list; name .*--reward_column score\.0 the first",
+        ),
+        ("good", "row 1: 'score' is 'good', not a number"),
+    ],
+)
+def test_a_score_that_is_no_number_says_how_to_read_it(tmp_path: Path, value: Any, says: str) -> None:
+    verl(tmp_path, RUN.samples, score=lambda _: value)
+    with pytest.raises(InputError, match=says):
+        chosen(tmp_path)
+
+
+def test_decimals_are_numbers(tmp_path: Path) -> None:
+    def row(s: Sample) -> dict[str, Any]:
+        return {"step": s.step, "prompt": asked(s), "completion": str(s), "reward": Decimal(int(s.reward))}
+
+    write_trl(tmp_path / "log", by_step(RUN.samples, row))
+    assert scores(chosen(tmp_path)) == pytest.approx(RUN.truth())
 
 
 def test_trl_rows_that_no_function_scored_are_skipped(tmp_path: Path) -> None:
