@@ -22,6 +22,7 @@ from lim.utils.errors import InputError
 TABLES = (".jsonl", ".json", ".parquet", ".csv", ".tsv", ".ndjson", ".arrow", ".feather")
 STEP = re.compile(r"(?:step|(?<![A-Za-z])iter(?:ation)?)[_-]?$", re.IGNORECASE)  # what stands before a step
 RANK = re.compile(r"(?<![A-Za-z])(?:rank|worker|node|gpu|device|proc|process|replica|dp|tp)[_-]?$", re.IGNORECASE)
+COARSE = re.compile(r"(?<![A-Za-z])(?:epoch|ep|run|attempt|try|trial|seed|stage|phase)[_-]?$", re.IGNORECASE)
 OF = re.compile(r"[_-]of[_-]?\d+(?!\d)", re.IGNORECASE)  # behind the number of a part, as of a data set cut by size
 PART = re.compile(r"(?<![A-Za-z])(?:shard|part)[_-]?$", re.IGNORECASE)  # of a step, or of a log cut into parts
 NUMBER = re.compile(r"(?:step|iter|iteration)[_-]?(\d+)|(?<![A-Za-z0-9])(\d+)(?![A-Za-z0-9])")
@@ -186,7 +187,10 @@ def _steps(names: Sequence[str], path: str) -> list[int]:
     if not likely:
         return [0] * len(names)
     before = [names[0][: match.start()] for match in re.finditer(r"\d+", names[0])]
-    step = ([at for at in likely if STEP.search(before[at])] or likely)[-1]
+    by_word = [at for at in likely if STEP.search(before[at])]
+    step = (by_word or likely)[-1]
+    if by_word:  # what stands behind it numbers what the step has
+        likely = [at for at in likely if at <= step or COARSE.search(before[at])]
     if len({tuple(one[at] for at in likely) for one in found}) > len({one[step] for one in found}):
         raise InputError(
             f"{path}: the names of its {len(names)} files hold several numbers, of which any may be the step; "

@@ -27,6 +27,8 @@ SCHEMES: dict[str, Callable[[int, int], str]] = {  # (step, rank of two) → nam
     "letters that end like a rank's": lambda step, _: f"http_{step}",
     "letters that end like a step's": lambda step, rank: f"{step}-rank{rank}-writer_1",
     "folders": lambda step, _: f"train7/batch{step}",
+    "numbers of what a step has": lambda step, part: f"step_{step}/sample_{part}",
+    "numbers of all samples": lambda step, part: f"global_step_{step}/{2 * step + part:06d}",
 }
 
 
@@ -48,6 +50,7 @@ def test_the_step_is_the_number_that_tells_files_apart(tmp_path: Path, scheme: s
 AMBIGUOUS: dict[str, Callable[[int, int], str]] = {
     "two numbers": lambda step, rank: f"{step}_{rank}",
     "folders": lambda step, _: f"{step // 4}/b{step % 4}",
+    "an epoch behind the step": lambda step, _: f"step_{step % 4}_epoch_{step // 4}",
     "steps that start anew": lambda step, _: f"epoch_{step // 4}/step_{step % 4}",
 }
 

@@ -207,6 +207,12 @@ def test_ids_that_are_counted_from_another_number_are_refused(tmp_path: Path, by
     assert scores(chosen(tmp_path, **FLAGS)) == pytest.approx(run.truth())
 
 
+def test_ids_and_texts_are_not_read_both(tmp_path: Path) -> None:
+    log = write(tmp_path / "log.jsonl", rows(id=lambda s: RUN.ids[s.prompt - 1]))  # one says the one before
+    with pytest.raises(InputError, match="give --id_column or --prompt_column, not both"):
+        chosen(tmp_path, log, **FLAGS, id_column="id")
+
+
 def test_row_numbers_of_a_file_with_more_rows_are_refused(tmp_path: Path) -> None:
     log = write(tmp_path / "log.jsonl", rows(row=lambda s: s.prompt))
     prompts = [{"prompt": RUN.questions[number]} for number in range(40) if number % 5]  # without ids
