@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lim.prompts.rows import read_file
 from lim.utils.errors import InputError
-from lim.utils.files import read_json
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+DECIMALS = 12  # that count
+
+
+def settled(scores_P: Floats) -> Floats:
+    """Scores to compare: those that only the last digits of floats tell apart are equal, and none is the lowest."""
+    return np.round(np.nan_to_num(scores_P, nan=-np.inf), DECIMALS)
 
 
 def choose_above(scores_P: Floats, threshold: float) -> Mask:
     """Prompts with a score of at least `threshold` (the published selection is ≥, the paper writes >)."""
-    return np.nan_to_num(scores_P, nan=-np.inf) >= threshold
+    return settled(scores_P) >= round(threshold, DECIMALS)
 
 
 def choose_top(scores_P: Floats, count: int) -> Mask:
@@ -27,7 +30,7 @@ def choose_top(scores_P: Floats, count: int) -> Mask:
     scored = int((~np.isnan(scores_P)).sum())
     if count > scored:
         raise InputError(f"--top_k {count} asks for more prompts than have a score ({scored})")
-    order = np.argsort(-np.nan_to_num(scores_P, nan=-np.inf), kind="stable")
+    order = np.argsort(-settled(scores_P), kind="stable")
     chosen_P = np.zeros(len(scores_P), bool)
     chosen_P[order[:count]] = True
     return chosen_P
@@ -72,7 +75,8 @@ def choose_listed(ids: Sequence[str], listed: Sequence[str], path: str) -> Mask:
 
 def choose_band(values_P: Floats, low: float, high: float) -> Mask:
     """Prompts with low ≤ value ≤ high."""
-    return (np.nan_to_num(values_P, nan=-np.inf) >= low) & (np.nan_to_num(values_P, nan=np.inf) <= high)
+    values_P = settled(values_P)
+    return (values_P >= round(low, DECIMALS)) & (values_P <= round(high, DECIMALS))
 
 
 def choose_diverse(texts: Sequence[str], eligible_P: Mask, count: int) -> tuple[Mask, Floats]:
@@ -106,23 +110,3 @@ def choose_diverse(texts: Sequence[str], eligible_P: Mask, count: int) -> tuple[
     chosen_P = np.zeros(len(eligible_P), bool)
     chosen_P[eligible[taken_E]] = True
     return chosen_P, scores_P
-
-
-def read_ids(path: str | Path) -> list[str]:
-    """The ids that the report page saves: a JSON list, an object with `ids`, or rows with an `id` in any format.
-
-    Raises InputError where some of the rows are `chosen` and others are not, as in a scores file.
-    """
-    found = read_json(path) if Path(path).suffix == ".json" else read_file(path).records
-    found = found.get("ids") if isinstance(found, dict) else found
-    if not isinstance(found, list):
-        raise InputError(f"{path}: holds no list of ids")
-    if len({str(row.get("chosen")).lower() for row in found if isinstance(row, dict)}) > 1:
-        raise InputError(
-            f"{path}: holds prompts that were chosen and prompts that were not; give the ids to keep alone"
-        )
-    ids = [row.get("id") if isinstance(row, dict) else row for row in found]
-    for number, id in enumerate(ids, 1):
-        if not isinstance(id, str) and type(id) is not int:
-            raise InputError(f"{path}: row {number} has no id")
-    return [str(id) for id in ids]

@@ -1,24 +1,34 @@
-"""The files a selection writes: the chosen prompts, every prompt's score, and a summary for programs."""
+"""The files a selection writes (the chosen prompts, every prompt's score, a summary for programs), and reading those
+that say scores or ids again.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import itertools
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 
+from lim.choose import Floats
+from lim.logs.matching import Matching, match_prompts
+from lim.logs.rows import NOT_GIVEN
+from lim.prompts import PromptSet
+from lim.prompts.rows import read_file, unpacked
 from lim.prompts.write import FORMATS, write_rows
 from lim.scores import mean_over_epochs
 from lim.selection import Selection
 from lim.utils.errors import InputError
-from lim.utils.files import HALVES, atomic_path, json_list, json_text
+from lim.utils.files import HALVES, atomic_path, json_list, json_text, read_json
+from lim.utils.text import squash
 
 ScoresFormat = Literal["json", "csv", "parquet"]
 SCORES_FORMATS: tuple[ScoresFormat, ...] = get_args(ScoresFormat)
@@ -26,6 +36,7 @@ SCORES_FORMATS: tuple[ScoresFormat, ...] = get_args(ScoresFormat)
 SCORE_COLUMNS = {"id": "string", "prompt": "string", "score": "float64", "reason": "string", "chosen": "bool_"}
 SCORE_COLUMNS |= {"group": "string"}  # under --group_by
 SCORE_COLUMNS |= {"epochs_seen": "int64"} | dict.fromkeys(("first_reward", "last_reward", "mean_reward"), "float64")
+DIFFERENT = 0.05  # share of the prompts of one id, in two files, that may be other prompts
 
 
 def companion(output_path: str | Path, kind: str, format: str = "json") -> Path:
@@ -156,3 +167,140 @@ def quantiles(scores: np.ndarray) -> dict[str, float]:
         return {}
     shares = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
     return {f"{share:.0%}": float(value) for share, value in zip(shares, np.quantile(scores, shares), strict=True)}
+
+
+@dataclass(frozen=True)
+class ScoresFile:
+    """Keys (ids or prompts), their scores, why there is none, and what else is said to be each key's prompt ('')."""
+
+    keys: list[str]
+    scores_L: Floats
+    reasons: list[str | None]
+    texts: list[str]
+
+
+def read_scores(path: str | Path) -> ScoresFile:
+    """A scores file: a list of `{id or prompt, score or null, …}`."""
+    scores_file = companion(str(path).removesuffix(".summary.json"), "scores")
+    hint = f"; {scores_file} has the scores" if scores_file.is_file() else ""
+    if str(path).endswith(".summary.json"):
+        raise InputError(f"{path}: is a selection's summary, not a list of {{id or prompt, score}}{hint}")
+    rows = read_file(path).records
+    if not rows:
+        raise InputError(f"{path}: holds no {{id or prompt, score}}{hint}")
+    text = unpacked(str(path)).endswith((".csv", ".tsv"))
+    keys, texts = [], []
+    scores = np.full(len(rows), np.nan)
+    reasons: list[str | None] = []
+    for number, row in enumerate(rows, 1):
+        name = "prompt" if row.get("id") in (None, "") else "id"
+        if name not in row or "score" not in row:
+            raise InputError(f"{path}: row {number} is not {{id or prompt, score}}{hint}")
+        score = _score(f"{path}: row {number}", row["score"], text=text)
+        keys.append(_key(row[name]))
+        texts.append(_text(row) if name == "id" else "")
+        scores[number - 1] = np.nan if score is None else score
+        reasons.append(None if score is not None else str(row.get("reason") or "no score in the scores file"))
+    if len(set(keys)) < len(keys):
+        repeats = next(number for number, key in enumerate(keys) if keys.index(key) < number)
+        raise InputError(f"{path}: row {repeats + 1} repeats {keys[repeats]!r:.80}; a prompt can have one score")
+    if all(re.fullmatch(r"\d+\.0", key) for key in keys):  # as CSV has whole numbers of a table
+        keys = [key[:-2] for key in keys]
+    return ScoresFile(keys, scores, reasons, texts)
+
+
+def _key(value: Any) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _text(row: dict[str, Any]) -> str:
+    return text if isinstance(text := row.get("prompt"), str) else ""
+
+
+def _score(where: str, score: Any, *, text: bool) -> float | None:
+    """A score as a number; None for null, for NaN of a table and for an empty cell of CSV, which is `text`."""
+    if text:
+        with contextlib.suppress(ValueError):
+            score = None if score.strip().lower() in NOT_GIVEN else float(score)
+    if isinstance(score, str | bool) or not isinstance(score, int | float | None) or math.isinf(score or 0):
+        raise InputError(f"{where}: score is {score!r:.40}, not a number or null")
+    return None if score is None or math.isnan(score) else float(score)
+
+
+def match_scores(path: str | Path, found: ScoresFile, prompts: PromptSet) -> Matching:
+    """The prompts' rows of a scores file: by id, else by text. Where ids are row numbers and the file's are of other
+    prompts, as of a file of which some rows were taken, by text alone.
+
+    Raises InputError where no prompt has a score, and where ids are those of other prompts.
+    """
+    keys, others = found.keys, other_prompts(found.keys, found.texts, prompts)
+    ids: Sequence[str] = prompts.ids
+    if others and prompts.id_key is None:
+        scores = dict[str, float]()
+        for text, score in zip(found.texts, found.scores_L.tolist(), strict=True):
+            if repr(scores.setdefault(text, score)) != repr(score) or not text:
+                raise InputError(
+                    f"{path}: its ids are row numbers of another prompt file, and its texts do not tell its prompts "
+                    f"apart ({text!r:.60}); give both files a column of ids (--id_key)"
+                )
+        keys, ids = found.texts, prompts.texts
+    elif others:
+        refuse_others(path, others, found.keys, prompts)
+    matching = match_prompts(ids, prompts.texts, keys)
+    if (matching.rows_P < 0).all():
+        raise InputError(
+            f"{path}: none of its {len(keys)} prompts is in the prompt file; it has {keys[0]!r:.80}, "
+            f"the file id {prompts.ids[0]!r:.40} with prompt {prompts.texts[0]!r:.80}"
+        )
+    return matching
+
+
+def other_prompts(keys: Sequence[str], texts: Sequence[str], prompts: PromptSet) -> list[str]:
+    """Ids of one prompt here and another in the prompt file: one of the two texts is that of another id."""
+    if not any(texts):
+        return []
+    here = {key: squash(text) for key, text in zip(keys, texts, strict=True) if text}
+    there = dict(zip(prompts.ids, map(squash, prompts.texts), strict=True))
+    known_here, known_there = set(here.values()), set(there.values())
+    return [
+        key
+        for key, text in here.items()
+        if key in there and there[key] != text and (text in known_there or there[key] in known_here)
+    ]
+
+
+def refuse_others(path: str | Path, others: Sequence[str], keys: Sequence[str], prompts: PromptSet) -> None:
+    """Raise InputError where too many of the keys are ids of `other_prompts`."""
+    if len(others) > DIFFERENT * len(set(keys).intersection(prompts.ids)):
+        text = prompts.texts[prompts.ids.index(others[0])]
+        raise InputError(
+            f"{path}: is of another prompt file: {len(others):,} of its ids are of other prompts there, such as "
+            f"{others[0]!r:.40}, here {text!r:.60}; give the file that it was made from, or name the column of its "
+            "ids by --id_key"
+        )
+
+
+def read_ids(path: str | Path, prompts: PromptSet | None = None) -> list[str]:
+    """The ids that the report page saves: a JSON list, an object with `ids`, or rows with an `id` in any format.
+
+    Raises InputError where some of the rows are `chosen` and others are not, as in a scores file, and where rows say
+    that their ids are of other prompts than those given.
+    """
+    found = read_json(path) if Path(path).suffix == ".json" else read_file(path).records
+    found = found.get("ids") if isinstance(found, dict) else found
+    if not isinstance(found, list):
+        raise InputError(f"{path}: holds no list of ids")
+    if len({str(row.get("chosen")).lower() for row in found if isinstance(row, dict)}) > 1:
+        raise InputError(
+            f"{path}: holds prompts that were chosen and prompts that were not; give the ids to keep alone"
+        )
+    given = [row.get("id") if isinstance(row, dict) else row for row in found]
+    ids = [_key(id) for id in given]
+    for number, (id, key) in enumerate(zip(given, ids, strict=True), 1):
+        if type(id) not in (str, int) and not (isinstance(id, float) and key.isdecimal()):
+            raise InputError(f"{path}: row {number} has no id")
+    if prompts is not None:
+        texts = [_text(row) if isinstance(row, dict) else "" for row in found]
+        if others := other_prompts(ids, texts, prompts):
+            refuse_others(path, others, ids, prompts)
+    return ids

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lim.choose import Floats, Mask, choose_listed, read_ids
+from lim.choose import Floats, Mask, choose_listed, settled
 from lim.logs.doubts import settle
 from lim.logs.find import find_log
-from lim.logs.matching import Matching, match_prompts
+from lim.logs.matching import Matching
 from lim.logs.missing import note_of_lost, treat_missing
 from lim.logs.trajectories import LogSummary, Prompts, RewardMatrix, read_trajectories
-from lim.output import companion
+from lim.output import match_scores, read_ids, read_scores
 from lim.prompts import PromptSet, load
-from lim.prompts.rows import read_file
 from lim.report.groups import numbered, read_groups
 from lim.rewards import passes_mean_something, reward_doubts
 from lim.scores import average_curve
@@ -46,6 +42,7 @@ def select(
     (`Selection.log.places`). Raises InputError for input or settings that
     cannot be used. `random`, `diversity` and `ids` need neither log nor scores.
     """
+    of_log = (settings or Settings()).log_flags()
     settings = (settings or Settings()).resolved()
     name = settings.strategy
     if log_path and scores_path:
@@ -56,6 +53,11 @@ def select(
         raise InputError(f"{asked} needs a log: --train_samples_path{', or --scores_path' if takes_scores else ''}")
     if scores_path and not takes_scores:
         raise InputError(f"--scores_path holds scores already; {asked} needs a log")
+    if scores_path and of_log and settings.row.needs != "prompts":
+        raise InputError(
+            f"--{of_log[0]} says how a log is scored, and --scores_path holds scores already; leave it out, or give "
+            "the log (--train_samples_path)"
+        )
     if not isinstance(prompts, PromptSet):
         prompts = load(prompts)
     ids, texts = prompts.ids, prompts.texts
@@ -63,7 +65,7 @@ def select(
     if group_of is not None and not log_path:
         raise InputError("--group_by needs a log (--train_samples_path): a scores file has no trajectories")
     listed = settings.ids_path
-    listed_P = None if listed is None else choose_listed(ids, read_ids(listed), listed)
+    listed_P = None if listed is None else choose_listed(ids, read_ids(listed, prompts), listed)
 
     matrix = average_K = summary = eligible_P = None
     notes: list[str] = []
@@ -89,14 +91,9 @@ def select(
             reasons_L[row] = reasons_L[row] and LEFT
         notes += [*summary.notes, *match_notes(matching, "log"), *_notes(matrix, average_K, settings, scores_L)]
     elif scores_path:
-        keys, scores_L, reasons_L = read_scores(scores_path)
-        absent = "not in the scores file"
-        matching = match_prompts(ids, texts, keys)
-        if (matching.rows_P < 0).all():
-            raise InputError(
-                f"{scores_path}: none of its {len(keys)} prompts is in the prompt file; it has {keys[0]!r:.80}, "
-                f"the file id {ids[0]!r:.40} with prompt {texts[0]!r:.80}"
-            )
+        found = read_scores(scores_path)
+        scores_L, reasons_L, absent = found.scores_L, found.reasons, "not in the scores file"
+        matching = match_scores(scores_path, found, prompts)
         notes += match_notes(matching, "scores file")
     else:
         absent, matching = "no log to score from", Matching(np.full(len(ids), -1), [], {})
@@ -181,7 +178,9 @@ def read_run(
     step(0)
     matrix, summary = read_trajectories(
         log,
-        prompts=None if prompts is None else Prompts(prompts.ids, prompts.texts, prompts.rest, prompts.full),
+        prompts=None
+        if prompts is None
+        else Prompts(prompts.ids, prompts.texts, prompts.rest, prompts.full, prompts.id_key is None),
         steps_per_epoch=settings.steps_per_epoch,
         max_epochs=settings.max_epochs,
         options=options,
@@ -292,42 +291,6 @@ def group_notes(averages_K: dict[str, Floats], group_of: Sequence[str], settings
     return notes
 
 
-def read_scores(path: str | Path) -> tuple[list[str], Floats, list[str | None]]:
-    """(ids or prompts, scores, reasons) of a scores file: a list of `{id or prompt, score or null, …}`."""
-    scores_file = companion(str(path).removesuffix(".summary.json"), "scores")
-    hint = f"; {scores_file} has the scores" if scores_file.is_file() else ""
-    if str(path).endswith(".summary.json"):
-        raise InputError(f"{path}: is a selection's summary, not a list of {{id or prompt, score}}{hint}")
-    rows = read_file(path).records
-    if not rows:
-        raise InputError(f"{path}: holds no {{id or prompt, score}}{hint}")
-    keys: list[str] = []
-    scores = np.full(len(rows), np.nan)
-    reasons: list[str | None] = []
-    for number, row in enumerate(rows, 1):
-        name = "id" if "id" in row else "prompt"
-        if name not in row or "score" not in row:
-            raise InputError(f"{path}: row {number} is not {{id or prompt, score}}{hint}")
-        score = _score(f"{path}: row {number}", row["score"], text=Path(path).suffix == ".csv")
-        keys.append(str(row[name]))
-        scores[number - 1] = np.nan if score is None else score
-        reasons.append(None if score is not None else str(row.get("reason") or "no score in the scores file"))
-    if len(set(keys)) < len(keys):
-        repeats = next(number for number, key in enumerate(keys) if keys.index(key) < number)
-        raise InputError(f"{path}: row {repeats + 1} repeats {keys[repeats]!r:.80}; a prompt can have one score")
-    return keys, scores, reasons
-
-
-def _score(where: str, score: Any, *, text: bool) -> float | None:
-    """A score as a number; None for null, for NaN of a table and for an empty cell of CSV, which is `text`."""
-    if text:
-        with contextlib.suppress(ValueError):
-            score = float(score) if score else None
-    if isinstance(score, str | bool) or not isinstance(score, int | float | None):
-        raise InputError(f"{where}: score is {score!r:.40}, not a number or null")
-    return None if score is None or math.isnan(score) else float(score)
-
-
 def match_notes(matching: Matching, source: str) -> list[str]:
     """What of the log, or of another source, the prompt file does not have, and what stands around its prompts."""
     found, notes = matching.unmatched, []
@@ -360,6 +323,7 @@ def _notes_on_ties(scores_P: Floats, chosen_P: Mask, settings: Settings) -> list
     """That the order of the prompt file, and not the score, decided."""
     if settings.row.count_flag != "top_k" or settings.row.score is None or settings.top_k is None:
         return []
+    scores_P = settled(scores_P)
     edge = scores_P[chosen_P].min()
     tied_P = scores_P == edge
     if not (tied_P & ~chosen_P).any():

@@ -145,6 +145,12 @@ class Settings:
             raise InputError(f"--strategy {self.strategy}: not one of {', '.join(STRATEGIES)}{near}")
         return STRATEGIES[self.strategy]
 
+    def log_flags(self) -> list[str]:
+        """Flags that are given and say how a log is read or scored."""
+        names = [field.name for field in fields(self)]
+        of_log = [name for name in names[names.index("metric") :] if name not in ("skip_bad_files", "allow")]
+        return [name for name in of_log if getattr(self, name) != getattr(Settings, name)]
+
     def reading(self, *, keep_samples: bool) -> ReadOptions:
         """How the log is read."""
         columns = Columns(self.prompt_column, self.id_column, self.step_column, self.epoch_column)
@@ -172,6 +178,8 @@ class Settings:
             raise InputError(f"--group_by is for --strategy {users}; {name} compares with no average curve")
         if self.epoch_column is not None and self.steps_per_epoch is not None:
             raise InputError("give --epoch_column or --steps_per_epoch, not both: each says which epoch a step is of")
+        if self.id_column is not None and self.prompt_column is not None:
+            raise InputError("give --id_column or --prompt_column, not both: each says which prompt a row is of")
         defaults: dict[str, Any] = {} if given else {row.flags[0]: row.default}
         if self.min_epochs is None:
             defaults["min_epochs"] = 2 if self.missing == "observed" and row.needs == "epochs" else 1

@@ -29,6 +29,7 @@ class Prompts:
     texts: Sequence[str]
     rest: Callable[[int], str] | None = None  # of a row
     full: Sequence[Sequence[str]] = ()  # texts with the system message and all turns, by template
+    numbered: bool = False  # its ids are row numbers
 
 
 def doubt_matching(
@@ -60,6 +61,12 @@ def doubt_matching(
             f"{min(map(int, prompts.ids))}, and all of the log's are in the file once they are {shift} by 1: rows "
             "were counted from 0 in one of them and from 1 in the other; give the prompt file a column of the log's "
             "ids and name it by --id_key, or name the log's texts by --prompt_column in place of --id_column"
+        )
+    elif raw.log.by_id and prompts.numbered and (more := [key for key in matching.unmatched if key.isdecimal()]):
+        doubts["unmatched"] = (
+            f"the prompt file has no ids, so its row numbers, 0 to {total - 1}, stand for them, and the log has "
+            f"{len(more):,} others, such as {more[0]}: it is of a file with more rows, whose numbers may be of other "
+            "prompts here; name the file's column of ids by --id_key, or the log's texts by --prompt_column"
         )
     if matching.undecided:
         doubts["unmatched"] = (

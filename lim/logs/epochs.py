@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lim.logs.counting import Copies, spacing_of, step_numbers
 from lim.logs.find import Log
 from lim.logs.parts import Part
 from lim.utils.errors import InputError
@@ -34,62 +35,10 @@ class Epochs:
     never: int = 0
     exact: bool = False
     even: bool = False  # nearly all of an epoch's prompts are in it equally often
+    unsure: int = 0  # visits that may be of the epoch after, as steps of the log are lost
 
     def fits(self, prompts: int, slack: float = 0) -> bool:
         return self.twice <= TOLERATED * prompts and self.never <= max(TOLERATED * prompts, slack)
-
-
-def step_numbers(steps: Sequence[int]) -> NDArray[np.int64]:
-    """Ascending steps as numbers to count with: themselves or, where they are times or the like, 1, 2, 3, …"""
-    steps_S = np.array(steps, np.int64)
-    apart = np.diff(steps_S)
-    irregular = len(apart) > 1 and 2 * np.count_nonzero(apart % spacing_of(steps_S)) > len(apart)
-    return np.arange(1, len(steps_S) + 1) if irregular else steps_S
-
-
-def spacing_of(steps_S: NDArray[np.int64]) -> int:
-    """How far apart steps usually are."""
-    return Counter(np.diff(steps_S).tolist()).most_common(1)[0][0] if len(steps_S) > 1 else 1
-
-
-class Copies:
-    """How many prompts of the file, of one text, each key of the log stands for, and their visits in a step.
-
-    `copies_L`: as many as the file has, or fewer where the log shows that it trained on fewer.
-    """
-
-    def __init__(self, parts: Sequence[Part], copies_L: NDArray[np.int64]) -> None:
-        self.copies_L = copies_L
-        counts = [part.step.counts_U[copies_L[part.rows_U] == 1] for part in parts]
-        self.usual = int(np.bincount(np.concatenate(counts)).argmax()) if sum(map(len, counts)) else 0
-        total_L = np.zeros(len(copies_L), np.int64)
-        for part in parts:
-            np.add.at(total_L, part.rows_U, self.visits(part))
-        alone_L = (copies_L == 1) & (total_L > 0)
-        if alone_L.any():
-            times_L = np.rint(total_L / np.median(total_L[alone_L])).astype(np.int64)
-            self.copies_L = np.where(copies_L > 1, np.clip(times_L, 1, copies_L), copies_L)
-
-    def visits(self, part: Part) -> NDArray[np.int64]:
-        """Visits by key of a part: more than one where several copies, or two epochs, are in the step."""
-        copies_U = self.copies_L[part.rows_U]
-        if not self.usual:
-            return np.ones(len(copies_U), np.int64)
-        times_U = np.rint(part.step.counts_U / self.usual).astype(np.int64)
-        alone_U = np.where(part.step.counts_U == 2 * self.usual, 2, 1)
-        return np.where(copies_U > 1, np.clip(times_U, 1, np.maximum(1, copies_U)), alone_U)
-
-    def steps_per_epoch(self, parts: Sequence[Part]) -> float | None:
-        """The file's prompts by those of a step, where some of them share a text."""
-        seen_L = np.zeros(len(self.copies_L), bool)
-        for part in parts:
-            seen_L[part.rows_U] = True
-        if not (self.copies_L[seen_L] > 1).any():
-            return None
-        visits_S = [int(self.visits(part)[self.copies_L[part.rows_U] > 0].sum()) for part in parts]
-        usual = int(np.bincount(visits_S).argmax())
-        spacing = spacing_of(step_numbers([part.step.step for part in parts]))
-        return spacing * int(self.copies_L[seen_L].sum()) / usual if usual else None
 
 
 class Visits:
@@ -135,8 +84,10 @@ class Visits:
         belongs to the epoch that has it not yet.
         """
         low_S, high_S = self.reach(length)
-        epochs_V = low_S[self.step_V]
+        epochs_V, unsure = low_S[self.step_V], 0
         if length % 1:
+            gone, whole = self._lost_epochs(length)
+            later = self._later_visits(low_S, high_S, whole) if gone else {}
             last_P, left_P = np.full(self.prompts, -1), np.zeros(self.prompts, np.int64)  # of its last epoch
             ends = np.concatenate([[0], np.cumsum(np.bincount(self.step_V, minlength=len(self.steps_S)))])
             for step, (start, end) in enumerate(itertools.pairwise(ends)):
@@ -144,11 +95,42 @@ class Visits:
                 again = np.zeros(len(rows), bool)
                 again[1:] = rows[1:] == rows[:-1]  # the second of two visits in the step
                 more = (last_P[rows] < low_S[step]) | ((last_P[rows] == low_S[step]) & (left_P[rows] > 0))
+                if low_S[step] in gone and low_S[step] < high_S[step]:  # its visit in the earlier one may be lost
+                    is_first = np.isin(rows, later[step]) | (self.copies_P[rows] > 1)
+                    more &= is_first | (high_S[step] not in whole)
+                    unsure += int(np.count_nonzero(more & ~is_first))
                 found = np.where(more & ~again, low_S[step], high_S[step])
                 left_P[rows] = np.where(last_P[rows] == found, left_P[rows], self.copies_P[rows])
                 left_P[rows] -= self.times_V[start:end]
                 epochs_V[start:end] = last_P[rows] = found
-        return self._judged("steps", epochs_V + 1, length)
+        return replace(self._judged("steps", epochs_V + 1, length), unsure=unsure)
+
+    def _lost_epochs(self, length: float) -> tuple[set[int], set[int]]:
+        """Epochs, from 0, of which steps are not in the log, and those of which all are."""
+        lost = np.concatenate([np.arange(self.first, self.steps_S[0], self.spacing), self.lost_steps()])
+        begins = (lost - self.first) / length
+        ends = begins + self.spacing / length
+        gone = set(np.floor(begins + 1e-9).astype(int).tolist()) | set(
+            (np.ceil(ends - 1e-9) - 1).astype(int).tolist()
+        )
+        return gone, set(range(int((self.steps_S[-1] + self.spacing - self.first) / length + 1e-9))) - gone
+
+    def _later_visits(
+        self, low_S: NDArray[np.int64], high_S: NDArray[np.int64], whole: set[int]
+    ) -> dict[int, NDArray[np.int64]]:
+        """For each step in which two epochs meet, the prompts with another visit in the later one, from the last step
+        back: where that epoch is whole, the others' visit in the step is it.
+        """
+        found: dict[int, NDArray[np.int64]] = {}
+        rows_of: dict[int, list[NDArray[np.int64]]] = {}  # epoch → prompts that are in it, so far
+        parts = np.split(self.row_V, np.cumsum(np.bincount(self.step_V, minlength=len(self.steps_S)))[:-1])
+        for step in reversed(range(len(parts))):
+            low, high, rows = int(low_S[step]), int(high_S[step]), parts[step]
+            if low < high:
+                found[step] = np.concatenate(rows_of.get(high) or [rows[:0]])
+                rows = rows[np.isin(rows, found[step])] if high in whole else rows
+            rows_of.setdefault(low, []).append(rows)
+        return found
 
     def by_visits(self, *, judge: bool = True) -> Epochs:
         """A prompt's n-th visit is epoch n; of a text that m prompts have, each m visits are one."""
@@ -303,6 +285,11 @@ def with_epochs(
     seen = ", ".join(
         f"{number} {how}" for number, how in ((found.twice, "twice"), (found.never, "not at all")) if number
     )
+    if found.unsure:
+        notes.append(
+            f"steps are lost, and epochs meet within steps: {found.unsure} visit{'s' * (found.unsure > 1)} in those "
+            "may be of the epoch after"
+        )
     if found.rule == "steps" and not found.exact and seen and "epochs" not in doubts:
         notes.append(f"epochs are not clean: one sees up to {seen} of {visits.prompts:,} prompts")
     # All prompts of a step get epochs by the rule that the file's prompts have shown.

@@ -22,6 +22,8 @@ from lim.utils.errors import InputError
 TABLES = (".jsonl", ".json", ".parquet", ".csv", ".tsv", ".ndjson", ".arrow", ".feather")
 STEP = re.compile(r"(?:step|(?<![A-Za-z])iter(?:ation)?)[_-]?$", re.IGNORECASE)  # what stands before a step
 RANK = re.compile(r"(?<![A-Za-z])(?:rank|worker|node|gpu|device|proc|process|replica|dp|tp)[_-]?$", re.IGNORECASE)
+COARSE = re.compile(r"(?<![A-Za-z])(?:epoch|ep|run|attempt|try|trial|seed|stage|phase)[_-]?$", re.IGNORECASE)
+OF = re.compile(r"[_-]of[_-]?\d+(?!\d)", re.IGNORECASE)  # behind the number of a part, as of a data set cut by size
 PART = re.compile(r"(?<![A-Za-z])(?:shard|part)[_-]?$", re.IGNORECASE)  # of a step, or of a log cut into parts
 NUMBER = re.compile(r"(?:step|iter|iteration)[_-]?(\d+)|(?<![A-Za-z0-9])(\d+)(?![A-Za-z0-9])")
 UNNAMED = ("one-shot", "columns")  # formats whose files may have any name
@@ -172,28 +174,47 @@ def _without_links(entries: Sequence[Entry], filesystem: Any) -> list[Entry]:
 
 
 def _steps(names: Sequence[str], path: str) -> list[int]:
-    """The step of each file of one kind of name: the number that tells the files apart, unless a word says another.
+    """The step of each file of one kind of name: the number that tells the files apart, unless a word says another; 0
+    where none does but a rank's, or that of a part of so many (`train-00001-of-00004`).
 
     Raises InputError where files that have it in common differ in another number that is no rank's: `3_0`, or steps
     that start anew in each epoch.
     """
-    found = [list(re.finditer(r"\d+", name)) for name in names]
-    numbers = list(zip(*([int(match[0]) for match in one] for one in found), strict=True))
-    before = [names[0][: match.start()] for match in found[0]]
-    varying = [at for at, values in enumerate(numbers) if len(set(values)) > 1]
+    found = [[int(number) for number in re.findall(r"\d+", name)] for name in names]
+    varying, likely, _ = _that_may_be_steps(names)
     if not varying:
         return [number_of(name) for name in names]
-    no_ranks = [at for at in varying if not RANK.search(before[at])]
-    likely = [at for at in no_ranks if not PART.search(before[at])] or no_ranks
     if not likely:
         return [0] * len(names)
-    step = ([at for at in likely if STEP.search(before[at])] or likely)[-1]
-    if len(set(zip(*(numbers[at] for at in likely), strict=True))) > len(set(numbers[step])):
+    before = [names[0][: match.start()] for match in re.finditer(r"\d+", names[0])]
+    by_word = [at for at in likely if STEP.search(before[at])]
+    step = (by_word or likely)[-1]
+    if by_word:  # what stands behind it numbers what the step has
+        likely = [at for at in likely if at <= step or COARSE.search(before[at])]
+    if len({tuple(one[at] for at in likely) for one in found}) > len({one[step] for one in found}):
         raise InputError(
             f"{path}: the names of its {len(names)} files hold several numbers, of which any may be the step; "
             "give --step_column, or rename the files with step_ before the run's step"
         )
-    return list(numbers[step])
+    return [one[step] for one in found]
+
+
+def _that_may_be_steps(names: Sequence[str]) -> tuple[list[int], list[int], bool]:
+    """Places among the numbers in files' names: that tell files apart; of these, that may be the step; whether only
+    the numbers of parts may.
+    """
+    numbers = list(zip(*(re.findall(r"\d+", name) for name in names), strict=True))
+    found = list(re.finditer(r"\d+", names[0]))
+    before = [names[0][: match.start()] for match in found]
+    varying = [at for at, values in enumerate(numbers) if len(set(map(int, values))) > 1]
+    no_ranks = [at for at in varying if not RANK.search(before[at]) and not OF.match(names[0], found[at].end())]
+    likely = [at for at in no_ranks if not PART.search(before[at])]
+    return varying, likely or no_ranks, bool(no_ranks) and not likely
+
+
+def steps_are_parts(log: Log) -> bool:
+    """Whether the steps of a table's files are the numbers of parts, of which each may hold several."""
+    return len(log.files) > 1 and _that_may_be_steps([file.path for file in log.files])[2]
 
 
 def _names(path: str, filesystem: Any, wanted: Collection[str]) -> set[str]:

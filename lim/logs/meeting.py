@@ -11,7 +11,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lim.logs.epochs import Visits, step_numbers
+from lim.logs.counting import step_numbers, usual_counts
+from lim.logs.epochs import Visits
 from lim.logs.formats import ReadOptions
 from lim.logs.parts import Part, RawLog
 from lim.logs.read import read_one
@@ -28,9 +29,9 @@ def split_where_epochs_meet(
 ) -> list[Part]:
     """The parts, with two visits for each prompt that is twice in a step where epochs meet.
 
-    Such a prompt has twice as many samples as is usual in the log, and no visit in a step that is of one of the two
-    epochs alone. The first half of its samples, in the log's order, is the earlier visit's. `counted_L`: prompts that
-    an epoch has once.
+    Such a prompt has twice as many samples as is usual in this step and those beside it, and no visit in a step that
+    is of one of the two epochs alone. The first half of its samples, in the log's order, is the earlier visit's.
+    `counted_L`: prompts that an epoch has once.
     """
     found = _doubled(parts, counted_L, length)
     if not found:
@@ -69,9 +70,9 @@ def _doubled(
     kept = [at for at, part in enumerate(rows) if len(part)]
     if not kept:
         return {}
-    counts = {at: parts[at].step.counts_U[counted_L[parts[at].rows_U]] for at in kept}
-    usual = np.bincount(np.concatenate(list(counts.values()))).argmax()
-    twice = {at: rows[at][counts_U == 2 * usual] for at, counts_U in counts.items() if (counts_U == 2 * usual).any()}
+    counts = [parts[at].step.counts_U[counted_L[parts[at].rows_U]] for at in kept]
+    found = zip(kept, counts, usual_counts(counts), strict=True)
+    twice = {at: rows[at][two_U] for at, counts_U, usual in found if (two_U := counts_U == 2 * usual).any()}
     if not twice:
         return {}
     steps_S = step_numbers([part.step.step for part in parts])

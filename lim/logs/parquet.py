@@ -51,7 +51,7 @@ def column_names(path: str, filesystem: Any = None) -> dict[str, str]:
     kinds = {True: "int"}
     return {
         field.name: kinds.get(pa.types.is_integer(field.type))
-        or ("float" if pa.types.is_floating(field.type) else str(field.type))
+        or ("float" if pa.types.is_floating(field.type) or pa.types.is_decimal(field.type) else str(field.type))
         for field in schema
     }
 

@@ -5,6 +5,7 @@ Suffixes: _P prompts of the file, _K epochs, _L keys of the log, _U a step's (pr
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -22,8 +23,9 @@ from lim.logs.checks import (
     evaluated_between,
     scales_of,
 )
-from lim.logs.epochs import Copies, Rule, epochs_to_keep, spacing_of, step_numbers, with_epochs
-from lim.logs.find import Log
+from lim.logs.counting import Copies, spacing_of, step_numbers
+from lim.logs.epochs import Rule, epochs_to_keep, with_epochs
+from lim.logs.find import Log, steps_are_parts
 from lim.logs.formats import ReadOptions
 from lim.logs.matching import Matching, match_prompts, normalise, strip_template
 from lim.logs.matrix import RewardMatrix, build_matrix, mean_of_samples
@@ -177,8 +179,14 @@ def read_trajectories(
     matrix, place_L, top_share = build_matrix(parts, raw.keys, kept, None if matching is None else ours_L, between_L)
     skipped = sum(step.skipped for step in raw.steps)
     given_by = (options or ReadOptions()).columns
-    if log.format == "columns" and len(parts) == 1 and not (given_by.step or given_by.epoch):
-        notes.append("nothing says the step of a row, so all are of one: name its column by --step_column")
+    if log.format == "columns" and not (given_by.step or given_by.epoch):
+        if len(parts) == 1:
+            notes.append("nothing says the step of a row, so all are of one: name its column by --step_column")
+        elif steps_are_parts(log):
+            notes.append(
+                f"nothing says the step of a row but the number of its part ({os.path.basename(log.files[0].path)}), "
+                "which is taken for it: where a part holds more than an epoch, name a column by --step_column"
+            )
     if skipped:
         notes.append(f"{skipped:,} row{'s' if skipped > 1 else ''} without a reward skipped")
     if matching is not None:

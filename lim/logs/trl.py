@@ -15,6 +15,7 @@ from lim.logs.messages import prompt_text
 from lim.logs.parquet import column_names, numbers, read_columns
 from lim.logs.rows import FIX, absent_of, digest, group, reward_terms, weighted_sum
 from lim.logs.step import StepRewards
+from lim.utils.cli import did_you_mean
 from lim.utils.errors import InputError
 
 # Numeric or not, never a reward.
@@ -40,7 +41,7 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewards:
     if strange:
         raise InputError(
             f"{file.path}: no numeric reward column {', '.join(strange)} "
-            f"(numeric columns: {', '.join(numeric) or 'none'})"
+            f"(numeric columns: {', '.join(numeric) or 'none'}){did_you_mean(strange[0], names)}"
         )
     wanted = list(dict.fromkeys(name for _, name in terms))
     table, read = read_columns(file.path, filesystem, ["prompt", "completion", *wanted])

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from lim.logs.files import LogFile
 from lim.logs.formats import ReadOptions
 from lim.logs.messages import prompt_text
-from lim.logs.rows import FIX, absent_of, attempts_of, decode_rows, group, reward_terms, weighted_sum
+from lim.logs.rows import FIX, absent_of, attempts_of, decode_rows, group, reward_of, reward_terms, weighted_sum
 from lim.logs.step import StepRewards
+from lim.prompts.rows import MISSING, dig
 from lim.recorders.verl import prompt_id
 from lim.utils.errors import InputError
 
@@ -21,7 +22,8 @@ OUTPUT = re.compile(r"(.+_\d+)_(\d+)")  # uid of an agent loop's output: its rol
 def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewards]:
     """verl's `<global_step>.jsonl`: rows `{input, output, score, step, …}`, with `gts`, `uid` or without.
 
-    `options.reward_column` names other fields than `score`: numbers, or true and false (verl's `acc`). With agent
+    `options.reward_column` names other fields than `score`, or paths to them: numbers, or true and false (verl's
+    `acc`), as text or not. With agent
     loops a rollout has several rows of one reward, `uid` = `<prompt>_<session>_<index>`; index 0 has the prompt as
     it was asked, and the others are skipped (`later_outputs`). A file of another name may hold several steps, which
     its rows tell. Where `gts` has the prompts' ids, by `lim.recorders.verl`, prompts are told by them
@@ -29,18 +31,22 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewar
     """
     terms = reward_terms(options.reward_column or "score")
     needed: dict[str, Any] = {"input": str | list[Any], "uid": Any, "step": Any, "gts": Any}
-    needed |= {name: float | bool | None for _, name in terms}
+    for _, name in terms:  # the column of this name, or the object that its first part names
+        needed |= dict.fromkeys(
+            (name, name.partition(".")[0]), float | bool | str | list[Any] | dict[str, Any] | None
+        )
+    field = {name: f"f{at}" for at, name in enumerate(needed)}
     rows = decode_rows(file, filesystem, needed, lines=True)
     prompts = _ids(file, [row.f3 for row in rows]) if options.by_id else []
     prompts = prompts or [prompt_text(row.f0) for row in rows]
     if None in prompts:
         row = prompts.index(None)
         raise InputError(f"{file.path}: row {row + 1}: 'input' is {rows[row].f0!r:.60}, not text; {FIX}")
+    columns = [_rewards(file, rows, field, name) for _, name in terms]
     if len(terms) == 1 and terms[0][0] == 1:
-        rewards: Sequence[Any] = [row.f4 for row in rows]
+        rewards: Sequence[Any] = columns[0]
         absent = frozenset[str]()
     else:
-        columns = [[getattr(row, f"f{at + 4}") for row in rows] for at in range(len(terms))]
         rewards, absent = weighted_sum(terms, columns).tolist(), absent_of(terms, columns)
     steps = steps_of(file, [row.f2 for row in rows])
     later = later_outputs([row.f1 for row in rows], [row.f0 for row in rows])
@@ -61,6 +67,28 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewar
         )
         found.append(replace(one, attempt=stretch, absent=absent))
     return found
+
+
+def _rewards(file: LogFile, rows: Sequence[Any], field: Mapping[str, str], name: str) -> list[Any]:
+    """A column of rewards, or what a path such as `extra.acc` leads to; numbers as text are numbers."""
+    values = [getattr(row, field[name]) for row in rows]
+    top = name.partition(".")[0]
+    if top != name:
+        inside = (dig({top: getattr(row, field[top])}, name) for row in rows)
+        values = [
+            (None if below is MISSING else below) if value is None else value
+            for value, below in zip(values, inside, strict=True)
+        ]
+    if {str, list, dict}.isdisjoint(map(type, values)):
+        return values
+    if (
+        number := next((number for number, value in enumerate(values, 1) if isinstance(value, list)), None)
+    ) is not None:
+        raise InputError(
+            f"{file.path}: row {number}: '{name}' is {values[number - 1]!r:.60}, not a number but a list; name what "
+            f"counts in it: --reward_column {name}.0 the first, {name}.-1 the last"
+        )
+    return [reward_of(f"{file.path}: row {number}", name, value) for number, value in enumerate(values, 1)]
 
 
 def steps_of(file: LogFile, said: Sequence[Any]) -> list[int]:

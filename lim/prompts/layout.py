@@ -134,7 +134,10 @@ def prompts_of(rows: Rows, reading: Reading | None = None) -> PromptSet:
         if turns is None and not isinstance(value, str):
             what = "is not there" if value is MISSING else f"is {kind_of(value)}, neither text nor messages"
             columns = ", ".join(rows.record(number - 1)) or "none"
-            raise InputError(f"{rows.name}: row {number}: '{prompt_key}' {what} (its columns: {columns})")
+            raise InputError(
+                f"{rows.name}: row {number}: '{prompt_key}' {what} (its columns: {columns}); if another column holds "
+                f"the prompt, name it by {reading.flag}prompt_key"
+            )
         texts.append(value if turns is None else text_of(turns))
         messages.append(turns)
     answer_key = _key(rows, reading, "answer", ANSWER_KEYS)

@@ -80,7 +80,8 @@ def read_groups(prompts: PromptSet, key: str) -> list[str]:
     for number, value in enumerate(values, 1):
         if value is not None and not isinstance(value, str | int | float):
             raise InputError(f"--group_by {key}: {prompts.name}: row {number}: is {kind_of(value)}, no group")
-    found = ["none" if value is None else str(value) for value in values]
+    whole = [int(value) if isinstance(value, float) and value.is_integer() else value for value in values]
+    found = ["none" if value is None else str(value) for value in whole]  # 1 and 1.0 are one
     if len(distinct := set(found)) > MOST_GROUPS:
         many = f"has {len(distinct):,} values, over {MOST_GROUPS}"
         raise InputError(f"--group_by {key}: {many}; take a column of fewer")

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import numpy as np
 
 from lim.choose import Floats, Mask
-from lim.pipeline import read_scores
+from lim.output import read_scores
 from lim.prompts.rows import read_file
 from lim.report.groups import groups_of
 from lim.report.page import ASSETS, csp_hash
@@ -37,7 +37,7 @@ class Choice:
     @classmethod
     def read(cls, path: str) -> Choice:
         """InputError for a file without scores or without `chosen`."""
-        keys, scores_P, _ = read_scores(path)
+        scores = read_scores(path)
         records = read_file(path).records
         chosen = [record.get("chosen") for record in records]
         truth = {"true": True, "false": False}  # of a CSV file in any case
@@ -46,8 +46,8 @@ class Choice:
             bad = chosen.index(None) + 1
             given = records[bad - 1].get("chosen")
             raise InputError(f"{path}: row {bad}: 'chosen' is {given!r:.40}, not true or false; lim select writes it")
-        texts = {key: str(record.get("prompt", "")) for key, record in zip(keys, records, strict=True)}
-        return cls(path, keys, scores_P, np.array(chosen, bool), texts)
+        texts = {key: str(record.get("prompt", "")) for key, record in zip(scores.keys, records, strict=True)}
+        return cls(path, scores.keys, scores.scores_L, np.array(chosen, bool), texts)
 
     def rows(self, keys: list[str]) -> Choice:
         place = {key: at for at, key in enumerate(self.keys)}

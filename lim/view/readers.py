@@ -19,9 +19,10 @@ from lim.logs.files import LogFile, read_bytes, read_span
 from lim.logs.formats import ReadOptions
 from lim.logs.messages import content_text, is_conversation, prompt_text
 from lim.logs.parquet import column_names, numbers, open_file, read_columns
-from lim.logs.rows import no_surrogates, reward_terms, weighted_sum
+from lim.logs.rows import no_surrogates, reward_of, reward_terms, weighted_sum
 from lim.logs.trl import OTHER, reward_terms_of
 from lim.logs.verl import later_outputs, steps_of
+from lim.prompts.rows import MISSING, dig
 from lim.recorders.verl import prompt_id, unpack
 from lim.utils.errors import InputError
 
@@ -260,7 +261,7 @@ def read_verl(
         raise InputError(f"{file.path}: has changed since it was indexed; reload the page")
     for row, line in zip(rows_Q.tolist(), lines, strict=True):
         found = _loose(file, row + 1, line)
-        values = [[_float(found.get(name))] for _, name in terms]
+        values = [[_reward(f"{file.path}: row {row + 1}", name, dig(found, name))] for _, name in terms]
         reward = float(weighted_sum(terms, values)[0])
         gold = unpack(found.get("gts"))
         samples.append(
@@ -275,8 +276,8 @@ def read_verl(
     return samples
 
 
-def _float(value: Any) -> float:
-    return float(value) if isinstance(value, bool | int | float) else np.nan
+def _reward(where: str, name: str, value: Any) -> float:
+    return np.nan if value is MISSING else reward_of(where, name, value)
 
 
 def _number(reward: float | None) -> float | None:

@@ -9,7 +9,7 @@ import pytest
 import viewed
 
 from data.audit import main
-from lim.choose import read_ids
+from lim.output import read_ids
 from lim.utils.errors import InputError
 
 WRONG = [f"p{n:02d}" for n in viewed.WRONG]

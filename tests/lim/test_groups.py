@@ -93,6 +93,16 @@ def test_a_group_that_is_solved_throughout_has_no_score_and_ends_nothing(tmp_pat
     assert rows["h2"]["score"] == pytest.approx(by_hand(HARD)["h2"])
 
 
+def test_a_number_is_one_group_however_it_is_written(tmp_path):
+    flags = world(tmp_path, key="level")
+    prompts = json.loads((tmp_path / "prompts.json").read_text())
+    for at, row in enumerate(prompts):
+        row["level"] = (1, 1.0, "1")[at % 3] if row["level"] == "easy" else 2.5
+    (tmp_path / "prompts.json").write_text(json.dumps(prompts))
+    lim_selection.main([*flags, "--group_by", "level", "--similarity_threshold", "-10"])
+    assert scores(tmp_path) == pytest.approx(by_hand(EASY) | by_hand(HARD))
+
+
 def test_prompts_without_the_column_are_a_group_of_their_own(tmp_path):
     flags = world(tmp_path)
     prompts = json.loads((tmp_path / "prompts.json").read_text())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from logs import write_log, write_prompts
 from page_samples import unpack
 
 import lim_selection
+from lim.choose import choose_above, choose_band, choose_top
 from lim.output import summary
 from lim.pipeline import select
 from lim.report.figures import score_histogram
+from lim.scores import mean_over_epochs
 from lim.strategies import STRATEGIES, Settings, Strategy, comparing_epochs
 from lim.utils.errors import InputError
 
@@ -109,6 +112,20 @@ def test_nearest_is_lim_of_the_mean_pass_rates(tmp_path):
     )
     again = select(prompts, log_path=once, settings=Settings("nearest", top_k=2))
     np.testing.assert_allclose(again.scores_P, found.scores_P)
+
+
+@pytest.mark.parametrize("ends", [(0.2, 0.8), (0.6, 0.8), (0.2, 0.6)])
+def test_sums_of_floats_do_not_decide_at_an_edge(ends):
+    """Pass rates of 0 to 5 of five samples, in three epochs in any order, against exact fractions."""
+    passed_P_K = list(itertools.product(range(6), repeat=3))
+    found_P = mean_over_epochs(np.array(passed_P_K) / 5)
+    low, high = (round(15 * end) for end in ends)
+    assert choose_band(found_P, *ends).tolist() == [low <= sum(passed) <= high for passed in passed_P_K]
+    assert choose_above(found_P, ends[0]).tolist() == [low <= sum(passed) for passed in passed_P_K]
+    tied = [at for at, passed in enumerate(passed_P_K) if sum(passed) == low]
+    above = sum(low < sum(passed) for passed in passed_P_K)
+    top_P = choose_top(found_P, above + 3)
+    assert [at for at in tied if top_P[at]] == tied[:3]  # in the order of the file
 
 
 def test_the_summary_has_the_settings_under_their_former_names_too(world):

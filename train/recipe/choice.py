@@ -13,9 +13,10 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
-from lim.choose import choose_listed, read_ids
+from lim.choose import choose_listed
 from lim.logs.doubts import KINDS
 from lim.logs.missing import Missing
+from lim.output import read_ids
 from lim.strategies import Settings
 from lim.utils.errors import InputError
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.verifiers import MATH, Verifiers, check
-from lim.choose import read_ids
+from lim.output import read_ids
 from lim.prompts import PromptSet, Reading
 from lim.prompts import load as load_prompts
 from lim.prompts.find import fingerprint, hub_id

@@ -55,7 +55,7 @@ def test_release_files(tmp_path, text, message):
         ('{"input": "q", "score": 1', "row 2: not complete JSON"),
         ('{"score": 1}', r"row 2 has no 'input' \(its keys: score\)"),
         ('{"input": "q", "score": -Infinity}', "row 2: score is -inf"),
-        ('{"input": "q", "score": {"acc": 1}}', "row 2: 'score' is {'acc': 1}, an object, not a number"),
+        ('{"input": "q", "score": {"acc": 1}}', "row 2: 'score' is an object; name the numbers in it that count"),
         ('{"input": ["q"], "score": 1}', "row 2: 'input' is"),
     ],
 )

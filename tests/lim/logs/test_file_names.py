@@ -27,6 +27,8 @@ SCHEMES: dict[str, Callable[[int, int], str]] = {  # (step, rank of two) → nam
     "letters that end like a rank's": lambda step, _: f"http_{step}",
     "letters that end like a step's": lambda step, rank: f"{step}-rank{rank}-writer_1",
     "folders": lambda step, _: f"train7/batch{step}",
+    "numbers of what a step has": lambda step, part: f"step_{step}/sample_{part}",
+    "numbers of all samples": lambda step, part: f"global_step_{step}/{2 * step + part:06d}",
 }
 
 
@@ -48,6 +50,7 @@ def test_the_step_is_the_number_that_tells_files_apart(tmp_path: Path, scheme: s
 AMBIGUOUS: dict[str, Callable[[int, int], str]] = {
     "two numbers": lambda step, rank: f"{step}_{rank}",
     "folders": lambda step, _: f"{step // 4}/b{step % 4}",
+    "an epoch behind the step": lambda step, _: f"step_{step % 4}_epoch_{step // 4}",
     "steps that start anew": lambda step, _: f"epoch_{step // 4}/step_{step % 4}",
 }
 
@@ -72,4 +75,22 @@ def test_ranks_alone_are_no_steps(tmp_path: Path) -> None:
 def test_parts_of_a_log_that_was_cut_are_in_order(tmp_path: Path) -> None:
     """Each part holds two steps; neither says which."""
     write(tmp_path / "log", lambda step, _: f"part-{(step - 1) // 2:05d}")
-    assert scores(chosen(tmp_path, **FLAGS)) == pytest.approx(RUN.truth(RUN.samples))
+    found = chosen(tmp_path, **FLAGS)
+    assert scores(found) == pytest.approx(RUN.truth(RUN.samples))
+    assert any("the number of its part (part-00000.jsonl), which is taken for it" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("name", ["train-{:05d}-of-00002", "data_{}_of_2", "part-{}-of-2/rows"])
+def test_parts_of_a_data_set_that_was_cut_by_size_are_no_steps(tmp_path: Path, name: str) -> None:
+    """Each holds two epochs, whose samples would become one epoch's."""
+    write(tmp_path / "log", lambda step, _: name.format((step - 1) // 8))
+    with pytest.raises(InputError, match=r"the log has one epoch.*nothing says the step of a row.*--step_column"):
+        chosen(tmp_path, **FLAGS)
+    rates = chosen(tmp_path, **FLAGS, strategy="uncertainty").log
+    assert rates is not None and rates.samples == len(RUN.samples)
+
+
+def test_a_step_beside_the_number_of_a_part_of_several(tmp_path: Path) -> None:
+    write(tmp_path / "log", lambda step, rank: f"{step}-{rank:05d}-of-00002")
+    found = chosen(tmp_path, **FLAGS)
+    assert scores(found) == pytest.approx(RUN.truth(RUN.samples)) and not any("part" in note for note in found.notes)

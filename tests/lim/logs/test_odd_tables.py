@@ -207,6 +207,24 @@ def test_ids_that_are_counted_from_another_number_are_refused(tmp_path: Path, by
     assert scores(chosen(tmp_path, **FLAGS)) == pytest.approx(run.truth())
 
 
+def test_ids_and_texts_are_not_read_both(tmp_path: Path) -> None:
+    log = write(tmp_path / "log.jsonl", rows(id=lambda s: RUN.ids[s.prompt - 1]))  # one says the one before
+    with pytest.raises(InputError, match="give --id_column or --prompt_column, not both"):
+        chosen(tmp_path, log, **FLAGS, id_column="id")
+
+
+def test_row_numbers_of_a_file_with_more_rows_are_refused(tmp_path: Path) -> None:
+    log = write(tmp_path / "log.jsonl", rows(row=lambda s: s.prompt))
+    prompts = [{"prompt": RUN.questions[number]} for number in range(40) if number % 5]  # without ids
+    (tmp_path / "prompts.json").write_text(json.dumps(prompts))
+    flags = {"id_column": "row", "step_column": "step"}
+    with pytest.raises(
+        InputError, match=r"row numbers, 0 to 31, stand for them, and the log has 8 others, such as 3"
+    ):
+        chosen(tmp_path, log, **flags)
+    assert chosen(tmp_path, log, **flags, allow=("unmatched",)).allowed
+
+
 def test_ids_that_a_float_cannot_hold_are_refused(tmp_path: Path) -> None:
     (tmp_path / "log").mkdir()
     table = pa.Table.from_pylist(rows(id=lambda s: float(9007199254740993 + s.prompt)))

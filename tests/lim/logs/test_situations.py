@@ -8,6 +8,7 @@ import random
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,63 @@ def test_epochs_that_end_within_a_step(tmp_path: Path, prompts: int, batch: int,
     assert scores(chosen(tmp_path, run=run)) == pytest.approx(run.truth())
 
 
+@pytest.mark.parametrize(
+    ("prompts", "batch", "lost"),
+    [
+        (42, 10, (2,)),
+        (42, 10, (1, 2)),
+        (45, 8, (3,)),
+        (45, 8, (2, 9)),
+        (50, 16, (7,)),
+        (64, 7, (4,)),
+        (64, 7, (2, 3)),
+    ],
+)
+def test_steps_that_are_lost_where_epochs_end_within_a_step(
+    tmp_path: Path, prompts: int, batch: int, lost: tuple[int, ...]
+) -> None:
+    """A prompt whose visit in the earlier epoch is lost is in the step where two meet for the later one."""
+    run = Run(prompts, 4, batch)
+    samples = without_step(run, *lost)
+    verl(tmp_path, samples, run)
+    found = chosen(tmp_path, run=run)
+    assert scores(found) == pytest.approx(run.truth(samples))
+    assert not any("may be of the epoch after" in note for note in found.notes)
+
+
+def test_visits_that_no_rule_tells_are_counted(tmp_path: Path) -> None:
+    run = Run(42, 4, 10)
+    verl(tmp_path, without_step(run, 2, 9), run)  # of an epoch, and of the one after
+    assert any("1 visit in those may be of the epoch after" in note for note in chosen(tmp_path, run=run).notes)
+
+
+@pytest.mark.parametrize("last", [4, 6, 20])
+@pytest.mark.parametrize("more", ["before", "after"])
+def test_a_number_of_samples_that_changes_in_mid_run(tmp_path: Path, last: int, more: str) -> None:
+    """Epochs end within a step; twice the samples are not two visits."""
+    run = Run(45, 5, 8)
+    samples = [s for s in run.samples if s.number < 2 or (s.step <= last) == (more == "before")]
+    verl(tmp_path, samples, run)
+    found = chosen(tmp_path, run=run)
+    assert scores(found) == pytest.approx(run.truth(samples))
+    assert not any("twice in a step" in note for note in found.notes)
+
+
+def test_a_number_of_samples_that_changes_where_prompts_share_a_text(tmp_path: Path) -> None:
+    """Two prompts of one text, both trained on, in the same steps."""
+    run = Run(45, 5, 8)
+    samples = [s for s in run.samples if s.number < 2 or s.step <= 18]
+    verl(tmp_path, [s for s in samples for _ in range(1 + (s.prompt == 0))], run)
+    rows = json.loads(run.write_prompts(tmp_path / "prompts.json").read_text())
+    (tmp_path / "prompts.json").write_text(json.dumps([*rows, rows[0] | {"id": "copy"}]))
+    found = chosen(tmp_path)
+    assert found.matrix is not None and found.matrix.epochs == 5
+    doubled = found.matrix.counts_P_K[0] / found.matrix.counts_P_K[1]
+    assert doubled.tolist() == pytest.approx([2] * 5)
+    truth = run.truth(samples)
+    assert scores(found) == pytest.approx(truth | {"copy": truth["q0"]})
+
+
 @pytest.mark.parametrize(("prompts", "batch"), [(45, 10), (42, 10), (50, 16)])
 @pytest.mark.parametrize("given", [True, False])
 def test_a_last_batch_dropped_in_every_epoch(tmp_path: Path, prompts: int, batch: int, given: bool) -> None:
@@ -233,6 +291,50 @@ def test_a_row_without_a_reward_costs_that_row(tmp_path: Path, value: Any) -> No
     selection = chosen(tmp_path)
     assert scores(selection) == pytest.approx(RUN.truth(s for s in RUN.samples if not lost(s)))
     assert "24 rows without a reward skipped" in selection.notes
+
+
+@pytest.mark.parametrize(
+    ("column", "make"),
+    [
+        ("score", lambda r: {"score": str(r)}),
+        ("score", lambda r: {"score": str(r == 1.0)}),
+        ("score.0", lambda r: {"score": [r, 7]}),
+        ("score.total", lambda r: {"score": {"total": r, "format": 1}}),
+        ("extra.acc", lambda r: {"extra": {"acc": str(r)}, "score": 0}),
+        ("extra.acc", lambda r: {"extra.acc": r, "extra": {"acc": 0}, "score": 0}),
+        ("extra.acc,0.5*extra.none", lambda r: {"extra": {"acc": r, "none": 0}, "score": 0}),
+    ],
+)
+def test_rewards_of_verl_however_they_are_written(
+    tmp_path: Path, column: str, make: Callable[[float], dict[str, Any]]
+) -> None:
+    write_jsonl(tmp_path / "log", by_step(RUN.samples, lambda s: RUN.verl(s, **make(s.reward))))
+    assert scores(chosen(tmp_path, reward_column=column)) == pytest.approx(RUN.truth())
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ({"acc": 1}, r"row 1: 'score' is an object; name .*--reward_column score\.acc"),
+        (
+            [1.0, 0.5],
+            r"row 1: 'score' is \[1\.0, 0\.5\], not a number but a list; name .*--reward_column score\.0 the first",
+        ),
+        ("good", "row 1: 'score' is 'good', not a number"),
+    ],
+)
+def test_a_score_that_is_no_number_says_how_to_read_it(tmp_path: Path, value: Any, says: str) -> None:
+    verl(tmp_path, RUN.samples, score=lambda _: value)
+    with pytest.raises(InputError, match=says):
+        chosen(tmp_path)
+
+
+def test_decimals_are_numbers(tmp_path: Path) -> None:
+    def row(s: Sample) -> dict[str, Any]:
+        return {"step": s.step, "prompt": asked(s), "completion": str(s), "reward": Decimal(int(s.reward))}
+
+    write_trl(tmp_path / "log", by_step(RUN.samples, row))
+    assert scores(chosen(tmp_path)) == pytest.approx(RUN.truth())
 
 
 def test_trl_rows_that_no_function_scored_are_skipped(tmp_path: Path) -> None:

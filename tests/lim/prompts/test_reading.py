@@ -153,6 +153,11 @@ def test_a_folder_name_with_an_equals_sign_is_no_column(tmp_path):
         ("p.json", '[{"prompt": "q"}, {"text": "r"}]', "row 2: 'prompt' is not there (its columns: text)"),
         ("p.json", '[{"prompt": 3}]', "row 1: 'prompt' is a number, neither text nor messages"),
         ("p.json", '[{"prompt": ["q"]}]', "row 1: 'prompt' is a list, neither text nor messages"),
+        (
+            "p.json",
+            '[{"prompt": null, "question": "q"}]',
+            "question); if another column holds the prompt, name it by --prompt_key",
+        ),
         ("p.json", '[{"id": 1, "prompt": "q"}, {"id": "1", "prompt": "r"}]', "rows 1 and 2 have the same id '1'"),
         ("p.json", '[{"id": 1.5, "prompt": "q"}]', "row 1 has 1.5, neither text nor a number"),
         ("p.json", '[{"id": "a", "prompt": "q"}, {"prompt": "q"}]', "'id': row 2 has none"),

@@ -16,7 +16,8 @@ import pytest
 from page_samples import random_draw, small_selection, without_log
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from lim.choose import choose_above, read_ids
+from lim.choose import choose_above
+from lim.output import read_ids
 from lim.report.chances import Chances
 from lim.report.page import write_page
 from lim.selection import Selection

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,35 @@ def test_each_prompt_has_its_samples_by_epoch(tmp_path, format):
         if format == "lim":
             assert [one.sample.answer for one in found] == [str(row.answer) for row in expected]
             assert [one.sample.verdict == "correct" for one in found] == [row.right for row in expected]
+
+
+@pytest.mark.parametrize(
+    ("column", "make"),
+    [
+        ("score", lambda r: {"score": str(r)}),
+        ("score.0", lambda r: {"score": [r, 7]}),
+        ("extra.acc", lambda r: {"extra": {"acc": r == 1.0}}),
+    ],
+)
+def test_rewards_are_those_of_the_selection_however_they_are_written(tmp_path, column, make):
+    run = Run()
+    write_jsonl(tmp_path / "log", by_step(run.samples, lambda s: run.verl(s, **make(s.reward))))
+    settings = Settings(reward_column=column)
+    view = RunView(str(tmp_path / "log"), prompts_path=str(run.write_prompts(tmp_path / "p.json")), settings=settings)
+    written = [s.reward for s in run.samples if s.prompt == 3]
+    assert [one.sample.reward for one in view.samples(3)] == written
+
+
+def test_decimals_are_shown_as_rewards(tmp_path):
+    run = Run()
+
+    def row(s: Sample) -> dict[str, Any]:
+        text = run.questions[s.prompt]
+        return {"step": s.step, "prompt": text, "completion": str(s), "reward": Decimal(int(s.reward))}
+
+    write_trl(tmp_path / "log", by_step(run.samples, row))
+    view = RunView(str(tmp_path / "log"), prompts_path=str(run.write_prompts(tmp_path / "p.json")))
+    assert [one.sample.reward for one in view.samples(3)] == [s.reward for s in run.samples if s.prompt == 3]
 
 
 def test_a_log_without_verdicts_is_graded_on_request(tmp_path):
