@@ -59,6 +59,17 @@ MIXED = re.compile(
 EXTREME = re.compile(r"^[^=,;<>]{1,40}[)\]]\s*_\s*\{?\s*(?:\\text\s*\{)?\s*\\?(max|min)\s*\}{0,2}\s*(?==)")
 # The name of a line or a curve before its equation.
 LINE = re.compile(r"^(?:\\ell|[lLCE]|[A-Z]{2})(?:_\{?\d\}?)?\s*:\s*(?=[^:]*[xy][^:]*=[^:]*$)")
+# 5 R 3, "5 with a remainder of 3".
+REMAINDER = re.compile(
+    r"^(\d+)\s*,?\s*(?:\\text\s*\{)?\s*(?:R|(?:with\s+(?:a\s+)?)?[Rr]emainder(?:\s+(?:of|is))?|(?<=\{\s)r|(?<=\{)r)\s*\}?"
+    r"\s*(\d+)\s*\}?$"
+)
+# What kind of thing stands in brackets after it: the point (3, 4).
+_KINDS = r"(?:[Tt]he\s+)?(?:ordered\s+)?(?:[Pp]oints?|[Ii]ntervals?|[Pp]airs?|[Tt]riples?|[Vv]ector|[Cc]oordinates)"
+KIND_OF = re.compile(
+    rf"^(?:\\text\s*\{{\s*)?{_KINDS}\s*(?:\}}|(?<=\s))\s*(?=[(\[][^{{}}]*$|[(\[].*[^}}]$)"
+    rf"|^\\text\s*\{{\s*{_KINDS}\s+([(\[][^{{}}]*[)\]])\s*\}}$"
+)
 EXCEPT = re.compile(
     r"^(?:\\text\s*\{)?\s*[Aa]ll\s+real(?:s|\s+numbers)?\s*(?:\}?\s*[a-z]\s*(?:\\text\s*\{)?)?\s*,?\s*"
     r"(?:except|other than)(?:\s+for)?\s*\}?\s*(?:[a-z]\s*=\s*)?([-\d\\].*)$"
@@ -158,12 +169,21 @@ AFTER: tuple[Step, ...] = (
     (".", re.compile(r"(?<![A-Za-z])(sq|cu)\."), r"\1"),
     ("R", re.compile(r"(?:\\text\{\s*)?(?<![A-Za-z])(?:Rs\.?|INR)(?![A-Za-z])\s*\}?\s*(?=\d)"), "₹"),
     ("ase", BASE, r"_{\1}"),
+    ("_", re.compile(r"(?<=[0-9A-Z)])\s*_\s*\{?\s*\(\s*(\d{1,2})\s*\)\s*\}?$"), r"_{\1}"),
     ("", MIXED, _mixed),
     ("ll", ALL, ""),
     ("or", re.compile(r"\\text\s*\{\s*\(\s*or\s+([^(){}]+)\)\s*\}|\(\s*or\s+([^(){}]+)\)"), r" \\text{ or } \1\2"),
     ("/", re.compile(r"\^\s*\{?\s*(\d+)\s*\}?\s*/\s*_\s*\{?\s*(\d+)\s*\}?"), r"\\frac{\1}{\2}"),
     ("", re.compile(r"^(?:\\text\s*\{\s*)?(?:[Nn]egative|[Mm]inus)\s*(?:\}|(?<=\s))\s*(?=[\d\\])"), "-"),
+    ("infinity", re.compile(r"^(?:\\text\s*\{\s*)?(?:[Nn]egative|[Mm]inus)\s+infinity\s*\}?$"), r"-\\infty "),
     ("of", re.compile(r"^(\d+)\s*(?:\\text\s*\{)?\s*out\s+of\s*\}?\s*(\d+)$"), r"\\frac{\1}{\2}"),
+    (" in ", re.compile(r"^(\d+)\s*(?:\\text\s*\{)?\s*in\s*\}?\s*(\d+)$"), r"\\frac{\1}{\2}"),
+    (
+        "th", re.compile(r"^(\\text\s*\{\s*)?(?:[Ee]ither|[Bb]oth)\s*(\})?\s*(?=[-\d\\$(])"),
+        lambda m: "" if m[2] else m[1] or "",
+    ),
+    ("", REMAINDER, r"(\1, \2)"),
+    ("", KIND_OF, lambda m: m[1] or ""),
     ("only", re.compile(r"(?<=\w)\s*(?:\\text\s*\{)?\s*\bonly\s*(\}?)$"), _closed),
     ("text", re.compile(r"\\text\s*\{\s*[.,;!]?\s*\}$"), ""),
     (":", LINE, ""),
@@ -184,6 +204,7 @@ AFTER: tuple[Step, ...] = (
     ("\\%", re.compile(r"\\%|\\text\{\s*\\?%\s*\}"), "% "),
     ("p", re.compile(r"\\text\{\s*(?:percent(?:age)?|pct\.?)\s*\}|(?<![A-Za-z\\])(?:percent(?:age)?|pct)\b"), "% "),
     ("\\", DEGREE, r"\\deg "),
+    ("^", re.compile(r"(?<=\d)\s*\^\s*\{\s*o\s*\}"), r"\\deg "),
     ("\\deg", MINUTES, _minutes),
     ("\\deg", re.compile(r"\\deg\s+(?:\\text\{\s*[CF]\s*\}|[CF]\b)"), r"\\deg "),
     ("**", re.compile(r"^\s*\*\*(.{1,200}?)\*\*\s*$"), r"\1"),

@@ -50,7 +50,7 @@ SET_OPERATORS = {
 _NAMES = (
     "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi pi rho sigma tau "
     "upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega ell hbar angle triangle "
-    "measuredangle odot square star sum prod int lim partial nabla aleph dots ldots cdots"
+    "measuredangle odot square star complement sum prod int lim partial nabla aleph dots ldots cdots"
 )
 NAMES = frozenset("\\" + name for name in _NAMES.split())
 MATRICES = frozenset(("matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array", "vmatrix", "Vmatrix"))

@@ -30,6 +30,44 @@ SAME = {
         ("f(x)=0, f(x)=x", r"f(x)=0 \text{ for all } x, \text{ or } f(x)=x \text{ for all } x"),
         ("f(x)=0, f(x)=x", r"f(x)=x \text{ for all } x \in \mathbb{R} \text{ and } f(x)=0"),
     ],
+    "solutions by number": [
+        ("x_1 = 1, x_2 = 3", r"x = 3 \text{ or } x = 1"), ("x_{1} = 1, x_{2} = 3", "x = 1, 3"),
+        ("x_1=1, y_1=2; x_2=3, y_2=4", "(3,4), (1,2)"), ("(1,2),(3,4)", "x_1=1, x_2=3, y_1=2, y_2=4"),
+        ("x_1=1, y_1=2; x_2=3, y_2=4", r"x=1, y=2 \text{ or } x=3, y=4"), ("x_1=1, x_2=2", "(1,2)"),
+    ],
+    "one modulus for several residues": [
+        (r"n=4k \text{ or } n=4k+1", r"n \equiv 0, 1 \pmod 4"), (r"n \equiv \pm 1 \pmod 6", r"n \equiv 1, 5 \pmod 6"),
+        (r"n \equiv 0, 1 \pmod 4", r"n \equiv 1 \pmod 4 \text{ or } n \equiv 0 \pmod 4"),
+    ],
+    "names of sets": [
+        (r"\{1,2\}", r"A \cap B = \{1,2\}"), ("(1,2)", r"(\complement_U A) \cap B = \{x \mid 1 < x < 2\}"),
+        (r"\complement_U A = \{1,2\}", r"\{2,1\}"),
+    ],
+    "arbitrary constants": [
+        ("y=c_1e^{2x}+c_2e^{-x}", "y=C_1e^{2x}+C_2e^{-x}"), ("c_1e^{2x}+c_2e^{-x}", "Be^{2x}+Ae^{-x}"),
+        ("Ae^{2x}+Be^{-x}", "C_1e^{2x}+C_2e^{-x}"),
+    ],
+    "binomials as columns": [
+        (r"2\left(\begin{array}{l}n \\ 2\end{array}\right)", "n(n-1)"),
+        (r"\left(\begin{array}{c}n \\ 2\end{array}\right)", r"\binom{n}{2}"),
+        (r"\left(\begin{array}{c}6 \\ 3\end{array}\right)", "20"),
+        (r"\begin{pmatrix}3\\4\end{pmatrix}", r"\binom{3}{4}"),
+    ],
+    "words and signs about a value": [
+        ("60^{o}", "60"), ("204_5", "204_{(5)}"), (r"-\infty", r"\text{negative infinity}"),
+        (r"\frac16", r"1 \text{ in } 6"),
+        ("1, 3", r"\text{either 1 or 3}"), ("1, 3", r"\text{both } 1 \text{ and } 3"), ("both", r"\text{Both}"),
+        ("(3,4)", r"\text{the point }(3,4)"), ("(3,4)", r"\text{Point (3, 4)}"),
+        ("(3,4]", r"\text{the interval } (3,4]"),
+    ],
+    "remainders": [
+        (r"5 \text{ R } 3", "5 R3"), (r"5\text{ remainder }3", r"5\text{ R}3"),
+        ("5 R 3", r"5 \text{ with a remainder of } 3"),
+    ],
+    "values of a function": [("[0,4]", r"0 \le f(x) \le 4"), (r"f(x) \ge 2", r"[2,\infty)")],
+    "times of day": [("12:30", r"12:30 \text{ p.m.}"), ("3:14", r"\frac{3}{14}")],
+    "points by name": [("(1,2)", "B(1,2)"), ("A(1,2)", "A(1,2)")],
+    "sets of sets": [(r"\{\{1\},\{2\}\}", r"\{\{2\},\{1\}\}")],
 }  # fmt: skip
 DIFFERENT = {
     "a bar that opens": [
@@ -50,6 +88,41 @@ DIFFERENT = {
         ("f(x)=0, f(x)=x", r"f(x)=0 \text{ for all } x, \text{ or } f(x)=-x \text{ for all } x"),
         ("x=1, x=2", r"x=1 \text{ if } a>0, \text{ or } x=2 \text{ if } a<0"),
     ],
+    "solutions by number": [
+        ("x_1 = 1, x_2 = 3", "x = 1, x = 2"), ("x_1 = 1, x_2 = 3", "x_1 = 3, x_2 = 1"),
+        ("x_1 = 1, x_2 = 3", "x = 1, y = 3"),
+        ("x_1 = 1, x_2 = 3", "x = 1"), ("x_1=1, y_1=2; x_2=3, y_2=4", "(1,4), (3,2)"), ("x_1=1, x_2=2", "(2,1)"),
+    ],
+    "one modulus for several residues": [
+        (r"n=4k \text{ or } n=4k+1", r"n \equiv 0, 3 \pmod 4"),
+        (r"n \equiv 0 \pmod 3 \text{ or } n \equiv 1 \pmod 4", r"n \equiv 0, 1 \pmod 4"),
+    ],
+    "names of sets": [
+        (r"\{1,2\}", r"A \cap B = \{1,3\}"), (r"A \cap B = \{1,2\}", r"A \cup B = \{1,2\}"),
+        ("[1,2]", r"A \cap B = (1,2)"),
+    ],
+    "arbitrary constants": [
+        ("y=c_1e^{2x}+c_2e^{-x}", "y=Ae^{2x}+Ae^{-x}"), ("c_1e^{2x}+c_2e^{-x}", "Ae^{2x}+Be^{x}"), ("Ax+B", "Cx+D"),
+        ("c_1+c_2", "C_1+C_2"), ("c_1x-c_2", "c_2x-c_1"),
+    ],
+    "binomials as columns": [
+        (r"\left(\begin{array}{c}n \\ 2\end{array}\right)", r"\binom{n}{3}"),
+        ("3", r"\begin{pmatrix}3\\1\end{pmatrix}"),
+        (r"\begin{pmatrix}3\\1\end{pmatrix}", "3"), (r"\begin{pmatrix}3\\4\end{pmatrix}", "0"),
+        (r"\begin{pmatrix}5\\6\end{pmatrix}", r"\binom{7}{8}"),
+    ],
+    "words and signs about a value": [
+        ("60^{o}", "61"), ("204_5", "204_{(6)}"), (r"\infty", r"\text{negative infinity}"), ("6", r"1 \text{ in } 6"),
+        ("1, 3", r"\text{either 1 or 4}"), ("(3,4)", r"\text{the point }(3,5)"),
+        ("(3,4]", r"\text{the interval } [3,4]"),
+    ],
+    "remainders": [(r"5 \text{ R } 3", "5 R2"), (r"5 \text{ R } 3", "5"), (r"5 \text{ R } 3", "53")],
+    "values of a function": [
+        ("[0,4]", r"0 \le f(x) < 4"), (r"f(x) \ge 2", r"x \ge 2"), (r"f(x) \ge 2", r"g(x) \ge 2"),
+    ],
+    "times of day": [("12:30", "0.4"), ("12:30", "2:5"), (r"12:30 \text{ p.m.}", r"\frac25")],
+    "points by name": [("A(1,2)", "B(1,2)"), ("A(1,2)", "A(2,1)")],
+    "sets of sets": [(r"\{1\}", r"\{\{1\}\}"), (r"\{\{1\},\{2\}\}", r"\{1,2\}")],
 }  # fmt: skip
 
 
