@@ -59,6 +59,13 @@ MIXED = re.compile(
 EXTREME = re.compile(r"^[^=,;<>]{1,40}[)\]]\s*_\s*\{?\s*(?:\\text\s*\{)?\s*\\?(max|min)\s*\}{0,2}\s*(?==)")
 # The name of a line or a curve before its equation.
 LINE = re.compile(r"^(?:\\ell|[lLCE]|[A-Z]{2})(?:_\{?\d\}?)?\s*:\s*(?=[^:]*[xy][^:]*=[^:]*$)")
+PERMUTED = re.compile(
+    r"\s*,?\s*\\text\s*\{\s*,?\s*(?:and|or)\s+(?:(?:all|its|their|the|any|of)\s+)*permutations"
+    r"(?:\s+(?:thereof|of\s+(?:it|them|these)))?\s*\}"
+)
+SOLAR = re.compile(r"(?<=[\d}\s])\s*(?:\\text\s*\{\s*([MRL])\s*\}|([MRL]))\s*_\s*\{?\s*\\odot\s*\}?$")
+# (0,5; 2): the commas of two numbers with a semicolon between them are decimal.
+TWO_WITH_COMMAS = re.compile(r"^([(\[])\s*(-?\d+(?:,\d+)?)\s*;\s*(-?\d+(?:,\d+)?)\s*([)\]])$")
 # 5 R 3, "5 with a remainder of 3".
 REMAINDER = re.compile(
     r"^(\d+)\s*,?\s*(?:\\text\s*\{)?\s*(?:R|(?:with\s+(?:a\s+)?)?[Rr]emainder(?:\s+(?:of|is))?|(?<=\{\s)r|(?<=\{)r)\s*\}?"
@@ -83,6 +90,7 @@ THOUSANDS = re.compile(
     r"(?<![\d.,])\d{1,3}(?:\s*(?:\{,\}|\{?\\[,;: !]\}?|,\\[!,]|\\thinspace|'|\{'\})\s*\d{3}(?!\d))+"
 )
 MONEY = {"pounds": "£", "euro": "€", "yen": "¥", "textdollar": "\\$"}
+SCALES = {"C": r"\deg \text{celsius}", "F": r"\deg \text{fahrenheit}"}
 BARE = str.maketrans({"\\": " ", ".": " "})
 
 
@@ -182,6 +190,15 @@ AFTER: tuple[Step, ...] = (
         "th", re.compile(r"^(\\text\s*\{\s*)?(?:[Ee]ither|[Bb]oth)\s*(\})?\s*(?=[-\d\\$(])"),
         lambda m: "" if m[2] else m[1] or "",
     ),
+    ("permutations", PERMUTED, r" \\text{ and permutations}"),
+    ("text", re.compile(r"\\text\s*\{\s*(-?\d[\d.]*)\s*,?\s*(and|or)\s*\}"), r"\1 \\text{ \2 }"),
+    ("\\mapsto", re.compile(r"^([a-z])\s*:\s*([a-z])\s*\\mapsto(?![a-z])"), r"\1(\2)="),
+    ("\\odot", SOLAR, r"\\text{ solar\1\2}"),
+    (
+        "\\mu", re.compile(r"(?<=[\d}\s])\\mu\s*\\text\s*\{\s*([msgCFAVL])\s*\}|(?<=\d)\s*\\mu\s+m$"),
+        lambda m: rf" \text{{ micro{m[1] or 'm'}}}",
+    ),
+    (";", TWO_WITH_COMMAS, lambda m: m[1] + m[2].replace(",", ".") + ", " + m[3].replace(",", ".") + m[4]),
     ("", REMAINDER, r"(\1, \2)"),
     ("", KIND_OF, lambda m: m[1] or ""),
     ("only", re.compile(r"(?<=\w)\s*(?:\\text\s*\{)?\s*\bonly\s*(\}?)$"), _closed),
@@ -206,7 +223,7 @@ AFTER: tuple[Step, ...] = (
     ("\\", DEGREE, r"\\deg "),
     ("^", re.compile(r"(?<=\d)\s*\^\s*\{\s*o\s*\}"), r"\\deg "),
     ("\\deg", MINUTES, _minutes),
-    ("\\deg", re.compile(r"\\deg\s+(?:\\text\{\s*[CF]\s*\}|[CF]\b)"), r"\\deg "),
+    ("\\deg", re.compile(r"\\deg\s+(?:\\text\{\s*([CF])\s*\}|([CF])\b)"), lambda m: SCALES[m[1] or m[2]]),
     ("**", re.compile(r"^\s*\*\*(.{1,200}?)\*\*\s*$"), r"\1"),
     ("**", re.compile(r"\*\*"), "^"),
     ("*", re.compile(r"^\s*\*([^*]{1,200})\*\s*$"), r"\1"),

@@ -68,6 +68,24 @@ SAME = {
     "times of day": [("12:30", r"12:30 \text{ p.m.}"), ("3:14", r"\frac{3}{14}")],
     "points by name": [("(1,2)", "B(1,2)"), ("A(1,2)", "A(1,2)")],
     "sets of sets": [(r"\{\{1\},\{2\}\}", r"\{\{2\},\{1\}\}")],
+    "scales and small units": [
+        (r"27^\circ\text{C}", "27"), (r"27^\circ\text{C}", r"27 \text{ degrees Celsius}"),
+        (r"27^\circ\text{C}", "27℃"),
+        (r"27^\circ", r"27^\circ C"), ("3.0", r"3.0\,M_\odot"), (r"3.0 M_{\odot}", r"3.0\text{ M}_\odot"),
+        ("2.2", r"2.2\,\mu\text{m}"), (r"2.2 \mu m", r"2.2\,\mu\text{m}"), (r"\mu m", r"m\mu"),
+    ],
+    "capitals": [("no", "No"), ("Yes", "YES"), ("red", "Red"), ("second player", "Second Player")],
+    "words of one sense": [
+        (r"\text{second quadrant}", r"\text{Quadrant II}"), ("Friday", r"\text{On Friday}"),
+        ("B wins", "Player B wins"),
+        (r"\text{All primes}", "all prime numbers"), (r"\text{all real } x", r"\mathbb{R}"),
+        (r"\text{All positive integers } n", r"n \in \mathbb{N}"), ("rational numbers", r"\mathbb{Q}"),
+        ("not possible", r"\text{impossible}"), ("cannot be determined", r"\text{It cannot be determined}"),
+        ("infinitely many", r"\infty"), (r"\text{3 or }-5", "-5, 3"), (r"f: x \mapsto 2x", "f(x) = 2x"),
+        (r"(1,2,3) \text{ and permutations}", r"(1,2,3) \text{ and all its permutations}"),
+    ],
+    "decimal commas beside a semicolon": [("(0,5; 2)", "(0.5, 2)"), ("(1; 2)", "(1, 2)")],
+    "electrons": [(r"\text{[Ar]}4s^{2}3d^{10}4p^{4}", "[Ar]4s^2 3d^{10} 4p^4")],
 }  # fmt: skip
 DIFFERENT = {
     "a bar that opens": [
@@ -123,6 +141,22 @@ DIFFERENT = {
     "times of day": [("12:30", "0.4"), ("12:30", "2:5"), (r"12:30 \text{ p.m.}", r"\frac25")],
     "points by name": [("A(1,2)", "B(1,2)"), ("A(1,2)", "A(2,1)")],
     "sets of sets": [(r"\{1\}", r"\{\{1\}\}"), (r"\{\{1\},\{2\}\}", r"\{1,2\}")],
+    "scales and small units": [
+        (r"27^\circ\text{C}", r"27^\circ\text{F}"), ("27℃", "27℉"), (r"27^\circ\text{C}", "28"),
+        (r"3.0 M_{\odot}", r"3.0 R_{\odot}"), (r"2.2 \mu m", r"2.2 \text{ mm}"),
+    ],
+    "capitals": [("mg", "Mg"), ("AB", "ab"), ("nRT", "NRT"), ("kT", "KT")],
+    "words of one sense": [
+        (r"\text{second quadrant}", r"\text{Quadrant III}"), ("B wins", "Player C wins"), ("Friday", "On Monday"),
+        (r"\text{All primes}", "all odd primes"), (r"\text{All positive integers } n", r"n \in \mathbb{Z}"),
+        ("not possible", "possible"), ("infinitely many", r"-\infty"), (r"\infty", "no solution"),
+        (r"(1,2,3) \text{ and permutations}", r"(1,2,3) \text{ and cyclic permutations}"),
+        (r"(1,2,3) \text{ and permutations}", "(1,2,3)"),
+    ],
+    "decimal commas beside a semicolon": [("(0,5; 2)", "(0, 5, 2)"), ("(0,5; 2)", "(5, 2)")],
+    "electrons": [
+        ("[Ar]4s^{2}3d^{10}", "[Ar]4s^{23}d^{10}"),
+    ],
 }  # fmt: skip
 
 
