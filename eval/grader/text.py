@@ -37,9 +37,7 @@ NO_SOLUTION = re.compile(
     r"|(?:there (?:is|are|exists?) )?no such \w+(?: \w)?(?: exists?)?|none exist"
 )
 PARITY, SIGNS = frozenset(("odd", "even", "prime", "primes", "composite")), frozenset(("positive", "negative"))
-ROMAN = dict(
-    zip(("first", "second", "third", "fourth", "1", "2", "3", "4"), ("i", "ii", "iii", "iv") * 2, strict=True)
-)
+ROMAN = {"first": "i", "second": "ii", "third": "iii", "fourth": "iv", "1": "i", "2": "ii", "3": "iii", "4": "iv"}
 NUMBERS = frozenset(("integer", "integers", "number", "numbers"))
 
 

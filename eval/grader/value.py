@@ -185,10 +185,10 @@ class Evaluator:
             root = exact_root(base, exponent.denominator)
             if root is not None:
                 return self.power(root, exponent.numerator)
-            if base < 0 and exponent.denominator % 2:
-                value = self.power(-base, exponent)
-                return -value if exponent.numerator % 2 else value
         a, b = number(base), number(exponent)
+        if isinstance(exponent, Fraction) and exponent.denominator % 2 and not isinstance(a, mp.mpc) and a < 0:
+            value = self.power(-a, exponent)
+            return -value if exponent.numerator % 2 else value
         if a == 0:
             if mp.re(b) <= 0:
                 raise Undefined("0 to a power that is not positive")

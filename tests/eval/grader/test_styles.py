@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pairs import cases
 
-from eval.grader import equal
+from eval.grader import equal, extract
 from eval.grader.compare import decide
 
 MIXED = r"6.67 \times 10^{-11}\, \text{N m}^2/\text{kg}^2"
@@ -85,6 +85,10 @@ SAME = {
         (r"(1,2,3) \text{ and permutations}", r"(1,2,3) \text{ and all its permutations}"),
     ],
     "decimal commas beside a semicolon": [("(0,5; 2)", "(0.5, 2)"), ("(1; 2)", "(1, 2)")],
+    "odd roots of negative sums": [
+        (r"\sqrt[3]{2+\sqrt{5}}+\sqrt[3]{2-\sqrt{5}}", "1"), (r"\sqrt[3]{1-\pi}", r"-\sqrt[3]{\pi-1}"),
+        (r"(2-\sqrt5)^{2/3}", r"\sqrt[3]{9-4\sqrt5}"), (r"\sqrt{2-\sqrt5}", r"i\sqrt{\sqrt5-2}"),
+    ],
     "electrons": [(r"\text{[Ar]}4s^{2}3d^{10}4p^{4}", "[Ar]4s^2 3d^{10} 4p^4")],
 }  # fmt: skip
 DIFFERENT = {
@@ -154,6 +158,8 @@ DIFFERENT = {
         (r"(1,2,3) \text{ and permutations}", "(1,2,3)"),
     ],
     "decimal commas beside a semicolon": [("(0,5; 2)", "(0, 5, 2)"), ("(0,5; 2)", "(5, 2)")],
+    "odd roots of negative sums": [(r"\sqrt[3]{2-\sqrt{5}}", r"\sqrt[3]{\sqrt5-2}"),
+        (r"\sqrt{2-\sqrt5}", r"-\sqrt{\sqrt5-2}")],
     "electrons": [
         ("[Ar]4s^{2}3d^{10}", "[Ar]4s^{23}d^{10}"),
     ],
@@ -168,6 +174,20 @@ def test_same(gold, prediction):
 @pytest.mark.parametrize(("gold", "prediction"), cases(DIFFERENT))
 def test_different(gold, prediction):
     assert not equal(gold, prediction)
+
+
+@pytest.mark.parametrize(
+    ("gold", "response", "right"),
+    [
+        (r"\frac12", r"\boxed{\frac{1}{2}", True), (r"\{1,2\}", r"so \boxed{\{1,2\}", True),
+        (r"\frac12", r"The answer is \frac{1}{2}.", True), ("2", r"The answer is \frac{1}{2}.", False),
+        ("C", "The correct answer is (C) 12.", True), ("12", "The correct answer is (C) 12.", True),
+        ("B", "The correct answer is (C) 12.", False), ("72", r"The answer is 72 \text{ clips}.", True),
+    ],
+)  # fmt: skip
+def test_answers_without_a_closed_box(gold, response, right):
+    answer = extract(response, fallbacks=True)
+    assert (answer is not None and equal(gold, answer)) == right
 
 
 def test_the_tables_are_decided_without_a_worker():
