@@ -6,26 +6,34 @@ from collections import Counter
 from fractions import Fraction
 
 from . import by_text, conditions, units
+from .lists import (
+    by_letter,
+    common_modulus,
+    named_apart,
+    one_name,
+    residues_among,
+    spread,
+    systems,
+    unindexed,
+)
 from .parse import Node
 from .points import has, identical, variables
 from .regions import HALVES, equal_regions, looks_like_region, region
 from .relations import Relations
 from .text import words
 from .trees import (
-    by_letter,
+    column_of_choices,
     counted,
     decimal_logs,
     is_clock,
     is_share,
     lettered,
     measure,
-    named_apart,
-    one_name,
-    residues_among,
+    points_apart,
+    ranged,
     signed,
     spelled,
-    spread,
-    systems,
+    time_apart,
     units_agree,
     value_of,
     with_sign,
@@ -50,8 +58,9 @@ class Comparison(Relations):
                 return conditions.agree(first, second, lambda x, y: self.quietly(lambda: self.same(x, y)))
             if self.same(first.core, second.core):
                 return True
-            if change := conditions.constant(first.core, second.core):
-                return self.same(first.core, conditions.substitute(second.core, change))
+            for change in conditions.constants(first.core, second.core):
+                if self.same(first.core, conditions.substitute(second.core, change)):
+                    return True
             ours, theirs = conditions.family(first.core), conditions.family(second.core)
             return bool(ours and theirs) and self.same(first.core, conditions.substitute(second.core, {theirs: ours}))
         except Slow:
@@ -74,8 +83,10 @@ class Comparison(Relations):
             )
         if "compound" in (a[0], b[0]):
             return a[0] == b[0] and self.ordered(a[1], b[1], depth)
-        a, b = lettered(counted(a, b), b), lettered(counted(b, a), a)
+        a, b = column_of_choices(lettered(counted(a, b), b), b), lettered(counted(b, a), a)
         a, b = self.metric(a, b) if b[0] == "unit" else a, self.metric(b, a)
+        if points_apart(a, b) or time_apart(a, b):
+            return False
         if not units_agree(a, b):
             return self.angles(a, b)
         clock = all(units.parts(measure(node))[0].keys() & {"am", "pm"} for node in (a, b))
@@ -294,7 +305,7 @@ class Comparison(Relations):
         return not left
 
     def collections(self, a: Node, b: Node, depth: int) -> bool:
-        a, b = (systems(x) if x[0] == "list" else x for x in (a, b))
+        a, b = (common_modulus(systems(unindexed(x, y))) if x[0] == "list" else x for x, y in ((a, b), (b, a)))
         kinds = a[0], b[0]
         if kinds == ("seq", "seq"):
             return a[1:3] == b[1:3] and self.ordered(a[3], b[3], depth)
@@ -320,6 +331,8 @@ class Comparison(Relations):
         if kinds in (("list", "list"), ("list", "set")) and (named := by_letter(a[1])) and not has(b, "rel"):
             # a = 3, b = 4 is 3, 4
             return b[0] == "list" and any(self.ordered(items, b[1], depth) for items in (a[1], named))
+        if kinds == ("set", "set") and {x[0] == "set" for x in a[1]} != {x[0] == "set" for x in b[1]}:
+            return False  # {1} is not {{1}}
         if kinds in (("set", "list"), ("list", "set"), ("list", "list"), ("set", "set")):
             if any(residues_among(x[1]) and not has(y[1], "rel") for x, y in ((a, b), (b, a))):
                 return False  # p = 2 or p = 1 (mod 4) is not 2, 1
@@ -347,6 +360,7 @@ class Comparison(Relations):
 
     def regions(self, a: Node, b: Node) -> bool | None:
         """Whether both are one set of real numbers; None where one is no such set. Letters must agree."""
+        a, b = ranged(a), ranged(b)
         names = variables(a) - HALVES.keys(), variables(b) - HALVES.keys()
         if len(names[0]) > 1 or len(names[1]) > 1:
             return None

@@ -11,7 +11,7 @@ from functools import lru_cache
 from . import by_text
 from .by_tree import Comparison
 from .parse import Node, ParseError, parse
-from .text import of_solution, prose, same_words, words
+from .text import loose, of_solution, prose, same_words, words
 
 LONGEST = 4_000
 OUTWARD = re.compile(r"(^|\\(?:cup|in)\s*)([\[(\]])([^\[\]]+)([\[)\]])(?=\s*(?:\\cup|$))")
@@ -23,6 +23,11 @@ YES_NO = re.compile(
     re.IGNORECASE,
 )
 PROSE = re.compile(r"(?=.*[A-Za-z]{3})[A-Za-z][A-Za-z' ,.-]*")
+# A word, which may be written in capitals, no product of letters such as mg and nRT.
+WORD = re.compile(
+    r"(?i:no|up)|[^\W\d_]+(?: [^\W\d_]+)+"
+    r"|(?=.*[aeiouyAEIOUY\u0080-\uffff])(?:[A-Z]?[^\W\d_A-Z]{2,}|[A-Z]{3,})(?: [^\W\d_]+)*"
+)
 EMPTY: Node = ("set", [])
 REALS: Node = ("var", "\\mathbbR")
 
@@ -67,6 +72,8 @@ def readings(text: str) -> tuple[Node, ...]:
         sets = {
             "no solution": EMPTY,
             "all real numbers": REALS,
+            "all rational numbers": ("var", "\\mathbbQ"),
+            "infinitely many": ("const", "inf"),
             "all integers": ("var", "\\mathbbZ"),
             "all positive integers": ("var", "\\mathbbN"),
             "all positive real numbers": ("var", "\\mathbbR^+"),
@@ -96,10 +103,12 @@ def _textual(text: str) -> bool:
 
 
 def _by_trees(gold: str, prediction: str, slow: bool) -> bool | None:
-    if re.fullmatch(r"[^\W\d_][^\W\d_ ]+(?: [^\W\d_]+)*", gold) and gold.casefold() == prediction.casefold():
+    if WORD.fullmatch(gold) and gold.casefold() == prediction.casefold():
         return True
     plain = [re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", side).strip() for side in (gold, prediction)]
-    if all(map(PROSE.fullmatch, plain)) and prose(plain[0]) == prose(plain[1]):
+    if all(PROSE.fullmatch(x) and (" " in x or WORD.fullmatch(x)) for x in plain) and prose(plain[0]) == prose(
+        plain[1]
+    ):
         return True
     heads = [YES_NO.fullmatch(side) for side in plain]
     if heads[0] and heads[1] and "" in (heads[0][2] or "", heads[1][2] or ""):  # "Yes", "Yes, it is possible"
@@ -111,6 +120,8 @@ def _by_trees(gold: str, prediction: str, slow: bool) -> bool | None:
         if words(gold) == words(prediction) != "" and not re.search(
             r"\\(?!text)|[-+*/^=<>()\[\]]", gold + prediction
         ):
+            return True
+        if "^" in gold and loose(gold) == loose(prediction):
             return True
         unread = gold if not trees[0] else prediction
         if re.fullmatch(r"(?:[\d\s.,+*/^()=?$-]|\\times|\\cdot)*", unread):

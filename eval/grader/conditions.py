@@ -237,18 +237,26 @@ def substitute(node: Any, change: dict[str, str]) -> Any:
     return tuple(substitute(part, change) if isinstance(part, tuple | list) else part for part in node)
 
 
-def constant(gold: Node, prediction: Node) -> dict[str, str]:
-    """The prediction's letter of an arbitrary constant → the gold's, C or c; empty where they differ in more letters,
-    have no other, or it is what an equation is for. Beside a or b, c is no k.
+def constants(gold: Node, prediction: Node) -> Iterator[dict[str, str]]:
+    """The prediction's letters of arbitrary constants → the gold's: C or c, and c_1, c_2 by their numbers or as A and
+    B. None where they differ in other letters, have no letter in common, or it is what an equation is for. Beside a
+    or b, c is no k.
     """
     names = variables(gold), variables(prediction)
     ours, theirs, others = names[0] - names[1], names[1] - names[0], names[0] & names[1]
-    if not others or len(ours) != 1 or len(theirs) != 1 or not ours <= set("Cc"):
-        return {}
-    (letter,) = ours
-    free = theirs <= set("Cc") or (theirs <= set("Kk") and not others & {"a", "b"})
-    defined = gold[0] == "rel" and gold[1][0] == ("var", letter)
-    return dict.fromkeys(theirs, letter) if free and not defined else {}
+    if not others or len(ours) != len(theirs) or (gold[0] == "rel" and gold[1][0][1:2] in [(name,) for name in ours]):
+        return
+    if len(ours) == 1:
+        if ours <= set("Cc") and (theirs <= set("Cc") or (theirs <= set("Kk") and not others & {"a", "b"})):
+            yield dict(zip(theirs, ours, strict=True))
+        return
+    numbers = [{name[2:]: name for name in side if re.fullmatch(r"[cCkK]_[1-4]", name)} for side in (ours, theirs)]
+    lettered = [side <= set("ABCD") for side in (ours, theirs)]
+    if len(numbers[0]) == len(numbers[1]) == len(ours) and numbers[0].keys() == numbers[1].keys():
+        yield {numbers[1][number]: name for number, name in numbers[0].items()}
+    elif len(ours) <= 3 and any(lettered[side] and len(numbers[1 - side]) == len(ours) for side in (0, 1)):
+        for order in permutations(sorted(ours)):
+            yield dict(zip(sorted(theirs), order, strict=True))
 
 
 def family(core: Node) -> str:

@@ -39,6 +39,9 @@ FUNCTION_WORDS = frozenset(
     ("or", "ln", "pi", "oo", "sqrt", "sin", "cos", "tan", "log", "and", "binom", "exp", "arcsin", "arccos", "arctan")
 )
 QUALIFIER = re.compile(r",?\s*(?:for (?:some|all|any|every)|where|with)\s*(?:integers?\s*)?")
+# After "the answer is": a choice with its value, and a formula without dollar signs.
+WHOLE = re.compile(r"\([A-J]\)\s*[^\s$]{1,40}")
+BARE = re.compile(r"(?=.*\\[A-Za-z])(?:\\[A-Za-z]+|\\[^A-Za-z]|[^A-Za-z$\\]|(?<![A-Za-z])[A-Za-z](?![A-Za-z])){2,80}")
 NOISE = re.compile(r"I hope it is correct\.?|<\|[^|>]{1,30}\|>(?:user|assistant)?|</?\w{1,10}>", re.IGNORECASE)
 
 
@@ -101,7 +104,7 @@ def extract(response: str, *, fallbacks: bool = False) -> str | None:
 def _unboxed(response: str) -> str | None:
     tail = NOISE.sub(" ", response[-TAIL:])
     unclosed = list(BOX.finditer(tail))
-    if unclosed and (content := tail[unclosed[-1].end() :].lstrip(" {").split("\n")[0].strip(" $}.")):
+    if unclosed and (content := _balanced(tail[unclosed[-1].end() :].lstrip(" {").split("\n")[0])):
         return content
     if not _prose(response):
         return response.strip()
@@ -112,9 +115,19 @@ def _unboxed(response: str) -> str | None:
     if phrases:
         after = tail[phrases[-1].end() :].strip(" \t\n:*")
         sentence = re.split(r"\.(?:\s|$)|\n\s*\n", after, maxsplit=1)[0].strip()
+        if WHOLE.fullmatch(sentence) or BARE.fullmatch(sentence):
+            return sentence
         if answer := _last_value(sentence) or (sentence if 0 < len(sentence.split()) <= 4 else None):
             return answer.strip(" *\"'")
     return _last_value(tail)
+
+
+def _balanced(text: str) -> str:
+    """What a box that never closes holds, without the closing signs that open nothing."""
+    text = text.strip(" $.")
+    while text.endswith("}") and text.count("}") > text.count("{"):
+        text = text[:-1].rstrip(" $.")
+    return text
 
 
 def _prose(text: str) -> bool:

@@ -49,6 +49,15 @@ def listed(found: list[Node], joints: set[str]) -> Node:
     return found[0] if len(found) == 1 else ("list", found, joint) if joint else ("list", found)
 
 
+def given(found: list[Node], joints: set[str], conditions: list[tuple[Node, bool | str]]) -> Node:
+    """Items with their conditions, among which another value of the first one's name is an item:
+    "f(x) = 0 for all x, or f(x) = x for all x"."""
+    head = found[0][1][0] if found[0][0] == "rel" and found[0][2] == ["="] else None
+    more = [c for c, restricts in conditions if not restricts and c[0] == "rel" and c[2] == ["="] and c[1][0] == head]
+    rest = [pair for pair in conditions if pair[0] not in more]
+    return ("given", listed([*found, *more], joints), rest)
+
+
 def named(node: object) -> bool:
     """Whether a tree holds a variable."""
     if isinstance(node, list):

@@ -16,13 +16,11 @@ from __future__ import annotations
 from fractions import Fraction
 from functools import lru_cache
 
-from . import numerals
 from .atoms import DEEPEST, Node
-from .environments import Environments
-from .nodes import DETERMINERS, TURNED, is_kind, is_set, joint_of, listed, named, numeral, transposed, without_sign
+from .nodes import DETERMINERS, TURNED, given, is_kind, is_set, joint_of, listed, numeral, transposed, without_sign
+from .quantities import Quantities
 from .tokens import (
     CLOSERS,
-    CURRENCIES,
     IF,
     NO_FACTOR,
     RELATIONS,
@@ -32,16 +30,12 @@ from .tokens import (
     ParseError,
     tokens,
 )
-from .units import is_unit, parts
 
 __all__ = ["Node", "ParseError", "is_kind", "parse"]
 LONGEST = 4_000
 
 
-MODULO = ("\\pmod", "\\bmod", "\\mod")
-
-
-class _Parser(Environments):
+class _Parser(Quantities):
     """Lists, clauses, sums, products and powers over the atoms."""
 
     # --- lists and clauses
@@ -51,9 +45,9 @@ class _Parser(Environments):
         joints: set[str] = set()
         while self.peek() in SEPARATORS:
             self.take()
-        while self.peek() and self.peek() not in closers:
+        while self.peek() and (self.peek() not in closers or self.bar_opens(found)):
             if self.peek() in (WHERE, IF) and found:
-                return [("given", listed(found, joints), self.conditions(*closers))]
+                return [given(found, joints, self.conditions(*closers))]
             found.append(self.clause())
             if self.condition_ahead():
                 self.take()
@@ -68,6 +62,10 @@ class _Parser(Environments):
                 joints.add(self.take())
         self.joint = joint_of(joints)
         return found
+
+    def bar_opens(self, found: list[Node]) -> bool:
+        """Whether a bar here begins an absolute value: it is the first sign of an item."""
+        return self.peek() == "|" and (not found or self.stream[self.at - 1][1] in SEPARATORS)
 
     def condition_ahead(self) -> bool:
         """Whether a relation in brackets ends the list here: n^2 (n >= 1)."""
@@ -138,111 +136,6 @@ class _Parser(Environments):
         if len(parts) > 1 and parts[-1][0] == "unit":
             return ("unit", ("ratio", [*parts[:-1], parts[-1][1]]), parts[-1][2])
         return ("ratio", parts) if len(parts) > 1 else parts[0]
-
-    def clock(self, start: int) -> str:
-        """A time of day whose minutes show it: the 10:05 of tokens from here; "" for other ratios."""
-        digits = [value for _, value, _ in self.stream[start : self.at] if value.isdigit()]
-        shown = (start == 0 or self.stream[start - 1][1] != "-") and any(
-            len(minutes) == 2 and minutes[0] == "0" for minutes in digits[1:]
-        )
-        return ":".join([digits[0].lstrip("0") or "0", *digits[1:]]) if shown else ""
-
-    def quantity(self) -> Node:
-        if self.peek() == "<text>":
-            start = self.at
-            while self.peek() in ("<text>", ".", "'", "-", "!", "?") or self.label_ahead():
-                self.take()
-            text = " ".join(value for _, value, _ in self.stream[start : self.at])
-            return numeral(text) or ("text", text)
-        sign, leading = 1, ""
-        if self.peek() == "-" and self.peek(1) in CURRENCIES:
-            self.take()
-            sign = -1
-        if self.peek() in CURRENCIES:
-            leading = self.take()
-        node = self.with_unit(self.sum(), leading)
-        if node[0] == "unit" and self.peek() == "<num>" and self.known(node[2]):
-            found = [node]
-            while self.peek() == "<num>":  # 5 ft 6 in
-                found.append(self.with_unit(self.power(), ""))
-                if found[-1][0] != "unit":
-                    raise ParseError("a number without its unit")
-            return (
-                ("compound", found) if sign == 1 else ("compound", [("*", [("num", Fraction(-1)), node]), *found[1:]])
-            )
-        return node if sign == 1 else ("unit", ("*", [("num", Fraction(-1)), node[1]]), node[2])
-
-    def label_ahead(self) -> bool:
-        """Whether the name of a figure stands between words and "=": Area of triangle ABC = 12."""
-        ahead = 0
-        while (
-            (symbol := self.peek(ahead)) == "<text>"
-            or symbol.isalpha()
-            or symbol in ("\\triangle", "\\angle", "(", ")")
-        ):
-            ahead += 1
-        return ahead > 0 and symbol == "="
-
-    @staticmethod
-    def known(unit: str) -> bool:
-        measures, others = parts(unit)
-        return bool(measures) and not others
-
-    def with_unit(self, node: Node, leading: str) -> Node:
-        """A value with the words and signs after it."""
-        if self.peek() in MODULO or (self.peek() == "(" and self.peek(1) in MODULO):
-            bracket = self.take() == "(" and self.take() != ""
-            modulus = self.braced() if self.peek() == "{" else self.product()
-            if bracket:
-                self.expect(")")
-            return ("mod", node, modulus)
-        unit = self.unit()
-        if not leading and not unit:
-            return node
-        factor, power, rest = numerals.multiple(unit)
-        if power > 1:
-            node = ("^", node, ("num", Fraction(power)))
-        if factor > 1:
-            node = ("*", [node, ("num", Fraction(factor))])
-        text = f"{leading} {rest}".strip()
-        if not text or numeral(rest) == node:  # 4 (four)
-            return node
-        if leading or (is_unit(text, variable=named(node)) and not numeral(rest)):
-            return ("unit", node, text)
-        return ("said", node, text)
-
-    def unit_ahead(self) -> bool:
-        """Whether a unit stands here: a text, a fraction of texts, or a text in brackets."""
-        if self.peek() == "\\frac":
-            return self.peek(1) == "{" and self.peek(2) == "<text>" and self.peek(3) in ("}", "^")
-        if self.peek() != "(":
-            return False
-        return self.peek(1) in MODULO or (self.peek(1) == "<text>" and self.peek(2) in (")", "<text>"))
-
-    def unit(self) -> str:
-        """Words, signs and powers after a quantity, such as `\text{ cm}^2`; "" where there are none."""
-        start = self.at
-        if self.unit_ahead():
-            if self.take() == "\\frac":
-                return f"{self.braced_text()} / {self.braced_text()}"
-            while self.peek() == "<text>":
-                self.take()
-            self.expect(")")
-            return " ".join(value for _, value, _ in self.stream[start + 1 : self.at - 1])
-        while self.peek() in ("<text>", "\\$", "€", "£", "¢", "₹", "¥", "%", "\\deg"):
-            self.take()
-            if self.peek() in ("^", "/") and self.peek(1) in ("<num>", "<text>", "{"):
-                if self.take() == "/" or self.peek() == "<num>":
-                    self.take()
-                else:
-                    self.braced()
-                if self.peek() in ("\\cdot", "*") and self.peek(1) == "<text>":
-                    self.take()
-            elif (self.peek() in ("/", ".") and self.peek(1) == "") or (
-                self.peek() in ("-", "\\cdot", "*") and self.peek(1) == "<text>"
-            ):
-                self.take()
-        return " ".join(value for _, value, _ in self.stream[start : self.at]).replace("^ { -", "^ -")
 
     def braced(self) -> Node:
         """An argument: `{…}` or a single token, a number's first digit (`\\frac12` is a half)."""

@@ -59,6 +59,24 @@ MIXED = re.compile(
 EXTREME = re.compile(r"^[^=,;<>]{1,40}[)\]]\s*_\s*\{?\s*(?:\\text\s*\{)?\s*\\?(max|min)\s*\}{0,2}\s*(?==)")
 # The name of a line or a curve before its equation.
 LINE = re.compile(r"^(?:\\ell|[lLCE]|[A-Z]{2})(?:_\{?\d\}?)?\s*:\s*(?=[^:]*[xy][^:]*=[^:]*$)")
+PERMUTED = re.compile(
+    r"\s*,?\s*\\text\s*\{\s*,?\s*(?:and|or)\s+(?:(?:all|its|their|the|any|of)\s+)*permutations"
+    r"(?:\s+(?:thereof|of\s+(?:it|them|these)))?\s*\}"
+)
+SOLAR = re.compile(r"(?<=[\d}\s])\s*(?:\\text\s*\{\s*([MRL])\s*\}|([MRL]))\s*_\s*\{?\s*\\odot\s*\}?$")
+# (0,5; 2): the commas of two numbers with a semicolon between them are decimal.
+TWO_WITH_COMMAS = re.compile(r"^([(\[])\s*(-?\d+(?:,\d+)?)\s*;\s*(-?\d+(?:,\d+)?)\s*([)\]])$")
+# 5 R 3, "5 with a remainder of 3".
+REMAINDER = re.compile(
+    r"^(\d+)\s*,?\s*(?:\\text\s*\{)?\s*(?:R|(?:with\s+(?:a\s+)?)?[Rr]emainder(?:\s+(?:of|is))?|(?<=\{\s)r|(?<=\{)r)\s*\}?"
+    r"\s*(\d+)\s*\}?$"
+)
+# What kind of thing stands in brackets after it: the point (3, 4).
+_KINDS = r"(?:[Tt]he\s+)?(?:ordered\s+)?(?:[Pp]oints?|[Ii]ntervals?|[Pp]airs?|[Tt]riples?|[Vv]ector|[Cc]oordinates)"
+KIND_OF = re.compile(
+    rf"^(?:\\text\s*\{{\s*)?{_KINDS}\s*(?:\}}|(?<=\s))\s*(?=[(\[][^{{}}]*$|[(\[].*[^}}]$)"
+    rf"|^\\text\s*\{{\s*{_KINDS}\s+([(\[][^{{}}]*[)\]])\s*\}}$"
+)
 EXCEPT = re.compile(
     r"^(?:\\text\s*\{)?\s*[Aa]ll\s+real(?:s|\s+numbers)?\s*(?:\}?\s*[a-z]\s*(?:\\text\s*\{)?)?\s*,?\s*"
     r"(?:except|other than)(?:\s+for)?\s*\}?\s*(?:[a-z]\s*=\s*)?([-\d\\].*)$"
@@ -72,6 +90,7 @@ THOUSANDS = re.compile(
     r"(?<![\d.,])\d{1,3}(?:\s*(?:\{,\}|\{?\\[,;: !]\}?|,\\[!,]|\\thinspace|'|\{'\})\s*\d{3}(?!\d))+"
 )
 MONEY = {"pounds": "£", "euro": "€", "yen": "¥", "textdollar": "\\$"}
+SCALES = {"C": r"\deg \text{celsius}", "F": r"\deg \text{fahrenheit}"}
 BARE = str.maketrans({"\\": " ", ".": " "})
 
 
@@ -158,12 +177,30 @@ AFTER: tuple[Step, ...] = (
     (".", re.compile(r"(?<![A-Za-z])(sq|cu)\."), r"\1"),
     ("R", re.compile(r"(?:\\text\{\s*)?(?<![A-Za-z])(?:Rs\.?|INR)(?![A-Za-z])\s*\}?\s*(?=\d)"), "₹"),
     ("ase", BASE, r"_{\1}"),
+    ("_", re.compile(r"(?<=[0-9A-Z)])\s*_\s*\{?\s*\(\s*(\d{1,2})\s*\)\s*\}?$"), r"_{\1}"),
     ("", MIXED, _mixed),
     ("ll", ALL, ""),
     ("or", re.compile(r"\\text\s*\{\s*\(\s*or\s+([^(){}]+)\)\s*\}|\(\s*or\s+([^(){}]+)\)"), r" \\text{ or } \1\2"),
     ("/", re.compile(r"\^\s*\{?\s*(\d+)\s*\}?\s*/\s*_\s*\{?\s*(\d+)\s*\}?"), r"\\frac{\1}{\2}"),
     ("", re.compile(r"^(?:\\text\s*\{\s*)?(?:[Nn]egative|[Mm]inus)\s*(?:\}|(?<=\s))\s*(?=[\d\\])"), "-"),
+    ("infinity", re.compile(r"^(?:\\text\s*\{\s*)?(?:[Nn]egative|[Mm]inus)\s+infinity\s*\}?$"), r"-\\infty "),
     ("of", re.compile(r"^(\d+)\s*(?:\\text\s*\{)?\s*out\s+of\s*\}?\s*(\d+)$"), r"\\frac{\1}{\2}"),
+    (" in ", re.compile(r"^(\d+)\s*(?:\\text\s*\{)?\s*in\s*\}?\s*(\d+)$"), r"\\frac{\1}{\2}"),
+    (
+        "th", re.compile(r"^(\\text\s*\{\s*)?(?:[Ee]ither|[Bb]oth)\s*(\})?\s*(?=[-\d\\$(])"),
+        lambda m: "" if m[2] else m[1] or "",
+    ),
+    ("permutations", PERMUTED, r" \\text{ and permutations}"),
+    ("text", re.compile(r"\\text\s*\{\s*(-?\d[\d.]*)\s*,?\s*(and|or)\s*\}"), r"\1 \\text{ \2 }"),
+    ("\\mapsto", re.compile(r"^([a-z])\s*:\s*([a-z])\s*\\mapsto(?![a-z])"), r"\1(\2)="),
+    ("\\odot", SOLAR, r"\\text{ solar\1\2}"),
+    (
+        "\\mu", re.compile(r"(?<=[\d}\s])\\mu\s*\\text\s*\{\s*([msgCFAVL])\s*\}|(?<=\d)\s*\\mu\s+m$"),
+        lambda m: rf" \text{{ micro{m[1] or 'm'}}}",
+    ),
+    (";", TWO_WITH_COMMAS, lambda m: m[1] + m[2].replace(",", ".") + ", " + m[3].replace(",", ".") + m[4]),
+    ("", REMAINDER, r"(\1, \2)"),
+    ("", KIND_OF, lambda m: m[1] or ""),
     ("only", re.compile(r"(?<=\w)\s*(?:\\text\s*\{)?\s*\bonly\s*(\}?)$"), _closed),
     ("text", re.compile(r"\\text\s*\{\s*[.,;!]?\s*\}$"), ""),
     (":", LINE, ""),
@@ -184,8 +221,9 @@ AFTER: tuple[Step, ...] = (
     ("\\%", re.compile(r"\\%|\\text\{\s*\\?%\s*\}"), "% "),
     ("p", re.compile(r"\\text\{\s*(?:percent(?:age)?|pct\.?)\s*\}|(?<![A-Za-z\\])(?:percent(?:age)?|pct)\b"), "% "),
     ("\\", DEGREE, r"\\deg "),
+    ("^", re.compile(r"(?<=\d)\s*\^\s*\{\s*o\s*\}"), r"\\deg "),
     ("\\deg", MINUTES, _minutes),
-    ("\\deg", re.compile(r"\\deg\s+(?:\\text\{\s*[CF]\s*\}|[CF]\b)"), r"\\deg "),
+    ("\\deg", re.compile(r"\\deg\s+(?:\\text\{\s*([CF])\s*\}|([CF])\b)"), lambda m: SCALES[m[1] or m[2]]),
     ("**", re.compile(r"^\s*\*\*(.{1,200}?)\*\*\s*$"), r"\1"),
     ("**", re.compile(r"\*\*"), "^"),
     ("*", re.compile(r"^\s*\*([^*]{1,200})\*\s*$"), r"\1"),

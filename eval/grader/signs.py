@@ -15,7 +15,7 @@ SIGNS = str.maketrans(
         "π": r"\pi ", "√": r"\sqrt ", "∛": r"\sqrt[3] ", "∜": r"\sqrt[4] ", "≤": r"\le ", "≥": r"\ge ",
         "⩽": r"\le ", "⩾": r"\ge ",
         "≦": r"\le ", "≧": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "≡": r"\equiv ", "∞": r"\infty ",
-        "°": r"^\circ ", "º": r"^\circ ", "˚": r"^\circ ", "℃": r"^\circ ", "℉": r"^\circ ", "∪": r"\cup ",
+        "°": r"^\circ ", "º": r"^\circ ", "˚": r"^\circ ", "℃": r"^\circ C ", "℉": r"^\circ F ", "∪": r"\cup ",
         "∩": r"\cap ", "∈": r"\in ", "∉": r"\notin ", "∖": r"\setminus ", "⊂": r"\subset ", "⊆": r"\subseteq ",
         "±": r"\pm ", "∓": r"\mp ", "∅": r"\emptyset ", "∠": r"\angle ", "△": r"\triangle ", "∥": r"\parallel ",
         "⊥": r"\perp ", "∑": r"\sum ", "∏": r"\prod ", "∫": r"\int ", "→": r"\to ", "⇒": r"\Rightarrow ",

@@ -24,6 +24,9 @@ SAME_WORDS = {
     **dict.fromkeys(("all positive real numbers", "positive real numbers", "all positive reals", "positive reals"),
                     "all positive real numbers"),
     **dict.fromkeys(("all real numbers", "all reals", "all real", "reals", "real numbers"), "all real numbers"),
+    **dict.fromkeys(("all rational numbers", "rational numbers", "all rationals"), "all rational numbers"),
+    **dict.fromkeys(("impossible", "not possible", "it is impossible", "it is not possible"), "impossible"),
+    **dict.fromkeys(("cannot be determined", "it cannot be determined"), "cannot be determined"),
 }  # fmt: skip
 
 QUANTIFIERS = frozenset(
@@ -34,6 +37,7 @@ NO_SOLUTION = re.compile(
     r"|(?:there (?:is|are|exists?) )?no such \w+(?: \w)?(?: exists?)?|none exist"
 )
 PARITY, SIGNS = frozenset(("odd", "even", "prime", "primes", "composite")), frozenset(("positive", "negative"))
+ROMAN = {"first": "i", "second": "ii", "third": "iii", "fourth": "iv", "1": "i", "2": "ii", "3": "iii", "4": "iv"}
 NUMBERS = frozenset(("integer", "integers", "number", "numbers"))
 
 
@@ -102,10 +106,20 @@ def squeezed(text: str) -> str:
     return re.sub(r"([_^])\{(\w)\}", r"\1\2", re.sub(r"\s+", "", text))
 
 
+def loose(text: str) -> str:
+    """Text that no parser reads, without the spaces, braces and fonts that change nothing: [Ar]4s^2 3d^{10}."""
+    text = re.sub(r"\\text\{([^{}]*)\}", r"\1", text)
+    text = re.sub(r"\^\s*(?:\{\s*(\d+)\s*\}|(\d))\s*", r"^{\1\2}", text)
+    return re.sub(r"(?<!\d)\s+|\s+(?!\d)", "", text)
+
+
 def prose(text: str) -> str:
     """An answer in words alone for comparing: without articles; "all even n" is "n is even"."""
-    found = re.sub(r"(?<=\w) (?:(?:always|will|can) )?(?:wins?|has winning strategy)$", "", words(text)).split()
-    kept = [word for word in found if word not in QUANTIFIERS]
+    said = re.sub(r"(?<=\w) (?:(?:always|will|can) )?(?:wins?|has winning strategy)$", "", words(text))
+    found = re.sub(r"^(?:on (?=\w+day$)|player (?=\w$))", "", said).split()
+    if "quadrant" in found and len(found) == 2:
+        found = ["quadrant", *(ROMAN.get(word, word) for word in found if word != "quadrant")]
+    kept = [{"primes": "prime"}.get(word, word) for word in found if word not in QUANTIFIERS]
     if set(kept) & PARITY and set(kept) <= PARITY | SIGNS | NUMBERS | set("nkm"):
         return " ".join(sorted(set(kept) - NUMBERS - set("nkm")))
     return " ".join(found)
@@ -114,6 +128,7 @@ def prose(text: str) -> str:
 def same_words(text: str) -> str | None:
     """What a text answer says, in the words of SAME_WORDS; None where it is no such."""
     said = words(text)
+    said = re.sub(r"^(all (?:positive |natural |real |rational )?(?:integers|numbers|real)) [a-z]$", r"\1", said)
     return SAME_WORDS.get(said) or ("no solution" if "no" in said and NO_SOLUTION.fullmatch(said) else None)
 
 

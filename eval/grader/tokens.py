@@ -16,16 +16,19 @@ TOKEN = re.compile(
     re.DOTALL,
 )
 _FUNCTIONS = (
-    "sin cos tan cot sec csc arcsin arccos arctan arccot cis sinh cosh tanh log ln lg exp gcd lcm max min det"
+    "sin cos tan cot sec csc arcsin arccos arctan arccot cis sinh cosh tanh sech csch coth arcsinh arccosh arctanh "
+    "log ln lg exp gcd lcm max min det"
 )
 FUNCTIONS = frozenset(_FUNCTIONS.split())
 WORD_COMMANDS = {
     **{name: "\\" + name for name in (*FUNCTIONS, "sqrt", "pi", "theta", "alpha", "beta", "infty", "binom")},
     "infinity": "\\infty", "inf": "\\infty", "oo": "\\infty", "and": "\\and", "or": "\\or", "asin": "\\arcsin",
     "acos": "\\arccos", "atan": "\\arctan", "union": "\\cup", "mod": "\\mod", "tg": "\\tan",
+    **{name: f"\\arc{name[-4:]}" for name in ("arsinh", "arcosh", "artanh", "asinh", "acosh", "atanh")},
+    "sen": "\\sin", "arcsen": "\\arcsin", "cosec": "\\csc",
     "ctg": "\\cot", "arctg": "\\arctan", "arcctg": "\\arccot", "cbrt": "\\cbrt", "abs": "\\abs",
 }  # fmt: skip
-INVERSE = {name: "arc" + name for name in ("sin", "cos", "tan", "cot")}
+INVERSE = {name: "arc" + name for name in ("sin", "cos", "tan", "cot", "sinh", "cosh", "tanh")}
 RELATIONS = {
     "=": "=", "==": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!=": "!=",
     "\\le": "<=", "\\leq": "<=", "\\leqslant": "<=", "\\leqq": "<=", "\\geqq": ">=",
@@ -47,7 +50,7 @@ SET_OPERATORS = {
 _NAMES = (
     "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi pi rho sigma tau "
     "upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega ell hbar angle triangle "
-    "measuredangle odot square star sum prod int lim partial nabla aleph dots ldots cdots"
+    "measuredangle odot square star complement sum prod int lim partial nabla aleph dots ldots cdots"
 )
 NAMES = frozenset("\\" + name for name in _NAMES.split())
 MATRICES = frozenset(("matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array", "vmatrix", "Vmatrix"))
@@ -57,6 +60,7 @@ BARS = {
     "\\tg": "\\tan",
     "\\ctg": "\\cot",
     "\\arctg": "\\arctan",
+    "\\cosec": "\\csc",
     "\\varphi": "\\phi",
     "\\varepsilon": "\\epsilon",
     "\\vartheta": "\\theta",
@@ -176,7 +180,10 @@ def _text(content: str, space: bool, before: list[Token]) -> list[Token]:
     if before and (joined := re.fullmatch(r"(.*\w)\s*,?\s+(and|or)", bare)) and before[-1][0] == "num":  # 2 cats and
         return [("text", joined[1], space), ("sym", "\\" + joined[2], True)]
     below = len(before) > 2 and before[-1][1] == "{" and "\\frac" in (before[-2][1], before[-min(len(before), 5)][1])
-    below = below or (len(before) > 1 and before[-1][1] in ("\\cdot", "/", "*") and before[-2][0] == "text")
+    power = len(before) > 3 and before[-3][1] == "^" and before[-4][0] == "text"  # m^2/s
+    below = below or (
+        len(before) > 1 and before[-1][1] in ("\\cdot", "/", "*") and (before[-2][0] == "text" or power)
+    )
     if bare in LETTER_UNITS and before and (before[-1][0] in ("num", "text") or before[-1][1] in (")", "}") or below):
         return [("text", bare, space)]
     if re.fullmatch(r"[A-Za-z]", bare) or re.fullmatch(r"-?\d+(?:\.\d+)?", bare):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
+from math import gcd
 from typing import Any
 
 from . import units
@@ -89,6 +90,8 @@ def is_name(node: Node) -> bool:
         return all(map(is_name, node[3]))
     if kind == "matrix":
         return all(is_name(entry) for row in node[1] for entry in row)
+    if kind == "op":
+        return all(map(is_name, node[2:]))  # A \cap B
     return kind in ("ratio", "list", "set") and bool(node[1]) and all(map(is_name, node[1]))
 
 
@@ -207,56 +210,21 @@ def _near(sides: list[Node]) -> bool:
     return True
 
 
-def by_letter(items: list[Node]) -> list[Node] | None:
-    """The items of a system by name, where each is named by one letter: "y = 2, x = 1" is (1, 2). None elsewhere."""
-    names = [
-        item[1][0][1] if item[0] == "rel" and item[2] == ["="] and item[1][0][0] == "var" else "" for item in items
-    ]
-    if not set(names) <= set("abcdmnpqrstuvwxyz") or len(set(names)) < len(items):
-        return None
-    return [item for _, item in sorted(zip(names, items, strict=True), key=lambda pair: pair[0])]
-
-
-def named_apart(items: list[Node]) -> bool:
-    """Whether all items are equations, for different names."""
-    heads = [str(item[1][0]) for item in items if item[0] == "rel" and item[2] == ["="]]
-    return len(heads) == len(items) == len(set(heads))
-
-
-def one_name(items: list[Node]) -> bool:
-    """Whether all items, several, are equations for one name: x = 1, x = 2."""
-    heads = [str(item[1][0]) for item in items if item[0] == "rel" and item[2] == ["="]]
-    return len(heads) == len(items) > len(set(heads)) == 1
-
-
-def residues_among(items: list[Node]) -> bool:
-    """Whether some items are congruences, and some are equations."""
-    kinds = [item[2] for item in items if item[0] == "rel"]
-    return ["mod"] in kinds and ["="] in kinds
-
-
-def systems(node: Node) -> Node:
-    """ "x = 1, y = 2, x = 3, y = 4" as a list of two systems; any other list as it is."""
-    items = node[1]
-    heads = [str(item[1][0]) for item in items if item[0] == "rel" and item[2] == ["="] and is_name(item[1][0])]
-    size = heads.index(heads[0], 1) if heads[:1] and heads[0] in heads[1:] else 0
-    if node[0] != "list" or size < 2 or len(heads) != len(items) or len(items) % size:
+def column_of_choices(node: Node, other: Node) -> Node:
+    """A column of two in round brackets as a binomial where the other side is a value; else as it is."""
+    if not has(node, "matrix") or has(other, "matrix", "seq", "list", "set") or other[0] not in (*VALUES, "var"):
         return node
-    starts = range(0, len(items), size)
-    names = {frozenset(heads[start : start + size]) for start in starts}
-    alike = len(names) == 1 and len(next(iter(names))) == size
-    return ("list", [("list", items[start : start + size]) for start in starts]) if alike else node
+    if node[0] == "matrix" and other[:2] == ("fn", "binom"):
+        return ("fn", "binom", [row[0] for row in node[1]]) if node[1] == [[k] for k in other[2]] else node
+    return _changed(node, lambda x: ("fn", "binom", [x[1][0][0], x[1][1][0]]) if _is_choice(x) else x)
 
 
-def spread(node: Node, other: Node) -> Node:
-    """ "x = y = 8" as the system x = 8, y = 8 where the other side is of several values; else as it is."""
-    if node[0] != "rel" or (other[1][0] if other[0] == "rel" else other)[0] not in ("seq", "list"):
-        return node
-    *names, value = node[1]
-    distinct = len(names) > 1 and all(name[0] == "var" for name in names) and len({*map(str, names)}) == len(names)
-    if set(node[2]) != {"="} or not distinct or variables(value):
-        return node
-    return ("list", [("rel", [name, value], ["="]) for name in names], "and")
+def _is_choice(node: Node) -> bool:
+    """Whether a column can be a binomial: n over k, where k is a letter, or a number from 2 to n."""
+    if node[0] != "matrix" or [len(row) for row in node[1]] != [1, 1]:
+        return False
+    n, k = (row[0] for row in node[1])
+    return k[0] in ("num", "var", "+") and (k[0] != "num" or (k[1] >= 2 and (n[0] != "num" or k[1] <= n[1])))
 
 
 def counted(node: Node, other: Node) -> Node:
@@ -329,3 +297,28 @@ def is_clock(node: Node) -> bool:
     """Whether a ratio of two can be a time of day."""
     values = [part[1] if part[0] == "num" else -1 for part in node[1]]
     return len(values) == 2 and 0 <= values[0] <= 24 and (values[1] == 0 or 10 <= values[1] < 60)
+
+
+def time_apart(node: Node, other: Node) -> bool:
+    """Whether one side is a time of day, as a ratio that could be reduced is (12:30), and the other one is none."""
+    node, other = (side[1] if side[0] == "unit" else side for side in (node, other))
+    if node[0] != "ratio" or not is_clock(node) or gcd(*(int(part[1]) for part in node[1])) == 1:
+        return False
+    return other[0] not in ("ratio", "rel", "list") or (other[0] == "ratio" and not is_clock(other))
+
+
+def points_apart(a: Node, b: Node) -> bool:
+    """Whether two points have different names: A(1, 2), B(1, 2)."""
+    names = [
+        node[1][0][1]
+        if node[0] == "*" and len(node[1]) == 2 and (node[1][0][0], node[1][1][0]) == ("var", "seq")
+        else ""
+        for node in (a, b)
+    ]
+    return "" not in names and names[0] != names[1]
+
+
+def ranged(node: Node) -> Node:
+    """A relation for the values of a function, 0 <= f(x) <= 4, as one for a letter of its own."""
+    name = node[0] == "rel" and has(node, "call") and next((side for side in node[1] if side[0] == "call"), None)
+    return _changed(node, lambda x: ("var", f"{name[1]}()") if x == name else x) if name else node

@@ -185,10 +185,10 @@ class Evaluator:
             root = exact_root(base, exponent.denominator)
             if root is not None:
                 return self.power(root, exponent.numerator)
-            if base < 0 and exponent.denominator % 2:
-                value = self.power(-base, exponent)
-                return -value if exponent.numerator % 2 else value
         a, b = number(base), number(exponent)
+        if isinstance(exponent, Fraction) and exponent.denominator % 2 and not isinstance(a, mp.mpc) and a < 0:
+            value = self.power(-a, exponent)
+            return -value if exponent.numerator % 2 else value
         if a == 0:
             if mp.re(b) <= 0:
                 raise Undefined("0 to a power that is not positive")
@@ -271,7 +271,7 @@ class Evaluator:
         x = number(first)
         if name == "exp" and self.integrating and mp.re(x) < 0 and mp.mag(x) > 62:
             return mp.mpf(0)  # at the far end of an integral
-        self.reduced(x, limit=62 if name in ("exp", "sinh", "cosh", "tanh") else HUGE)
+        self.reduced(x, limit=62 if name in ("exp", "sinh", "cosh", "tanh", "sech", "csch", "coth") else HUGE)
         if name in ("log", "ln", "lg"):
             if x == 0:
                 raise Undefined("the logarithm of 0")
@@ -279,8 +279,7 @@ class Evaluator:
             return mp.log(x) if base is None else mp.log(x) / mp.log(base)
         if name == "cis":
             return mp.expj(x)
-        function = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "arccot": "acot"}.get(name, name)
-        return getattr(mp, function)(x)
+        return getattr(mp, name.replace("arc", "a"))(x)
 
     def determinant(self, rows: list[list[Node]]) -> Value:
         """By the first row; of at most five rows."""

@@ -1,0 +1,98 @@
+"""Lists of equations and congruences: systems, solutions by number, one modulus for several residues."""
+
+from __future__ import annotations
+
+import re
+
+from .parse import Node
+from .points import variables
+from .trees import is_name
+
+
+def by_letter(items: list[Node]) -> list[Node] | None:
+    """The items of a system by name, where each is named by one letter: "y = 2, x = 1" is (1, 2). None elsewhere."""
+    names = [
+        item[1][0][1] if item[0] == "rel" and item[2] == ["="] and item[1][0][0] == "var" else "" for item in items
+    ]
+    if not set(names) <= set("abcdmnpqrstuvwxyz") or len(set(names)) < len(items):
+        return None
+    return [item for _, item in sorted(zip(names, items, strict=True), key=lambda pair: pair[0])]
+
+
+def named_apart(items: list[Node]) -> bool:
+    """Whether all items are equations, for different names."""
+    heads = [str(item[1][0]) for item in items if item[0] == "rel" and item[2] == ["="]]
+    return len(heads) == len(items) == len(set(heads))
+
+
+def one_name(items: list[Node]) -> bool:
+    """Whether all items, several, are equations for one name: x = 1, x = 2."""
+    heads = [str(item[1][0]) for item in items if item[0] == "rel" and item[2] == ["="]]
+    return len(heads) == len(items) > len(set(heads)) == 1
+
+
+def residues_among(items: list[Node]) -> bool:
+    """Whether some items are congruences, and some are equations."""
+    kinds = [item[2] for item in items if item[0] == "rel"]
+    return ["mod"] in kinds and ["="] in kinds
+
+
+def systems(node: Node) -> Node:
+    """ "x = 1, y = 2, x = 3, y = 4" as a list of two systems; any other list as it is."""
+    items = node[1]
+    heads = [str(item[1][0]) for item in items if item[0] == "rel" and item[2] == ["="] and is_name(item[1][0])]
+    size = heads.index(heads[0], 1) if heads[:1] and heads[0] in heads[1:] else 0
+    if node[0] != "list" or size < 2 or len(heads) != len(items) or len(items) % size:
+        return node
+    starts = range(0, len(items), size)
+    names = {frozenset(heads[start : start + size]) for start in starts}
+    alike = len(names) == 1 and len(next(iter(names))) == size
+    return ("list", [("list", items[start : start + size]) for start in starts]) if alike else node
+
+
+def unindexed(node: Node, other: Node) -> Node:
+    """ "x_1 = 1, x_2 = 3" as "x = 1, x = 3" where the other side is of x, and "x_1 = 1, y_1 = 2, x_2 = 3, y_2 = 4"
+    as two systems of x and y; any other list as it is."""
+    items = node[1]
+    names = [
+        re.fullmatch(r"([A-Za-z])_([1-9])", item[1][0][1])
+        if item[0] == "rel" and item[2] == ["="] and item[1][0][0] == "var"
+        else None
+        for item in items
+    ]
+    groups: dict[str, list[Node]] = {}
+    for name, item in zip(names, items, strict=True):
+        if not name or item[1][0][1] in variables(other):
+            return node
+        groups.setdefault(name[2], []).append(("rel", [("var", name[1]), *item[1][1:]], ["="]))
+    systems = [sorted(group, key=lambda item: item[1][0][1]) for group in groups.values()]
+    stems = {"".join(item[1][0][1] for item in system) for system in systems}
+    if len(stems) != 1 or len(systems) < 2:
+        return node
+    if len(systems[0]) > 1:
+        return ("list", [("list", system) for system in systems])
+    return ("list", [system[0] for system in systems]) if stems <= variables(other) else node
+
+
+def common_modulus(node: Node) -> Node:
+    """ "n \\equiv 0, 1 \\pmod 4" with the modulus at each residue; any other list as it is."""
+    first, last = node[1][0], node[1][-1]
+    rest = last[1][1] if last[0] == "rel" and last[2] == ["mod"] else last
+    if first[0] != "rel" or first[2] != ["mod"] or rest[0] != "mod":
+        return node
+    residues = [item[1][1] if item[0] == "rel" and item[2] == ["mod"] else item for item in node[1]]
+    if any(residue[0] not in ("num", "*", "pm") for residue in residues[:-1]):
+        return node
+    moduli: list[Node] = [("mod", residue, rest[2]) for residue in residues[:-1]]
+    return ("list", [("rel", [first[1][0], residue], ["mod"]) for residue in (*moduli, rest)], *node[2:])
+
+
+def spread(node: Node, other: Node) -> Node:
+    """ "x = y = 8" as the system x = 8, y = 8 where the other side is of several values; else as it is."""
+    if node[0] != "rel" or (other[1][0] if other[0] == "rel" else other)[0] not in ("seq", "list"):
+        return node
+    *names, value = node[1]
+    distinct = len(names) > 1 and all(name[0] == "var" for name in names) and len({*map(str, names)}) == len(names)
+    if set(node[2]) != {"="} or not distinct or variables(value):
+        return node
+    return ("list", [("rel", [name, value], ["="]) for name in names], "and")
