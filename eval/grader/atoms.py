@@ -11,7 +11,7 @@ from .tokens import FUNCTIONS, INVERSE, NAMES, RELATIONS, ParseError, Token
 Node = tuple[Any, ...]
 DEEPEST = 40
 PERIODIC = re.compile(r"\.(?:\d{0,40}?(\d{1,6}?)\1{2,40}|(\d{2,6}?)\2)$")  # 0.333\dots, 0.1212\dots
-EVENT = frozenset(("|", "\\mid", "\\cap", "\\cup", *RELATIONS))
+EVENT = frozenset(("<text>", "|", "\\mid", "\\cap", "\\cup", *RELATIONS))
 
 
 def that(found: list[Node], joint: str) -> Node | None:

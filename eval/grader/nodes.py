@@ -46,6 +46,10 @@ def joint_of(joints: set[str]) -> str:
 def listed(found: list[Node], joints: set[str]) -> Node:
     """One item, or the list of several, with the word that joins them."""
     joint = joint_of(joints)
+    if len(found) == 2 and joint != "or" and found[0][0] == "rel" and not {"=", "!="} & set(found[0][2]):
+        relation, last = found
+        if last[0] == "said" and last[1][0] == "var" and last[1] in relation[1]:
+            return ("said", relation, last[2])  # n > 1 and n is odd
     return found[0] if len(found) == 1 else ("list", found, joint) if joint else ("list", found)
 
 

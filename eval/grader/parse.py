@@ -232,7 +232,7 @@ class _Parser(Quantities):
 
     def starts_factor(self) -> bool:
         symbol = self.peek()
-        if symbol == "|":
+        if symbol in ("|", "||", "\\|"):
             return self.bars == 0
         return symbol not in NO_FACTOR and not (
             symbol in ("(", "\\frac") and (self.unit_ahead() or self.condition_ahead())

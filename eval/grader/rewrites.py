@@ -59,6 +59,16 @@ MIXED = re.compile(
 EXTREME = re.compile(r"^[^=,;<>]{1,40}[)\]]\s*_\s*\{?\s*(?:\\text\s*\{)?\s*\\?(max|min)\s*\}{0,2}\s*(?==)")
 # The name of a line or a curve before its equation.
 LINE = re.compile(r"^(?:\\ell|[lLCE]|[A-Z]{2})(?:_\{?\d\}?)?\s*:\s*(?=[^:]*[xy][^:]*=[^:]*$)")
+# The name of a number that an operator gives: \Pr(A) =, \dim V =, (f \circ g)(1) =, \sum a_i =.
+OPERATOR = re.compile(
+    r"^((?:\\(?:Pr|dim|deg)(?![A-Za-z])|\\#|\\text\s*\{\s*(?:gcd|lcm|GCD|LCM)\s*\}(?=\s*=)|\(?[A-Za-z]\s*\\circ\s*[A-Za-z]\)?\s*\("
+    r"|\\sum\s*[a-z]_?)[^=<>]{0,40}?)=(?=[^=]*$)"
+)
+# Of which numbers an inequality is: all odd n >= 3.
+PARITY = re.compile(
+    r"^\\text\s*\{\s*(?:[Ff]or\s+)?(?:[Aa]ll\s+)?(odd|even|prime|composite)\s*(?:integers?|numbers?)?\s*\}"
+    r"\s*([a-z]\s*(?:[<>]|\\(?:ge|gt|le|lt)q?(?![a-z])).*)$"
+)
 PERMUTED = re.compile(
     r"\s*,?\s*\\text\s*\{\s*,?\s*(?:and|or)\s+(?:(?:all|its|their|the|any|of)\s+)*permutations"
     r"(?:\s+(?:thereof|of\s+(?:it|them|these)))?\s*\}"
@@ -190,6 +200,9 @@ AFTER: tuple[Step, ...] = (
         "th", re.compile(r"^(\\text\s*\{\s*)?(?:[Ee]ither|[Bb]oth)\s*(\})?\s*(?=[-\d\\$(])"),
         lambda m: "" if m[2] else m[1] or "",
     ),
+    ("=", OPERATOR, lambda m: rf"\text{{{re.sub('[^A-Za-z0-9]+', ' ', m[1])}}} ="),
+    ("text", PARITY, r"\2 \\text{ \1}"),
+    ("nly", re.compile(r"^\\text\s*\{\s*[Oo]nly\s*\}\s*(?=[a-z]\s*=)"), ""),
     ("permutations", PERMUTED, r" \\text{ and permutations}"),
     ("text", re.compile(r"\\text\s*\{\s*(-?\d[\d.]*)\s*,?\s*(and|or)\s*\}"), r"\1 \\text{ \2 }"),
     ("\\mapsto", re.compile(r"^([a-z])\s*:\s*([a-z])\s*\\mapsto(?![a-z])"), r"\1(\2)="),

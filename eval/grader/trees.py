@@ -111,9 +111,16 @@ def is_asked(node: Node) -> bool:
             term = term[1][1]
         parts.append(term[1] if term[0] == "^" and term[2][0] == "num" else term)
     measured = all((part[0] == "var" and len(part[1]) > 1 and part[1].isupper()) or part[0] == "fn" for part in parts)
-    named = all((part[0] == "fn" and all(map(is_name, part[2]))) or is_name(part) for part in parts)
+    named = all(
+        (part[0] == "fn" and all(map(is_name, part[2])))
+        or (part[0] == "/" and part[1][0] == "num" and is_name(part[2]))
+        or is_name(part)
+        for part in parts
+    )
     if is_curve(node):
         return True
+    if node[0] == "fn" and node[1] in ("abs", "root"):
+        return node[2][0][0] == "+" and is_asked(node[2][0])  # |a - b|, \sqrt{a + b}
     if node[0] == "^":
         return measured and named
     return node[0] == "+" and named and len({*map(str, parts)}) > 1 and not variables(node) & {"x", "y", "z"}

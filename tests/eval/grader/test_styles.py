@@ -89,6 +89,18 @@ SAME = {
         (r"\sqrt[3]{2+\sqrt{5}}+\sqrt[3]{2-\sqrt{5}}", "1"), (r"\sqrt[3]{1-\pi}", r"-\sqrt[3]{\pi-1}"),
         (r"(2-\sqrt5)^{2/3}", r"\sqrt[3]{9-4\sqrt5}"), (r"\sqrt{2-\sqrt5}", r"i\sqrt{\sqrt5-2}"),
     ],
+    "names of what a task asks for": [
+        ("2", "|a-b| = 2"), ("2", r"\sqrt{a+b} = 2"), ("2", r"\frac1a+\frac1b = 2"), ("2", r"\dim V = 2"),
+        ("2", r"\deg P = 2"), ("2", r"\#S = 2"), ("2", r"(f \circ g)(1) = 2"), ("2", r"\text{gcd} = 2"),
+        ("2", r"\sum a_i = 2"), (r"\frac13", r"P(\text{both red}) = \frac13"), (r"\frac13", r"\Pr(A) = \frac13"),
+        ("2", r"\|v\| = 2"), ("n=3", r"\text{only } n = 3"),
+    ],
+    "odd and even numbers": [
+        (r"n > 1 \text{ odd}", r"n > 1 \text{ and } n \text{ is odd}"),
+        (r"n > 1 \text{ odd}", r"n > 1, n \text{ odd}"),
+        (r"\text{odd } n \ge 3", r"n \ge 3, n \text{ odd}"),
+        (r"\text{all odd } n \ge 3", r"\text{all odd integers } n \ge 3"),
+    ],
     "electrons": [(r"\text{[Ar]}4s^{2}3d^{10}4p^{4}", "[Ar]4s^2 3d^{10} 4p^4")],
 }  # fmt: skip
 DIFFERENT = {
@@ -160,6 +172,16 @@ DIFFERENT = {
     "decimal commas beside a semicolon": [("(0,5; 2)", "(0, 5, 2)"), ("(0,5; 2)", "(5, 2)")],
     "odd roots of negative sums": [(r"\sqrt[3]{2-\sqrt{5}}", r"\sqrt[3]{\sqrt5-2}"),
         (r"\sqrt{2-\sqrt5}", r"-\sqrt{\sqrt5-2}")],
+    "names of what a task asks for": [
+        ("2", "|a-b| = 3"), ("2", "|x-y| = 2"), ("2", r"\frac1x = 2"), ("2", r"\sqrt{x} = 2"), ("2", r"\dim V = 3"),
+        ("2", r"(f \circ g)(2) = 3"), (r"\dim V = 2", r"\deg V = 2"), (r"\Pr(A) = \frac13", r"\Pr(B) = \frac13"),
+        (r"\frac13", r"P(\text{both red}) = \frac23"),
+    ],
+    "odd and even numbers": [
+        (r"n > 1 \text{ odd}", r"n > 1 \text{ and } n \text{ is even}"), (r"n > 1 \text{ odd}", "n > 1"),
+        (r"n > 1 \text{ odd}", r"n > 1 \text{ or } n \text{ is odd}"), (r"\text{odd } n \ge 3", r"n \ge 3"),
+        (r"\text{all odd } n \ge 3", r"\text{all odd integers } n \ge 5"),
+    ],
     "electrons": [
         ("[Ar]4s^{2}3d^{10}", "[Ar]4s^{23}d^{10}"),
     ],
