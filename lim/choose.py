@@ -12,11 +12,11 @@ from lim.utils.errors import InputError
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-DECIMALS = 12  # that count
+DECIMALS = 12  # to which scores are compared
 
 
 def settled(scores_P: Floats) -> Floats:
-    """Scores to compare: those that only the last digits of floats tell apart are equal, and none is the lowest."""
+    """Scores to compare: equal where only the last digits of floats differ; a prompt without one is below all."""
     return np.round(np.nan_to_num(scores_P, nan=-np.inf), DECIMALS)
 
 
