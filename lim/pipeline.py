@@ -17,6 +17,7 @@ from lim.logs.missing import note_of_lost, treat_missing
 from lim.logs.trajectories import LogSummary, Prompts, RewardMatrix, read_trajectories
 from lim.output import match_scores, read_ids, read_scores
 from lim.prompts import PromptSet, load
+from lim.prompts.trained_on import doubt_file, run_of
 from lim.report.groups import numbered, read_groups
 from lim.rewards import passes_mean_something, reward_doubts
 from lim.scores import average_curve
@@ -187,6 +188,8 @@ def read_run(
         workers=workers,
         progress=step,
     )
+    if prompts is not None and log.format == "lim" and (doubt := doubt_file(run_of(log), prompts)):
+        summary = replace(summary, doubts={**summary.doubts, "other_file": doubt})
     if settings.max_samples is not None:
         most = int(matrix.counts_P_K.max())
         if settings.max_samples > most:

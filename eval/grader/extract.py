@@ -27,6 +27,12 @@ JOINT = re.compile(
     r"(?:[\s$,]|\\[()\[\]]|\\q?quad|\\[,;: !]|and\b|or\b)*"
     r"(?:[A-Za-z]\w{0,3}(?:_\{?\w{1,3}\}?)?\s*=\s*)?(?:[\s$]|\\[(\[])*"
 )
+# A sign in front of a box that is all of a formula, of its right side or of what is said: "$-\boxed{20}$",
+# "x = -\boxed{20}", "is -\boxed{20}".
+SIGN = re.compile(
+    r"(?:([=$]|\\[(\[])\s{0,4}|(?::|\b(?:is|be|equals)) {0,2}(?=\S+\Z))([-−–]|\\pm(?![A-Za-z]))\s{0,4}\Z"
+)
+NUMERAL = re.compile(r"[\d.,]+|\\[dt]?frac\{?\w+\}?\{?\w+\}?|[A-Za-z]")
 MATH = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 NUMBER = re.compile(
     r"(?<![\w.])[-+−]?\s?[$€£]?\d+(?:,\d+)*(?:\.\d+)?(?:\s?/\s?\d+)?(?:\s?(?:%|percent\b))?|"
@@ -86,12 +92,13 @@ class Extraction(NamedTuple):
 def read(response: str, *, fallbacks: bool = False) -> Extraction:
     r"""Find the answer of a response.
 
-    It is the content of the last non-empty `\boxed{…}` or `\fbox{…}`; boxes separated only by a comma, "and" or "or"
-    ("\boxed{1} and \boxed{2}") are one answer, their contents joined by commas. With `fallbacks` and no box, the
-    last of: a box that never closes, what follows "answer is" or GSM8K's "####", the last formula or number.
+    It is the content of the last non-empty `\boxed{…}` or `\fbox{…}`, with a sign in front of it ("$-\boxed{2}$");
+    boxes separated only by a comma, "and" or "or" ("\boxed{1} and \boxed{2}") are one answer, their contents joined
+    by commas. With `fallbacks` and no box, the last of: a box that never closes, what follows "answer is" or GSM8K's
+    "####", the last formula or number.
     """
     closed, opened = boxes(response)
-    if found := [box for box in closed if box[2].strip()]:
+    if found := [_signed(response, box) for box in closed if box[2].strip()]:
         return Extraction(_joined(response, found), opened)
     return Extraction(_unboxed(response) if fallbacks else None, opened)
 
@@ -139,6 +146,22 @@ def _prose(text: str) -> bool:
     found = [word for word in found if word not in FUNCTION_WORDS]
     found = found if len(found) > 1 else [word for word in found if len(word) > 2]
     return bool(found) and not re.fullmatch(r"\w+(?: \w+)?|[-\d.,/\\$ ]+[A-Za-z]+(?: [A-Za-z]+)?\$?", text)
+
+
+def _signed(text: str, box: tuple[int, int, str]) -> tuple[int, int, str]:
+    """A box with the sign that stands in front of it, where that belongs to no difference and is no dash."""
+    start, end, content = box
+    match = SIGN.search(text, max(0, start - 16), start)
+    if match is None or (match[1] == "$" and not _opens(text, match.end(1))):
+        return box
+    sign, content = "-" if match[2] in "−–" else match[2], content.strip()
+    return match.start(2), end, f"{sign}{content}" if NUMERAL.fullmatch(content) else f"{sign}({content})"
+
+
+def _opens(text: str, end: int) -> bool:
+    """Whether the dollar sign that ends here opens a formula of its line."""
+    count = text.count("$", text.rfind("\n", 0, end) + 1, end)
+    return bool((count // 2 if text[end - 2 : end] == "$$" else count) % 2)
 
 
 def _joined(text: str, found: list[tuple[int, int, str]]) -> str:

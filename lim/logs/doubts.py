@@ -14,6 +14,7 @@ KINDS = {
     "reward_columns": "several columns that may be rewards, or that parts of the log lack: all are summed",
     "lists": "lists of rewards in several rows of a prompt and step, each number as a sample",
     "unmatched": "more than half of the prompt file, or of the log's rows, without a counterpart",
+    "other_file": "a prompt file other than the run's, whose ids may mean other prompts",
     "filtered": "a log without groups of equal rewards, as filtering leaves it",
     "chosen": "epochs over the prompts that a run chose on its way, without those that left it",
     "same_text": "prompts that share one text, and so one trajectory",

@@ -28,6 +28,7 @@ from lim.utils.text import kind_of
 MOST_EPOCHS = 100_000
 MOST_ATTEMPTS = 50  # of a run that was resumed again and again
 NOT_GIVEN = ("", "none", "null", "na", "n/a", "<na>")  # as tables write that there is no value
+WORDS = "write rewards as numbers (1, 0.5) or as true and false, name another column, or pass --skip_bad_files"
 FIX = "fix or remove the file, or pass --skip_bad_files"
 
 
@@ -292,7 +293,9 @@ def reward_of(where: str, name: str, value: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError):
-        fix = "write the log as JSON lines or Parquet" if text and text[0] in "[{" else FIX
+        fix = FIX
+        if text:
+            fix = "write the log as JSON lines or Parquet" if text[0] in "[{" else WORDS
         raise InputError(f"{where}: '{name}' is {value!r:.60}, not a number; {fix}") from None
 
 

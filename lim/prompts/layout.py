@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from lim.logs.messages import LISTED, Messages, messages_of, prompt_text, text_of
-from lim.prompts.find import Reading, find
+from lim.prompts.find import Reading, find, fingerprint
 from lim.prompts.rows import MISSING, Rows, dig
 from lim.utils.errors import InputError
 from lim.utils.text import kind_of
@@ -68,6 +68,11 @@ class PromptSet:
         kept.lines = pick(rows.lines)
         lists = {name: pick(getattr(self, name)) for name in ("ids", "texts", "answers", "messages")}
         return replace(self, rows=kept, **lists)
+
+    @cached_property
+    def fingerprint(self) -> str | None:
+        """The sha256 of the file or folder as it is now; None for a set of the hub."""
+        return fingerprint(self.name)
 
     @cached_property
     def full(self) -> list[list[str]]:

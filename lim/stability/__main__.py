@@ -11,6 +11,7 @@ number of prompts.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -79,6 +80,8 @@ def main(argv: list[str] | None = None) -> int | None:
     from lim.stability.figures import write_figures  # matplotlib, which --help does not wait for
 
     check_output("--output_path", args.output_path, folder=True)
+    if os.path.realpath(args.output_path) == os.path.realpath(args.train_samples_path):
+        raise InputError(f"{args.output_path}: is the log's folder; give --output_path another, or one inside it")
     settings = msgspec.convert(vars(args), Settings).resolved()
     given = args.original_prompts_path
     prompts_given = None if given is None else load(given, reading_of(args))

@@ -44,6 +44,29 @@ def stood_in(monkeypatch):
 @pytest.mark.parametrize(
     ("response", "answer"),
     [
+        (r"so $-\boxed{20}$.", "-20"),
+        (r"$x = -\boxed{20}$", "-20"),
+        (r"\[ - \boxed{\frac{3}{4}} \]", r"-\frac{3}{4}"),
+        (r"\( −\boxed{a+b} \)", "-(a+b)"),
+        ("$$\n-\\boxed{7}\n$$", "-7"),
+        (r"$x = \pm\boxed{3}$", r"\pm3"),
+        (r"$x = \boxed{2}$ or $x = -\boxed{2}$", "2, -2"),
+        (r"$= 25 - \boxed{20}$", "20"),  # a difference
+        (r"The answer - \boxed{20}", "20"),  # a dash
+        (r"With $x$ - \boxed{20}", "20"),
+        (r"Answer: -\boxed{20}", "-20"),
+        (r"The answer is -\boxed{20}.", "-20"),
+        ("The answer is:\n- \\boxed{20}", "20"),  # a list
+        (r"$(x-1)=\boxed{-20}$", "-20"),
+    ],
+)
+def test_a_sign_in_front_of_a_box(response, answer):
+    assert extract(response) == answer
+
+
+@pytest.mark.parametrize(
+    ("response", "answer"),
+    [
         (r"So \boxed{5}.", "5"),
         (r"\boxed{5} then \boxed{6}", "6"),
         (r"\fbox{7}", "7"),

@@ -356,6 +356,7 @@ def test_the_steps_are_the_numbers_of_the_files(tmp_path: Path) -> None:
     ("row", "columns", "says"),
     [
         ({"p": "q", "r": "high"}, {"prompt_column": "p"}, "row 1: 'r' is 'high', not a number"),
+        ({"p": "q", "r": "100%"}, {"prompt_column": "p"}, "'100%', not a number; write rewards as numbers"),
         ({"p": 3, "r": 1}, {"prompt_column": "p"}, "row 1: 'p' is 3, neither text nor messages"),
         ({"p": "q", "r": 1}, {"prompt_column": "x"}, r"row 1 has no 'x' \(its columns: p, r\)"),
         ({"p": "q"}, {"prompt_column": "p"}, r"none of its 1 rows has a reward \('r'\)"),

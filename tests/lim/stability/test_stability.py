@@ -270,3 +270,11 @@ def test_a_prompt_file_joins_texts_and_gives_its_own_prompts(tmp_path):
     result = json.loads((tmp_path / "out" / "stability.json").read_text())
     assert (result["prompts"], result["chosen"]) == (4, sum(row["chosen"] for row in scores))
     assert any("2 prompts of the log are not in the prompt file" in note for note in result["notes"])
+
+
+def test_the_log_s_own_folder_is_no_output(tmp_path, capsys):
+    log = write_log(tmp_path / "run", {"a": [[0, 0], [0, 1]], "b": [[1, 0], [0, 0]]})
+    before = sorted(log.iterdir())
+    code = run_cli(lambda: stability.main(["--train_samples_path", str(log), "--output_path", f"{log}/"]))
+    assert code == 2 and capsys.readouterr().err.startswith(f"error: {log}/: is the log's folder; give --output_path")
+    assert sorted(log.iterdir()) == before
