@@ -40,6 +40,7 @@ NOT_RUN = {
     r"python scripts/grader_conventions\.py .*": "takes an environment per package",
     r"export HF_\w+=.*|\S*hf download .*": "downloads",
     r"python scripts/lim_against_band\.py .*": "takes logs of runs; tests/scripts/test_lim_against_band.py",
+    r"python scripts/contrast\.py .*": "takes kept figures of many runs; tests/scripts/test_contrast.py",
     r"python scripts/mixed_domains\.py .*": "takes logs of runs; tests/scripts/test_mixed_domains.py",
     r"python scripts/simulate_repeat\.py .*": "takes logs of runs; tests/scripts/test_simulate_repeat.py",
     r"python scripts/label_suspects\.py .*": "takes trained runs; tests/scripts/test_label_suspects.py",
