@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from lim.choose import DECIMALS as SETTLED
 from lim.logs.matrix import RewardMatrix
 from lim.prompts import PromptSet
 from lim.report.chances import Chances, in_words
@@ -113,7 +114,7 @@ def _numbers(selection: Selection, chances: Chances | None) -> dict[str, Any]:
     with_log = matrix is not None and average_K is not None
     return {
         "ids": selection.ids,
-        "scores": _or_none(selection.scores_P),
+        "scores": _or_none(selection.scores_P, SETTLED),
         "scoreName": settings.row.label,
         "rewardName": "pass rate" if settings.metric == "accuracy" else "reward",
         "chosen": selection.chosen_P.astype(int).tolist(),

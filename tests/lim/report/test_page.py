@@ -33,7 +33,8 @@ def test_page_holds_every_prompt_score_and_trajectory():
     assert numbers["threshold"] == 0.6
     assert sum(numbers["chosen"]) == int(selection.chosen_P.sum()) > 0
     scores = np.array([np.nan if s is None else s for s in numbers["scores"]])
-    np.testing.assert_array_equal(scores, selection.scores_P)  # to the last bit: the page compares them with θ
+    # The page compares them with θ, as the choice does: to 12 decimals.
+    np.testing.assert_array_equal(scores, np.round(selection.scores_P, 12))
     assert selection.matrix is not None and selection.average_K is not None
     rates_P_K = np.array([[np.nan if mark == "-" else int(mark) / 8 for mark in row] for row in numbers["passes"]])
     np.testing.assert_array_equal(rates_P_K, selection.matrix.rewards_P_K)  # so the page needs no means
@@ -46,6 +47,15 @@ def test_page_holds_every_prompt_score_and_trajectory():
     assert texts["answers"][3] == "9"
     assert numbers["reasons"]["values"] == ["not in the log"]
     assert numbers["reasons"]["index"][-2:] == [-1, 0]
+
+
+def test_a_score_that_misses_the_threshold_by_rounding_alone_is_above_it_on_the_page_too():
+    selection = small_selection()
+    scores_P = selection.scores_P.copy()
+    scores_P[0] = 0.1 + 0.2 + 0.3 - 2e-16  # 0.5999999999999999
+    assert scores_P[0] < 0.6
+    numbers = unpack(page_html(replace(selection, scores_P=scores_P)), "numbers")
+    assert numbers["scores"][0] >= numbers["threshold"] == 0.6
 
 
 def test_means_are_on_the_page_where_passes_do_not_tell_them():
