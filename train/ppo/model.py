@@ -24,8 +24,8 @@ def look_at_model(arguments: Sequence[str], run_dir: Path) -> None:
     """Put the model's end tokens into the environment, for the reward and the trainer in Ray's workers.
 
     InputError for a model that cannot be loaded, a chat template that is missing or fails, and a context shorter than
-    the recipe's samples. Where the hub does not answer, the run's processes are kept from asking it. Prompts that will
-    be cut are told in the run's progress.
+    the recipe's samples. Where the hub does not answer, the run's processes are kept from asking it. Prompts that
+    will be cut are told in the run's progress.
     """
     parser = recipe.openrlhf_parser()
     assert parser is not None
