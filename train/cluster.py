@@ -8,11 +8,14 @@ scripts/ray_cluster.sh is the way to call these.
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 
+from eval.engine.engine import LONGEST
 from lim.utils.cli import Parser, between, whole
 from lim.utils.errors import InputError, run_cli
 from lim.utils.ray import host_and_port
@@ -61,10 +64,20 @@ def node_environment(wanted: int | None = None) -> dict[str, str]:
     if found and wanted is not None and wanted > found:
         raise InputError(f"GPUS={wanted}: this machine has {found}; leave GPUS out to use them all")
     if found or not wanted:
-        return gpu.environment() | write(node_gpus=found if wanted is None else wanted)
+        return gpu.environment() | sockets() | write(node_gpus=found if wanted is None else wanted)
     variables = cpu.environment()
     del variables["RAY_OVERRIDE_RESOURCES"]  # on a cluster each machine states its own
-    return variables | write(node_gpus=wanted)
+    return variables | sockets() | write(node_gpus=wanted)
+
+
+def sockets() -> dict[str, str]:
+    """Where vLLM's sockets lie, if this machine's folder for temporary files is too long for them.
+
+    A batch system may make it so; a run without a cluster has a folder of its own for them (train/run/supervise.py).
+    """
+    if os.environ.get("VLLM_RPC_BASE_PATH") or len(tempfile.gettempdir()) <= LONGEST:
+        return {}
+    return {"VLLM_RPC_BASE_PATH": "/tmp"}
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -57,6 +57,8 @@ def launch(resolved: Resolved, console: Console) -> int:
     gpus.check_gpus(chosen, resolved.gpus)
     check_output("run.output_dir", run_dir, folder=True)
     previous = record.check_existing(chosen, run_dir)
+    resolved.check_paths()
+    resolved.need_packages()
     resolved.need_models()
     data = dataset.load(run, equal)
     record.check_verifiers(chosen, previous, data)

@@ -119,7 +119,9 @@ class Engines:
         made = []
         for name, keys in wanted.items():
             rows = questions[benchmarks[name].file].rows
-            made += prompts.make(benchmarks[name], rows, keys, tokenizer, context or prompts.MANY, ref.model)
+            of_it = prompts.make(benchmarks[name], rows, keys, tokenizer, context or prompts.MANY, ref.model)
+            prompts.tell_of_short_context(benchmarks[name], of_it, context or prompts.MANY, ref.model)
+            made += of_it
         if self.fleet is None:
             self.fleet = self.stack.enter_context(Fleet(options))
         yield from self.fleet.generate(ref.model, made)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,17 @@ def encode(benchmark: Benchmark, text: str, tokenizer: Any) -> list[int]:
     """Token ids; a chat template writes its own special tokens, a plain text gets the tokenizer's."""
     ids = tokenizer(text, add_special_tokens=benchmark.template.text is not None)["input_ids"]
     return list(ids)
+
+
+def tell_of_short_context(benchmark: Benchmark, made: list[Prompt], context: int, model: str) -> None:
+    """Say in one line where the model's context leaves less for responses than the benchmark's settings."""
+    left = [prompt.max_tokens for prompt in made if prompt.max_tokens < benchmark.max_new_tokens]
+    if left:
+        sys.stderr.write(
+            f"{benchmark.name}: {len(left):,} of {len(made):,} samples of {model} have room for {min(left):,} to "
+            f"{max(left):,} tokens, not for the {benchmark.max_new_tokens:,} of the settings: its context is "
+            f"{context:,}\n"
+        )
 
 
 def make(

@@ -13,7 +13,7 @@ from lim.utils.paths import ROOT
 from lim.utils.signals import Terminated, noted
 
 # Where the hub's models lie and whether to ask the hub, as huggingface_hub and transformers read it.
-HUB = ("HF_", "HUGGINGFACE_HUB_", "TRANSFORMERS_OFFLINE")
+HUB = ("HF_", "HUGGINGFACE_HUB_", "HUGGING_FACE_HUB_", "TRANSFORMERS_OFFLINE")
 OWN = ("VLLM_HOST_IP",)  # each machine's own: another's address is wrong there
 
 

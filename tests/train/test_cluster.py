@@ -72,6 +72,23 @@ def test_a_machine_hands_out_no_more_gpus_than_it_has(monkeypatch, capsys):
         cluster.main(["environment", "--gpus", "3"])
 
 
+@pytest.mark.parametrize("flags", [[], ["--gpus", "2"]])
+def test_vllms_sockets_lie_where_their_paths_are_short_enough(monkeypatch, capsys, tmp_path, flags):
+    """vLLM adds 37 characters to the folder, and a socket's path has 107 at most."""
+    long = tmp_path / ("x" * 60)
+    long.mkdir()
+    monkeypatch.delenv("VLLM_RPC_BASE_PATH", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", "/tmp")
+    cluster.main(["environment", *flags])
+    assert "VLLM_RPC_BASE_PATH" not in capsys.readouterr().out
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    cluster.main(["environment", *flags])
+    assert "export VLLM_RPC_BASE_PATH=/tmp\n" in capsys.readouterr().out
+    monkeypatch.setenv("VLLM_RPC_BASE_PATH", "/run/own")
+    cluster.main(["environment", *flags])
+    assert "VLLM_RPC_BASE_PATH" not in capsys.readouterr().out
+
+
 def test_environment_of_a_machine_with_gpus(monkeypatch, capsys):
     monkeypatch.setattr("train.gpu.available_gpus", lambda: 8)
     monkeypatch.setenv("PYTHONPATH", "/else where")

@@ -482,6 +482,40 @@ def test_nothing_is_left_behind_by_a_refusal(pool, started, elsewhere):
     assert started == []
 
 
+@pytest.mark.parametrize("folder", ["ann@uni.example/out", "a,b/out"])
+def test_a_folder_whose_name_openrlhf_would_split_is_refused(pool, started, elsewhere, folder):
+    """A home folder may be named as a mail address is."""
+    message = rf"^run\.output_dir: .*{folder}/tiny has a '[,@]', at which OpenRLHF splits the names of data sets; set"
+    with pytest.raises(InputError, match=message):
+        launch.main([*pool, f"run.output_dir={folder}"])
+    assert list(elsewhere.glob("a*")) == [] and started == []
+
+
+def test_openrlhf_splits_names_there():
+    spec = importlib.util.find_spec("openrlhf")
+    source = (Path(spec.submodule_search_locations[0]) / "datasets" / "utils.py").read_text()
+    assert 'datasets.split(",")' in source and 'dataset.split("@")[0]' in source
+
+
+@pytest.mark.parametrize(
+    ("change", "package"),
+    [
+        ("ds.ring_attn_size=2", "ring_flash_attn"),
+        ("ds.use_liger_kernel=true", "liger_kernel"),
+        ("vllm.sync_with_ray=true", "cupy"),
+        ("use_ms=true", "modelscope"),
+    ],
+)
+def test_a_flag_whose_package_is_not_installed_is_refused(pool, started, monkeypatch, change, package):
+    size = ["actor.num_gpus_per_node=2", "critic.num_gpus_per_node=2", "ref.num_gpus_per_node=2"]
+    message = f"^{change}: needs the Python package {package}, which scripts/setup"
+    with pytest.raises(InputError, match=message):
+        launch.main([*pool, *size, change])
+    assert started == []
+    monkeypatch.setattr("train.recipe.resolve.find_spec", lambda name: name == package or None)
+    assert launch.main([*pool, *size, change]) == 7
+
+
 def test_a_critic_that_reads_other_tokens_is_refused(pool, started, elsewhere):
     for name, size in (("model", 64), ("other", 128)):
         (elsewhere / name).mkdir(exist_ok=True)

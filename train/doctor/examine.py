@@ -119,6 +119,7 @@ def ask(resolved: Resolved | None, needs: Needs) -> Question:
         operations * needs.installed,
         flash_attn=needs.gpu and needs.installed,
         wandb=needs.run and logs_to_wandb(),
+        compiles=needs.gpu and resolved is not None and not resolved.recipe.get("vllm.enforce_eager"),
     )
 
 

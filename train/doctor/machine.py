@@ -32,6 +32,7 @@ from train.gpu import Gpu, gpus
 
 INCLUDED = ("include", "targets/x86_64-linux/include", "targets/sbsa-linux/include")  # of a toolkit, by torch
 COMPILE_TAKES = 600.0  # seconds; a lock that is older was left by a compiler that was ended
+LOADING_TAKES = 60.0  # the same for what is compiled
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Question:
     operations: tuple[str, ...] = ()  # of DeepSpeed
     flash_attn: bool = False
     wandb: bool = False  # whether the run logs to W&B
+    compiles: bool = False  # whether vLLM compiles the model (without vllm.enforce_eager)
     token: str = ""  # a file that was just made where the run's folder is or will be; none where that is not asked
 
 
@@ -135,7 +137,7 @@ def _look(question: Question) -> Machine:
         models={name: model(name) for name in question.models},
         sees_folder=sees(question.token),
         wandb=wandb_fault() if question.wandb else "",
-        caches={name: there for name, folder in caches().items() if (there := unwritable(folder))},
+        caches={name: there for name, folder in caches(question.compiles).items() if (there := unwritable(folder))},
     )
 
 
@@ -174,13 +176,15 @@ def wandb_fault() -> str:
     return ""
 
 
-def caches() -> dict[str, str | Path]:
+def caches(compiles: bool = False) -> dict[str, str | Path]:
     """Folders that a run writes to outside its own, by the variable that sets each.
 
-    `datasets` keeps the prompts that it has read in one, Triton the kernels that it has compiled.
+    `datasets` keeps the prompts that it has read in one, Triton the kernels that it has compiled, and vLLM the model,
+    where it compiles that.
     """
     triton = Path(os.environ.get("TRITON_HOME") or "~") / ".triton"
-    return {
+    vllm = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "vllm"
+    return ({"VLLM_CACHE_ROOT": os.environ.get("VLLM_CACHE_ROOT") or vllm} if compiles else {}) | {
         "HF_DATASETS_CACHE": os.environ.get("HF_DATASETS_CACHE") or hub_home() / "datasets",
         "TRITON_CACHE_DIR": os.environ.get("TRITON_CACHE_DIR") or triton,
     }
@@ -281,10 +285,15 @@ def operation(name: str) -> str:
     folder = Path(os.environ["TORCH_EXTENSIONS_DIR"]) / name
     if there := unwritable(folder):
         return f"{there} cannot be written to"
-    with contextlib.suppress(OSError):
-        if time.time() - (folder / "lock").stat().st_mtime > COMPILE_TAKES:
-            return f"locked by {folder / 'lock'}"
-    return "built" if (folder / f"{name}.so").is_file() else "missing"
+    built, lock, waits = (folder / f"{name}.so").is_file(), folder / "lock", time.monotonic() + LOADING_TAKES + 5
+    takes = LOADING_TAKES if built else COMPILE_TAKES
+    with contextlib.suppress(OSError):  # no lock
+        # A run that was ended while it loaded the operation has left a young one: wait to see whose it is.
+        while (age := time.time() - lock.stat().st_mtime) <= takes and built and time.monotonic() < waits:
+            time.sleep(0.5)
+        if age > takes:
+            return f"locked by {lock}"
+    return "built" if built else "missing"
 
 
 def model(name: str) -> str:
@@ -300,11 +309,15 @@ def model(name: str) -> str:
     if os.environ.get(offline, "").upper() in ("1", "ON", "YES", "TRUE"):
         return f"not in the cache, and {offline} is set"
     address = f"{os.environ.get('HF_ENDPOINT') or 'https://huggingface.co'}/{name}/resolve/main/config.json"
-    headers = {"Authorization": f"Bearer {token}"} if (token := os.environ.get("HF_TOKEN")) else {}
+    headers = {"Authorization": f"Bearer {token}"} if (token := hub_token()) else {}
     try:
         urllib.request.urlopen(urllib.request.Request(address, method="HEAD", headers=headers), timeout=10).close()
     except urllib.error.HTTPError as error:
-        reasons = {401: "the hub asks for a login (HF_TOKEN), or has no such model", 404: "the hub has no such model"}
+        reasons = {
+            401: "the hub asks for a login (HF_TOKEN, or .venv/bin/hf auth login), or has no such model",
+            403: "the hub does not let you have it; ask for access on the model's page",
+            404: "the hub has no such model",
+        }
         return reasons.get(error.code, f"the hub answers {error.code}")
     except (OSError, ValueError) as error:
         return f"not in the cache, and the hub cannot be reached ({one_line(error)})"
@@ -326,6 +339,16 @@ def hub_home() -> Path:
     """Where the hub's libraries keep their files."""
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
     return Path(home).expanduser()
+
+
+def hub_token() -> str:
+    """The token of the hub as its libraries find it: a variable, or the file of `hf auth login`."""
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+        if token := os.environ.get(name, "").strip():
+            return token
+    with contextlib.suppress(OSError):
+        return Path(os.environ.get("HF_TOKEN_PATH") or hub_home() / "token").expanduser().read_text().strip()
+    return ""
 
 
 def has_weights(folder: Path) -> bool:

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from lim.utils.errors import InputError, run_cli
 from train.ppo import checkpoints
-from train.ppo.trainer import completed, resume, start_ray, stop_ray, swap_trainer, tell_end_tokens
+from train.ppo.model import look_at_model
+from train.ppo.trainer import completed, resume, start_ray, stop_ray, swap_trainer
 from train.ppo.workers import swap_workers
 from train.run import environment, errors, gpus, progress
 
@@ -34,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
             raise InputError("train.async_enable: OpenRLHF's asynchronous trainer has no epochs; remove it")
         resume(run_dir)
         progress.emit(run_dir, "stage", text="starting Ray")
-        tell_end_tokens(arguments)
+        look_at_model(arguments, run_dir)
         start_ray()
         if needed := environment.read().gpus:
             gpus.check_room(needed)

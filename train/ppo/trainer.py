@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import math
 import os
 import shutil
@@ -25,7 +24,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from eval.engine import ends
 from lim.utils.errors import InputError
 from lim.utils.ray import carried
 from train.ppo import checkpoints, samples
@@ -54,15 +52,6 @@ def resume(run_dir: Path) -> None:
         progress.emit(run_dir, "stage", text=f"resuming after step {step}")
     elif wanted and interrupted:
         progress.emit(run_dir, "stage", text="no complete checkpoint to resume from: starting at step 1")
-
-
-def tell_end_tokens(arguments: list[str]) -> None:
-    """Put the model's end tokens into the environment, for the reward and the trainer in Ray's workers."""
-    from transformers import AutoTokenizer
-
-    model = arguments[arguments.index("--actor.model_name_or_path") + 1]
-    found = ends.end_tokens(AutoTokenizer.from_pretrained(model, trust_remote_code=True), model)
-    os.environ.update(environment.write(end_tokens=json.dumps(list(found))))
 
 
 def start_ray() -> None:

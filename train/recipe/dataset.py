@@ -21,6 +21,7 @@ from lim.utils.makers import how_to_make
 from lim.utils.text import squash
 from train.recipe.recipe import RunConfig
 
+IMAGE = "<image>"  # openrlhf/datasets/prompts_dataset.py
 ASKED = 64  # rows of a person's verifier that it is asked about before a run starts
 
 
@@ -83,6 +84,7 @@ def _load(run: RunConfig, equal: Callable[[str, str], bool], verifiers: Verifier
             f"{run.prompt_file}: no prompt is left to train on ({len(held_out)} are held out, {len(dropped)} dropped)"
         )
     version = fingerprint(run.prompt_file) or prompts.origin.get("revision")
+    refuse_image_marks(run, [*train, *validation])
     used = verifiers.versions(row.get("verifier", MATH) for row in (*train, *validation))
     doubtful = doubtful_golds(run.prompt_file, train, verifiers)
     return Dataset(train, validation, len(prompts.ids), dropped, held_out, version, used, doubtful)
@@ -139,6 +141,22 @@ def need(path: str) -> str:
         hint = how_to_make(path, "run.prompt_file=FILE takes Parquet, JSON, JSON lines, CSV, or a set of the hub")
         raise InputError(f"{path}: no such file{hint}")
     return path
+
+
+def refuse_image_marks(run: RunConfig, rows: Sequence[dict[str, Any]]) -> None:
+    """Raise InputError for a prompt with the mark that OpenRLHF makes the place of a picture of.
+
+    Its message is then a list of parts, at which some chat templates fail, and of which others write nothing.
+    """
+    if IMAGE in (run.system_prompt or ""):
+        raise InputError(f"run.system_prompt: has {IMAGE}, which OpenRLHF reads as a picture's place; remove it")
+    for row in rows:
+        messages = row.get("messages") or [{"content": row["prompt"]}]
+        if any(IMAGE in message["content"] for message in messages):
+            raise InputError(
+                f"{run.prompt_file}: id {row['id']}: its prompt has {IMAGE}, which OpenRLHF reads as a picture's "
+                "place, and only text can be trained on here; remove the mark, or leave the prompt out (run.drop_ids)"
+            )
 
 
 def present(value: Any) -> Any:

@@ -70,25 +70,34 @@ def memory_plan(resolved: Resolved) -> MemoryPlan | None:
         gradients = GRADIENTS * parameters / (roles[role] if stage >= 2 else 1)
         return 0 if offload else gradients + OPTIMIZER * parameters / (roles[role] if stage >= 1 else 1)
 
-    # Training: on shared GPUs the weights of all models stay while one trains (and vLLM sleeps).
-    resident = {role: sum(weights(other) for other in models) if shared else weights(role) for role in models}
-    processes = len(roles) if shared else 1
+    def beside(role: str) -> list[str]:
+        """The models on a model's GPUs, itself included."""
+        if shared or (get("train.colocate_actor_ref") and role != "critic"):
+            return [other for other in models if shared or other != "critic"]
+        return [role]
+
+    # vLLM takes its share of the GPU, whatever it needs.
+    gpu = 0 if cpu else round(chosen.run.gpu_memory * GIB)
+    engine_weights = WEIGHTS * parameters / get("vllm.tensor_parallel_size")
+    cache = get("data.max_len") * shape.cache_bytes / get("vllm.tensor_parallel_size")
+    share, engine = get("vllm.gpu_memory_utilization") * gpu, engine_weights + cache + ACTIVATIONS
+
+    # Weights of all models on a GPU stay there while one trains, and so do states and an engine that do not sleep.
+    awake = {role: 0.0 if get("ds.enable_sleep") else states(role) for role in trained}
+    engine_awake = max(share, engine) if shared and not get("vllm.enable_sleep") else 0.0
+    resident = {
+        role: engine_awake + sum(weights(other) + awake.get(other, 0.0) for other in beside(role)) for role in models
+    }
     tokens = {name: tokens_at_once(chosen, name) for name in ("train", "rollout")}
     buckets = BUCKET + (GATHERED + WEIGHTS * shape.vocab_size * shape.hidden_size if stage == 3 else 0)
     passing = {
         "train": LOGITS * 4 * tokens["train"] * shape.vocab_size + checkpoints(chosen, shape, tokens["train"]),
         "rollout": LOGITS_READ * 4 * tokens["rollout"] * shape.vocab_size,
     }
-    fixed = buckets + processes * CONTEXT
-    peaks = [resident[role] + states(role) + passing["train"] + fixed for role in trained]
-    peaks += [resident[role] + passing["rollout"] + fixed for role in models if role != "critic"]
-    gpu = 0 if cpu else round(chosen.run.gpu_memory * GIB)
-
-    # Generating: vLLM takes its share of the GPU, whatever it needs.
-    engine_weights = WEIGHTS * parameters / get("vllm.tensor_parallel_size")
-    cache = get("data.max_len") * shape.cache_bytes / get("vllm.tensor_parallel_size")
-    share, engine = get("vllm.gpu_memory_utilization") * gpu, engine_weights + cache + ACTIVATIONS
-    asleep = sum(weights(role) for role in models) + len(models) * CONTEXT if shared else 0
+    fixed = {role: buckets + (len(beside(role)) + bool(shared)) * CONTEXT for role in models}
+    peaks = [resident[role] - awake[role] + states(role) + passing["train"] + fixed[role] for role in trained]
+    peaks += [resident[role] + passing["rollout"] + fixed[role] for role in models if role != "critic"]
+    asleep = sum(weights(role) + awake.get(role, 0.0) + CONTEXT for role in models) if shared else 0
 
     return MemoryPlan(
         gpu_train=0 if cpu else round(max(peaks)),

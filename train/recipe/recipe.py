@@ -87,11 +87,16 @@ DEFAULTS = {
 NOT_COUNTS = ("ds.zero_stage", "ckpt.max_num")
 COUNTS = {name for name, value in DEFAULTS.items() if type(value) is int and value > 0} - set(NOT_COUNTS)
 ABOVE_0 = ("rollout.temperature", "rollout.top_p")
-# Flags that cannot be right in a recipe of this project, and why: buffers outside the state dict stay unset there.
+# Flags that cannot be right in a recipe of this project, and why: buffers outside the state dict stay unset, and the
+# weights that OpenRLHF sends to vLLM after a step have its engines' names and type, bf16, or end the run.
+BF16 = "vLLM's engines are of bf16 (openrlhf/trainer/ray/vllm_engine.py) and take no weights of another type; "
 REFUSED = {
     "reward.normalize_enable": "does nothing for a rule-based reward, and under transformers 5 OpenRLHF's critic "
     "divides its values by memory that was never set; remove it",
+    "ds.load_in_4bit": f"{BF16}remove it",
+    "ds.lora.rank": "vLLM's engines do not know the adapters' names, by which OpenRLHF sends the weights; remove it",
 }
+ONLY = {"ds.param_dtype": ("bf16", f"{BF16}set it to bf16")}
 
 
 NotNegative = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]  # the largest seed that NumPy takes
@@ -183,6 +188,8 @@ def load(recipe: str, overlays: Sequence[str] = (), overrides: Sequence[str] = (
             raise InputError(f"{name}: is set by the launcher; use {OWNED[name]}")
         if flags[name] and name in REFUSED:
             raise InputError(f"{name}: {REFUSED[name]}")
+        if name in ONLY and flags[name] not in (None, ONLY[name][0]):
+            raise InputError(f"{name}={flags[name]}: {ONLY[name][1]}")
         if isinstance(flags[name], int | float):
             if name in COUNTS and flags[name] < 1:
                 raise InputError(f"{name}={flags[name]}: needs at least 1")

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from eval.engine.heads import check_heads
 from lim.utils.errors import InputError
+from lim.utils.paths import ROOT
 from train.recipe import model
 from train.recipe.recipe import Recipe
+
+# Flags with which OpenRLHF imports a package that neither set installs, once vLLM's engines have started.
+PACKAGES = {
+    "ds.ring_attn_size": "ring_flash_attn",
+    "ds.use_liger_kernel": "liger_kernel",
+    "vllm.sync_with_ray": "cupy",
+    "use_ms": "modelscope",
+}
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,29 @@ class Resolved:
             model.need(self.critic, f"critic.model_name_or_path: {flags['critic.model_name_or_path']}")
             model.check_vocabularies(self.actor, self.critic)
 
+    def need_packages(self) -> None:
+        """Refuse flags whose package is not installed here."""
+        for flag, package in PACKAGES.items():
+            value = self.recipe.get(flag)
+            if (value is True or (value or 0) > 1) and find_spec(package) is None:
+                raise InputError(
+                    f"{flag}={str(value).lower()}: needs the Python package {package}, which scripts/setup.sh does "
+                    "not install; install it beside the others, or remove the flag"
+                )
+
+    def check_paths(self) -> None:
+        """Refuse paths that OpenRLHF would not read as one: it splits at commas, and data sets' names at an @."""
+        if strange := [sign for sign in ",@" if sign in str(self.run_dir)]:
+            raise InputError(
+                f"run.output_dir: {self.run_dir} has a '{strange[0]}', at which OpenRLHF splits the names of data "
+                "sets; set it to a folder without"
+            )
+        reward = str(self.recipe.get("reward.remote_url") or "")
+        if reward.endswith(".py") and "," in str(ROOT / reward):
+            raise InputError(
+                f"reward.remote_url: {ROOT / reward} has a comma, at which OpenRLHF splits it; move the checkout"
+            )
+
 
 def resolve(recipe: Recipe) -> Resolved:
     """Raises InputError for batches or placements that do not fit together, and for a recipe without a model."""
@@ -40,6 +73,7 @@ def resolve(recipe: Recipe) -> Resolved:
         raise InputError("actor.model_name_or_path: not set; a hub id (owner/name) or a model folder")
     roles, gpus = gpu_roles(recipe)
     check_batches(recipe, roles)
+    check_lengths(recipe)
     actor, critic = model.absolute(name), recipe.get("critic.model_name_or_path")
     shape, split = model.shape_of(recipe, actor), recipe.get("vllm.tensor_parallel_size")
     if shape is not None:
@@ -85,6 +119,16 @@ def gpu_roles(recipe: Recipe) -> tuple[dict[str, int], int]:
             )
         shared = roles["actor"]
     return roles, sum(roles.values()) - shared
+
+
+def check_lengths(recipe: Recipe) -> None:
+    """Refuse responses that leave no token for a prompt: OpenRLHF would cut it at the wrong end, or not at all."""
+    most, new_tokens = recipe.get("data.max_len"), recipe.get("rollout.max_new_tokens")
+    if new_tokens is not None and not 0 < new_tokens < most:
+        raise InputError(
+            f"rollout.max_new_tokens={new_tokens}: data.max_len={most} holds prompt and response; it needs to be "
+            "above 0 and leave room for the prompts"
+        )
 
 
 def check_batches(recipe: Recipe, roles: dict[str, int]) -> None:

@@ -100,6 +100,17 @@ def test_new_tokens_end_with_the_context() -> None:
     assert prompt.max_tokens == 80 - len(prompt.token_ids) < 100
 
 
+def test_a_context_too_short_for_the_settings_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    chosen = benchmark(max_new_tokens=100)
+    made = prompts.make(chosen, ROWS | LONG, [("q1", 0), ("q2", 0), ("q2", 1)], Tokenizer(), 120, "m")
+    prompts.tell_of_short_context(chosen, made, 120, "m")
+    left = made[1].max_tokens
+    said = f"aime24: 2 of 3 samples of m have room for {left} to {left} tokens, not for the 100 of the settings"
+    assert capsys.readouterr().err == f"{said}: its context is 120\n"
+    prompts.tell_of_short_context(chosen, made[:1], 120, "m")
+    assert capsys.readouterr().err == ""
+
+
 def test_a_response_ends_at_every_end_token_or_as_in_the_release() -> None:
     for stop_at, ends in (("end_tokens", (2, 3)), ("eos", ())):
         for template in ("chat", "plain"):

@@ -269,6 +269,13 @@ def test_the_folder_of_a_run_is_seen_by_all_that_write_to_it(here, capsys, monke
     assert list(tmp_path.iterdir()) == []  # nor is it left
 
 
+@pytest.mark.parametrize(("overlay", "compiles"), [("paper-16gpu", True), ("colocated-8gpu", False), ("cpu", False)])
+def test_where_vllm_compiles_the_model_it_needs_its_cache(here, overlay, compiles):
+    resolved = examine.resolve(examine.recipe.load("math.8k", [overlay]))
+    assert examine.ask(resolved, examine.needs_of(resolved, installed=True)).compiles is compiles
+    assert not examine.ask(None, examine.needs_of(None, installed=True)).compiles
+
+
 def test_a_cache_that_is_another_users(here, capsys):
     """A shared HF_HOME may be read only: models load from it, but the trainer could not read the prompts."""
     here.machine = replace(GOOD, caches={"HF_DATASETS_CACHE": "/shared/huggingface"})

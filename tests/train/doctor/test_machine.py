@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import os
@@ -144,10 +145,35 @@ def test_the_lock_of_a_compiler_that_was_ended(tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "lock").touch()
     assert machine.operation("fused_adam") == "missing"  # being compiled
-    (folder / "fused_adam.so").touch()
-    assert machine.operation("fused_adam") == "built"  # being loaded
+    os.utime(folder / "lock", (time.time() - 300,) * 2)
+    assert machine.operation("fused_adam") == "missing"
     os.utime(folder / "lock", (time.time() - 3600,) * 2)
     assert machine.operation("fused_adam") == f"locked by {folder / 'lock'}"
+
+
+def test_the_lock_of_a_run_that_was_ended_as_it_loaded_what_is_compiled(tmp_path, monkeypatch):
+    """It would be waited for without end: a run that is started again at once waits until it is known whose it is."""
+    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path))
+    folder = tmp_path / "fused_adam"
+    folder.mkdir()
+    (folder / "fused_adam.so").touch()
+    (folder / "lock").touch()
+    slept = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        os.utime(folder / "lock", (time.time() - 10 * len(slept),) * 2)  # it grows old
+
+    monkeypatch.setattr(machine.time, "sleep", sleep)
+    assert machine.operation("fused_adam") == f"locked by {folder / 'lock'}" and len(slept) > 1
+    (folder / "lock").touch()
+    monkeypatch.setattr(machine.time, "sleep", lambda _: (folder / "lock").unlink())  # loaded
+    assert machine.operation("fused_adam") == "built"
+    (folder / "lock").touch()
+    clock = iter(range(0, 1000, 45))
+    monkeypatch.setattr(machine.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(machine.time, "sleep", lambda _: (folder / "lock").touch())  # another's, and another's
+    assert machine.operation("fused_adam") == "built"
 
 
 def test_an_environment_that_another_user_owns(tmp_path, monkeypatch):
@@ -172,7 +198,10 @@ def test_flash_attn_is_loaded_to_see_whether_it_loads(tmp_path, monkeypatch):
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
     """A cache of the hub, and a hub that answers a code or not at all."""
-    for name in ("HF_HUB_OFFLINE", "HF_HUB_CACHE", "HF_ENDPOINT", "HF_TOKEN"):
+    for name in (
+        *("HF_HUB_OFFLINE", "HF_HUB_CACHE", "HF_ENDPOINT"),
+        *("HF_TOKEN", "HF_TOKEN_PATH", "HUGGING_FACE_HUB_TOKEN"),
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     asked = []
@@ -196,7 +225,8 @@ def hub(tmp_path, monkeypatch):
     ("code", "state"),
     [
         (200, "on the hub"),
-        (401, "the hub asks for a login (HF_TOKEN), or has no such model"),
+        (401, "the hub asks for a login (HF_TOKEN, or .venv/bin/hf auth login), or has no such model"),
+        (403, "the hub does not let you have it; ask for access on the model's page"),
         (404, "the hub has no such model"),
         (503, "the hub answers 503"),
         (None, "not in the cache, and the hub cannot be reached (<urlopen error no route to host>)"),
@@ -217,6 +247,25 @@ def test_a_mirror_and_a_token(hub, monkeypatch):
         "https://mirror/a/b/resolve/main/config.json",
         {"Authorization": "Bearer t0ken"},
     )
+
+
+def test_the_token_is_the_one_that_the_hubs_library_takes(hub, tmp_path, monkeypatch):
+    """A model behind a login is there for one who has logged in: the run may start."""
+    from huggingface_hub import constants, get_token
+
+    asked = hub(200)
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))  # as from HF_HOME when it is loaded
+    assert machine.hub_token() == "" and get_token() is None
+    (tmp_path / "token").write_text("of-the-login\n")
+    assert machine.hub_token() == get_token() == "of-the-login"
+    assert machine.model("a/b") == "on the hub" and asked[-1].headers == {"Authorization": "Bearer of-the-login"}
+    for name, value in (("HUGGING_FACE_HUB_TOKEN", "former"), ("HF_TOKEN", " own ")):
+        monkeypatch.setenv(name, value)
+        assert machine.hub_token() == get_token() == value.strip()
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "elsewhere"))
+    assert machine.hub_token() == ""
 
 
 def test_a_model_in_the_cache(hub, tmp_path, monkeypatch):
@@ -269,7 +318,7 @@ def test_a_folder_that_another_machine_writes_to(tmp_path):
 
 def test_caches_that_cannot_be_written_to(tmp_path, monkeypatch):
     """A shared HF_HOME that is read only, a home that the machine does not have."""
-    for name in ("HF_DATASETS_CACHE", "TRITON_CACHE_DIR", "TRITON_HOME"):
+    for name in ("HF_DATASETS_CACHE", "TRITON_CACHE_DIR", "TRITON_HOME", "VLLM_CACHE_ROOT", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "home").mkdir()
     (tmp_path / "own").mkdir()
@@ -279,9 +328,11 @@ def test_caches_that_cannot_be_written_to(tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, _: Path(path) not in refused)  # root may write everywhere
     found = collect(Question({}, str(tmp_path))).caches
     assert found == {"HF_DATASETS_CACHE": str(tmp_path), "TRITON_CACHE_DIR": str(tmp_path / "home")}
-    for name in found:
+    compiling = Question({}, str(tmp_path), compiles=True)
+    assert collect(compiling).caches == {**found, "VLLM_CACHE_ROOT": str(tmp_path / "home")}
+    for name in (*found, "VLLM_CACHE_ROOT"):
         monkeypatch.setenv(name, str(tmp_path / "own" / "made" / "then"))
-    assert collect(Question({}, str(tmp_path))).caches == {}
+    assert collect(compiling).caches == {}
 
 
 def test_the_caches_are_those_of_the_installed_libraries(tmp_path, monkeypatch):
@@ -293,6 +344,14 @@ def test_the_caches_are_those_of_the_installed_libraries(tmp_path, monkeypatch):
     theirs = [Path(line) for line in done.stdout.split()]
     ours = [Path(folder).expanduser() for folder in machine.caches().values()]
     assert theirs[0] == ours[0] and ours[1] in theirs[1].parents
+    spec = importlib.util.find_spec("vllm")
+    assert spec is not None and spec.submodule_search_locations
+    spec = importlib.util.spec_from_file_location("envs", f"{spec.submodule_search_locations[0]}/envs.py")
+    assert spec is not None and spec.loader is not None
+    envs = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(envs)
+    ours = Path(machine.caches(compiles=True)["VLLM_CACHE_ROOT"]).expanduser()
+    assert str(ours) == envs.environment_variables["VLLM_CACHE_ROOT"]()
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ def test_the_workers_get_what_openrlhf_would_give_them(carried):
     [
         ("HF_HOME", True),
         ("HUGGINGFACE_HUB_CACHE", True),
+        ("HUGGING_FACE_HUB_TOKEN", True),  # for a model behind a login
         ("TRANSFORMERS_OFFLINE", True),  # keeps the workers from asking the hub, as HF_HUB_OFFLINE does
         ("GLOO_SOCKET_IFNAME", True),
         ("TRITON_CACHE_DIR", True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -86,6 +87,29 @@ def test_refused(tmp_path):
         dataset.need(str(tmp_path / "math8k.json"))
     with pytest.raises(InputError, match=r"other\.json: no such file; run.prompt_file=FILE takes Parquet, JSON"):
         dataset.need(str(tmp_path / "other.json"))
+
+
+def test_a_prompt_with_a_mark_of_a_picture_is_refused(tmp_path):
+    rows = prompts(5)
+    rows[3]["prompt"] = "Read <image> and add 1."
+    with pytest.raises(
+        InputError, match=rf"id {rows[3]['id']}: its prompt has <image>, which OpenRLHF reads as a pict"
+    ):
+        dataset.load(config(tmp_path, rows), same)
+    (tmp_path / "bad.json").write_text(json.dumps([rows[3]["id"]]))
+    assert len(dataset.load(config(tmp_path, rows, drop_ids=str(tmp_path / "bad.json")), same).train) == 4
+    with pytest.raises(InputError, match=r"^run\.system_prompt: has <image>"):
+        dataset.load(config(tmp_path, prompts(5), system_prompt="See <image>."), same)
+
+
+def test_openrlhf_reads_the_mark_so():
+    spec = importlib.util.find_spec("openrlhf")
+    assert spec is not None and spec.origin is not None
+    source = (Path(spec.origin).parent / "datasets" / "prompts_dataset.py").read_text(encoding="utf-8")
+    scope: dict = {}
+    start = source.index("def _str_to_content_list")
+    exec(source[start : source.index("def preprocess_data")], scope)
+    assert scope["_str_to_content_list"](f"{dataset.IMAGE}x") == [{"type": "image"}, {"type": "text", "text": "x"}]
 
 
 def test_every_recipes_files_have_a_maker():

@@ -71,6 +71,29 @@ def test_shared_gpus():
     assert found.fits
 
 
+def test_what_does_not_sleep_on_shared_gpus_stays_there():
+    """OpenRLHF offloads states with ds.enable_sleep only, and frees vLLM's share with vllm.enable_sleep only."""
+    asleep = planned("+colocated-8gpu")
+    models, engine = (planned("+colocated-8gpu", f"{name}.enable_sleep=false") for name in ("ds", "vllm"))
+    states = 14 * P7 / 8
+    assert models.gpu_train - asleep.gpu_train == pytest.approx(states, abs=1)  # of the one that does not train
+    assert models.gpu_generate - asleep.gpu_generate == pytest.approx(2 * states, abs=1)
+    assert engine.gpu_train - asleep.gpu_train == pytest.approx(0.6 * 80 * 2**30, abs=1)
+    assert engine.gpu_generate == asleep.gpu_generate
+    assert not models.fits and not engine.fits
+    # With the optimiser on the host nothing of it is on the GPU, asleep or not.
+    offloaded = planned("+colocated-8gpu", "ds.adam_offload=true")
+    assert (
+        planned("+colocated-8gpu", "ds.adam_offload=true", "ds.enable_sleep=false").gpu_train == offloaded.gpu_train
+    )
+
+
+def test_a_reference_on_the_actors_gpus():
+    """Its weights, sharded over four, and its process."""
+    more = planned("+paper-16gpu", "train.colocate_actor_ref=true").gpu_train - planned("+paper-16gpu").gpu_train
+    assert more == pytest.approx(2 * P7 / 4 + 0.9e9, abs=1)
+
+
 def test_separate_gpus_and_the_optimiser_on_the_host():
     found = planned("+paper-16gpu", "ds.adam_offload=true")
     assert found.gpu_train == round(2 * P7 / 4 + LOGITS + CHECKPOINTS + ZERO3 + 0.9e9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -55,6 +56,25 @@ def test_the_parser_is_openrlhfs():
 def test_a_flag_that_would_spoil_the_critic_is_refused():
     with pytest.raises(InputError, match=r"reward\.normalize_enable: does nothing for a rule-based reward"):
         recipe.load("math.8k", overrides=["reward.normalize_enable=true"])
+
+
+@pytest.mark.parametrize("override", ["ds.param_dtype=fp16", "ds.load_in_4bit=true", "ds.lora.rank=16"])
+def test_weights_that_vllm_would_not_take_after_the_first_step_are_refused(override):
+    with pytest.raises(InputError, match=f"^{re.escape(override.split('=')[0])}[=:].*(type; |names, by which)"):
+        recipe.load("math.8k", overrides=[override])
+    for fine in ("ds.param_dtype=bf16", "ds.param_dtype=null", "ds.load_in_4bit=false", "ds.lora.rank=0"):
+        recipe.load("math.8k", overrides=[fine])
+
+
+def test_openrlhfs_engines_are_of_bf16_and_take_weights_by_the_models_names():
+    spec = importlib.util.find_spec("openrlhf")
+    folder = Path(spec.submodule_search_locations[0]) / "trainer" / "ray"
+    assert '"dtype": "bfloat16"' in (folder / "vllm_engine.py").read_text()
+    wrap = (folder / "vllm_worker_wrap.py").read_text()
+    assert wrap.count("assert dtype == self.model_config.dtype") == wrap.count(
+        "load_weights(weights=[(name, weight)])"
+    )
+    assert "model.named_parameters()" in (folder / "ppo_actor.py").read_text()
 
 
 @pytest.mark.parametrize(
@@ -192,7 +212,7 @@ def test_an_unknown_key_is_said_with_the_file_it_stands_in(tmp_path):
         ("actor.adam.lr=true", "actor.adam.lr=true: takes a value, not true or false"),
         ("train.colocate_all=8", "train.colocate_all=8: is true or false"),
         ("actor.muon.nesterov=false", "actor.muon.nesterov=false: OpenRLHF has it on"),
-        ("ds.param_dtype=fp32", "argument --ds.param_dtype: invalid choice: 'fp32'"),
+        ("algo.kl.estimator=k4", "argument --algo.kl.estimator: invalid choice: 'k4'"),
         ("train.num_episodes=3", "train.num_episodes: is set by the launcher; use run.epochs"),
         ("train.seed=3", "train.seed: is set by the launcher; use run.seed"),
         ("actor.lr_warmup_ratio=0.1", "actor.lr_warmup_ratio: is set by the launcher; use run.warmup_steps"),
