@@ -36,6 +36,7 @@ PARAMETERS = frozenset("kmnlj")  # letters for any whole number where nothing el
 
 FAMILIES = frozenset("knm")
 CONSTANTS = frozenset("CcKkA")
+UNKNOWNS = frozenset((*"xyztuns", "\\theta"))  # what an answer with an arbitrary constant is a function of
 
 
 class Given(NamedTuple):
@@ -244,7 +245,7 @@ def constants(gold: Node, prediction: Node) -> Iterator[dict[str, str]]:
     """
     names = variables(gold), variables(prediction)
     ours, theirs, others = names[0] - names[1], names[1] - names[0], names[0] & names[1]
-    if not others or len(ours) != len(theirs) or (gold[0] == "rel" and gold[1][0][1:2] in [(name,) for name in ours]):
+    if not others & UNKNOWNS or len(ours) != len(theirs) or (gold[0] == "rel" and gold[1][0][1:2] in [(name,) for name in ours]):
         return
     if len(ours) == 1:
         if ours <= set("Cc") and (theirs <= set("Cc") or (theirs <= set("Kk") and not others & {"a", "b"})):
