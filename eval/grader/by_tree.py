@@ -91,7 +91,7 @@ class Comparison(Relations):
             return self.angles(a, b)
         clock = all(units.parts(measure(node))[0].keys() & {"am", "pm"} for node in (a, b))
         (a, percent_a), (b, percent_b) = self.bare(a), self.bare(b)
-        if a == b or (a[0] == b[0] == "var" and self.one_set(a[1], b[1])):
+        if a == b or (a[0] == b[0] == "var" and conditions.one_set(a[1], b[1])):
             return True
         if clock and {a[0], b[0]} == {"num", "text"}:  # 7 pm is 7:00 pm
             hour, time = (a, b) if a[0] == "num" else (b, a)
@@ -162,11 +162,6 @@ class Comparison(Relations):
             if self.quietly(lambda unit=unit: identical(node, unit, self.fuel)):
                 return ("unit", value, f"m/s^{power}")
         return node
-
-    @staticmethod
-    def one_set(a: str, b: str) -> bool:
-        """Whether two names are one set of numbers: R in the blackboard's letters and in bold ones."""
-        return a.removeprefix("\\mathbb") == b.removeprefix("\\mathbb") in ("N", "Z", "Q", "R", "C")
 
     @staticmethod
     def as_vectors(a: Node, b: Node) -> tuple[Node, Node]:

@@ -10,7 +10,10 @@ from .trees import is_name
 
 
 def by_letter(items: list[Node]) -> list[Node] | None:
-    """The items of a system by name, where each is named by one letter: "y = 2, x = 1" is (1, 2). None elsewhere."""
+    """The items of a system by name, where each is named by one letter: "y = 2, x = 1" is (1, 2); as they are, where
+    each is named in words. None elsewhere."""
+    if named_apart(items) and all(item[1][0][0] == "text" for item in items):
+        return items
     names = [
         item[1][0][1] if item[0] == "rel" and item[2] == ["="] and item[1][0][0] == "var" else "" for item in items
     ]
