@@ -9,7 +9,7 @@ from . import by_text, conditions, units
 from .lists import (
     by_letter,
     common_modulus,
-    named_apart,
+    joined_otherwise,
     one_name,
     residues_among,
     spread,
@@ -91,7 +91,7 @@ class Comparison(Relations):
             return self.angles(a, b)
         clock = all(units.parts(measure(node))[0].keys() & {"am", "pm"} for node in (a, b))
         (a, percent_a), (b, percent_b) = self.bare(a), self.bare(b)
-        if a == b or (a[0] == b[0] == "var" and self.one_set(a[1], b[1])):
+        if a == b or (a[0] == b[0] == "var" and conditions.one_set(a[1], b[1])):
             return True
         if clock and {a[0], b[0]} == {"num", "text"}:  # 7 pm is 7:00 pm
             hour, time = (a, b) if a[0] == "num" else (b, a)
@@ -164,11 +164,6 @@ class Comparison(Relations):
         return node
 
     @staticmethod
-    def one_set(a: str, b: str) -> bool:
-        """Whether two names are one set of numbers: R in the blackboard's letters and in bold ones."""
-        return a.removeprefix("\\mathbb") == b.removeprefix("\\mathbb") in ("N", "Z", "Q", "R", "C")
-
-    @staticmethod
     def as_vectors(a: Node, b: Node) -> tuple[Node, Node]:
         """3i - 2j as a tuple where the other side is a tuple, a row or a column."""
         sides = []
@@ -176,8 +171,8 @@ class Comparison(Relations):
             rows = other[1] if other[0] == "matrix" else []
             size = len(other[3]) if other[0] == "seq" else max(len(rows), *map(len, rows)) if rows else 0
             parts = components(node, size) if size in (2, 3) and node[0] in ("+", "*") else None
-            if size and node[0] == "+" and has(node, "seq"):
-                parts = vector(node)  # (1, 2) + t(3, 4)
+            if size and node[0] in ("+", "*") and has(node, "seq"):
+                parts = vector(node)  # (1, 2) + t(3, 4), 2(1, 2)
             sides.append(("seq", "(", ")", parts) if parts else node)
         return sides[0], sides[1]
 
@@ -237,7 +232,7 @@ class Comparison(Relations):
         percent = has(node, "percent") or (node[0] == "unit" and "%" in node[2])
         while node[0] == "unit":
             node = node[1]
-        if node[0] == "*" and len(node[1]) == 2 and (node[1][0][0], node[1][1][0]) == ("var", "seq"):
+        if node[0] == "*" and len(node[1]) == 2 and node[1][1][0] == "seq" and str(node[1][0][1])[:1].isupper():
             node = node[1][1]  # the point P(1,2)
         return node, percent
 
@@ -326,7 +321,7 @@ class Comparison(Relations):
             if other[0] != "set" or len(other[1]) != 1:
                 return False
             return self.same(*((a, other[1][0]) if other is b else (other[1][0], b)), depth + 1)
-        if kinds == ("list", "list") and a[2:] != b[2:] and a[2:] and b[2:] and named_apart(a[1]):
+        if kinds == ("list", "list") and joined_otherwise(a, b):
             return False  # x = 1 and y = 2, x = 1 or y = 2
         if kinds in (("list", "list"), ("list", "set")) and (named := by_letter(a[1])) and not has(b, "rel"):
             # a = 3, b = 4 is 3, 4

@@ -36,6 +36,14 @@ PARAMETERS = frozenset("kmnlj")  # letters for any whole number where nothing el
 
 FAMILIES = frozenset("knm")
 CONSTANTS = frozenset("CcKkA")
+UNKNOWNS = frozenset((*"xyztuns", "\\theta"))  # what an answer with an arbitrary constant is a function of
+
+
+def one_set(a: str, b: str) -> bool:
+    """Whether two names are one set of numbers: R in the blackboard's letters and in bold ones, N and Z^+."""
+    a, b = a.removeprefix("\\mathbb"), b.removeprefix("\\mathbb")
+    kinds = {SETS.get(a), SETS.get(b)}
+    return a == b in ("N", "Z", "Q", "R", "C") or (None not in kinds and kinds <= {NATURAL, FROM_1})
 
 
 class Given(NamedTuple):
@@ -59,7 +67,10 @@ def settle(node: Node) -> Given:
     core = node
     if node[0] == "given":
         core = node[1]
-        pairs = [(c, not restricts or (restricts is not True and bool(_domain(c)))) for c, restricts in node[2]]
+        pairs = [
+            (c, not restricts or (restricts is not True and bool(_domain(c))) or _nowhere(_value(core), c))
+            for c, restricts in node[2]
+        ]
         node = core
     if node[0] == "that" and node[1][0] == "var" and node[2][0] == "list":  # {x : x = 2k, k in Z}
         named = [c for c in node[2][1] if c[0] == "rel" and c[2] == ["="] and c[1][0] == node[1] and len(c[1]) == 2]
@@ -87,7 +98,8 @@ def settle(node: Node) -> Given:
         ]
         others = [item for item in items if _restricts(item, [x for x in items if x is not item])]
         if len(others) < len(items) and others:
-            pairs += [(item, False) for item in others if item not in taken]
+            value = _value(rest[0])
+            pairs += [(item, _nowhere(value, item)) for item in others if item not in taken]
         else:
             others = []
         if rest and (taken or others):
@@ -127,6 +139,27 @@ def _restricts(node: Node, others: list[Node]) -> bool:
         and not (item[0] == "rel" and item[1][0] == node[1][0])
         for item in values
     ) and variables(node[1][1]) <= variables(values)
+
+
+def _nowhere(value: Node, condition: Node) -> bool:
+    """Whether a condition takes away only a point where the value is not defined: (x + 1)/(x - 2), x != 2."""
+    if condition[0] != "rel" or condition[2] != ["!="] or condition[1][0][0] != "var":
+        return False
+    name, point = condition[1]
+    if point[0] not in ("num", "*", "/") or variables(point):
+        return False
+    try:
+        Evaluator(Fuel()).value(value)
+        bound = {name[1]: Evaluator(Fuel()).value(point)}
+    except (Undefined, Undecided):
+        return False
+    try:
+        Evaluator(Fuel(), bound=bound).value(value)
+    except Undefined:
+        return True
+    except Undecided:
+        pass
+    return False
 
 
 def _is_bound(node: Node) -> bool:
@@ -244,7 +277,11 @@ def constants(gold: Node, prediction: Node) -> Iterator[dict[str, str]]:
     """
     names = variables(gold), variables(prediction)
     ours, theirs, others = names[0] - names[1], names[1] - names[0], names[0] & names[1]
-    if not others or len(ours) != len(theirs) or (gold[0] == "rel" and gold[1][0][1:2] in [(name,) for name in ours]):
+    if (
+        not others & UNKNOWNS
+        or len(ours) != len(theirs)
+        or (gold[0] == "rel" and gold[1][0][1:2] in [(name,) for name in ours])
+    ):
         return
     if len(ours) == 1:
         if ours <= set("Cc") and (theirs <= set("Cc") or (theirs <= set("Kk") and not others & {"a", "b"})):

@@ -33,13 +33,14 @@ SIGN = re.compile(
     r"(?:([=$]|\\[(\[])\s{0,4}|(?::|\b(?:is|be|equals)) {0,2}(?=\S+\Z))([-−–]|\\pm(?![A-Za-z]))\s{0,4}\Z"
 )
 NUMERAL = re.compile(r"[\d.,]+|\\[dt]?frac\{?\w+\}?\{?\w+\}?|[A-Za-z]")
-MATH = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+MATH = re.compile(r"\$\$(.+?)\$\$|(?<!\\)\$((?:\\.|[^\\$])+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 NUMBER = re.compile(
     r"(?<![\w.])[-+−]?\s?[$€£]?\d+(?:,\d+)*(?:\.\d+)?(?:\s?/\s?\d+)?(?:\s?(?:%|percent\b))?|"
     r"(?<![\w.])[-+−]?\.\d+"
 )
 PHRASE = re.compile(
-    r"(?:final\s+answer|answer|result|solution)\s*(?:\*\*)?\s*(?:is|are|=|:)+(?:\*\*)?", re.IGNORECASE
+    r"(?:final\s+answer|answer|result|solution|(?:correct|right|best)\s+(?:option|choice))\s*(?:\*\*)?\s*(?:is|are|=|:)+(?:\*\*)?",
+    re.IGNORECASE,
 )
 FUNCTION_WORDS = frozenset(
     ("or", "ln", "pi", "oo", "sqrt", "sin", "cos", "tan", "log", "and", "binom", "exp", "arcsin", "arccos", "arctan")

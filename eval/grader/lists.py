@@ -10,7 +10,10 @@ from .trees import is_name
 
 
 def by_letter(items: list[Node]) -> list[Node] | None:
-    """The items of a system by name, where each is named by one letter: "y = 2, x = 1" is (1, 2). None elsewhere."""
+    """The items of a system by name, where each is named by one letter: "y = 2, x = 1" is (1, 2); as they are, where
+    each is named in words. None elsewhere."""
+    if named_apart(items) and all(item[1][0][0] == "text" for item in items):
+        return items
     names = [
         item[1][0][1] if item[0] == "rel" and item[2] == ["="] and item[1][0][0] == "var" else "" for item in items
     ]
@@ -23,6 +26,15 @@ def named_apart(items: list[Node]) -> bool:
     """Whether all items are equations, for different names."""
     heads = [str(item[1][0]) for item in items if item[0] == "rel" and item[2] == ["="]]
     return len(heads) == len(items) == len(set(heads))
+
+
+def joined_otherwise(gold: Node, prediction: Node) -> bool:
+    """Whether "and", or a comma between values of different letters, stands for "or", or the reverse."""
+    if gold[2:] == prediction[2:] or not prediction[2:] or not named_apart(gold[1]):
+        return False
+    return bool(gold[2:]) or (
+        prediction[2:] == ("or",) and bool(by_letter(gold[1])) and not variables([item[1][1:] for item in gold[1]])
+    )
 
 
 def one_name(items: list[Node]) -> bool:
@@ -88,10 +100,18 @@ def common_modulus(node: Node) -> Node:
 
 
 def spread(node: Node, other: Node) -> Node:
-    """ "x = y = 8" as the system x = 8, y = 8 where the other side is of several values; else as it is."""
+    """ "x = y = 8" as the system x = 8, y = 8 where the other side is of several values, "(y, x) = (1, 2)" as
+    (2, 1), and as a system beside one; else as it is."""
     if node[0] != "rel" or (other[1][0] if other[0] == "rel" else other)[0] not in ("seq", "list"):
         return node
     *names, value = node[1]
+    if len(names) == 1 and names[0][0] == value[0] == "seq" and len(names[0][3]) == len(value[3]):
+        items: list[Node] = [("rel", list(pair), ["="]) for pair in zip(names[0][3], value[3], strict=True)]
+        if other[0] == "list" and all(item[0] == "rel" for item in other[1]):
+            return ("list", items, "and") if by_letter(items) else node
+        if other[0] == "seq" and {str(name[1]) for name in names[0][3]} <= set("xyz"):
+            return (*value[:3], [item[1][1] for item in by_letter(items) or items])
+        return node
     distinct = len(names) > 1 and all(name[0] == "var" for name in names) and len({*map(str, names)}) == len(names)
     if set(node[2]) != {"="} or not distinct or variables(value):
         return node

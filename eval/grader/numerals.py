@@ -13,8 +13,13 @@ _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 SMALL = {word: value for value, word in enumerate(_UNITS.split())}
 SMALL |= {word: 10 * value for value, word in enumerate(_TENS.split(), 2)} | {"fourty": 40}
 SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-_PARTS = "half third quarter fifth sixth seventh eighth ninth tenth"
+_PARTS = (
+    "half third quarter fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
+    "sixteenth seventeenth eighteenth nineteenth twentieth"
+)
 PARTS = {word: value for value, word in enumerate(_PARTS.split(), 2)} | {"fourth": 4}
+PARTS |= {f"{word[:-1]}ieth": value for word, value in SMALL.items() if value > 20}
+PARTS |= {f"{word}th": value for word, value in SCALES.items()}
 PARTS |= {("halves" if word == "half" else word + "s"): value for word, value in PARTS.items()}
 DOZENS = {"dozen": 12, "dozens": 12}
 POWERS = {"squared": 2, "cubed": 3}
@@ -57,7 +62,7 @@ def leading(text: str) -> tuple[Fraction, str] | None:
         else:
             break
         taken += 1
-    if not taken:
+    if not taken or (taken < len(words) and words[taken] in SMALL):  # one thirty-second
         return None
     value = Fraction(total + part)
     if taken < len(words) and words[taken] in PARTS and (words[taken] not in ("second",)):
@@ -69,12 +74,15 @@ def leading(text: str) -> tuple[Fraction, str] | None:
     return sign * value, " ".join(words[taken:])
 
 
-def multiple(text: str) -> tuple[int, int, str]:
-    """(factor, power, what follows) of the words after a number: "million people" is (1000000, 1, "people")."""
+def multiple(text: str) -> tuple[Fraction, int, str]:
+    """(factor, power, what follows) of the words after a number: "million people" is (1000000, 1, "people"). Quarters
+    may be coins."""
     words = text.split()
-    factor, power = 1, 1
+    factor, power = Fraction(1), 1
     while words and (word := words[0].casefold().strip("., ")) in SCALES | DOZENS:
         factor, words = factor * (SCALES | DOZENS)[word], words[1:]
+    if words and factor == 1 and words[0].casefold() in PARTS.keys() - {"quarters"} and words[0].endswith("s"):
+        factor, words = Fraction(1, PARTS[words[0].casefold()]), words[1:]
     if words and words[0].casefold() in POWERS:
         power, words = POWERS[words[0].casefold()], words[1:]
     return factor, power, " ".join(words)

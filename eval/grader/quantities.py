@@ -82,8 +82,8 @@ class Quantities(Environments):
         factor, power, rest = numerals.multiple(unit)
         if power > 1:
             node = ("^", node, ("num", Fraction(power)))
-        if factor > 1:
-            node = ("*", [node, ("num", Fraction(factor))])
+        if factor != 1:
+            node = ("*", [node, ("num", factor)])
         text = f"{leading} {rest}".strip()
         if not text or numeral(rest) == node:  # 4 (four)
             return node

@@ -124,7 +124,7 @@ def excluded(node: Node) -> list[tuple[Node, tuple[Node, str, Node]]]:
         first[0] != "rel"
         or first[2] != ["!="]
         or not rest
-        or any(item[0] not in ("num", "*", "/", "+", "fn") for item in rest)
+        or any(item[0] not in ("num", "*", "/", "+", "fn", "pm") for item in rest)
     ):
         return []
     name = first[1][0]

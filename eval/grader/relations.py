@@ -44,7 +44,9 @@ class Relations:
             turned = [FLIPPED.get(operator, operator) for operator in reversed(b[2])]
             return a[2] == turned and self.ordered(a[1], b[1][::-1], depth)
         relation, other = (a, b) if a[0] == "rel" else (b, a)
-        if relation[2] == ["mod"] and len(relation[1]) == 2:  # the residue that is asked for
+        if relation[2] == ["mod"] and len(relation[1]) == 2:  # the residue that is asked for, or 3k + 1
+            if not variables(relation) & variables(other) and self.progression(relation[1][1], other):
+                return True
             return self.same(*((relation[1][1], b) if relation is a else (a, relation[1][1])), depth + 1)
         if relation[2] == ["in"] and relation[1][1][0] == "seq" and other[0] == "list":
             return False  # the interval (2, 5) is not 2 and 5

@@ -36,7 +36,8 @@ BASE = re.compile(
 ENDING = re.compile(r"(?:\\(?:checkmark|blacksquare|qed|qedsymbol)(?![A-Za-z])|[✓✔■∎✅])\s*$")
 # What says only that the value after it is the answer, or of what it is the value.
 IS = re.compile(
-    r"^\\text\s*\{\s*(?!(?:[^{}]*\W)?(?:not|no|than|if|when|least|most)\b)[^{}\\\d<>=]{2,80}?(?:\b(?:is|are|equals|be)\b|[:=])\s*:?\s*\}\s*"
+    r"^\\text\s*\{\s*(?!.*\\text\{[a-z ]+:\})(?!(?:[^{}]*\W)?(?:not|no|than|if|when|least|most)\b)"
+    r"[^{}\\\d<>=]{2,80}?(?:\b(?:is|are|equals|be)\b|[:=])\s*:?\s*\}\s*"
     r"|^(?:[Tt]he\s+)?(?:[Ff]inal\s+)?[Aa]nswer\s*(?:is\b|[:=])\s*:?\s*"
 )
 # The same in words all along: the area is 5, There are 12 ways, It is Tuesday.
@@ -99,6 +100,18 @@ NUMBER_SET = re.compile(
 THOUSANDS = re.compile(
     r"(?<![\d.,])\d{1,3}(?:\s*(?:\{,\}|\{?\\[,;: !]\}?|,\\[!,]|\\thinspace|'|\{'\})\s*\d{3}(?!\d))+"
 )
+# Several values, each after its name in words: center (1, 2), radius 3; Tom: 5, Ann: 7.
+LABEL = re.compile(
+    r"(?:^|[,;]\s*+(?:\\text\s*+\{\s*+and\s*+\}\s*+)?|\\text\s*+\{\s*+[,;]?\s*+and\s*+\}\s*+"
+    r"|(?=\\text\s*+\{\s*+(?:[,;]|and\s)))"
+    r"(?:\\text\s*+\{\s*+[,;]?\s*+(?:and\s++)?(?:the\s++)?([A-Za-z][A-Za-z ]{0,40}?)\s*+(?:[:=]|\b(?:is|are)\b)?"
+    r"\s*+\}\s*+[:=]?|\\?(max|min)(?![A-Za-z])\s*+[:=]?)\s*+(?=[-+\d(\[\\$.a-zA-Z])(?!\\text)"
+)
+_NO_LABEL = (
+    "and or if not no when where for with such that than at most least all any every some each except only from "
+    "between to in of is are odd even prime positive negative integer integers point interval"
+)
+NO_LABEL = frozenset(_NO_LABEL.split())
 MONEY = {"pounds": "£", "euro": "€", "yen": "¥", "textdollar": "\\$"}
 SCALES = {"C": r"\deg \text{celsius}", "F": r"\deg \text{fahrenheit}"}
 BARE = str.maketrans({"\\": " ", ".": " "})
@@ -133,11 +146,33 @@ def _mixed(match: re.Match[str]) -> str:
     return unit + "}" * (gap.count("}") - gap.count("{")) + " "
 
 
+def _labelled(match: re.Match[str]) -> str:
+    """An answer of several values, each after its name in words, with a colon after each name."""
+    before, *found = LABEL.split(match[0])
+    names = [
+        re.sub("(m(?:ax|in))imum(?: value)?", r"\1", (a or b).casefold())
+        for a, b in zip(found[::3], found[1::3], strict=True)
+    ]
+    said = {word for name in names for word in name.split()}
+    if before or len(names) < 2 or len(set(names)) < len(names) or said & NO_LABEL:
+        return match[0]
+    return ", ".join(rf"\text{{{name}:}} {value.strip()}" for name, value in zip(names, found[2::3], strict=True))
+
+
 BEFORE: tuple[Step, ...] = (
     (".", re.compile(r"\b([ap])\.\s?m\b\.?"), r"\1m"),
     ("rac", re.compile(r"(?<![\\A-Za-z])\x0c?(?:[dt]?frac|rac)(?=\s*\{[^{}]*\}\s*\{)"), r"\\frac"),
     ("\\root", re.compile(r"\\root\s*\{?(\w+)\}?\s*\\of(?![A-Za-z])"), r"\\sqrt[\1]"),
     ("+/-", re.compile(r"\+/-"), r"\\pm "),
+    ("{:}", re.compile(r"\{:\}"), ":"),
+    ("modulo", re.compile(r"(?<![A-Za-z])modulo(?=\s*\}?\s*[\d{$])"), "mod"),
+    ("mod", re.compile(r"\\(?:text|mathrm|mbox)\s*\{\s*\(\s*mod(?:\s+|\s*\}\s*)(\d+)\s*\)(?:\s*\})?"), r"\\pmod{\1}"),
+    ("", re.compile(r"(?<=\d)\s*[\u00c5\u212b]$"), r"\\text{ angstrom}"),
+    ("squared", re.compile(r"(?<![A-Za-z])per\s+(second|minute|hour|sec)\s+squared(?![a-z])"), r"per square \1"),
+    ("\\AA", re.compile(r"\\AA(?![A-Za-z])"), r"\\text{ angstrom}"),
+    ("US", re.compile(r"(?<![A-Za-z])US\s*(?=\\?\$\s*\d)"), ""),
+    ("ots", re.compile(r"(\\(?:overline|bar)\s*\{\d+\})\s*\\l?dots(?![a-z])"), r"\1"),
+    ("arrow", re.compile(r"\\(?:long)?rightarrow(?![a-z])"), r"\\to "),
     ("per cent", re.compile(r"(?<![A-Za-z])per cent(?![A-Za-z])"), "percent"),
     ("P", re.compile(r"(?<![\w})\]])(?:\{\})?[\^_]\{?(\d{1,3})\}?\s*P_\{?(\d{1,3})\}?"), r"P(\1,\2)"),
     ("C", re.compile(r"^(\d{1,3})\s?C\s?(\d{1,3})$"), r"\\binom{\1}{\2}"),
@@ -184,6 +219,7 @@ AFTER: tuple[Step, ...] = (
     ("m", EXTREME, r"\\\1"),
     ("2", re.compile(r"(?<=\d)\s*(cm|mm|km|dm|ft|in)2(?!\d)"), r"\\text{\1}^2"),
     ("3", re.compile(r"(?<=\d)\s*(cm|mm|km|dm|ft|in)3(?!\d)"), r"\\text{\1}^3"),
+    ("", re.compile(r"^(?:\\?max|\\?min|\\text\s*\{\s*[A-Za-z]).*[,;{].*$", re.DOTALL), _labelled),
     (".", re.compile(r"(?<![A-Za-z])(sq|cu)\."), r"\1"),
     ("R", re.compile(r"(?:\\text\{\s*)?(?<![A-Za-z])(?:Rs\.?|INR)(?![A-Za-z])\s*\}?\s*(?=\d)"), "₹"),
     ("ase", BASE, r"_{\1}"),

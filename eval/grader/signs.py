@@ -47,6 +47,17 @@ LEAD = re.compile(
     r"^[\s,.:$]*(?:(?:\\text\{\s*)?(?:最终答案|最后答案|正确答案|答案|答|故选|应选|选项|选择|选|解得|解|故|所以|因此"
     r"|则|即|综上|一共有|一共|共计|总共|共有|共|大约|约为|约)(?:应?[是为有])?[\s:,.]*\}?[\s:,.]*)+"
 )
+# A value after what it is of: 概率为, m的值等于; "AB为5" keeps its name.
+OF = re.compile(
+    r"^(?:\$?([A-Za-z]{1,3})\$?"
+    r"|(?=[^\d\\]{0,20}[\u4e00-\u9fff])(?:(?![不非若当如除未无])[\u4e00-\u9fffA-Za-z$ ]){1,20}?)"
+    r"(?:为|是|等于)[\s:,]*(?!.*的)(?=[-\d$\\({\[a-zA-Z])(?!\\text)"
+)
+COMPARED = re.compile(
+    r"(?<=[A-Za-z\d)}$ ])\s*(?:(大于(?:或者?)?等于|不小于|不少于)|(小于(?:或者?)?等于|不大于|不超过)"
+    r"|(不等于)|(大于)|(小于))\s*(?=[-\d$\\({a-zA-Z])"
+)
+COMPARISONS = (r"\ge ", r"\le ", r"\ne ", ">", "<")
 CLASSIFIERS = "个|種|种|次|只|件|本|条|张|名|位|组|对|棵|辆|项|道|人次|份|套|块|颗|枚|根|支|间|所|座|类|步|回|倍"
 UNITS = {
     "平方千米": "km^2", "平方公里": "km^2", "平方米": "m^2", "平方厘米": "cm^2", "平方分米": "dm^2", 
@@ -111,6 +122,9 @@ def _chinese(text: str) -> str:
     bare = text.strip(" $.,")
     if bare in WHOLE:
         return WHOLE[bare]
+    text = COMPARED.sub(lambda m: COMPARISONS[(m.lastindex or 1) - 1], text)
+    text = OF.sub(lambda m: f"{m[1]}=" if m[1] else "", text)
+    text = re.sub(r"(?<=充分|必要|充要)条件$", "", text)
     text = re.sub(r"或者?", r" \\text{ or } ", text)
     text = re.sub(r"(?:并且|且)", r" \\text{ and } ", text)
     text = re.sub(r"(?<=[^\u4e00-\u9fff])(?:以及|和|与|及)(?=[^\u4e00-\u9fff])", ", ", text)

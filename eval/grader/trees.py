@@ -127,8 +127,10 @@ def is_asked(node: Node) -> bool:
 
 
 def function_of(node: Node) -> tuple[str, list[str]] | None:
-    """The name and the arguments of f(x) or P(x, y), where the arguments are distinct letters."""
-    if node[0] == "call" and node[1] != "'":
+    """The name and the arguments of f(x), P(x, y) or f^{-1}(x), where the arguments are distinct letters."""
+    if node[0] == "*" and node[1][0][0] == "^" and is_name(node) and node[1][1][0] == "var":
+        name, arguments = f"{node[1][0][1][1]}^{node[1][0][2]}", node[1][1:]
+    elif node[0] == "call" and node[1] != "'":
         name, arguments = node[1], node[2]
     elif node[0] == "*" and len(node[1]) == 2 and node[1][0][0] == "var" and node[1][1][0] in ("var", "seq"):
         name, other = node[1][0][1], node[1][1]

@@ -19,6 +19,7 @@ _ALIASES = {
     "deg": "degree", "rad": "radian", "mph": "", "kph": "kmh", "am": "", "pm": "", "acre": "", "j": "joule",
     "n": "newton", "w": "watt", "hz": "hertz", "v": "volt", "ohm": "omega", "k": "kelvin", "pa": "pascal",
     "unit": "", "c": "coulomb", "amp": "ampere", "t": "tesla", "percent": "% pct percentage", "permille": "",
+    "angstrom": "å",
 }  # fmt: skip
 MEASURES = {name: unit for unit, others in _ALIASES.items() for name in (unit, *others.split())}
 _SHORT = (
@@ -36,6 +37,10 @@ _CHANGING = (
     "billion trillion dozen score half twice double choose negative"
 )
 CHANGING = frozenset(_CHANGING.split())
+# The same in Chinese: 36 or more, less than, multiples of 36.
+CHANGING_CHINESE = re.compile(
+    r"以[上下内外前后]|不(?!同)|至[少多]|超过|[大小多少]于|^的|余|多(?![边面])|之[内外]|次方|^[百千万亿](?![瓦焦帕卡赫伏])"
+)
 BETWEEN = frozenset(("times", "point", "root"))  # changing, unless it is the last word: "3 times"
 # A property where it is the last word; "5 odd numbers" counts numbers.
 _PROPERTIES = (
@@ -65,6 +70,7 @@ def is_unit(text: str, *, variable: bool = False) -> bool:
         or (found[-1] in PROPERTIES and (variable or found[-1] != "integers"))
         or CHANGING & set(found[_harmless(found) :])
         or BETWEEN & set(found[:-1])
+        or any(map(CHANGING_CHINESE.search, found))
     ):
         return False
     return (
