@@ -58,9 +58,9 @@ def doubt_file(run: Mapping[str, Any], prompts: PromptSet, keys_P: Sequence[str 
     """(why a prompt file may give a log's ids another meaning, whether that is more than a few corrected texts); None
     where it is the run's and read as the run did, or has the same texts.
 
-    `run` is a log's `run.json`; `keys_P` are the log's ids of the prompts. The run's file is looked for under the name
-    it has there. Files made from it (a part of its rows, another format) pass where it is found. Texts are compared as
-    prompts are matched: without white space and Unicode variants, one inside the other.
+    `run` is a log's `run.json`; `keys_P` are the log's ids of the prompts. The run's file is looked for under the
+    name it has there. Files made from it (a part of its rows, another format) pass where it is found. Texts are
+    compared as prompts are matched: without white space and Unicode variants, one inside the other.
     """
     name, version = run.get("prompt_file"), run.get("prompt_sha256")
     if not isinstance(name, str) or not isinstance(version, str):
