@@ -193,7 +193,7 @@ def _holds_objects(value: Any) -> bool:
 def pick(path: str, number: int, row: Row, name: str, *, needed: bool = True) -> Any:
     """A field of a row: by its name, or by names joined with dots; of a list by its number (`rewards.0`).
 
-    Where the row has none, it is what a folder's name says (`of_folder`). InputError where it is missing and `needed`.
+    Where the row has none, a folder's name may say it (`of_folder`). InputError where it is missing and `needed`.
     """
     value = dig(row, name)
     if value is MISSING and (said := of_folder(path, name)) is not None:
