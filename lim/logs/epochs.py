@@ -211,7 +211,9 @@ class Visits:
         guesses = [length, longer, *([float(np.median(spans_P))] if len(spans_P) else [])]
         near = {int(guess) + more for guess in guesses for more in (-1, 0, 1, 2)}
         complete = [self.by_steps(guess) for guess in sorted(near) if guess >= 1]
-        best = min(complete, key=lambda found: (not found.exact, found.twice + found.never))
+        # Of several that are as good, the one of which the log holds whole epochs.
+        span = int(self.steps_S[-1]) + self.spacing - self.first
+        best = min(complete, key=lambda f: (not f.exact, f.twice + f.never, span % (f.steps_per_epoch or 1) > 0))
         gapless = not len(self.lost_steps())
         # In one order over and over, epochs that end within a step look like epochs that lack some prompts.
         if best.exact and best.never and gapless and self.regular(1.0, 0):

@@ -82,6 +82,15 @@ def test_prompts_of_the_run_that_the_file_lacks_are_no_evaluation(tmp_path: Path
     assert not any("evaluation" in note for note in notes)
 
 
+@pytest.mark.parametrize("seed", [8, 13, 15, 18])
+def test_of_lengths_that_fit_the_one_of_whole_epochs_is_taken(tmp_path: Path, seed: int) -> None:
+    """A prompt a step, and two that the file lacks: epochs of 19 steps may hold none twice either, nor miss one."""
+    run, lacking = run_of(20, 1, 2, seed=seed), (18, 19)
+    found, _ = choose(tmp_path, run, lacking)
+    expected = run.truth([s for s in run.samples if s.prompt not in lacking])  # two may well be evaluation
+    assert found == pytest.approx({id: score for id, score in expected.items() if id in found})
+
+
 def test_prompts_of_a_last_batch_are_no_batch_beside_evaluation(tmp_path: Path) -> None:
     run = run_of(20, 8, 2, shuffled=False, within=False)
     found, notes = choose(tmp_path, run, (1, 10))
