@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 # Worker processes import this file again: what only this process needs is imported where it is used.
@@ -118,6 +119,8 @@ def main(argv: list[str] | None = None) -> int | None:
         check_output("--output_path", path)
     if args.report:
         check_output("--report", args.report, folder=True)
+        if any(Path(args.report).resolve().is_relative_to(path.resolve()) for path in outputs):
+            raise InputError(f"--report {args.report}: is the place of a file of --output_path; name another folder")
     if args.stability and not args.report:
         raise InputError("--stability is for the page: give --report, too")
     from lim.report.chances import chances_of, read_chances

@@ -22,7 +22,7 @@ from lim.choose import Floats
 from lim.logs.matching import Matching, match_prompts
 from lim.logs.rows import NOT_GIVEN
 from lim.prompts import PromptSet
-from lim.prompts.rows import read_file, unpacked
+from lim.prompts.rows import read_file, read_lines, unpacked
 from lim.prompts.write import FORMATS, write_rows
 from lim.scores import mean_over_epochs
 from lim.selection import Selection
@@ -177,6 +177,7 @@ class ScoresFile:
     scores_L: Floats
     reasons: list[str | None]
     texts: list[str]
+    by_id: bool  # all keys are ids
 
 
 def read_scores(path: str | Path) -> ScoresFile:
@@ -195,7 +196,8 @@ def read_scores(path: str | Path) -> ScoresFile:
     for number, row in enumerate(rows, 1):
         name = "prompt" if row.get("id") in (None, "") else "id"
         if name not in row or "score" not in row:
-            raise InputError(f"{path}: row {number} is not {{id or prompt, score}}{hint}")
+            there = f" (its columns: {', '.join(map(str, row))})"
+            raise InputError(f"{path}: row {number} is not {{id or prompt, score}}{there}{hint}")
         score = _score(f"{path}: row {number}", row["score"], text=text)
         keys.append(_key(row[name]))
         texts.append(_text(row) if name == "id" else "")
@@ -206,7 +208,8 @@ def read_scores(path: str | Path) -> ScoresFile:
         raise InputError(f"{path}: row {repeats + 1} repeats {keys[repeats]!r:.80}; a prompt can have one score")
     if all(re.fullmatch(r"\d+\.0", key) for key in keys):  # as CSV has whole numbers of a table
         keys = [key[:-2] for key in keys]
-    return ScoresFile(keys, scores, reasons, texts)
+    by_id = all(row.get("id") not in (None, "") for row in rows)
+    return ScoresFile(keys, scores, reasons, texts, by_id)
 
 
 def _key(value: Any) -> str:
@@ -233,7 +236,7 @@ def match_scores(path: str | Path, found: ScoresFile, prompts: PromptSet) -> Mat
 
     Raises InputError where no prompt has a score, and where ids are those of other prompts.
     """
-    keys, others = found.keys, other_prompts(found.keys, found.texts, prompts)
+    keys, by_id, others = found.keys, found.by_id, other_prompts(found.keys, found.texts, prompts)
     ids: Sequence[str] = prompts.ids
     if others and prompts.id_key is None:
         scores = dict[str, float]()
@@ -243,10 +246,10 @@ def match_scores(path: str | Path, found: ScoresFile, prompts: PromptSet) -> Mat
                     f"{path}: its ids are row numbers of another prompt file, and its texts do not tell its prompts "
                     f"apart ({text!r:.60}); give both files a column of ids (--id_key)"
                 )
-        keys, ids = found.texts, prompts.texts
+        keys, ids, by_id = found.texts, prompts.texts, False
     elif others:
         refuse_others(path, others, found.keys, prompts)
-    matching = match_prompts(ids, prompts.texts, keys)
+    matching = match_prompts(ids, prompts.texts, keys, by_id=by_id)
     if (matching.rows_P < 0).all():
         raise InputError(
             f"{path}: none of its {len(keys)} prompts is in the prompt file; it has {keys[0]!r:.80}, "
@@ -281,12 +284,16 @@ def refuse_others(path: str | Path, others: Sequence[str], keys: Sequence[str], 
 
 
 def read_ids(path: str | Path, prompts: PromptSet | None = None) -> list[str]:
-    """The ids that the report page saves: a JSON list, an object with `ids`, or rows with an `id` in any format.
+    """The ids that the report page saves: a JSON list, an object with `ids`, or rows with an `id` in any format; or
+    the lines of a text file (.txt).
 
     Raises InputError where some of the rows are `chosen` and others are not, as in a scores file, and where rows say
     that their ids are of other prompts than those given.
     """
-    found = read_json(path) if Path(path).suffix == ".json" else read_file(path).records
+    suffix = Path(path).suffix
+    found = (
+        read_json(path) if suffix == ".json" else read_lines(path) if suffix == ".txt" else read_file(path).records
+    )
     found = found.get("ids") if isinstance(found, dict) else found
     if not isinstance(found, list):
         raise InputError(f"{path}: holds no list of ids")
@@ -298,7 +305,8 @@ def read_ids(path: str | Path, prompts: PromptSet | None = None) -> list[str]:
     ids = [_key(id) for id in given]
     for number, (id, key) in enumerate(zip(given, ids, strict=True), 1):
         if type(id) not in (str, int) and not (isinstance(id, float) and key.isdecimal()):
-            raise InputError(f"{path}: row {number} has no id")
+            columns = f" (its columns: {', '.join(row)})" if isinstance(row := found[number - 1], dict) else ""
+            raise InputError(f"{path}: row {number} has no id{columns}")
     if prompts is not None:
         texts = [_text(row) if isinstance(row, dict) else "" for row in found]
         if others := other_prompts(ids, texts, prompts):

@@ -188,8 +188,13 @@ def read_run(
         workers=workers,
         progress=step,
     )
-    if prompts is not None and log.format == "lim" and (doubt := doubt_file(run_of(log), prompts)):
-        summary = replace(summary, doubts={**summary.doubts, "other_file": doubt})
+    if prompts is not None and summary.matching is not None and log.format == "lim":
+        keys_P = [matrix.ids[row] if row >= 0 else None for row in summary.matching.rows_P.tolist()]
+        said, doubtful = doubt_file(run_of(log), prompts, keys_P) or ("", False)
+        if doubtful:
+            summary = replace(summary, doubts={**summary.doubts, "other_file": said})
+        elif said:
+            summary = replace(summary, notes=(*summary.notes, said))
     if settings.max_samples is not None:
         most = int(matrix.counts_P_K.max())
         if settings.max_samples > most:

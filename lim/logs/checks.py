@@ -215,9 +215,15 @@ def evaluated_between(parts: Sequence[Part], ours_L: NDArray[np.bool_], notes: l
     usual = np.bincount(ours_S[~beside_S]).argmax()
     if np.mean(ours_S[beside_S] >= usual) < 1 - 2 * SHARED:
         return others_L
+    times_L = np.zeros(len(ours_L), np.int64)
     for part in parts:
-        others_L[part.rows_U] = True
-    others_L &= ~ours_L
+        times_L[part.rows_U] += 1
+    others_L = (times_L > 0) & ~ours_L
+    # Where most steps have some, the others may be those of a last batch that was not full; evaluation is of the same
+    # prompts each time.
+    few, beside = 2 * np.count_nonzero(~beside_S) < len(parts), np.count_nonzero(beside_S)
+    if few and 4 * times_L[others_L].mean() < 3 * beside:
+        return np.zeros(len(ours_L), bool)
     notes.append(
         f"{np.count_nonzero(others_L):,} prompts that are not in the file come in {np.count_nonzero(beside_S)} of "
         f"{len(parts)} steps beside a whole batch (evaluation): they are not part of the average"

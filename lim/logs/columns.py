@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lim.logs.doubts import Doubt
-from lim.logs.files import LogFile, read_bytes
+from lim.logs.files import LogFile, of_folder, read_bytes
 from lim.logs.first_row import its_columns
 from lim.logs.formats import Columns, ReadOptions
 from lim.logs.messages import is_conversation, messages_of, prompt_text
@@ -193,9 +193,11 @@ def _holds_objects(value: Any) -> bool:
 def pick(path: str, number: int, row: Row, name: str, *, needed: bool = True) -> Any:
     """A field of a row: by its name, or by names joined with dots; of a list by its number (`rewards.0`).
 
-    InputError where it is missing and `needed`.
+    Where the row has none, a folder's name may say it (`of_folder`). InputError where it is missing and `needed`.
     """
     value = dig(row, name)
+    if value is MISSING and (said := of_folder(path, name)) is not None:
+        return said
     if value is MISSING and needed:
         columns = ", ".join(map(str, row))
         near = did_you_mean(name, map(str, row))

@@ -37,6 +37,11 @@ class Epochs:
     even: bool = False  # nearly all of an epoch's prompts are in it equally often
     unsure: int = 0  # visits that may be of the epoch after, as steps of the log are lost
 
+    @property
+    def clean(self) -> bool:
+        """Whether epochs of so many steps have all prompts, each once."""
+        return self.rule == "steps" and self.exact and not self.never
+
     def fits(self, prompts: int, slack: float = 0) -> bool:
         return self.twice <= TOLERATED * prompts and self.never <= max(TOLERATED * prompts, slack)
 
@@ -67,6 +72,11 @@ class Visits:
         self.copies_P = np.ones(self.prompts, np.int64) if copies_L is None else np.maximum(1, copies_L[seen])
         self.spacing = spacing_of(steps_S)
         self.batch = len(self.row_V) / len(steps_S)  # prompts per step
+
+    @property
+    def usual_length(self) -> float:
+        """Steps that an epoch may have, by the number of prompts."""
+        return self.length or self.spacing * self.prompts / self.batch
 
     def lost_steps(self) -> NDArray[np.int64]:
         """Steps between the first and the last, at the usual spacing, that are not there."""
@@ -142,9 +152,10 @@ class Visits:
         epochs_V[order_V] = (before_V - before_V[starts_P[row_V]]) // self.copies_P[row_V] + 1
         return Epochs("visits", epochs_V, exact=judge and self.regular(1.0))
 
-    def regular(self, share: float = 1 - TOLERATED) -> bool:
+    def regular(self, share: float = 1 - TOLERATED, out: float = 2 * TOLERATED) -> bool:
         """Whether that share of the prompts was visited equally often, or once more, and in passes: one after the
-        other. They are not where a visit's samples are spread over several steps, or two runs are in one log.
+        other, but for a share `out` of the visits. They are not where a visit's samples are spread over several
+        steps, or two runs are in one log.
         """
         often = Counter(self.counts_P.tolist())
         if max(often[count] + often[count + 1] for count in often) < share * self.prompts:
@@ -155,7 +166,7 @@ class Visits:
         out_V = (pass_V < (begins_S // self.prompts)[self.step_V]) | (
             pass_V > ((ends_S - 1) // self.prompts)[self.step_V]
         )
-        return int(np.count_nonzero(out_V)) <= 2 * TOLERATED * len(out_V)
+        return int(np.count_nonzero(out_V)) <= out * len(out_V)
 
     def _judged(self, rule: Rule, epochs_V: NDArray[np.int64], length: float) -> Epochs:
         """Count the prompts that epochs hold twice or never; of the first and last epoch, as far as they reach."""
@@ -200,11 +211,16 @@ class Visits:
         guesses = [length, longer, *([float(np.median(spans_P))] if len(spans_P) else [])]
         near = {int(guess) + more for guess in guesses for more in (-1, 0, 1, 2)}
         complete = [self.by_steps(guess) for guess in sorted(near) if guess >= 1]
-        best = min(complete, key=lambda found: (not found.exact, found.twice + found.never))
+        # Of several that are as good, the one of which the log holds whole epochs.
+        span = int(self.steps_S[-1]) + self.spacing - self.first
+        best = min(complete, key=lambda f: (not f.exact, f.twice + f.never, span % (f.steps_per_epoch or 1) > 0))
+        gapless = not len(self.lost_steps())
+        # In one order over and over, epochs that end within a step look like epochs that lack some prompts.
+        if best.exact and best.never and gapless and self.regular(1.0, 0):
+            return self.by_visits()
         # An epoch of one step holds no prompt twice, whatever the truth is.
         if best.exact and (not best.never or (best.steps_per_epoch or 0) > self.spacing):
             return best
-        gapless = not len(self.lost_steps())
         if gapless and self.regular(1.0):
             return self.by_visits()
         within = min(map(self.by_steps, dict.fromkeys((length, longer))), key=lambda found: found.twice + found.never)
@@ -235,7 +251,7 @@ class Visits:
         return ", ".join([f"{number} prompts were visited {rest}", *more])
 
 
-def _visits(parts: list[Part], ours_L: NDArray[np.bool_], copies: Copies | None = None) -> Visits:
+def _visits(parts: list[Part], ours_L: NDArray[np.bool_], copies: Copies | None, first: int) -> Visits:
     """Visits of the file's prompts, without those that are in an epoch several times (unless all are)."""
     counted_L = ours_L.copy()
     if copies is not None and (copies.copies_L[ours_L] == 1).any():
@@ -244,7 +260,7 @@ def _visits(parts: list[Part], ours_L: NDArray[np.bool_], copies: Copies | None 
     steps_S = step_numbers([part.step.step for part in parts])
     kept = [at for at, part in enumerate(rows) if len(part)]
     length = None if copies is None else copies.steps_per_epoch(parts)
-    return Visits(steps_S[kept], [rows[at] for at in kept], min(1, int(steps_S[0])), length=length)
+    return Visits(steps_S[kept], [rows[at] for at in kept], first, length=length)
 
 
 class Counted(NamedTuple):
@@ -262,12 +278,15 @@ def with_epochs(
     ours_L: NDArray[np.bool_],
     copies: Copies | None,
     steps_per_epoch: int | None,
+    first: int,
 ) -> Counted:
-    """The parts with an epoch for each prompt: as the log says, else by the number of steps, else by what fits."""
+    """The parts with an epoch for each prompt: as the log says, else by the number of steps, else by what fits. Epoch
+    1 begins with the step `first`.
+    """
     if parts[0].step.epochs_U is not None:
         return Counted(parts, Epochs("log", np.zeros(0, np.int64)), None, [], {})
     notes, doubts = list[str](), dict[str, str]()
-    visits = _visits(parts, ours_L, copies)
+    visits = _visits(parts, ours_L, copies, first)
     if steps_per_epoch is not None:
         found = visits.by_steps(steps_per_epoch)
         if not found.exact and not found.fits(visits.prompts):

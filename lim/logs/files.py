@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
+import urllib.parse
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from lim.utils.cli import listed, near
@@ -112,6 +115,13 @@ def _walk_remote(filesystem: Any, folder: str, below: str, depth: int) -> Iterat
             yield Entry(below + entry.base_name, entry.path, entry.size or 0)
         elif depth and entry.type == fs.FileType.Directory and not entry.base_name.startswith("."):
             yield from _walk_remote(filesystem, entry.path, f"{below}{entry.base_name}/", depth - 1)
+
+
+@lru_cache
+def of_folder(path: str, column: str) -> str | None:
+    """A column's value where a table was cut by it into folders (`step=3/part-0.parquet`); None where it was not."""
+    found = re.findall(rf"(?:^|/){re.escape(column)}=([^/]*)/", path)
+    return urllib.parse.unquote(found[-1]) if found else None
 
 
 def read_bytes(path: str, filesystem: Any, size: int | None = None) -> bytes:

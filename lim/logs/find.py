@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lim.logs.files import DEEPEST, Entry, LogFile, list_files, open_filesystem, read_bytes
+from lim.logs.files import DEEPEST, Entry, LogFile, list_files, of_folder, open_filesystem, read_bytes
 from lim.logs.first_row import LIKELY, columns_of, first_row, likely_flags
 from lim.logs.formats import FORMATS, Columns, Format
 from lim.prompts.rows import unpacked
@@ -20,12 +20,12 @@ from lim.utils.cli import listed
 from lim.utils.errors import InputError
 
 TABLES = (".jsonl", ".json", ".parquet", ".csv", ".tsv", ".ndjson", ".arrow", ".feather")
-STEP = re.compile(r"(?:step|(?<![A-Za-z])iter(?:ation)?)[_-]?$", re.IGNORECASE)  # what stands before a step
-RANK = re.compile(r"(?<![A-Za-z])(?:rank|worker|node|gpu|device|proc|process|replica|dp|tp)[_-]?$", re.IGNORECASE)
-COARSE = re.compile(r"(?<![A-Za-z])(?:epoch|ep|run|attempt|try|trial|seed|stage|phase)[_-]?$", re.IGNORECASE)
+STEP = re.compile(r"(?:step|(?<![A-Za-z])iter(?:ation)?)[_=-]?$", re.IGNORECASE)  # what stands before a step
+RANK = re.compile(r"(?<![A-Za-z])(?:rank|worker|node|gpu|device|proc|process|replica|dp|tp)[_=-]?$", re.IGNORECASE)
+COARSE = re.compile(r"(?<![A-Za-z])(?:epoch|ep|run|attempt|try|trial|seed|stage|phase)[_=-]?$", re.IGNORECASE)
 OF = re.compile(r"[_-]of[_-]?\d+(?!\d)", re.IGNORECASE)  # behind the number of a part, as of a data set cut by size
-PART = re.compile(r"(?<![A-Za-z])(?:shard|part)[_-]?$", re.IGNORECASE)  # of a step, or of a log cut into parts
-NUMBER = re.compile(r"(?:step|iter|iteration)[_-]?(\d+)|(?<![A-Za-z0-9])(\d+)(?![A-Za-z0-9])")
+PART = re.compile(r"(?<![A-Za-z])(?:shard|part)[_=-]?$", re.IGNORECASE)  # of a step, or of a log cut into parts
+NUMBER = re.compile(r"(?:step|iter|iteration)[_=-]?(\d+)|(?<![A-Za-z0-9])(\d+)(?![A-Za-z0-9])")
 UNNAMED = ("one-shot", "columns")  # formats whose files may have any name
 CONVERT = "write it as one of these, or log with lim.recorders (docs/recorders.md)"
 MOST_TABLES = 20  # of a folder, that are looked into
@@ -220,7 +220,9 @@ def steps_are_parts(log: Log) -> bool:
 def _names(path: str, filesystem: Any, wanted: Collection[str]) -> set[str]:
     """Those of the names, which may be paths, that a table has as columns."""
     row = columns_of(first_row(path, filesystem) or {})
-    return {name for name in wanted if name in row or name.partition(".")[0] in row}
+    return {
+        name for name in wanted if name in row or name.partition(".")[0] in row or of_folder(path, name) is not None
+    }
 
 
 def number_of(name: str) -> int:

@@ -54,7 +54,7 @@ SWITCH = r"\s*/(?:no_)?think\s*$"  # Qwen's switch at the end of the user's turn
 UNSEEN = "[\u00ad\u200b-\u200f\u2060\ufeff]"
 MARKS = r"<image>|<video>|<audio>|<\|(?:vision_start|image_pad|video_pad|vision_end|image)\|>"
 
-BY_NUMBER = "id as a number"
+BY_ID = "id but for zeros, spaces around it and capitals"
 BY_TEMPLATE, BY_TURN = "text without template", "what the user said in several turns"
 BY_WRAPPER, BY_LETTERS = "text inside the run's own wrapper", "text but for white space and signs"
 BY_END = "the end of a text that was cut at its start"
@@ -143,8 +143,8 @@ def match_prompts(
     The rules, in order: same id; same text; same text after whitespace and known chat templates are taken away, of
     several turns all or the last; same text inside a wrapper (a template or instruction of the run's own), of which
     a log may have several; the same two with `letters` alone compared; the end of one prompt that no other key is,
-    where a trainer cut long prompts at their start. `by_id` stops after the first rule, where ids may be
-    the same number, written in another way; without `ids_first`, for keys
+    where a trainer cut long prompts at their start. `by_id` stops after the first rule, where ids may
+    be written in another way (`by_plain_id`); without `ids_first`, for keys
     that are texts, the same text comes before an id that reads like it. `full` are further texts of
     the prompts, with their system message and all turns, in one or several templates: the same text as one of those
     comes first.
@@ -154,7 +154,7 @@ def match_prompts(
     if ids_first:
         search.by_table("id", list(ids))
     if by_id and search.open():
-        search.by_number(ids)
+        search.by_plain_id(ids)
     if not by_id and search.open():
         for texts in (*full, prompts):
             search.by_table("text", list(texts))
@@ -197,14 +197,18 @@ class _Search:
             self.how[rule] += int(free.sum())
         self.share(rule, texts, table)
 
-    def by_number(self, ids: Sequence[str]) -> None:
-        """Match keys to ids that are the same whole number, as tables write it: 7, 7.0 and 007."""
-        numbers = [_number(id) for id in ids]
-        once = Counter(numbers)
-        table = {number: at for at, number in enumerate(numbers) if number is not None and once[number] == 1}
-        for row in self.open():
-            if (prompt := table.get(_number(self.keys[row]) or "")) is not None:
-                self.take(BY_NUMBER, row, prompt)
+    def by_plain_id(self, ids: Sequence[str]) -> None:
+        """Match keys to ids that are the same whole number, as tables write it (7, 7.0 and 007), or the same text
+        but for spaces around it; then, of ids that have no key, but for capitals.
+        """
+        for fold in (_plain, lambda id: _plain(id).casefold()):
+            plain = list(map(fold, ids))
+            once = Counter(plain)
+            table = {text: at for at, text in enumerate(plain) if once[text] == 1}
+            for row in self.open():
+                prompt = table.get(fold(self.keys[row]))
+                if prompt is not None and (fold is _plain or self.rows_P[prompt] < 0):
+                    self.take(BY_ID, row, prompt)
 
     def by_forms(self) -> None:
         """Match keys that are a prompt's text once templates, switches and white space are taken away."""
@@ -374,10 +378,10 @@ def _inside(text: str, before: str, after: str, whole: bool) -> Iterator[str]:
         at = inner.find(before, at + 1)
 
 
-def _number(id: str) -> str | None:
-    """An id that is a whole number, without zeros that do not count; None for any other."""
-    match = re.fullmatch(r"0*(\d+?)(?:\.0*)?", id)
-    return match and match[1]
+def _plain(id: str) -> str:
+    """An id without spaces around it and, of a whole number, without zeros that do not count."""
+    match = re.fullmatch(r"(-?)0*(\d+?)(?:\.0*)?", id := id.strip())
+    return match[1] + match[2] if match else id
 
 
 def _starting(items: Sequence[tuple[str, int]], start: str) -> Iterator[int]:

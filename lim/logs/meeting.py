@@ -25,15 +25,16 @@ def split_where_epochs_meet(
     stands_L: NDArray[np.int64],
     counted_L: NDArray[np.bool_],
     options: ReadOptions,
+    first: int,
     length: float | None = None,
 ) -> list[Part]:
     """The parts, with two visits for each prompt that is twice in a step where epochs meet.
 
     Such a prompt has twice as many samples as is usual in this step and those beside it, and no visit in a step that
     is of one of the two epochs alone. The first half of its samples, in the log's order, is the earlier visit's.
-    `counted_L`: prompts that an epoch has once.
+    `counted_L`: prompts that an epoch has once; `first`: the step that epoch 1 begins with.
     """
-    found = _doubled(parts, counted_L, length)
+    found = _doubled(parts, counted_L, first, length)
     if not found:
         return parts
     numbers = {parts[at].step.step for at in found}
@@ -63,7 +64,7 @@ def split_where_epochs_meet(
 
 
 def _doubled(
-    parts: Sequence[Part], counted_L: NDArray[np.bool_], length: float | None
+    parts: Sequence[Part], counted_L: NDArray[np.bool_], first: int, length: float | None
 ) -> dict[int, NDArray[np.int64]]:
     """Number of a part → its prompts that two epochs have in it."""
     rows = [part.rows_U[counted_L[part.rows_U]] for part in parts]
@@ -76,7 +77,7 @@ def _doubled(
     if not twice:
         return {}
     steps_S = step_numbers([part.step.step for part in parts])
-    visits = Visits(steps_S[kept], [rows[at] for at in kept], min(1, int(steps_S[0])))
+    visits = Visits(steps_S[kept], [rows[at] for at in kept], first)
     visits_S = [len(rows[at]) + len(twice.get(at, ())) for at in kept]
     length = length or visits.spacing * visits.prompts / float(np.bincount(visits_S).argmax())
     low_S, high_S = visits.reach(length)

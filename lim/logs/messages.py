@@ -9,6 +9,8 @@ from typing import Any
 
 Messages = list[dict[str, Any]]
 LISTED = re.compile(r"\s*\[\s*\{")  # text that may be a list of messages
+SAID = {"content", "tool_calls", "function_call"}  # keys of a turn
+MEDIA = ("image", "video", "audio")
 BETWEEN_OBJECTS = re.compile(r"\}\s*\n\s*\{")  # numpy writes no comma there
 
 
@@ -35,7 +37,7 @@ def _listed(text: str) -> Any:
 def text_of(messages: Messages) -> str:
     """What the user says, turn by turn; all that is said where there is no user."""
     turns = [turn for turn in messages if turn["role"] == "user"] or messages
-    return "\n".join(content_text(turn["content"]) for turn in turns)
+    return "\n".join(content_text(turn.get("content")) for turn in turns)
 
 
 def prompt_text(value: Any) -> str | None:
@@ -49,16 +51,17 @@ def prompt_text(value: Any) -> str | None:
         return None
     asked = max((at for at, turn in enumerate(value, 1) if turn["role"] == "user"), default=len(value))
     turns = "".join(
-        f"<|im_start|>{turn['role']}\n{content_text(turn['content'])}<|im_end|>\n" for turn in value[:asked]
+        f"<|im_start|>{turn['role']}\n{content_text(turn.get('content'))}<|im_end|>\n" for turn in value[:asked]
     )
     return turns + "<|im_start|>assistant\n"
 
 
 def is_conversation(value: Any) -> bool:
+    """Whether a value is a list of turns. One that calls tools may have no content."""
     return (
         isinstance(value, list)
         and bool(value)
-        and all(isinstance(turn, dict) and {"role", "content"} <= turn.keys() for turn in value)
+        and all(isinstance(turn, dict) and "role" in turn and (turn.keys() & SAID) for turn in value)
     )
 
 
@@ -67,6 +70,14 @@ def content_text(content: Any) -> str:
     if content is None or isinstance(content, str):
         return content or ""
     if isinstance(content, list):
-        parts = [part if isinstance(part, dict) else {"text": str(part)} for part in content]
-        return "".join(str(part.get("text") or f"<{part.get('type', 'part')}>") for part in parts)
+        return "".join(part if isinstance(part, str) else _part(part) for part in content)
     return str(content)
+
+
+def _part(part: Any) -> str:
+    if not isinstance(part, dict):
+        return str(part)
+    kind = str(part.get("type", "part"))
+    if part.get("text") or "text" in kind:
+        return str(part.get("text") or "")
+    return f"<{next((medium for medium in MEDIA if medium in kind), kind)}>"  # `image_url`, `input_audio`

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from lim.logs.files import LogFile, read_bytes
 from lim.logs.first_row import its_columns
-from lim.logs.step import StepRewards, group_rewards
+from lim.logs.step import MOST, StepRewards, group_rewards
 from lim.utils.errors import InputError
 from lim.utils.text import kind_of
 
@@ -183,7 +183,7 @@ def group(
 ) -> StepRewards:
     """One step's rows, grouped by prompt (its text or id). Rows whose reward is None or NaN are skipped.
 
-    Raises InputError where no row is left, and at an infinite reward.
+    Raises InputError where no row is left, and at a reward that is infinite or as good as that.
     """
     if not len(prompts):
         raise InputError(f"{file.path}: holds no rows; remove the file, or pass --skip_bad_files")
@@ -200,8 +200,8 @@ def group(
             f"{file.path}: none of its {len(rewards_R)} rows has a reward ('{reward}'); name another column by "
             f"--reward_column{there}, or pass --skip_bad_files"
         )
-    if np.isinf(rewards_R).any():
-        row = int(np.isinf(rewards_R).argmax())
+    if (over_R := np.abs(rewards_R) > MOST).any():
+        row = int(over_R.argmax())
         raise InputError(f"{file.path}: row {row + 1}: {reward} is {rewards_R[row]}; {FIX}")
     if epochs is not None and not 0 <= min(epochs) <= max(epochs) <= MOST_EPOCHS:
         row = next(at for at, epoch in enumerate(epochs) if not 0 <= epoch <= MOST_EPOCHS)

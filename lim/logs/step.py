@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lim.utils.errors import InputError
 
+MOST = float(np.finfo(np.float32).max)  # a reward
 FIRST_ROWS = 200  # so many rewards tell whether a log's rewards take few values
 
 
@@ -165,8 +166,8 @@ def _runs(groups_R: NDArray[np.integer]) -> tuple[NDArray[np.intp], NDArray[np.i
 
 
 def check_finite(path: str, rewards_R: NDArray[np.floating], what: str = "reward") -> None:
-    """Raise InputError at the first reward that is NaN or infinite (rows count from 1)."""
-    bad = np.flatnonzero(~np.isfinite(rewards_R))
+    """Raise InputError at the first reward that is NaN, infinite or too large (rows count from 1)."""
+    bad = np.flatnonzero(~(np.abs(rewards_R) <= MOST))
     if len(bad):
         raise InputError(
             f"{path}: row {bad[0] + 1}: {what} is {rewards_R[bad[0]]} ({len(bad)} such rows); "

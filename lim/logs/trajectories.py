@@ -24,7 +24,7 @@ from lim.logs.checks import (
     scales_of,
 )
 from lim.logs.counting import Copies, spacing_of, step_numbers
-from lim.logs.epochs import Rule, epochs_to_keep, with_epochs
+from lim.logs.epochs import Counted, Rule, epochs_to_keep, with_epochs
 from lim.logs.find import Log, steps_are_parts
 from lim.logs.formats import ReadOptions
 from lim.logs.matching import Matching, match_prompts, normalise, strip_template
@@ -151,18 +151,38 @@ def read_trajectories(
     copies = None
     if matching is not None and len(matching.shared):
         copies = Copies(parts, np.bincount(matching.rows_P[matching.rows_P >= 0], minlength=len(raw.keys)))
-    split = parts
-    if steps_per_epoch is None and parts[0].step.epochs_U is None:
-        once_L = ours_L if copies is None else ours_L & (copies.copies_L == 1)
-        length = None if copies is None else copies.steps_per_epoch(parts)
-        split = split_where_epochs_meet(raw, parts, stands_L, once_L, options or ReadOptions(), length)
-    more = sum(len(part.rows_U) for part in split) - sum(len(part.rows_U) for part in parts)
-    found = with_epochs(parts, ours_L, copies, steps_per_epoch)
-    if more and (found.epochs.rule != "steps" or not found.epochs.exact or found.epochs.never):
-        two = with_epochs(split, ours_L, copies, steps_per_epoch)
-        more, found = (more, two) if once_per_epoch(two.parts) else (0, found)
-    else:  # epochs end with steps after all
-        more = 0
+
+    def count(first: int, counted_L: NDArray[np.bool_] = ours_L) -> tuple[int, Counted]:
+        split = parts
+        if steps_per_epoch is None and parts[0].step.epochs_U is None:
+            once_L = counted_L if copies is None else counted_L & (copies.copies_L == 1)
+            length = None if copies is None else copies.steps_per_epoch(parts)
+            split = split_where_epochs_meet(raw, parts, stands_L, once_L, options or ReadOptions(), first, length)
+        more = sum(len(part.rows_U) for part in split) - sum(len(part.rows_U) for part in parts)
+        found = with_epochs(parts, counted_L, copies, steps_per_epoch, first)
+        if more and not found.epochs.clean:
+            two = with_epochs(split, counted_L, copies, steps_per_epoch, first)
+            return (more, two) if once_per_epoch(two.parts) else (0, found)
+        return 0, found  # epochs end with steps after all
+
+    begin = int(step_numbers([part.step.step for part in parts])[0])
+    more, found = count(min(1, begin))
+    others: list[tuple[int, NDArray[np.bool_]]] = []
+    if steps_per_epoch is None and found.visits is not None:
+        if begin - 1 >= found.visits.usual_length:
+            # Whole epochs are before: the log is of a run that went on, or its steps are counted from another number.
+            others.append((begin, ours_L))
+        if (
+            copies is None
+            and not found.epochs.clean
+            and (like_L := _visited_alike(parts, ours_L)).sum() > ours_L.sum()
+        ):
+            others += [(first, like_L) for first, _ in ((min(1, begin), ours_L), *others)]
+    for other in others:
+        its_more, its = count(*other)
+        if its.epochs.clean or (its_more and its.epochs.exact and not found.epochs.clean):
+            more, found = its_more, its
+            break
     parts, epochs, visits = found.parts, found.epochs, found.visits
     notes += found.notes
     doubts |= found.doubts
@@ -225,6 +245,15 @@ def read_trajectories(
         else None,
     )
     return matrix, summary
+
+
+def _visited_alike(parts: Sequence[Part], ours_L: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The file's prompts and those that are visited as often: prompts of the run that the file lacks."""
+    times_L = np.zeros(len(ours_L), np.int64)
+    for part in parts:
+        times_L[part.rows_U] += 1
+    times_O = times_L[ours_L & (times_L > 0)]
+    return ours_L | ((times_L >= max(2, times_O.min())) & (times_L <= times_O.max()))
 
 
 def _spread(parts: Sequence[Part]) -> float | None:
@@ -297,6 +326,11 @@ def _without_evaluation(log: Log, parts: list[Part], ours_L: NDArray[np.bool_], 
     others = [part.step.step for part in parts if not ours_L[part.rows_U].any()]
     if not log.kind.evaluates or len(training) < len(others):
         return parts
+    later = [part.rows_U for part in parts if part.step.step in others and part.step.step >= 1]
+    # Evaluation is of the same prompts each time; other ones each time are of training, which the file lacks.
+    if later and len(np.unique(np.concatenate(later))) > 2 * max(map(len, later)):
+        others = [step for step in others if step < 1]
+        training = [part for part in parts if part.step.step not in others]
     before = [step for step in others if step < 1]
     if before:
         notes.append(

@@ -97,7 +97,8 @@ def folder_rows(path: Path, reading: Reading) -> tuple[Rows, dict[str, Any]]:
         return joined(str(path), [read_file(file) for file in files]), {"split": split} if split else {}
     split = reading.split or "train"
     files = split_files(path, reading.config, split, reading.flag)
-    return joined(str(path), [read_file(file) for file in files]), {"split": split}
+    part = {"split": split} | ({"config": reading.config} if reading.config else {})
+    return joined(str(path), [read_file(file) for file in files]), part
 
 
 def choose_split(name: str, splits: Sequence[str], reading: Reading) -> str:

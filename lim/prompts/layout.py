@@ -149,7 +149,7 @@ def prompts_of(rows: Rows, reading: Reading | None = None) -> PromptSet:
     answers: list[Any] = [None] * len(rows) if answer_key is None else rows.column(answer_key)
     if not _all_text(answers):
         answers = [value if isinstance(value, str) else _answer(value) for value in answers]
-    ids, id_key, repeated = _ids(rows, reading)
+    ids, id_key, repeated = ids_of(rows, reading)
     return PromptSet(rows, ids, texts, answers, messages, id_key, answer_key, repeated)
 
 
@@ -176,7 +176,7 @@ def _answer(value: Any) -> str | None:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _ids(rows: Rows, reading: Reading) -> tuple[list[str], str | None, str]:
+def ids_of(rows: Rows, reading: Reading) -> tuple[list[str], str | None, str]:
     """(ids, their column or None, why row numbers are taken where verl's index repeats)."""
     key = _key(rows, reading, "id", (ID_KEY,))
     if key is None:

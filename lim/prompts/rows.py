@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
@@ -122,16 +123,11 @@ def read_file(path: str | Path, *, finite: bool = True) -> Rows:
     name = str(path)
     plain = unpacked(name)
     suffix = Path(plain).suffix
-    try:
+    with _readable(path):
         os.stat(path)
         if plain == name and suffix in (".parquet", ".arrow", ".feather"):
             return Rows(name, table=table_of(name, str(path), parquet=suffix == ".parquet"))
         data = Path(path).read_bytes() if plain == name else read_bytes(name, None)
-    except FileNotFoundError:
-        remote = "; only local files are read here" if REMOTE.match(name) else how_to_make(path)
-        raise InputError(f"{path}: no such file{remote}") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     if data.startswith(b"PAR1"):
         import pyarrow as pa
 
@@ -139,11 +135,34 @@ def read_file(path: str | Path, *, finite: bool = True) -> Rows:
     if suffix not in (".csv", ".tsv"):
         with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return Rows(name, msgspec.json.decode(data, type=list[dict]))  # quick, but says little of what is wrong
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: byte {error.start}: not UTF-8") from None
+    text = _text(name, data)
     return Rows(name, csv_rows(name, text)) if suffix in (".csv", ".tsv") else _json(name, text, suffix, finite)
+
+
+def read_lines(path: str | Path) -> list[str]:
+    """The lines of a text file, without white space around them; empty ones are skipped."""
+    with _readable(path):
+        data = Path(path).read_bytes()
+    return [line for line in map(str.strip, _text(str(path), data).split("\n")) if line]
+
+
+@contextlib.contextmanager
+def _readable(path: str | Path) -> Iterator[None]:
+    """Raise InputError where a file is not there or cannot be read."""
+    try:
+        yield
+    except FileNotFoundError:
+        remote = "; only local files are read here" if REMOTE.match(str(path)) else how_to_make(path)
+        raise InputError(f"{path}: no such file{remote}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def _text(name: str, data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name}: byte {error.start}: not UTF-8") from None
 
 
 def table_of(name: str, source: Any, *, parquet: bool) -> pa.Table:

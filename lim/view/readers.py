@@ -176,7 +176,7 @@ def completion_text(value: Any) -> str | None:
         return str(value)
     parts = []
     for turn in value:
-        parts.append(content_text(turn["content"]))
+        parts.append(content_text(turn.get("content")))
         if calls := turn.get("tool_calls"):
             parts.append(json.dumps(calls, ensure_ascii=False, default=str))
     return "\n\n".join(filter(None, parts))

@@ -27,10 +27,10 @@ from lim.pipeline import OneEpoch, select
 from lim.prompts import PromptSet, Reading, load, prompts_of
 from lim.prompts.find import hub_id
 from lim.prompts.rows import Rows
+from lim.prompts.trained_on import place_of, reading_of_run
 from lim.selection import Selection
 from lim.strategies import Settings
 from lim.utils.errors import InputError
-from lim.utils.paths import ROOT
 from lim.view.index import SampleIndex, Stamp, has_samples, open_index, stamps_of
 from lim.view.readers import Sample
 from lim.view.suspects import LEAST_SHARE, MOST_RIGHT, Given, Suspect, find_suspects
@@ -143,12 +143,12 @@ class RunView:
     def _prompts(self, log: Log, path: str | None, reading: Reading | None) -> PromptSet:
         """The prompt file's prompts: the one given, the one that run.json names, or those of the log's texts."""
         if path is None and (Path(log.root) / "run.json").is_file():
-            path = read_run(log.root).get("prompt_file")
-            if path is not None and not Path(path).exists() and hub_id(path) is None:
-                if not (ROOT / path).exists():
-                    what = f"{log.root}: its run.json names the prompt file {path}, which is not there"
-                    raise InputError(f"{what}; name it by --original_prompts_path")
-                path = str(ROOT / path)  # as it is named in the project's folder
+            run = read_run(log.root)
+            path = run.get("prompt_file")
+            reading = reading_of_run(run) if reading in (None, Reading()) else reading
+            if path is not None and not Path(path := place_of(path)).exists() and hub_id(path) is None:
+                what = f"{log.root}: its run.json names the prompt file {path}, which is not there"
+                raise InputError(f"{what}; name it by --original_prompts_path")
         if path is not None:
             return load(path, reading)
         if log.by_id:

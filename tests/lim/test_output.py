@@ -107,6 +107,16 @@ def test_scores_however_tables_write_them(tmp_path: Path, name: str) -> None:
     assert found.reasons[1] == "no score in the scores file"
 
 
+def test_ids_of_scores_may_have_spaces_zeros_and_capitals(tmp_path: Path) -> None:
+    rows = [{"id": id, "prompt": str(at)} for at, id in enumerate(("7", "12", "q-a", "Q-B"))]
+    (tmp_path / "s.csv").write_text("score,id\n0.2, 7 \n0.9,012\n0.8,Q-A\n0.1,Q-B\n")
+    found = select(write(tmp_path / "p.jsonl", rows), scores_path=tmp_path / "s.csv", settings=Settings(top_k=2))
+    assert found.scores_P.tolist() == [0.2, 0.9, 0.8, 0.1]
+    (tmp_path / "s.csv").write_text("Score,ID\n0.2,7\n")
+    with pytest.raises(InputError, match=r"row 1 is not \{id or prompt, score\} \(its columns: Score, ID\)"):
+        select(tmp_path / "p.jsonl", scores_path=tmp_path / "s.csv")
+
+
 def test_an_infinite_score_is_refused(tmp_path: Path) -> None:
     (tmp_path / "s.csv").write_text("id,score\n0,inf\n")
     with pytest.raises(InputError, match="row 1: score is inf, not a number or null"):

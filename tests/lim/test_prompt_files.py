@@ -172,6 +172,7 @@ def test_scores_that_are_no_numbers(tmp_path):
         ("rows.json", '[{"id": "2", "prompt": "…"}, {"id": "0"}]'),
         ("ids.jsonl", '{"id": "2"}\n{"id": "0"}\n'),
         ("ids.csv", "id,score\n2,0.5\n0,\n"),
+        ("ids.txt", "\ufeff2 \r\n\r\n0"),
     ],
 )
 def test_ids_choose_by_themselves(tmp_path, capsys, name, text):
@@ -187,7 +188,7 @@ def test_ids_choose_by_themselves(tmp_path, capsys, name, text):
     [
         ('["0", "9"]', [], "1 of its 2 ids are not in the prompt file: '9'"),
         ('{"chosen": 1}', [], "holds no list of ids"),
-        ('[{"name": "0"}]', [], "row 1 has no id"),
+        ('[{"name": "0"}]', [], r"row 1 has no id \(its columns: name\)"),
         ('[{"id": "0", "chosen": true}, {"id": "1", "chosen": false}]', [], "chosen and prompts that were not"),
         ("[]", [], "nothing chosen"),
         ('["0"]', ["--top_k", "1"], "--top_k is for --strategy .*; ids takes --ids_path"),

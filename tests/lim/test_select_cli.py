@@ -408,6 +408,13 @@ def test_graded_rewards_are_not_called_never_solved(tmp_path, capsys):
     assert "never solved" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("place", ["out/limr.json", "out/limr.scores.json/page", "out/../out/limr.summary.json"])
+def test_a_report_in_the_place_of_an_output_is_refused_before_anything_is_written(tmp_path, place):
+    with pytest.raises(InputError, match=r"--report .*: is the place of a file of --output_path"):
+        run(tmp_path, "--report", str(tmp_path / place))
+    assert not (tmp_path / "out" / "limr.json").exists()
+
+
 def test_a_folder_that_may_not_be_read_is_not_called_unwritable(tmp_path, monkeypatch, capsys):
     prompts = write_prompts(tmp_path / "p.json", ["a"])
     log = write_log(tmp_path / "run", REWARDS)

@@ -118,7 +118,7 @@ def rows_of(
         prompts.ids, prompts.texts, answers, prompts.messages, carried, strict=True
     ):
         rows.append({"id": id, "prompt": text, "answer": answer})
-        turns = [{"role": turn["role"], "content": turn["content"]} for turn in messages or ()]
+        turns = [{"role": turn["role"], "content": turn.get("content")} for turn in messages or ()]
         where = f"{prompts.name}: row {len(rows)} (id {id})"
         name, metadata = verifiers.of({"verifier": verifier, "metadata": metadata}, where)
         if name != MATH:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +29,8 @@ SCHEMES: dict[str, Callable[[int, int], str]] = {  # (step, rank of two) → nam
     "letters that end like a step's": lambda step, rank: f"{step}-rank{rank}-writer_1",
     "folders": lambda step, _: f"train7/batch{step}",
     "numbers of what a step has": lambda step, part: f"step_{step}/sample_{part}",
+    "folders by the step's value": lambda step, part: f"step={step}/part-{part}",
+    "folders by the step's and another's": lambda step, part: f"step={step}/epoch={(step + 3) // 4}/{part:08d}",
     "numbers of all samples": lambda step, part: f"global_step_{step}/{2 * step + part:06d}",
 }
 
@@ -94,3 +97,17 @@ def test_a_step_beside_the_number_of_a_part_of_several(tmp_path: Path) -> None:
     write(tmp_path / "log", lambda step, rank: f"{step}-{rank:05d}-of-00002")
     found = chosen(tmp_path, **FLAGS)
     assert scores(found) == pytest.approx(RUN.truth(RUN.samples)) and not any("part" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("under", ["step=%d", "epoch=%d/step=%d", "step=%d/epoch=%d"])
+def test_folders_by_a_column_s_value_are_that_column(tmp_path: Path, under: str) -> None:
+    """As Arrow, Spark and Polars write tables that are cut by a column, which the files then lack."""
+    for sample in RUN.samples:
+        both = {"step": sample.step, "epoch": sample.epoch}
+        folder = tmp_path / "log" / under.replace("=%d", "={}").format(*(both[one[:-3]] for one in under.split("/")))
+        folder.mkdir(parents=True, exist_ok=True)
+        row = {key: value for key, value in RUN.verl(sample).items() if key != "step"}
+        with open(folder / "part-0.jsonl", "a") as file:
+            file.write(json.dumps(row) + "\n")
+    flags = FLAGS | {"step_column": "step"} | ({"epoch_column": "epoch"} if "epoch" in under else {})
+    assert scores(chosen(tmp_path, **flags)) == pytest.approx(RUN.truth())

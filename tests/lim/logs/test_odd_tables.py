@@ -169,6 +169,16 @@ PROMPTS: dict[str, Callable[[Sample], Any]] = {
     "as numpy writes them": lambda s: "[" + "\n ".join(map(str, turns(s))) + "]",
     "JSON with an indent": lambda s: "\n" + json.dumps(turns(s), indent=2),
     "with the answer behind": lambda s: [*turns(s), {"role": "assistant", "content": f"{s.step} {s.number}"}],
+    "calls of tools without content behind": lambda s: [*turns(s), {"role": "assistant", "tool_calls": [{"id": 1}]}],
+    "calls of tools without content before": lambda s: [
+        {"role": "user", "content": "Which?"},
+        {"role": "assistant", "tool_calls": [{"id": 1}]},
+        {"role": "tool", "content": "7"},
+        *turns(s)[1:],
+    ],
+    "parts without text": lambda s: [
+        {"role": "user", "content": [{"type": "text", "text": ""}, {"type": "text", "text": RUN.questions[s.prompt]}]}
+    ],
 }
 
 
@@ -178,11 +188,31 @@ def test_messages_however_they_are_written(tmp_path: Path, form: str) -> None:
     assert scores(chosen(tmp_path, **FLAGS)) == pytest.approx(RUN.truth())
 
 
+PICTURES = {"<image>": "image", "<image> ": "image_url", "<audio>": "input_audio", "<video>": "video_url"}
+
+
+@pytest.mark.parametrize("mark", PICTURES)
+def test_parts_of_messages_stand_where_the_file_has_marks(tmp_path: Path, mark: str) -> None:
+    run, part = Run(), {"type": PICTURES[mark], "text": None}
+    run.questions = [f"Of {mark.strip()} and {mark.strip()}: {text}" for text in RUN.questions]
+
+    def asked(s: Sample) -> list[Row]:
+        text = [{"type": "text", "text": text} for text in ("Of ", " and ", f": {RUN.questions[s.prompt]}")]
+        return [{"role": "user", "content": [text[0], part, text[1], part, text[2]]}]
+
+    write(tmp_path / "log" / "a.jsonl", rows(question=asked))
+    assert scores(chosen(tmp_path, run=run, **FLAGS)) == pytest.approx(run.truth())
+
+
 IDS: dict[str, tuple[Callable[[int], Any], Callable[[int], Any]]] = {  # in the file, in the log
     "zeros lost in the log": (lambda n: f"{n + 1:03d}", lambda n: n + 1),
     "zeros lost in the file": (lambda n: n + 1, lambda n: f"{n + 1:05d}"),
     "floats in text": (lambda n: n + 1, lambda n: f"{n + 1}.0"),
     "zero": (lambda n: f"{n:02d}", lambda n: float(n)),
+    "a sign": (lambda n: str(n - 20), lambda n: f"{n - 20}.0"),
+    "columns of one width": (str, lambda n: f"{n:2d}"),
+    "spaces in the file": (lambda n: f"q{n} ", lambda n: f"q{n}"),
+    "capitals": (lambda n: f"{n:04x}-abc", lambda n: f"{n:04X}-ABC"),
 }
 
 
@@ -241,7 +271,32 @@ def test_zeros_that_tell_ids_apart_count(tmp_path: Path) -> None:
     assert scores(chosen(tmp_path, id_column="id", step_column="step")) == pytest.approx(run.truth())
 
 
+def test_capitals_that_tell_ids_apart_count(tmp_path: Path) -> None:
+    """Also where the file lacks one of them."""
+    run = Run()
+    run.ids = [f"{'aA'[n % 2]}{n // 2}" for n in range(40)]
+    write(tmp_path / "log" / "a.jsonl", rows(id=lambda s: run.ids[s.prompt]))
+    flags = {"id_column": "id", "step_column": "step"}
+    assert scores(chosen(tmp_path, run=run, **flags)) == pytest.approx(run.truth())
+    run.write_prompts(tmp_path / "prompts.json")
+    kept = json.loads((tmp_path / "prompts.json").read_text())[1:]
+    (tmp_path / "prompts.json").write_text(json.dumps(kept))
+    assert scores(chosen(tmp_path, **flags)) == pytest.approx({id: run.truth()[id] for id in run.ids[1:]})
+
+
 # Rewards.
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
+def test_a_reward_that_is_too_large_is_refused(tmp_path: Path, name: str) -> None:
+    table = rows(reward=lambda s: s.reward * 1e300)
+    if name == "a.jsonl":
+        write(tmp_path / "log" / name, table)
+    else:
+        (tmp_path / "log").mkdir()
+        pq.write_table(pa.Table.from_pylist(table), tmp_path / "log" / name)
+    with pytest.raises(InputError, match=r"row \d+: reward is 1e\+300; fix"):
+        chosen(tmp_path, **FLAGS, max_reward=1e300)
 
 
 @pytest.mark.parametrize("text", ["None", "NULL", "<NA>", "nan", ""])

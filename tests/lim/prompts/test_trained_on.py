@@ -14,6 +14,8 @@ import pytest
 from logs import write_log
 
 from lim.pipeline import select
+from lim.prompts import Reading, load
+from lim.prompts.find import fingerprint
 from lim.reward_log import write_run
 from lim.strategies import Settings
 from lim.utils.errors import InputError
@@ -105,6 +107,66 @@ def test_the_columns_that_the_run_named_are_read(run: Path) -> None:
     assert choose(run, write(run.parent / "again.json", rows_of()))[0]
     with pytest.raises(InputError, match="ids mean another prompt"):
         choose(run, write(run.parent / "others.json", rows_of("Find {}.")))
+
+
+def test_the_run_s_own_file_with_ids_of_another_column_is_refused(run: Path) -> None:
+    rows = [{**row, "n": IDS[-1 - at]} for at, row in enumerate(rows_of())]
+    trained = write(run.parent / "trained.json", rows)
+    digest = hashlib.sha256(trained.read_bytes()).hexdigest()
+    about = {"prompt_file": str(trained), "prompt_sha256": digest}
+    write_run(run, {"recipe": {"run": {"id_key": "n"}}, **about})
+    assert select(load(trained, Reading(id_key="n")), log_path=run, settings=Settings(top_k=5)).chosen_P.any()
+    with pytest.raises(
+        InputError, match=r"ids are of another column .* 40 of 40 ids .*; give --id_key n, as its run"
+    ):
+        choose(run, trained)
+    write_run(run, {"recipe": {"run": {}}, **about})
+    assert choose(run, trained)[0]
+    with pytest.raises(InputError, match=r"ids are of another column .*; leave --id_key, --split and --config out"):
+        select(load(trained, Reading(id_key="n")), log_path=run, settings=Settings(top_k=5))
+
+
+@pytest.mark.parametrize("other", [Reading(split="test"), Reading(config="two")])
+def test_another_part_of_the_run_s_own_folder_is_refused(run: Path, other: Reading) -> None:
+    """Its sha256 is that of the folder, whatever part of it is read."""
+    folder = run.parent / "set"
+    for part in ("train.json", "test.json", "two/train.json"):
+        (folder / part).parent.mkdir(parents=True, exist_ok=True)
+        write(folder / part, [{"prompt": f"Of {part}: {at}"} for at in IDS])  # without ids
+    about = {"prompt_file": str(folder), "prompt_sha256": fingerprint(folder)}
+    for given, known in ((Reading(), {}), (Reading(split="test"), {"split": "test"})):
+        write_run(run, {"recipe": {"run": known}, **about})
+        assert select(load(folder, given), log_path=run, settings=Settings(top_k=5)).chosen_P.any()
+    write_run(run, {"recipe": {"run": {}}, **about})
+    with pytest.raises(InputError, match="are of another column or part than those that the run trained on"):
+        select(load(folder, other), log_path=run, settings=Settings(top_k=5))
+
+
+def test_ids_that_are_the_same_number_are_compared_too(run: Path) -> None:
+    others = write(run.parent / "others.json", rows_of("Find {}.", [f"0{id}" for id in IDS]))
+    with pytest.raises(InputError, match="40 of 40 ids mean another prompt"):
+        choose(run, others)
+
+
+@pytest.mark.parametrize("text", ["What is {}0 + 1?", "What is {} + 1", "What is {} + 1.5?", ""])
+def test_a_text_that_is_in_another_s_by_a_number_s_digits_is_another(run: Path, text: str) -> None:
+    """All of the run's texts end with a number, and each is found in the other's letters."""
+    trained = write(run.parent / "trained.json", rows_of("is {} + 1"))
+    digest = hashlib.sha256(trained.read_bytes()).hexdigest()
+    write_run(run, {"recipe": {}, "prompt_file": str(trained), "prompt_sha256": digest})
+    others = write(run.parent / "others.json", rows_of(text))
+    if text == "What is {} + 1":
+        assert choose(run, others)[0]
+        assert choose(run, write(run.parent / "others.json", rows_of("Question 7\nis {} + 1\n8 points")))[0]
+        return
+    with pytest.raises(InputError, match="ids mean another prompt"):
+        choose(run, others)
+
+
+def test_a_few_texts_that_differ_are_said(run: Path) -> None:
+    rows = rows_of("Which is {}?", IDS[:1]) + rows_of(ids=IDS[1:])
+    found = select(write(run.parent / "corrected.json", rows), log_path=run, settings=Settings(top_k=5))
+    assert any("1 of 40 ids mean another prompt there ('0' is 'Which is 0?'" in note for note in found.notes)
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"prompt_file": "x"}', '{"prompt_file": 1, "prompt_sha256": "a"}'])
