@@ -17,7 +17,8 @@ def by_letter(items: list[Node]) -> list[Node] | None:
     names = [
         item[1][0][1] if item[0] == "rel" and item[2] == ["="] and item[1][0][0] == "var" else "" for item in items
     ]
-    if not set(names) <= set("abcdmnpqrstuvwxyz") or len(set(names)) < len(items):
+    small, large = (set(names) <= set(letters) for letters in ("abcdmnpqrstuvwxyz", "ABCDMNPQRSTUVWXYZ"))
+    if not (small or large) or len(set(names)) < len(items):
         return None
     return [item for _, item in sorted(zip(names, items, strict=True), key=lambda pair: pair[0])]
 

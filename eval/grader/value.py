@@ -256,6 +256,8 @@ class Evaluator:
             return int(mp.floor(first) if name == "floor" else mp.ceil(first))
         if name in ("gcd", "lcm", "max", "min"):
             if name in ("max", "min"):
+                if len(values) == 1:
+                    raise Undefined("the greatest or least value of an expression")
                 return max(values, key=number) if name == "max" else min(values, key=number)
             return math.gcd(*values) if name == "gcd" else math.lcm(*values)
         if name in ("factorial", "factorial2"):

@@ -11,6 +11,13 @@ from eval.grader.compare import decide
 EXTREMES = r"\text{max } 5, \text{ min } -3"
 CIRCLE = r"\text{center } (1,2), \text{ radius } 3"
 SAME = {
+    "the greatest and the least value": [
+        (r"\max f(x) = 5", r"\max f(x)=5"), (r"\max f = 5", "5"), (r"\max(3,5)", "5"),
+        (r"\max\{a,b\}", r"\max\{b,a\}"),
+    ],
+    "values named by capitals": [
+        ("A=3, B=4", "3, 4"), ("A=3, B=4", "B=4, A=3"), ("A=(1,2), B=(3,4)", "(1,2), (3,4)"), ("3, 4", "A=3, B=4"),
+    ],
     "values named in words": [
         (EXTREMES, r"\text{min } -3, \text{ max } 5"), (EXTREMES, r"\text{Maximum: } 5, \text{ Minimum: } -3"),
         (EXTREMES, r"\max = 5, \min = -3"), (EXTREMES, "max = 5, min = -3"), (EXTREMES, "5, -3"),
@@ -72,6 +79,11 @@ SAME = {
     ],
 }  # fmt: skip
 DIFFERENT = {
+    "the greatest and the least value": [
+        (r"\min f = 5", r"\max f = 5"), (r"\min (f) = 5", r"\max (f) = 5"), (r"\max f", r"\min f"),
+        (r"\min S=5", "S=5"),
+    ],
+    "values named by capitals": [("A=3, B=4", "4, 3"), ("A=3, B=4", "(4,3)"), ("A=3, B=4", "A=4, B=3")],
     "values named in words": [
         (EXTREMES, r"\text{max } -3, \text{ min } 5"), (EXTREMES, r"\max = -3, \min = 5"), (EXTREMES, "-3, 5"),
         (EXTREMES, r"\text{max } 5, \text{ min } 3"), (EXTREMES, "5"),
