@@ -38,7 +38,7 @@ NOT_RUN = {
     r"bash scripts/resolve_gpu\.sh": "asks PyPI",
     r"python scripts/mutate_golds\.py .*": "grades 18,000 answers; tests/scripts/test_mutate_golds.py 2,000",
     r"python scripts/grader_conventions\.py .*": "takes an environment per package",
-    r"export HF_\w+=.*|\S*hf download .*": "downloads",
+    r"export HF_\w+=.*|\S*hf download .*|\S*hf auth login": "asks the hub",
     r"python scripts/lim_against_band\.py .*": "takes logs of runs; tests/scripts/test_lim_against_band.py",
     r"python scripts/contrast\.py .*": "takes kept figures of many runs; tests/scripts/test_contrast.py",
     r"python scripts/mixed_domains\.py .*": "takes logs of runs; tests/scripts/test_mixed_domains.py",
