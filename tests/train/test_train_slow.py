@@ -307,10 +307,9 @@ def checkpoints_load(folder: Path, inputs: Path) -> None:
 
 
 def the_model_learned(folder: Path) -> None:
-    """Mean reward (from -0.5 to 1) of the last two steps is above that of the first three by more than chance.
+    """Mean reward (from -0.5 to 1) of the last two steps is above that of the first three by 0.1 or more.
 
-    The policy hardly changes in three steps. Without learning the difference is 0 with a standard error of 0.07; seen
-    were differences of 0.18 and above.
+    Without learning the difference is 0 with a standard error of 0.07. Seen in three runs: 0.18, 0.39 and 0.41.
     """
     rewards = [pq.read_table(folder / f"step_{step}.parquet")["reward"].to_pylist() for step in range(1, STEPS + 1)]
     first, last = rewards[0] + rewards[1] + rewards[2], rewards[4] + rewards[5]
