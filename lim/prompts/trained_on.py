@@ -114,6 +114,8 @@ def _load(place: str, version: str | None, reading: Reading) -> PromptSet | None
 
 def _alike(one: str, other: str) -> bool:
     """Whether two texts are one but for what matching leaves out, or one is inside the other and cuts no number."""
+    if one == other:
+        return True
     for fold in (letters, normalise):
         short, long = sorted((fold(one), fold(other)), key=len)
         before, after = BEFORE * short[:1].isdigit(), AFTER * short[-1:].isdigit()
