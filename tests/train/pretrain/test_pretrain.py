@@ -155,6 +155,25 @@ def test_a_folder_that_cannot_be_written_is_refused_before_training(flags, tmp_p
         command.main([*flags, str(tmp_path / "file")])
 
 
+def test_a_wider_model_has_its_own_folder_and_four_times_the_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[Path, PretrainSettings]] = []
+    monkeypatch.setattr(pretrain, "ensure", lambda path, settings, force: made.append((path, settings)))
+    for flags in (
+        [],
+        ["--hidden_size", "256"],
+        ["--hidden_size", "256", "--architecture", "qwen3", "--task", "letters"],
+    ):
+        command.main(flags)
+    names = [path.name for path, _ in made]
+    assert names == ["arithmetic-base", "arithmetic-256-base", "letters-qwen3-256-base"]
+    tokenizer = build("arithmetic")
+    usual, wide = (new_model(settings, tokenizer) for _, settings in made[:2])
+    assert 3.7 < wide.num_parameters() / usual.num_parameters() < 4
+    assert wide.config.head_dim == usual.config.head_dim and len({s.fingerprint() for _, s in made}) == 3
+    with pytest.raises(InputError, match=r"--hidden_size 100: needs a multiple of 64"):
+        command.main(["--hidden_size", "100"])
+
+
 @pytest.mark.parametrize(
     ("task", "architecture"), [("letters", "llama"), ("letters", "qwen3"), ("arithmetic", "qwen3")]
 )
