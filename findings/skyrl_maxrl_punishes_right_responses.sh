@@ -6,8 +6,8 @@
 #     the pass rate, which is never below 0, and another scale of rewards is refused or shifted.
 # Instead: the mean reward of the group stands for the pass rate, whatever the rewards are. skyrl-gym's "aime" gives 1
 #     and -1, so the mean of a group with fewer than half right is negative and turns all signs; where half are right
-#     it is 0 and the divisor 1e-6. With 1 and -0.5 the turn is at one third. Nothing is raised or logged; the mean
-#     advantage that SkyRL logs is about 0 either way. Right: rewards of 1 and 0.
+#     it is 0 and the divisor 1e-6. With 1 and -0.5 the turn is at one third. Nothing is raised; of what is logged
+#     avg_raw_advantages_abs shows the millions, and nothing the signs. Right: rewards of 1 and 0.
 # Seen in: SkyRL 0.3.0, skyrl.backends.skyrl_train.utils.ppo_utils, compute_maxrl_advantage; skyrl-gym 0.4.0,
 #     skyrl_gym.envs.aime; torch 2.13.0.
 set -euo pipefail
@@ -35,7 +35,7 @@ spec = spec_from_file_location("aime", packages / "skyrl_gym/envs/aime/utils.py"
 aime = module_from_spec(spec)
 spec.loader.exec_module(aime)
 
-# The module of the estimators imports Ray; the three are run from its own text, without the decorator of its registry.
+# The module of the estimators imports Ray; two are run from its own text, without the decorator of its registry.
 source = (packages / "skyrl/backends/skyrl_train/utils/ppo_utils.py").read_text()
 names = {"grpo": "compute_grpo_outcome_advantage", "maxrl": "compute_maxrl_advantage"}
 found = [node for node in ast.parse(source).body if getattr(node, "name", "") in names.values()]
