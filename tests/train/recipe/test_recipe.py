@@ -58,6 +58,15 @@ def test_a_flag_that_would_spoil_the_critic_is_refused():
         recipe.load("math.8k", overrides=["reward.normalize_enable=true"])
 
 
+@pytest.mark.parametrize(
+    ("override", "why"),
+    [("train.agent_func_path=agent.py", "rewards are not those of"), ("train.async_enable=true", "has no epochs")],
+)
+def test_what_would_replace_the_reward_or_the_epochs_is_refused_before_the_start(override: str, why: str) -> None:
+    with pytest.raises(InputError, match=rf"^{re.escape(override.split('=')[0])}: .*{why}.*remove it"):
+        recipe.load("math.8k", overrides=[override])
+
+
 @pytest.mark.parametrize("override", ["ds.param_dtype=fp16", "ds.load_in_4bit=true", "ds.lora.rank=16"])
 def test_weights_that_vllm_would_not_take_after_the_first_step_are_refused(override):
     with pytest.raises(InputError, match=f"^{re.escape(override.split('=')[0])}[=:].*(type; |names, by which)"):
