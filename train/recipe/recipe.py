@@ -87,9 +87,9 @@ DEFAULTS = {
 NOT_COUNTS = ("ds.zero_stage", "ckpt.max_num")
 COUNTS = {name for name, value in DEFAULTS.items() if type(value) is int and value > 0} - set(NOT_COUNTS)
 ABOVE_0 = ("rollout.temperature", "rollout.top_p")
-# Flags that cannot be right in a recipe of this project, and why: buffers outside the state dict stay unset; the weights
-# that OpenRLHF sends to vLLM after a step have its engines' names and type, bf16, or end the run; an agent replaces the
-# reward and keeps to no limit of a response (openrlhf/utils/agent.py).
+# Flags that cannot be right in a recipe of this project, and why: buffers outside the state dict stay unset; the
+# weights that OpenRLHF sends to vLLM after a step have its engines' names and type, bf16, or end the run; an agent
+# replaces the reward and keeps to no limit of a response (openrlhf/utils/agent.py).
 BF16 = "vLLM's engines are of bf16 (openrlhf/trainer/ray/vllm_engine.py) and take no weights of another type; "
 REFUSED = {
     "reward.normalize_enable": "does nothing for a rule-based reward, and under transformers 5 OpenRLHF's critic "
