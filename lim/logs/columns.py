@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,10 +15,11 @@ import numpy as np
 
 from lim.logs.doubts import Doubt
 from lim.logs.files import LogFile, of_folder, read_bytes
-from lim.logs.first_row import its_columns
+from lim.logs.first_row import LIKELY, columns_of, first_row, its_columns
 from lim.logs.formats import Columns, ReadOptions
 from lim.logs.messages import is_conversation, messages_of, prompt_text
-from lim.logs.parquet import check_names
+from lim.logs.parquet import check_names, open_file
+from lim.logs.row_kinds import RowKinds
 from lim.logs.rows import (
     FIX,
     absent_of,
@@ -39,7 +41,12 @@ from lim.utils.errors import InputError
 from lim.utils.text import kind_of
 
 Row = dict[str, Any]
+TableRow = tuple[
+    int, int, str, bytes, list[float]
+]  # step, epoch, prompt, digest of the output, a value for each term
 EXACT = 1 << 53  # from here on floats skip whole numbers
+# Of which a log keeps one beside its rewards: responses, which tell samples that are written again.
+OUTPUTS = ("completion", "response", "output", "generation", "completions", "responses", "outputs")
 LARGEST = 1 << 62  # a step; times in nanoseconds are below
 
 
@@ -50,7 +57,9 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewar
     messages as JSON in a string. Raises InputError for a missing column or a value of another kind, with its row.
     """
     terms = reward_terms(options.reward_column or "reward")
-    return read_table(file, filesystem, options, options.columns, terms)
+    there = {} if options.columns.epoch else columns_of(first_row(file.path, filesystem) or {})
+    output = next((name for name in OUTPUTS if name in there), None)
+    return read_table(file, filesystem, options, options.columns, terms, output=output)
 
 
 def read_table(
@@ -62,23 +71,35 @@ def read_table(
     *,
     output: str | None = None,
 ) -> list[StepRewards]:
-    """The steps of a table. `output` names a column whose values tell a step that repeats the one before."""
+    """The steps of a table. `output` names a column whose values tell samples that are written again: a step that
+    repeats the one before, or a record of lists that begins with what the one before ended with, as of a buffer.
+    """
     if not columns.prompt and not columns.id:
         there = its_columns(file.path, filesystem)
         raise InputError(
             f"{file.path}: name the column of the prompt: --prompt_column, or --id_column for its id{there}"
         )
     names = [columns.prompt, columns.id, columns.step, columns.epoch, output]
-    rows: list[tuple[int, int, str, str, list[float]]] = []  # step, epoch, prompt, output, a value for each term
+    rows: list[TableRow] = []
+    before: list[TableRow] = []  # the rows of the record before
+    text_of: dict[tuple[int, str], bytes] = {}  # step, id → digest of the text beside it
+    text_column = None
+    kinds = RowKinds() if columns == options.columns and "rows" not in options.allow else None
+    exact = _exact(file, filesystem, columns.id)
+    repeated = 0
     lists: Counter[tuple[int, int, str]] = Counter()  # step, epoch, prompt → rows whose rewards are lists
     for number, row in enumerate_rows(file.path, records(file, filesystem)):
         if not isinstance(row, dict):
             raise InputError(f"{file.path}: row {number} is {kind_of(row)}, not an object; {FIX}")
-        given = [*(None if name is None else pick(file.path, number, row, name) for name in names)]
+        if number == 1 and columns.id and not columns.prompt:
+            text_column = next((name for name in LIKELY["prompt"] if isinstance(row.get(name), str | list)), None)
+        given = [
+            None if name is None else pick(file.path, number, row, name, needed=name != output) for name in names
+        ]
         rewards = [pick(file.path, number, row, name, needed=False) for _, name in terms]
         where, at = f"{file.path}: row {number}", len(rows)
         for prompt, id, step, epoch, out, *values in spread([*given, *rewards], len(names)):
-            text = _id(where, columns.id, id) if columns.id else prompt_text(messages_of(prompt) or prompt)
+            text = _id(where, columns.id, id, exact) if columns.id else prompt_text(messages_of(prompt) or prompt)
             if text is None:
                 if isinstance(prompt, dict) and prompt:
                     inside = ", ".join(f"{columns.prompt}.{key}" for key in list(prompt)[:3])
@@ -88,7 +109,17 @@ def read_table(
                 raise InputError(f"{where}: '{columns.prompt}' is {prompt!r:.60}, neither text nor messages; {FIX}")
             numbers = [reward_of(where, name, value) for (_, name), value in zip(terms, values, strict=True)]
             at_step = _whole(where, columns.step, step, file.step)
-            rows.append((at_step, _epoch(where, columns.epoch, epoch), text, str(out), numbers))
+            printed = b"" if output is None else digest(str(out))
+            rows.append((at_step, _epoch(where, columns.epoch, epoch), text, printed, numbers))
+            if text_column:
+                text_of.setdefault((at_step, text), digest(str(row.get(text_column))))
+            if kinds and not all(map(math.isnan, numbers)):
+                kinds.add(row)
+        if output and len(rows) > at + 1:
+            new = rows[at:]
+            again = _overlap(before, new)
+            repeated += again == len(new)
+            before, rows[at:] = new, new[again:]
         lists.update({row[:3] for row in rows[at:]} if any(isinstance(value, list) for value in rewards) else ())
     if 2 * sum(count > 1 for count in lists.values()) > len(lists) and "lists" not in options.allow:
         name = next(name for _, name in terms)
@@ -100,6 +131,8 @@ def read_table(
         )
     if not rows:
         raise InputError(f"{file.path}: holds no rows; remove the file, or pass --skip_bad_files")
+    if kinds:
+        kinds.check(file.path)
     steps: dict[tuple[int, int], list[int]] = {}  # (stretch of the file, step) → its rows
     for at, (stretch, row) in enumerate(zip(attempts_of([row[0] for row in rows]), rows, strict=True)):
         steps.setdefault((stretch, row[0]), []).append(at)
@@ -124,14 +157,38 @@ def read_table(
             keep_samples=options.keep_samples,
             reward=reward,
         )
-        found.append(replace(one, attempt=stretch, absent=absent_of(terms, columns_C)))
+        texts = tuple(text_of[number, key] for key in one.keys) if text_column else ()
+        found.append(replace(one, attempt=stretch, absent=absent_of(terms, columns_C), texts=texts))
     if not found:
         there = its_columns(file.path, filesystem, "reward", tried=reward)
         raise InputError(
             f"{file.path}: no row has a reward ('{reward}'); name another column by --reward_column{there}"
         )
-    found[0] = replace(found[0], skipped=found[0].skipped + lost)
+    found[0] = replace(found[0], skipped=found[0].skipped + lost, repeated=repeated)
     return found
+
+
+def _overlap(before: Sequence[TableRow], rows: Sequence[TableRow]) -> int:
+    """How many rows are those that the record before ended with: all, or the most that are of several prompts."""
+    old, new = ([row[2:4] for row in record] for record in (before, rows))
+    for start in range(max(0, len(old) - len(new)), len(old)):
+        if old[start] == new[0] and old[start:] == new[: len(old) - start]:
+            again = len(old) - start
+            return again if again == len(new) or len({prompt for prompt, _ in old[start:]}) > 1 else 0
+    return 0
+
+
+def _exact(file: LogFile, filesystem: Any, name: str | None) -> int:
+    """From which number on a column of ids skips whole numbers, were they floats: by its type, where it has one."""
+    if name is None or not unpacked(file.path).endswith((".parquet", ".arrow", ".feather")):
+        return EXACT
+    if unpacked(file.path).endswith(".parquet"):
+        with open_file(file.path, filesystem) as table:
+            schema = table.schema_arrow
+    else:
+        schema = table_of(file.path, read_bytes(file.path, filesystem), parquet=False).schema
+    kind = str(schema.field(name).type) if schema.names.count(name) == 1 else ""
+    return {"float": 1 << 24, "halffloat": 1 << 11}.get(kind, EXACT)
 
 
 def records(file: LogFile, filesystem: Any) -> Iterator[Any]:
@@ -145,7 +202,7 @@ def records(file: LogFile, filesystem: Any) -> Iterator[Any]:
     if name.endswith((".arrow", ".feather")):
         table = table_of(file.path, data, parquet=False)
         check_names(file.path, table.column_names)
-        return iter(table.to_pylist())
+        return iter(table.to_pylist(maps_as_pydicts="lossy"))
     if name.endswith((".csv", ".tsv")):
         try:
             return iter(csv_rows(file.path, data.decode()))
@@ -220,10 +277,10 @@ def spread(values: list[Any], rewards_from: int) -> Iterator[list[Any]]:
         yield list(row)
 
 
-def _id(where: str, name: str | None, value: Any) -> str:
+def _id(where: str, name: str | None, value: Any, exact: int) -> str:
     """An id as text; of a whole number that a table made 7.0 of, the number."""
     if isinstance(value, float | Decimal) and value == value // 1:
-        if isinstance(value, float) and abs(value) > EXACT:
+        if isinstance(value, float) and abs(value) > exact:
             raise InputError(
                 f"{where}: '{name}' is {value:g}, too large for a float to hold every whole number: ids that differ "
                 "may have become one; write them as whole numbers or as text"

@@ -201,7 +201,10 @@ def read_trajectories(
     given_by = (options or ReadOptions()).columns
     if log.format == "columns" and not (given_by.step or given_by.epoch):
         if len(parts) == 1:
-            notes.append("nothing says the step of a row, so all are of one: name its column by --step_column")
+            notes.append(
+                "nothing says the step of a row, so all are of one: name its column by --step_column; where a row "
+                "has a prompt's rewards of all epochs, write a row for each epoch, and its number (--epoch_column)"
+            )
         elif steps_are_parts(log):
             notes.append(
                 f"nothing says the step of a row but the number of its part ({os.path.basename(log.files[0].path)}), "
@@ -366,7 +369,7 @@ def _note_gaps(raw: RawLog, notes: list[str]) -> tuple[int, ...]:
         if len(lost):
             notes.append(f"{len(lost)} step{'s have' if len(lost) > 1 else ' has'} no file: {_listed(lost.tolist())}")
     else:
-        notes.append(f"{raw.repeated_files} files repeat the one before (same generations) and count once")
+        notes.append(f"{raw.repeated_files} files or steps repeat the one before (same generations) and count once")
     if raw.again:
         notes.append(
             f"{sum(raw.again.values()):,} rows are of steps that the run made again after a resume "

@@ -504,3 +504,37 @@ def test_csv_of_another_shape_than_its_header_is_refused(tmp_path: Path, text: s
     (tmp_path / "log.csv").write_text(text)
     with pytest.raises(InputError, match=says):
         chosen(tmp_path, tmp_path / "log.csv", prompt_column="q")
+
+
+@pytest.mark.parametrize(("prompts", "samples"), [(5, 4), (5, 3), (7, 1), (10, 4)])
+def test_a_buffer_that_evaluation_fills_in_part(tmp_path: Path, prompts: int, samples: int) -> None:
+    """ms-swift's buffer holds as many rows as a step has: behind those of evaluation the step's last stay in it."""
+    buffer: list[dict[str, Any]] = []
+    lines: list[dict[str, Any]] = []
+
+    def add(rows: list[dict[str, Any]], step: int) -> None:
+        buffer[:] = (buffer + rows)[-40:]
+        lines.extend(lists([{"step": str(step), **row} for row in buffer]))
+
+    for step, rows in by_step(
+        RUN.samples, lambda s: {"prompt": text(s), "completion": f"{s}", "acc": s.reward}
+    ).items():
+        add(rows, step)
+        if step % 4 == 0:
+            held = [f"Held out {number}" for number in range(prompts) for _ in range(samples)]
+            add([{"prompt": q, "completion": f"{q} {step} {at}", "acc": at % 2} for at, q in enumerate(held)], step)
+            add([], step + 1)  # logged once more before the next samples
+    write_jsonl(tmp_path / "log", {0: lines}, "completions.jsonl")
+    assert scores(chosen(tmp_path)) == pytest.approx(RUN.truth())
+
+
+def test_a_first_step_that_is_logged_when_half_of_its_samples_are_used(tmp_path: Path) -> None:
+    lines: list[dict[str, Any]] = []
+    for step, rows in by_step(
+        RUN.samples, lambda s: {"prompt": text(s), "completion": f"{s}", "acc": s.reward}
+    ).items():
+        for half in (0, 1):
+            kept = rows[:20] if step == 1 and half == 0 else rows
+            lines.extend(lists([{"step": str(2 * step + half), **row} for row in kept]))
+    write_jsonl(tmp_path / "log", {0: lines}, "completions.jsonl")
+    assert scores(chosen(tmp_path)) == pytest.approx(RUN.truth())
