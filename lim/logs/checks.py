@@ -213,12 +213,21 @@ def evaluated_between(parts: Sequence[Part], ours_L: NDArray[np.bool_], notes: l
     if not beside_S.any() or np.count_nonzero(~beside_S) < 2:
         return others_L
     usual = np.bincount(ours_S[~beside_S]).argmax()
-    if np.mean(ours_S[beside_S] >= usual) < 1 - 2 * SHARED:
-        return others_L
-    times_L = np.zeros(len(ours_L), np.int64)
+    times_L, samples_L = np.zeros((2, len(ours_L)), np.int64)
     for part in parts:
         times_L[part.rows_U] += 1
+        samples_L[part.rows_U] += part.step.counts_U
     others_L = (times_L > 0) & ~ours_L
+    if np.mean(ours_S[beside_S] >= usual) < 1 - 2 * SHARED:
+        same = 4 * times_L[others_L].mean() >= 3 * np.count_nonzero(beside_S)
+        if not same or 2 * _lacking(parts, ours_L) < samples_L[others_L].sum():
+            return np.zeros(len(ours_L), bool)
+        notes.append(
+            f"{np.count_nonzero(others_L):,} prompts that are not in the file come in {np.count_nonzero(beside_S)} "
+            f"of {len(parts)} steps in place of a part of the batch (evaluation, in a buffer that is logged): they "
+            "are not part of the average, and the training rewards that they took the place of are lost"
+        )
+        return others_L
     # Where most steps have some, the others may be those of a last batch that was not full; evaluation is of the same
     # prompts each time.
     few, beside = 2 * np.count_nonzero(~beside_S) < len(parts), np.count_nonzero(beside_S)
@@ -229,6 +238,20 @@ def evaluated_between(parts: Sequence[Part], ours_L: NDArray[np.bool_], notes: l
         f"{len(parts)} steps beside a whole batch (evaluation): they are not part of the average"
     )
     return others_L
+
+
+def _lacking(parts: Sequence[Part], ours_L: NDArray[np.bool_]) -> int:
+    """How many samples the file's prompts lack for each of them to have the usual number in each whole epoch."""
+    epochs = max(int(part.epochs_U.max()) for part in parts)
+    samples_K, seen_L = np.zeros(epochs), np.zeros(len(ours_L), bool)
+    counts = []
+    for part in parts:
+        at_U = ours_L[part.rows_U]
+        counts.append(part.step.counts_U[at_U])
+        samples_K += np.bincount(part.epochs_U[at_U] - 1, counts[-1], epochs)
+        seen_L[part.rows_U[at_U]] = True
+    whole = int(np.bincount(np.concatenate(counts)).argmax()) * int(seen_L.sum())
+    return int(np.maximum(0, whole - samples_K[2 * samples_K > whole]).sum())
 
 
 def doubt_own_epochs(raw: RawLog, notes: list[str], doubts: dict[str, str]) -> None:

@@ -65,7 +65,7 @@ class IdTexts:
             id = several[0]
             raise Doubt(
                 "rows",
-                f"{path}: its ids are not those of prompts: {id!r:.40} has {len(self.texts[id])} texts, and these have "
-                "other ids, too, as where a column numbers the rows of a step; name the column of the prompt's id by "
-                "--id_column, or its text by --prompt_column",
+                f"{path}: its ids are not those of prompts: {id!r:.40} has {len(self.texts[id])} texts, and "
+                "these have other ids, too, as where a column numbers the rows of a step; name the column of the "
+                "prompt's id by --id_column, or its text by --prompt_column",
             )

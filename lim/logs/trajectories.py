@@ -172,11 +172,7 @@ def read_trajectories(
         if begin - 1 >= found.visits.usual_length:
             # Whole epochs are before: the log is of a run that went on, or its steps are counted from another number.
             others.append((begin, ours_L))
-        if (
-            copies is None
-            and not found.epochs.clean
-            and (like_L := _visited_alike(parts, ours_L)).sum() > ours_L.sum()
-        ):
+        if copies is None and (like_L := _visited_alike(parts, ours_L)).sum() > ours_L.sum():
             others += [(first, like_L) for first, _ in ((min(1, begin), ours_L), *others)]
     for other in others:
         its_more, its = count(*other)
@@ -331,7 +327,11 @@ def _without_evaluation(log: Log, parts: list[Part], ours_L: NDArray[np.bool_], 
         return parts
     later = [part.rows_U for part in parts if part.step.step in others and part.step.step >= 1]
     # Evaluation is of the same prompts each time; other ones each time are of training, which the file lacks.
-    if later and len(np.unique(np.concatenate(later))) > 2 * max(map(len, later)):
+    largest = max(map(len, later), default=0)
+    apart = np.diff([step for step in others if step >= 1])
+    if (largest == 1 and (len(apart) < 2 or len(set(apart.tolist())) > 1)) or len(
+        np.unique(np.concatenate([*later, []]))
+    ) > 2 * largest:
         others = [step for step in others if step < 1]
         training = [part for part in parts if part.step.step not in others]
     before = [step for step in others if step < 1]
