@@ -48,6 +48,7 @@ class Format:
     reward: str | None = None  # what --reward_column replaces; None: the reward is fixed
     evaluates: bool = False  # evaluation may be written to the same files
     many_files: bool = False  # a step may have several files
+    spread: bool = False  # a prompt's samples of a step are in the files of several, as they end
     prefers: str | None = None  # the folder `sub` that counts where there are several
 
     @property
@@ -119,6 +120,7 @@ FORMATS = {
             "prime_rl:read",
             "task traces",
             reward="all of a trace's rewards",
+            spread=True,
             prefers="all",
         ),
         _format(

@@ -41,8 +41,9 @@ def split_where_epochs_meet(
     steps = [step for step in raw.steps if step.step in numbers]
     if any(step.groups_R is None for step in steps):  # the order of samples was not kept
         options = replace(options, keep_samples=True, by_id=raw.log.by_id)
+        samples = sum(int(step.counts_U.sum()) for step in steps)
         named = [file for file in raw.log.files if file.step in numbers]
-        for files in (named, raw.log.files):  # a file may hold several steps, whatever its name says
+        for files in (named, raw.log.files):  # a file may hold parts of several steps, whatever its name says
             read = (read_one(file, raw.log.format, raw.log.filesystem, options) for file in files)
             named_steps = ((result.file.path, step) for result in read for step in result.steps)
             steps = [
@@ -50,7 +51,7 @@ def split_where_epochs_meet(
                 for path, step in named_steps
                 if step.step in numbers and (path, step.attempt, step.step) not in raw.again
             ]
-            if {step.step for step in steps} == numbers:
+            if sum(int(step.counts_U.sum()) for step in steps) == samples:
                 break
         place = {key: row for row, key in enumerate(raw.keys)}
         rows = [stands_L[[place[key] for key in step.keys]] for step in steps]

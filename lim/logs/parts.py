@@ -101,7 +101,8 @@ def read_log(
     keys, rows = table.finish()
     epochs = [0 if step.epochs_U is None else int(step.epochs_U.min(initial=MANY)) for step in steps]
     lost = [step.skipped for step in steps]
-    again = made_again([step.counts_U for step in steps], rows, places, epochs, lost)
+    counts = [step.counts_U for step in steps]
+    again = set[int]() if log.kind.spread else made_again(counts, rows, places, epochs, lost)
     order = sorted(set(range(len(steps))) - again, key=lambda at: steps[at].step)
     ordered, rows = tuple(steps[at] for at in order), tuple(rows[at] for at in order)
     skipped = {places[at]: int(steps[at].counts_U.sum()) for at in again}

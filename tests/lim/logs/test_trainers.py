@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -538,3 +539,24 @@ def test_a_first_step_that_is_logged_when_half_of_its_samples_are_used(tmp_path:
             lines.extend(lists([{"step": str(2 * step + half), **row} for row in kept]))
     write_jsonl(tmp_path / "log", {0: lines}, "completions.jsonl")
     assert scores(chosen(tmp_path)) == pytest.approx(RUN.truth())
+
+
+@pytest.mark.parametrize("late", [0.1, 1.0, 3.0])
+@pytest.mark.parametrize("prompts", [40, 44])
+def test_samples_of_a_prompt_that_end_in_several_steps_are_of_the_one_they_were_begun_for(
+    tmp_path: Path, prompts: int, late: float
+) -> None:
+    run, draw = Run(prompts), random.Random(1)
+    ends = sorted(range(len(run.samples)), key=lambda at: at + draw.uniform(0, 40 * late))
+    steps: dict[int, list[dict[str, Any]]] = {}
+    for place, at in enumerate(ends):
+        s = run.samples[at]
+        work = {"type": "train", "step": s.step, "policy": {"start": s.step, "end": s.step}}
+        episode = {"id": str(at), "group": {"id": f"{s.epoch}-{s.prompt}"}, "run": {"type": "train", "work": work}}
+        episode |= {"task": {"data": {"idx": s.prompt, "prompt": run.questions[s.prompt]}}, "ok": True}
+        rewards = {"right": {"score": s.reward, "weight": 1.0}}
+        steps.setdefault(place // 40 + 1, []).append({**episode, "traces": [{"rewards": rewards}]})
+        if at == 77:  # another's failure, alone of its step in the file
+            steps[place // 40 + 1].append({**episode, "run": {"work": {"step": 1}}, "ok": False, "traces": []})
+    write_jsonl(tmp_path / "log" / "rollouts", steps, "step_{}/train/all/traces.jsonl")
+    assert scores(chosen(tmp_path, run=run)) == pytest.approx(run.truth())
