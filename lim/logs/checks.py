@@ -91,7 +91,7 @@ def doubt_matching(
 def _shifted(keys: Sequence[str], ids: Sequence[str]) -> str:
     """Whether a log's ids are the file's, were they one larger or smaller; empty where they are them as they are."""
     known = set(ids)
-    if known.issuperset(keys) or not all(map(str.isdecimal, (*keys, *ids))):
+    if known.issuperset(keys) or not all(id.removeprefix("-").isdecimal() for id in (*keys, *ids)):
         return ""
     for shift, word in ((1, "raised"), (-1, "lowered")):
         if all(str(int(key) + shift) in known for key in keys):

@@ -286,7 +286,7 @@ def _id(where: str, name: str | None, value: Any, exact: int) -> str:
                 "may have become one; write them as whole numbers or as text"
             )
         return str(int(value))
-    if value is None or value == "" or not isinstance(value, str | int):
+    if value is None or value == "" or not isinstance(value, str | int) or isinstance(value, bool):
         raise InputError(f"{where}: '{name}' is {value!r:.40}, neither text nor a whole number; {FIX}")
     return str(value)
 
@@ -309,7 +309,7 @@ def _whole(where: str, name: str | None, value: Any, default: int) -> int:
     try:
         if isinstance(value, str) and (named := re.fullmatch(r"[A-Za-z_ -]*[A-Za-z]+[_ -]?(\d+)", value.strip())):
             value = named[1]  # "step_12"
-        number = value if type(value) is int else float(value)
+        number = value if type(value) is int else math.nan if isinstance(value, bool) else float(value)
         if number == int(number) and abs(number) < LARGEST:
             return int(number)
     except (TypeError, ValueError, OverflowError):

@@ -226,10 +226,10 @@ def test_ids_that_are_numbers_are_the_same_however_they_are_written(tmp_path: Pa
     assert found == pytest.approx({str(id): score for id, score in run.truth().items()})
 
 
-@pytest.mark.parametrize(("by", "said"), [(1, "lowered"), (-1, "raised")])
-def test_ids_that_are_counted_from_another_number_are_refused(tmp_path: Path, by: int, said: str) -> None:
+@pytest.mark.parametrize(("by", "said", "first"), [(1, "lowered", 0), (-1, "raised", 1), (-1, "raised", 0)])
+def test_ids_that_are_counted_from_another_number_are_refused(tmp_path: Path, by: int, said: str, first: int) -> None:
     run = Run()
-    run.ids = [str(number + (by < 0)) for number in range(40)]
+    run.ids = [str(number + first) for number in range(40)]
     run.write_prompts(tmp_path / "prompts.json")
     write(tmp_path / "log" / "a.jsonl", rows(id=lambda s: int(run.ids[s.prompt]) + by))
     with pytest.raises(InputError, match=rf"once they are {said} by 1: .*--prompt_column .*--allow unmatched"):

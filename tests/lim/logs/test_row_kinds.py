@@ -129,3 +129,10 @@ def test_columns_of_maps_are_objects(tmp_path: Path) -> None:
     (tmp_path / "log").mkdir()
     pq.write_table(rows, tmp_path / "log" / "a.parquet")
     assert scores(chosen(tmp_path, reward_column="reward.acc", **FLAGS)) == pytest.approx(RUN.truth())
+
+
+@pytest.mark.parametrize("flag", ["step_column", "epoch_column", "id_column"])
+def test_true_and_false_are_no_numbers(tmp_path: Path, flag: str) -> None:
+    write(tmp_path / "log", [row(s, late=s.epoch > 2) for s in RUN.samples])
+    with pytest.raises(InputError, match=r"row 1: 'late' is False, (not a whole number|neither text nor a whole)"):
+        chosen(tmp_path, **FLAGS | ({"prompt_column": None} if flag == "id_column" else {}) | {flag: "late"})
