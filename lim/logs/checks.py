@@ -18,6 +18,7 @@ UNMATCHED = 0.5  # share of the file's prompts, or of the log's rows, that has t
 LEAST_EXPECTED = 8  # groups; none of them is there by chance once in e^8 logs
 FEW_MISSING = 4  # prompts that may well be of no run
 NEAREST = "; the nearest texts"
+CENTRED = 1e-4  # of the largest reward, that the mean of a group's advantages may be away from 0
 SHARED = 0.05  # share of the file's prompts whose trajectory may be another's as well
 
 
@@ -163,6 +164,18 @@ def doubt_filtered(parts: list[Part], doubts: dict[str, str]) -> None:
                 "the log looks filtered, and LIM needs the rewards of all prompts in all epochs; log the unfiltered "
                 "rollouts"
             )
+
+
+def doubt_rewards(parts: Sequence[Part], doubts: dict[str, str]) -> None:
+    """Advantages average to 0 in every group, so that all trajectories are flat; means are equal within a step."""
+    steps = [part.step for part in parts]
+    low, top = min(step.low for step in steps), max(step.top for step in steps)
+    column = "name the column of the samples' rewards by --reward_column"
+    means = [(step.sums_U / step.counts_U)[step.counts_U > 1] for step in steps] if low < 0 < top else []
+    if sum(map(len, means)) and np.mean(np.abs(np.concatenate(means)) <= CENTRED * max(top, -low)) >= 1 - SHARED:
+        doubts["no_rewards"] = f"a prompt's rewards average to 0 in every step, as advantages do; {column}"
+    elif len({step.top for step in steps if len(step.counts_U) > 1}) > 2 and all(s.low == s.top for s in steps):
+        doubts["no_rewards"] = f"all rewards of a step are equal in every step, as a mean over the step is; {column}"
 
 
 def scales_of(parts: Sequence[Part], ours_L: NDArray[np.bool_]) -> dict[tuple[float, float], int]:

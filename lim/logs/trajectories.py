@@ -20,6 +20,7 @@ from lim.logs.checks import (
     doubt_filtered,
     doubt_matching,
     doubt_own_epochs,
+    doubt_rewards,
     evaluated_between,
     scales_of,
 )
@@ -148,6 +149,7 @@ def read_trajectories(
         _note_matching(matching, notes)
         doubt_matching(raw, parts, matching, ours_L, prompts, doubts)
     doubt_filtered(parts, doubts)
+    doubt_rewards(parts, doubts)
     copies = None
     if matching is not None and len(matching.shared):
         copies = Copies(parts, np.bincount(matching.rows_P[matching.rows_P >= 0], minlength=len(raw.keys)))

@@ -136,3 +136,36 @@ def test_true_and_false_are_no_numbers(tmp_path: Path, flag: str) -> None:
     write(tmp_path / "log", [row(s, late=s.epoch > 2) for s in RUN.samples])
     with pytest.raises(InputError, match=r"row 1: 'late' is False, (not a whole number|neither text nor a whole)"):
         chosen(tmp_path, **FLAGS | ({"prompt_column": None} if flag == "id_column" else {}) | {flag: "late"})
+
+
+@pytest.mark.parametrize("kind", ["normalised", "centred", "of the step"])
+def test_columns_that_are_no_rewards_are_refused(tmp_path: Path, kind: str) -> None:
+    groups: dict[Any, list[float]] = {}
+    for s in RUN.samples:
+        groups.setdefault(s.step if kind == "of the step" else (s.step, s.prompt), []).append(s.reward)
+
+    def value(s: Sample) -> float:
+        group = groups[s.step if kind == "of the step" else (s.step, s.prompt)]
+        mean = sum(group) / len(group)
+        spread = (sum((one - mean) ** 2 for one in group) / len(group)) ** 0.5 if kind == "normalised" else 1
+        return mean if kind == "of the step" else (s.reward - mean) / (spread + 1e-4)
+
+    write(tmp_path / "log", [row(s, other=value(s)) for s in RUN.samples])
+    says = (
+        "all rewards of a step are equal" if kind == "of the step" else "average to 0 in every step, as advantages do"
+    )
+    with pytest.raises(InputError, match=f"{says}.*--reward_column.*--allow no_rewards"):
+        chosen(tmp_path, reward_column="other", **FLAGS)
+
+
+@pytest.mark.parametrize("prompts", [1, 40])
+def test_steps_that_are_all_right_or_all_wrong_have_rewards(tmp_path: Path, prompts: int) -> None:
+    """And so have steps of one prompt, of which each is that prompt's."""
+    run = Run(4, 5, prompts, 1) if prompts == 1 else Run(prompts, 4, prompts, 2)
+    run.samples = [
+        Sample(s.step, s.epoch, s.prompt, s.number, s.step % 7 / 6 if prompts == 1 else float(s.step > 2))
+        for s in run.samples
+    ]
+    rows = [row(s) | {"question": run.questions[s.prompt]} for s in run.samples]
+    write(tmp_path / "log", rows)
+    assert scores(chosen(tmp_path, run=run, **FLAGS)) == pytest.approx(run.truth())
