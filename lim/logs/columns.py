@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
@@ -114,7 +115,7 @@ def read_table(
             if text_column:
                 text_of.setdefault((at_step, text), digest(str(row.get(text_column))))
             if kinds and not all(map(math.isnan, numbers)):
-                kinds.add(row)
+                kinds.add(row, at_step, text)
         if output and len(rows) > at + 1:
             new = rows[at:]
             again = _overlap(before, new)
@@ -129,6 +130,11 @@ def read_table(
             f"rows in a step; where each row is one sample, name what counts in its list: --reward_column {name}.0 "
             f"the first, {name}.-1 the last, {name}.0,0.5*{name}.1 a sum",
         )
+    if file.before and output:
+        again = _overlap(_written(file.before, filesystem, columns.prompt, output), rows)
+        if again == len(rows) > 0:
+            return []
+        del rows[:again]
     if not rows:
         raise InputError(f"{file.path}: holds no rows; remove the file, or pass --skip_bad_files")
     if kinds:
@@ -166,6 +172,16 @@ def read_table(
         )
     found[0] = replace(found[0], skipped=found[0].skipped + lost, repeated=repeated)
     return found
+
+
+def _written(path: str, filesystem: Any, prompt: str | None, output: str) -> list[TableRow]:
+    """The prompts and outputs of another file of the log; none where it cannot be read."""
+    rows: list[TableRow] = []
+    with contextlib.suppress(InputError, ValueError):
+        for row in records(LogFile(path, 0, 0), filesystem):
+            text = prompt_text(messages_of(row.get(prompt)) or row.get(prompt))
+            rows.append((0, 0, text or "", digest(str(row.get(output))), []))
+    return rows
 
 
 def _overlap(before: Sequence[TableRow], rows: Sequence[TableRow]) -> int:

@@ -259,6 +259,8 @@ def _one_log(root: str, found: Found, filesystem: Any) -> Log:
         for one, two in itertools.pairwise(files):
             if one.step == two.step and not FORMATS[name].many_files:
                 raise InputError(f"{two.path}: the same step as {one.path}; keep one of them")
+    if FORMATS[name].overlaps:
+        files[1:] = [replace(file, before=before.path) for before, file in itertools.pairwise(files)]
     return Log(name, root, tuple(files), filesystem, _by_id(FORMATS[name], files, filesystem))
 
 

@@ -19,7 +19,7 @@ from lim.logs.first_row import first_row
 from lim.logs.formats import ReadOptions
 from lim.logs.keys import KeyTable
 from lim.logs.read import read_files
-from lim.logs.row_kinds import IdTexts
+from lim.logs.row_kinds import IdTexts, check_runs
 from lim.logs.step import StepRewards
 from lim.utils.cli import did_you_mean
 from lim.utils.errors import InputError
@@ -72,6 +72,7 @@ def read_log(
     for result in read_files(log, options, workers=workers, progress=progress):
         if result.error:
             bad_files.append(result.error)
+        repeated += not (result.steps or result.error)
         for step in result.steps:
             if step.fingerprint is not None and step.fingerprint == last_print:
                 repeated += 1
@@ -98,6 +99,7 @@ def read_log(
         raise InputError(f"{log.root}: no readable log file left of {len(log.files)}")
     if "rows" not in (options.allow if options else ()):
         id_texts.check(log.root)
+        check_runs(log.root, places)
     keys, rows = table.finish()
     epochs = [0 if step.epochs_U is None else int(step.epochs_U.min(initial=MANY)) for step in steps]
     lost = [step.skipped for step in steps]

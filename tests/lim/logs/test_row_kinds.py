@@ -169,3 +169,36 @@ def test_steps_that_are_all_right_or_all_wrong_have_rewards(tmp_path: Path, prom
     rows = [row(s) | {"question": run.questions[s.prompt]} for s in run.samples]
     write(tmp_path / "log", rows)
     assert scores(chosen(tmp_path, run=run, **FLAGS)) == pytest.approx(run.truth())
+
+
+@pytest.mark.parametrize("name", ["run_id", "seed", "run_{}.jsonl", "seed{}/a.jsonl"])
+def test_steps_of_several_runs_are_refused(tmp_path: Path, name: str) -> None:
+    draw = random.Random(3)
+    runs = [[row(s) for s in RUN.samples], [row(s, reward=float(draw.random() < 0.5)) for s in RUN.samples]]
+    if "{}" in name:
+        for number, rows in enumerate(runs):
+            path = tmp_path / "log" / name.format(number)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("".join(json.dumps(one) + "\n" for one in rows))
+    else:
+        write(tmp_path / "log", [one | {name: number} for number, rows in enumerate(runs) for one in rows])
+    with pytest.raises(InputError, match=r"most steps have rows of several runs \(.* and .*--allow rows"):
+        chosen(tmp_path, **FLAGS)
+
+
+@pytest.mark.parametrize("name", ["run_id", "attempt_{}.jsonl"])
+def test_a_resumed_run_may_have_another_name(tmp_path: Path, name: str) -> None:
+    parts = [[row(s) for s in RUN.samples if s.step < 8], [row(s) for s in RUN.samples if s.step > 5]]
+    if "{}" in name:
+        for number, rows in enumerate(parts):
+            (tmp_path / "log").mkdir(exist_ok=True)
+            path = tmp_path / "log" / name.format(number)
+            path.write_text("".join(json.dumps(one) + "\n" for one in rows))
+    else:
+        write(tmp_path / "log", [one | {name: number} for number, rows in enumerate(parts) for one in rows])
+    assert scores(chosen(tmp_path, **FLAGS)) == pytest.approx(RUN.truth())
+
+
+def test_a_seed_may_number_the_samples(tmp_path: Path) -> None:
+    write(tmp_path / "log", [row(s, seed=s.number) for s in RUN.samples])
+    assert scores(chosen(tmp_path, **FLAGS)) == pytest.approx(RUN.truth())

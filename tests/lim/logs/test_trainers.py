@@ -507,9 +507,10 @@ def test_csv_of_another_shape_than_its_header_is_refused(tmp_path: Path, text: s
         chosen(tmp_path, tmp_path / "log.csv", prompt_column="q")
 
 
+@pytest.mark.parametrize("format", ["ms-swift", "wandb"])
 @pytest.mark.parametrize(("prompts", "samples"), [(5, 4), (5, 3), (7, 1), (10, 4)])
-def test_a_buffer_that_evaluation_fills_in_part(tmp_path: Path, prompts: int, samples: int) -> None:
-    """ms-swift's buffer holds as many rows as a step has: behind those of evaluation the step's last stay in it."""
+def test_a_buffer_that_evaluation_fills_in_part(tmp_path: Path, prompts: int, samples: int, format: str) -> None:
+    """It holds as many rows as a step has: behind those of evaluation the step's last stay in it."""
     buffer: list[dict[str, Any]] = []
     lines: list[dict[str, Any]] = []
 
@@ -525,7 +526,13 @@ def test_a_buffer_that_evaluation_fills_in_part(tmp_path: Path, prompts: int, sa
             held = [f"Held out {number}" for number in range(prompts) for _ in range(samples)]
             add([{"prompt": q, "completion": f"{q} {step} {at}", "acc": at % 2} for at, q in enumerate(held)], step)
             add([], step + 1)  # logged once more before the next samples
-    write_jsonl(tmp_path / "log", {0: lines}, "completions.jsonl")
+    if format == "ms-swift":
+        write_jsonl(tmp_path / "log", {0: lines}, "completions.jsonl")
+    else:
+        (tmp_path / "log").mkdir()
+        for number, line in enumerate(lines):
+            table = {"columns": list(line), "data": [*map(list, zip(*line.values(), strict=True))]}
+            (tmp_path / "log" / f"completions_{number}_{number:04x}.table.json").write_text(json.dumps(table))
     assert scores(chosen(tmp_path)) == pytest.approx(RUN.truth())
 
 
