@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import re
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -42,9 +43,8 @@ from lim.utils.errors import InputError
 from lim.utils.text import kind_of
 
 Row = dict[str, Any]
-TableRow = tuple[
-    int, int, str, bytes, list[float]
-]  # step, epoch, prompt, digest of the output, a value for each term
+# Step, epoch, prompt, checksum of the output, a value for each term of the reward.
+TableRow = tuple[int, int, str, int, list[float]]
 EXACT = 1 << 53  # from here on floats skip whole numbers
 # Of which a log keeps one beside its rewards: responses, which tell samples that are written again.
 OUTPUTS = ("completion", "response", "output", "generation", "completions", "responses", "outputs")
@@ -83,15 +83,17 @@ def read_table(
     names = [columns.prompt, columns.id, columns.step, columns.epoch, output]
     rows: list[TableRow] = []
     before: list[TableRow] = []  # the rows of the record before
-    text_of: dict[tuple[int, str], bytes] = {}  # step, id → digest of the text beside it
+    text_of: dict[tuple[int, str], int] = {}  # step, id → checksum of the text beside it
     text_column = None
-    kinds = RowKinds() if columns == options.columns and "rows" not in options.allow else None
+    kinds: RowKinds | None = None
     exact = _exact(file, filesystem, columns.id)
     repeated = 0
     lists: Counter[tuple[int, int, str]] = Counter()  # step, epoch, prompt → rows whose rewards are lists
     for number, row in enumerate_rows(file.path, records(file, filesystem)):
         if not isinstance(row, dict):
             raise InputError(f"{file.path}: row {number} is {kind_of(row)}, not an object; {FIX}")
+        if number == 1 and columns == options.columns and "rows" not in options.allow:
+            kinds = RowKinds(row)
         if number == 1 and columns.id and not columns.prompt:
             text_column = next((name for name in LIKELY["prompt"] if isinstance(row.get(name), str | list)), None)
         given = [
@@ -110,10 +112,10 @@ def read_table(
                 raise InputError(f"{where}: '{columns.prompt}' is {prompt!r:.60}, neither text nor messages; {FIX}")
             numbers = [reward_of(where, name, value) for (_, name), value in zip(terms, values, strict=True)]
             at_step = _whole(where, columns.step, step, file.step)
-            printed = b"" if output is None else digest(str(out))
+            printed = 0 if output is None else _checksum(out)
             rows.append((at_step, _epoch(where, columns.epoch, epoch), text, printed, numbers))
-            if text_column:
-                text_of.setdefault((at_step, text), digest(str(row.get(text_column))))
+            if text_column and (at_step, text) not in text_of:
+                text_of[at_step, text] = _checksum(row.get(text_column))
             if kinds and not all(map(math.isnan, numbers)):
                 kinds.add(row, at_step, text)
         if output and len(rows) > at + 1:
@@ -174,13 +176,17 @@ def read_table(
     return found
 
 
+def _checksum(value: Any) -> int:
+    return zlib.crc32(str(value).encode("utf-8", "surrogatepass"))
+
+
 def _written(path: str, filesystem: Any, prompt: str | None, output: str) -> list[TableRow]:
     """The prompts and outputs of another file of the log; none where it cannot be read."""
     rows: list[TableRow] = []
     with contextlib.suppress(InputError, ValueError):
         for row in records(LogFile(path, 0, 0), filesystem):
             text = prompt_text(messages_of(row.get(prompt)) or row.get(prompt))
-            rows.append((0, 0, text or "", digest(str(row.get(output))), []))
+            rows.append((0, 0, text or "", _checksum(row.get(output)), []))
     return rows
 
 

@@ -20,20 +20,20 @@ FEW_TEXTS = 20  # a column of so few may well be one of templates
 
 
 class RowKinds:
-    """What a table's rewarded rows have in the columns that tell rows apart."""
+    """What a table's rewarded rows have in the columns, of those of its first row, that tell rows apart."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: Mapping[str, Any]) -> None:
         self.values: dict[str, set[str]] = {}
-        self.names: list[str] | None = None
-        self.run: str | None = None  # the column of runs
+        self.names = [name for name in first if str(name).lower() in (*MODES, *FLAGS, *TURNS)]
+        self.run = next((name for name in first if str(name).lower() in (*RUNS, *RUNS_OR_SAMPLES)), None)
         self.runs: dict[int, set[str]] = {}  # step → runs
-        self.seen: set[tuple[int, str, str]] | None = None  # step, prompt, run; None where a run has several samples
+        # Steps, prompts and runs; None where a run has several samples of a prompt.
+        self.seen: set[tuple[int, str, str]] | None = set() if str(self.run).lower() in RUNS_OR_SAMPLES else None
+
+    def __bool__(self) -> bool:
+        return bool(self.names or self.run)
 
     def add(self, row: Mapping[str, Any], step: int, prompt: str) -> None:
-        if self.names is None:
-            self.names = [name for name in row if str(name).lower() in (*MODES, *FLAGS, *TURNS)]
-            self.run = next((name for name in row if str(name).lower() in (*RUNS, *RUNS_OR_SAMPLES)), None)
-            self.seen = set() if str(self.run).lower() in RUNS_OR_SAMPLES else None
         for name in self.names:
             if isinstance(value := row.get(name), str | int | float):
                 self.values.setdefault(name, set()).add(str(value).strip().lower())
@@ -85,10 +85,10 @@ class IdTexts:
     """Which texts a log's ids stand for."""
 
     def __init__(self) -> None:
-        self.texts: dict[str, set[bytes]] = {}
-        self.ids: dict[bytes, set[str]] = {}
+        self.texts: dict[str, set[int]] = {}
+        self.ids: dict[int, set[str]] = {}
 
-    def add(self, ids: Iterable[str], texts: Iterable[bytes]) -> None:
+    def add(self, ids: Iterable[str], texts: Iterable[int]) -> None:
         for id, text in zip(ids, texts, strict=True):
             self.texts.setdefault(id, set()).add(text)
             self.ids.setdefault(text, set()).add(id)

@@ -322,7 +322,17 @@ def _alike(raw: RawLog) -> NDArray[np.int64]:
 
 
 def _without_evaluation(log: Log, parts: list[Part], ours_L: NDArray[np.bool_], notes: list[str]) -> list[Part]:
-    """The parts of training: where evaluation may take its place, those with any of the file's prompts."""
+    """The parts of training: where evaluation may take its place, those with any of the file's prompts. A step 0 of
+    many more prompts than any other is evaluation, too.
+    """
+    largest = max((len(part.rows_U) for part in parts[1:]), default=0)
+    before = parts[0].step.step < 1 and parts[0].step.epochs_U is None
+    if before and len(parts) > 2 and len(parts[0].rows_U) >= 2 * largest:
+        notes.append(
+            f"step {parts[0].step.step} holds {len(parts[0].rows_U):,} prompts and no other more than {largest:,} "
+            "(validation before training): skipped"
+        )
+        parts = parts[1:]
     training = [part for part in parts if ours_L[part.rows_U].any()]
     others = [part.step.step for part in parts if not ours_L[part.rows_U].any()]
     if not log.kind.evaluates or len(training) < len(others):

@@ -181,3 +181,15 @@ def test_prompts_of_one_visit_more_in_the_middle_shift_no_epochs(tmp_path: Path)
     run.samples += [replace(s, step=7) for s in run.samples if s.step == 8][:20]
     with pytest.raises(InputError, match="5 prompts were visited 5 times, 35 4 times, and no number of steps"):
         choose(tmp_path, run)
+
+
+@pytest.mark.parametrize("samples", [1, 4])
+def test_validation_on_the_training_s_prompts_before_it(tmp_path: Path, samples: int) -> None:
+    run = run_of(40, 10, 4)
+    first = [
+        Sample(0, 1, prompt, number, float(number % 2)) for prompt in range(0, 40, 2) for number in range(samples)
+    ]
+    write_jsonl(tmp_path / "log", by_step([*first, *run.samples], run.verl))
+    found = chosen(tmp_path, run=run)
+    assert scores(found) == pytest.approx(run.truth())
+    assert "step 0 holds 20 prompts and no other more than 10 (validation before training): skipped" in found.notes

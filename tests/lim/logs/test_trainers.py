@@ -567,3 +567,17 @@ def test_samples_of_a_prompt_that_end_in_several_steps_are_of_the_one_they_were_
             steps[place // 40 + 1].append({**episode, "run": {"work": {"step": 1}}, "ok": False, "traces": []})
     write_jsonl(tmp_path / "log" / "rollouts", steps, "step_{}/train/all/traces.jsonl")
     assert scores(chosen(tmp_path, run=run)) == pytest.approx(run.truth())
+
+
+def test_areal_s_samples_of_a_task_may_be_of_several_versions(tmp_path: Path) -> None:
+    draw = random.Random(1)
+    for at in range(0, len(RUN.samples), 4):
+        group = RUN.samples[at : at + 4]
+        versions = [s.step + (draw.random() < 0.2) for s in group]
+        path = tmp_path / "log" / str(max(versions)) / f"{at}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rows = [
+            {"prompt": text(s), "reward": s.reward, "tail_version": v} for s, v in zip(group, versions, strict=True)
+        ]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert scores(chosen(tmp_path)) == pytest.approx(RUN.truth())
