@@ -326,8 +326,8 @@ def _without_evaluation(log: Log, parts: list[Part], ours_L: NDArray[np.bool_], 
     many more prompts than any other is evaluation, too.
     """
     largest = max((len(part.rows_U) for part in parts[1:]), default=0)
-    before = parts[0].step.step < 1 and parts[0].step.epochs_U is None
-    if before and len(parts) > 2 and len(parts[0].rows_U) >= 2 * largest:
+    zero = parts[0].step.step < 1 and parts[0].step.epochs_U is None and ours_L[parts[0].rows_U].any()
+    if zero and len(parts) > 2 and len(parts[0].rows_U) >= 2 * largest:
         notes.append(
             f"step {parts[0].step.step} holds {len(parts[0].rows_U):,} prompts and no other more than {largest:,} "
             "(validation before training): skipped"

@@ -419,7 +419,7 @@ def test_samples_of_a_visit_in_two_steps_are_not_two_epochs(tmp_path: Path) -> N
 def test_two_runs_in_one_folder_are_no_run_of_twice_the_epochs(tmp_path: Path) -> None:
     for seed in (1, 2):
         run = Run(samples=2, seed=seed)
-        write(tmp_path / "log" / f"run{seed}.jsonl", rows(run.samples))
+        write(tmp_path / "log" / f"part{seed}.jsonl", rows(run.samples))
     with pytest.raises(InputError, match=r"no number of steps makes epochs of that"):
         chosen(tmp_path, **FLAGS)
 
