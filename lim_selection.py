@@ -104,7 +104,7 @@ def main(argv: list[str] | None = None) -> int | None:
     import msgspec
     import numpy as np
 
-    from lim.output import check_apart, output_paths, quantiles, write_selection
+    from lim.output import check_apart, former_scores, output_paths, quantiles, write_selection
     from lim.pipeline import select
     from lim.prompts import load, reading_of
     from lim.prompts.write import check_rows, check_suffix
@@ -150,6 +150,8 @@ def main(argv: list[str] | None = None) -> int | None:
     paths = write_selection(selection, args.output_path, args.scores_format)
     for path in paths.values():
         sys.stdout.write(f"wrote {path}\n")
+    for path in former_scores(args.output_path, args.scores_format):
+        sys.stdout.write(f"note: {path} was there before; it is not of this selection\n")
     if args.report:
         from lim.report.figures import write_report
         from lim.report.page import write_page

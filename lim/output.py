@@ -55,6 +55,12 @@ def output_paths(output_path: str | Path, scores_format: ScoresFormat = "json") 
     }
 
 
+def former_scores(output_path: str | Path, scores_format: ScoresFormat) -> list[Path]:
+    """Scores files beside the output in other formats, which are not of the selection that was just written."""
+    others = (companion(output_path, "scores", other) for other in SCORES_FORMATS if other != scores_format)
+    return [path for path in others if path.exists()]
+
+
 def check_apart(paths: Iterable[str | Path], inputs: Sequence[str | Path | None]) -> None:
     """Raise InputError where an output would replace an input, or a file in a folder that is one.
 

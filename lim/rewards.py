@@ -33,6 +33,7 @@ def reward_doubts(summary: LogSummary, settings: Settings) -> dict[str, str]:
                 f"their own, and the choice compares prompts; bring them to one scale in the log{way}"
             )
     top, perfect, share = summary.max_reward, settings.max_reward, summary.top_share
+    near = 1e-6 * max(abs(top), abs(perfect))
     if by_passes:
         if settings.needs_log and not summary.judged and summary.values > FEW_VALUES and share < OFTEN:
             reward = ", or take --metric reward" if settings.metric == "accuracy" else ""
@@ -42,7 +43,7 @@ def reward_doubts(summary: LogSummary, settings: Settings) -> dict[str, str]:
                 f"--reward_column{reward}"
             )
     elif settings.row.against_average and (
-        top > perfect + 1e-6 or (top < perfect - 1e-6 and share >= OFTEN and share != 1)
+        top > perfect + near or (top < perfect - near and share >= OFTEN and share != 1)
     ):
         often = "" if top > perfect else f", which {share:.0%} of the samples have"
         doubts["max_reward"] = (

@@ -37,7 +37,8 @@ def lim_scores(rewards_P_K: Floats, average_K: Floats, max_reward: float = 1.0) 
     """
     seen_P_K = ~np.isnan(rewards_P_K)
     distance_K = (max_reward - average_K) ** 2
-    if not (distance_K > 1e-12).any():
+    least = 1e-12 * max(abs(max_reward), _size(rewards_P_K)) ** 2
+    if not (distance_K > least).any():
         raise InputError(
             f"the average reward is {max_reward:g}, the largest possible, in every epoch: LIM divides by the "
             "distance to it; there is nothing left to learn in this log"
@@ -47,12 +48,17 @@ def lim_scores(rewards_P_K: Floats, average_K: Floats, max_reward: float = 1.0) 
     distance_P = _sum_of_seen(np.broadcast_to(distance_K, seen_P_K.shape), seen_P_K)
     with np.errstate(divide="ignore", invalid="ignore"):
         scores_P = 1.0 - deviation_P / distance_P
-    scores_P[distance_P <= 1e-12] = np.nan
+    scores_P[distance_P <= least] = np.nan
     return scores_P
 
 
 def _sum_of_seen(values_P_K: Floats, seen_P_K: NDArray[np.bool_]) -> Floats:
     return (values_P_K if seen_P_K.all() else np.where(seen_P_K, values_P_K, 0.0)).sum(axis=1)
+
+
+def _size(values_P_K: Floats) -> float:
+    """How far from 0 values reach."""
+    return float(max(np.fmax.reduce(values_P_K, axis=None), -np.fmin.reduce(values_P_K, axis=None), 0.0))
 
 
 def linear_scores(rewards_P_K: Floats) -> Floats:
@@ -69,7 +75,8 @@ def linear_scores(rewards_P_K: Floats) -> Floats:
     x_P_K = np.where(seen_P_K, x_P_K - x_P_K.sum(axis=1, keepdims=True) / count_P, 0.0)
     y_P_K = np.where(seen_P_K, y_P_K - y_P_K.sum(axis=1, keepdims=True) / count_P, 0.0)
     xx_P, yy_P, xy_P = (x_P_K**2).sum(axis=1), (y_P_K**2).sum(axis=1), (x_P_K * y_P_K).sum(axis=1)
-    rises_P = (xy_P > 1e-12) & (yy_P > 1e-12)
+    size = _size(rewards_P_K)
+    rises_P = (xy_P > 1e-12 * size) & (yy_P > 1e-12 * size**2)
     scores_P = np.where(rises_P, xy_P**2 / np.where(rises_P, xx_P * yy_P, 1.0), 0.0)
     scores_P[~seen_P_K.any(axis=1)] = np.nan
     return scores_P

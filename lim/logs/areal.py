@@ -12,6 +12,9 @@ from lim.logs.step import StepRewards
 
 
 def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewards]:
-    """`<version>/<task_id>.jsonl`: rows `{task_id, sample_idx, prompt, completion, reward, tail_version, …}`."""
+    """`<version>/<task_id>.jsonl`: rows `{task_id, sample_idx, prompt, completion, reward, tail_version, …}`.
+
+    The folder's version is that of a task's last sample; those of its others may be lower.
+    """
     terms = reward_terms(options.reward_column or "reward")
-    return read_table(file, filesystem, options, Columns("prompt", step="tail_version"), terms)
+    return read_table(file, filesystem, options, Columns("prompt"), terms)

@@ -18,6 +18,7 @@ UNMATCHED = 0.5  # share of the file's prompts, or of the log's rows, that has t
 LEAST_EXPECTED = 8  # groups; none of them is there by chance once in e^8 logs
 FEW_MISSING = 4  # prompts that may well be of no run
 NEAREST = "; the nearest texts"
+CENTRED = 1e-4  # of the largest reward, that the mean of a group's advantages may be away from 0
 SHARED = 0.05  # share of the file's prompts whose trajectory may be another's as well
 
 
@@ -91,7 +92,7 @@ def doubt_matching(
 def _shifted(keys: Sequence[str], ids: Sequence[str]) -> str:
     """Whether a log's ids are the file's, were they one larger or smaller; empty where they are them as they are."""
     known = set(ids)
-    if known.issuperset(keys) or not all(map(str.isdecimal, (*keys, *ids))):
+    if known.issuperset(keys) or not all(id.removeprefix("-").isdecimal() for id in (*keys, *ids)):
         return ""
     for shift, word in ((1, "raised"), (-1, "lowered")):
         if all(str(int(key) + shift) in known for key in keys):
@@ -165,6 +166,18 @@ def doubt_filtered(parts: list[Part], doubts: dict[str, str]) -> None:
             )
 
 
+def doubt_rewards(parts: Sequence[Part], doubts: dict[str, str]) -> None:
+    """Advantages average to 0 in every group, so that all trajectories are flat; means are equal within a step."""
+    steps = [part.step for part in parts]
+    low, top = min(step.low for step in steps), max(step.top for step in steps)
+    column = "name the column of the samples' rewards by --reward_column"
+    means = [(step.sums_U / step.counts_U)[step.counts_U > 1] for step in steps] if low < 0 < top else []
+    if sum(map(len, means)) and np.mean(np.abs(np.concatenate(means)) <= CENTRED * max(top, -low)) >= 1 - SHARED:
+        doubts["no_rewards"] = f"a prompt's rewards average to 0 in every step, as advantages do; {column}"
+    elif len({step.top for step in steps if len(step.counts_U) > 1}) > 2 and all(s.low == s.top for s in steps):
+        doubts["no_rewards"] = f"all rewards of a step are equal in every step, as a mean over the step is; {column}"
+
+
 def scales_of(parts: Sequence[Part], ours_L: NDArray[np.bool_]) -> dict[tuple[float, float], int]:
     """(lowest, highest reward) → prompts that have just these two in each of their groups of unequal rewards.
 
@@ -213,12 +226,21 @@ def evaluated_between(parts: Sequence[Part], ours_L: NDArray[np.bool_], notes: l
     if not beside_S.any() or np.count_nonzero(~beside_S) < 2:
         return others_L
     usual = np.bincount(ours_S[~beside_S]).argmax()
-    if np.mean(ours_S[beside_S] >= usual) < 1 - 2 * SHARED:
-        return others_L
-    times_L = np.zeros(len(ours_L), np.int64)
+    times_L, samples_L = np.zeros((2, len(ours_L)), np.int64)
     for part in parts:
         times_L[part.rows_U] += 1
+        samples_L[part.rows_U] += part.step.counts_U
     others_L = (times_L > 0) & ~ours_L
+    if np.mean(ours_S[beside_S] >= usual) < 1 - 2 * SHARED:
+        same = 4 * times_L[others_L].mean() >= 3 * np.count_nonzero(beside_S)
+        if not same or 2 * _lacking(parts, ours_L) < samples_L[others_L].sum():
+            return np.zeros(len(ours_L), bool)
+        notes.append(
+            f"{np.count_nonzero(others_L):,} prompts that are not in the file come in {np.count_nonzero(beside_S)} "
+            f"of {len(parts)} steps in place of a part of the batch (evaluation, in a buffer that is logged): they "
+            "are not part of the average, and the training rewards that they took the place of are lost"
+        )
+        return others_L
     # Where most steps have some, the others may be those of a last batch that was not full; evaluation is of the same
     # prompts each time.
     few, beside = 2 * np.count_nonzero(~beside_S) < len(parts), np.count_nonzero(beside_S)
@@ -229,6 +251,20 @@ def evaluated_between(parts: Sequence[Part], ours_L: NDArray[np.bool_], notes: l
         f"{len(parts)} steps beside a whole batch (evaluation): they are not part of the average"
     )
     return others_L
+
+
+def _lacking(parts: Sequence[Part], ours_L: NDArray[np.bool_]) -> int:
+    """How many samples the file's prompts lack for each of them to have the usual number in each whole epoch."""
+    epochs = max(int(part.epochs_U.max()) for part in parts)
+    samples_K, seen_L = np.zeros(epochs), np.zeros(len(ours_L), bool)
+    counts = []
+    for part in parts:
+        at_U = ours_L[part.rows_U]
+        counts.append(part.step.counts_U[at_U])
+        samples_K += np.bincount(part.epochs_U[at_U] - 1, counts[-1], epochs)
+        seen_L[part.rows_U[at_U]] = True
+    whole = int(np.bincount(np.concatenate(counts)).argmax()) * int(seen_L.sum())
+    return int(np.maximum(0, whole - samples_K[2 * samples_K > whole]).sum())
 
 
 def doubt_own_epochs(raw: RawLog, notes: list[str], doubts: dict[str, str]) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import re
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -14,10 +17,11 @@ import numpy as np
 
 from lim.logs.doubts import Doubt
 from lim.logs.files import LogFile, of_folder, read_bytes
-from lim.logs.first_row import its_columns
+from lim.logs.first_row import LIKELY, columns_of, first_row, its_columns
 from lim.logs.formats import Columns, ReadOptions
 from lim.logs.messages import is_conversation, messages_of, prompt_text
-from lim.logs.parquet import check_names
+from lim.logs.parquet import check_names, open_file
+from lim.logs.row_kinds import RowKinds
 from lim.logs.rows import (
     FIX,
     absent_of,
@@ -39,7 +43,11 @@ from lim.utils.errors import InputError
 from lim.utils.text import kind_of
 
 Row = dict[str, Any]
+# Step, epoch, prompt, checksum of the output, a value for each term of the reward.
+TableRow = tuple[int, int, str, int, list[float]]
 EXACT = 1 << 53  # from here on floats skip whole numbers
+# Of which a log keeps one beside its rewards: responses, which tell samples that are written again.
+OUTPUTS = ("completion", "response", "output", "generation", "completions", "responses", "outputs")
 LARGEST = 1 << 62  # a step; times in nanoseconds are below
 
 
@@ -50,7 +58,9 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewar
     messages as JSON in a string. Raises InputError for a missing column or a value of another kind, with its row.
     """
     terms = reward_terms(options.reward_column or "reward")
-    return read_table(file, filesystem, options, options.columns, terms)
+    there = {} if options.columns.epoch else columns_of(first_row(file.path, filesystem) or {})
+    output = next((name for name in OUTPUTS if name in there), None)
+    return read_table(file, filesystem, options, options.columns, terms, output=output)
 
 
 def read_table(
@@ -62,23 +72,37 @@ def read_table(
     *,
     output: str | None = None,
 ) -> list[StepRewards]:
-    """The steps of a table. `output` names a column whose values tell a step that repeats the one before."""
+    """The steps of a table. `output` names a column whose values tell samples that are written again: a step that
+    repeats the one before, or a record of lists that begins with what the one before ended with, as of a buffer.
+    """
     if not columns.prompt and not columns.id:
         there = its_columns(file.path, filesystem)
         raise InputError(
             f"{file.path}: name the column of the prompt: --prompt_column, or --id_column for its id{there}"
         )
     names = [columns.prompt, columns.id, columns.step, columns.epoch, output]
-    rows: list[tuple[int, int, str, str, list[float]]] = []  # step, epoch, prompt, output, a value for each term
+    rows: list[TableRow] = []
+    before: list[TableRow] = []  # the rows of the record before
+    text_of: dict[tuple[int, str], int] = {}  # step, id → checksum of the text beside it
+    text_column = None
+    kinds: RowKinds | None = None
+    exact = _exact(file, filesystem, columns.id)
+    repeated = 0
     lists: Counter[tuple[int, int, str]] = Counter()  # step, epoch, prompt → rows whose rewards are lists
     for number, row in enumerate_rows(file.path, records(file, filesystem)):
         if not isinstance(row, dict):
             raise InputError(f"{file.path}: row {number} is {kind_of(row)}, not an object; {FIX}")
-        given = [*(None if name is None else pick(file.path, number, row, name) for name in names)]
+        if number == 1 and columns == options.columns and "rows" not in options.allow:
+            kinds = RowKinds(row)
+        if number == 1 and columns.id and not columns.prompt:
+            text_column = next((name for name in LIKELY["prompt"] if isinstance(row.get(name), str | list)), None)
+        given = [
+            None if name is None else pick(file.path, number, row, name, needed=name != output) for name in names
+        ]
         rewards = [pick(file.path, number, row, name, needed=False) for _, name in terms]
         where, at = f"{file.path}: row {number}", len(rows)
         for prompt, id, step, epoch, out, *values in spread([*given, *rewards], len(names)):
-            text = _id(where, columns.id, id) if columns.id else prompt_text(messages_of(prompt) or prompt)
+            text = _id(where, columns.id, id, exact) if columns.id else prompt_text(messages_of(prompt) or prompt)
             if text is None:
                 if isinstance(prompt, dict) and prompt:
                     inside = ", ".join(f"{columns.prompt}.{key}" for key in list(prompt)[:3])
@@ -88,7 +112,17 @@ def read_table(
                 raise InputError(f"{where}: '{columns.prompt}' is {prompt!r:.60}, neither text nor messages; {FIX}")
             numbers = [reward_of(where, name, value) for (_, name), value in zip(terms, values, strict=True)]
             at_step = _whole(where, columns.step, step, file.step)
-            rows.append((at_step, _epoch(where, columns.epoch, epoch), text, str(out), numbers))
+            printed = 0 if output is None else _checksum(out)
+            rows.append((at_step, _epoch(where, columns.epoch, epoch), text, printed, numbers))
+            if text_column and (at_step, text) not in text_of:
+                text_of[at_step, text] = _checksum(row.get(text_column))
+            if kinds and not all(map(math.isnan, numbers)):
+                kinds.add(row, at_step, text)
+        if output and len(rows) > at + 1:
+            new = rows[at:]
+            again = _overlap(before, new)
+            repeated += again == len(new)
+            before, rows[at:] = new, new[again:]
         lists.update({row[:3] for row in rows[at:]} if any(isinstance(value, list) for value in rewards) else ())
     if 2 * sum(count > 1 for count in lists.values()) > len(lists) and "lists" not in options.allow:
         name = next(name for _, name in terms)
@@ -98,8 +132,15 @@ def read_table(
             f"rows in a step; where each row is one sample, name what counts in its list: --reward_column {name}.0 "
             f"the first, {name}.-1 the last, {name}.0,0.5*{name}.1 a sum",
         )
+    if file.before and output:
+        again = _overlap(_written(file.before, filesystem, columns.prompt, output), rows)
+        if again == len(rows) > 0:
+            return []
+        del rows[:again]
     if not rows:
         raise InputError(f"{file.path}: holds no rows; remove the file, or pass --skip_bad_files")
+    if kinds:
+        kinds.check(file.path)
     steps: dict[tuple[int, int], list[int]] = {}  # (stretch of the file, step) → its rows
     for at, (stretch, row) in enumerate(zip(attempts_of([row[0] for row in rows]), rows, strict=True)):
         steps.setdefault((stretch, row[0]), []).append(at)
@@ -124,14 +165,52 @@ def read_table(
             keep_samples=options.keep_samples,
             reward=reward,
         )
-        found.append(replace(one, attempt=stretch, absent=absent_of(terms, columns_C)))
+        texts = tuple(text_of[number, key] for key in one.keys) if text_column else ()
+        found.append(replace(one, attempt=stretch, absent=absent_of(terms, columns_C), texts=texts))
     if not found:
         there = its_columns(file.path, filesystem, "reward", tried=reward)
         raise InputError(
             f"{file.path}: no row has a reward ('{reward}'); name another column by --reward_column{there}"
         )
-    found[0] = replace(found[0], skipped=found[0].skipped + lost)
+    found[0] = replace(found[0], skipped=found[0].skipped + lost, repeated=repeated)
     return found
+
+
+def _checksum(value: Any) -> int:
+    return zlib.crc32(str(value).encode("utf-8", "surrogatepass"))
+
+
+def _written(path: str, filesystem: Any, prompt: str | None, output: str) -> list[TableRow]:
+    """The prompts and outputs of another file of the log; none where it cannot be read."""
+    rows: list[TableRow] = []
+    with contextlib.suppress(InputError, ValueError):
+        for row in records(LogFile(path, 0, 0), filesystem):
+            text = prompt_text(messages_of(row.get(prompt)) or row.get(prompt))
+            rows.append((0, 0, text or "", _checksum(row.get(output)), []))
+    return rows
+
+
+def _overlap(before: Sequence[TableRow], rows: Sequence[TableRow]) -> int:
+    """How many rows are those that the record before ended with: all, or the most that are of several prompts."""
+    old, new = ([row[2:4] for row in record] for record in (before, rows))
+    for start in range(max(0, len(old) - len(new)), len(old)):
+        if old[start] == new[0] and old[start:] == new[: len(old) - start]:
+            again = len(old) - start
+            return again if again == len(new) or len({prompt for prompt, _ in old[start:]}) > 1 else 0
+    return 0
+
+
+def _exact(file: LogFile, filesystem: Any, name: str | None) -> int:
+    """From which number on a column of ids skips whole numbers, were they floats: by its type, where it has one."""
+    if name is None or not unpacked(file.path).endswith((".parquet", ".arrow", ".feather")):
+        return EXACT
+    if unpacked(file.path).endswith(".parquet"):
+        with open_file(file.path, filesystem) as table:
+            schema = table.schema_arrow
+    else:
+        schema = table_of(file.path, read_bytes(file.path, filesystem), parquet=False).schema
+    kind = str(schema.field(name).type) if schema.names.count(name) == 1 else ""
+    return {"float": 1 << 24, "halffloat": 1 << 11}.get(kind, EXACT)
 
 
 def records(file: LogFile, filesystem: Any) -> Iterator[Any]:
@@ -145,7 +224,7 @@ def records(file: LogFile, filesystem: Any) -> Iterator[Any]:
     if name.endswith((".arrow", ".feather")):
         table = table_of(file.path, data, parquet=False)
         check_names(file.path, table.column_names)
-        return iter(table.to_pylist())
+        return iter(table.to_pylist(maps_as_pydicts="lossy"))
     if name.endswith((".csv", ".tsv")):
         try:
             return iter(csv_rows(file.path, data.decode()))
@@ -220,16 +299,16 @@ def spread(values: list[Any], rewards_from: int) -> Iterator[list[Any]]:
         yield list(row)
 
 
-def _id(where: str, name: str | None, value: Any) -> str:
+def _id(where: str, name: str | None, value: Any, exact: int) -> str:
     """An id as text; of a whole number that a table made 7.0 of, the number."""
     if isinstance(value, float | Decimal) and value == value // 1:
-        if isinstance(value, float) and abs(value) > EXACT:
+        if isinstance(value, float) and abs(value) > exact:
             raise InputError(
                 f"{where}: '{name}' is {value:g}, too large for a float to hold every whole number: ids that differ "
                 "may have become one; write them as whole numbers or as text"
             )
         return str(int(value))
-    if value is None or value == "" or not isinstance(value, str | int):
+    if value is None or value == "" or not isinstance(value, str | int) or isinstance(value, bool):
         raise InputError(f"{where}: '{name}' is {value!r:.40}, neither text nor a whole number; {FIX}")
     return str(value)
 
@@ -252,7 +331,7 @@ def _whole(where: str, name: str | None, value: Any, default: int) -> int:
     try:
         if isinstance(value, str) and (named := re.fullmatch(r"[A-Za-z_ -]*[A-Za-z]+[_ -]?(\d+)", value.strip())):
             value = named[1]  # "step_12"
-        number = value if type(value) is int else float(value)
+        number = value if type(value) is int else math.nan if isinstance(value, bool) else float(value)
         if number == int(number) and abs(number) < LARGEST:
             return int(number)
     except (TypeError, ValueError, OverflowError):

@@ -13,6 +13,8 @@ KINDS = {
     "passes": "graded rewards, of which only the log's largest is a pass",
     "reward_columns": "several columns that may be rewards, or that parts of the log lack: all are summed",
     "lists": "lists of rewards in several rows of a prompt and step, each number as a sample",
+    "no_rewards": "numbers that are no samples' rewards: advantages, or means over a step",
+    "rows": "rows of evaluation, single turns or other runs as the training's samples, ids that number rows",
     "unmatched": "more than half of the prompt file, or of the log's rows, without a counterpart",
     "other_file": "a prompt file other than the run's, whose ids may mean other prompts",
     "filtered": "a log without groups of equal rewards, as filtering leaves it",

@@ -153,16 +153,20 @@ class Visits:
         return Epochs("visits", epochs_V, exact=judge and self.regular(1.0))
 
     def regular(self, share: float = 1 - TOLERATED, out: float = 2 * TOLERATED) -> bool:
-        """Whether that share of the prompts was visited equally often, or once more, and in passes: one after the
-        other, but for a share `out` of the visits. They are not where a visit's samples are spread over several
-        steps, or two runs are in one log.
+        """Whether that share of the prompts was visited equally often, or once more at the log's end, and in passes:
+        one after the other, but for a share `out` of the visits. They are not where a visit's samples are spread over
+        several steps, two runs are in one log, or it begins within an epoch.
         """
         often = Counter(self.counts_P.tolist())
-        if max(often[count] + often[count + 1] for count in often) < share * self.prompts:
+        most = max(often, key=lambda count: often[count] + often[count + 1])
+        if often[most] + often[most + 1] < share * self.prompts:
             return False
         ends_S = np.cumsum(np.bincount(self.step_V, minlength=len(self.steps_S)))
         begins_S = np.concatenate([[0], ends_S[:-1]])
         pass_V = self.by_visits(judge=False).epochs_V - 1
+        early_V = (pass_V == most) & (ends_S[self.step_V] <= len(pass_V) - often[most + 1])
+        if np.count_nonzero(early_V) > TOLERATED * often[most + 1]:
+            return False
         out_V = (pass_V < (begins_S // self.prompts)[self.step_V]) | (
             pass_V > ((ends_S - 1) // self.prompts)[self.step_V]
         )

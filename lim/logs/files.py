@@ -23,6 +23,7 @@ class LogFile:
     path: str
     step: int
     size: int
+    before: str | None = None  # the path of the file before it, where a format's files may overlap
 
 
 @dataclass(frozen=True)

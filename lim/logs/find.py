@@ -29,6 +29,10 @@ NUMBER = re.compile(r"(?:step|iter|iteration)[_=-]?(\d+)|(?<![A-Za-z0-9])(\d+)(?
 UNNAMED = ("one-shot", "columns")  # formats whose files may have any name
 CONVERT = "write it as one of these, or log with lim.recorders (docs/recorders.md)"
 MOST_TABLES = 20  # of a folder, that are looked into
+UNREAD = {  # endings of files that may hold a log → what makes them readable
+    (".zip", ".tar", ".tgz", ".tar.gz", ".bz2", ".xz", ".7z"): "unpack them; of packed files .gz and .zst are read",
+    (".pkl", ".pickle", ".pt", ".npz", ".npy", ".xlsx", ".db", ".sqlite"): "write them as JSON lines, CSV or Parquet",
+}
 # Columns of what this project writes beside logs.
 WRITTEN = {
     "score chosen": "the scores that a selection wrote",
@@ -255,6 +259,8 @@ def _one_log(root: str, found: Found, filesystem: Any) -> Log:
         for one, two in itertools.pairwise(files):
             if one.step == two.step and not FORMATS[name].many_files:
                 raise InputError(f"{two.path}: the same step as {one.path}; keep one of them")
+    if FORMATS[name].overlaps:
+        files[1:] = [replace(file, before=before.path) for before, file in itertools.pairwise(files)]
     return Log(name, root, tuple(files), filesystem, _by_id(FORMATS[name], files, filesystem))
 
 
@@ -262,9 +268,12 @@ def _single_file(root: str, entry: Entry, format: str, filesystem: Any) -> Log:
     name = os.path.basename(entry.name)
     fitting = _fitting(entry, format, filesystem)
     if format == "columns" and not unpacked(name).endswith(TABLES) and not _is_text(entry.path, filesystem):
-        raise InputError(f"{root}: not a table that is read here ({', '.join(TABLES)}); {CONVERT}")
+        fix = _unread([root]) or f"; {CONVERT}"
+        raise InputError(f"{root}: not a table that is read here ({', '.join(TABLES)}){fix}")
     if not fitting and not unpacked(name).endswith(TABLES):
-        raise InputError(f"{root}: not a log file known by its name; looked for {_looked_for(format)}")
+        raise InputError(
+            f"{root}: not a log file known by its name; looked for {_looked_for(format)}{_unread([root])}"
+        )
     if not fitting:
         raise _unknown(entry.path, filesystem, 1)
     format = fitting[0]
@@ -357,7 +366,13 @@ def _what_is_there(listing: Sequence[Entry], filesystem: Any) -> tuple[str, str 
     more = f" and {len(kinds) - 4} other kinds" if len(kinds) > 4 else ""
     tables = [entry for entry in listing if unpacked(entry.name).endswith(TABLES)]
     first = next((entry.path for entry in tables if first_row(entry.path, filesystem)), None)
-    return f"; it holds {shown}{more}", first
+    return f"; it holds {shown}{more}{_unread([entry.name for entry in listing])}", first
+
+
+def _unread(names: Sequence[str]) -> str:
+    """`; …`: what makes files readable that are not as they are."""
+    fixes = (fix for endings, fix in UNREAD.items() if any(name.lower().endswith(endings) for name in names))
+    return "".join(f"; {fix}" for fix in fixes)
 
 
 def _is_json(name: str) -> bool:

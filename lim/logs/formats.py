@@ -48,6 +48,8 @@ class Format:
     reward: str | None = None  # what --reward_column replaces; None: the reward is fixed
     evaluates: bool = False  # evaluation may be written to the same files
     many_files: bool = False  # a step may have several files
+    spread: bool = False  # a prompt's samples of a step are in the files of several, as they end
+    overlaps: bool = False  # a file may begin with what the one before ended with
     prefers: str | None = None  # the folder `sub` that counts where there are several
 
     @property
@@ -119,6 +121,7 @@ FORMATS = {
             "prime_rl:read",
             "task traces",
             reward="all of a trace's rewards",
+            spread=True,
             prefers="all",
         ),
         _format(
@@ -151,6 +154,7 @@ FORMATS = {
             reward="its numeric column",
             evaluates=True,
             many_files=True,
+            overlaps=True,
         ),
         _format(
             "nemo-rl",

@@ -143,11 +143,10 @@ def match_prompts(
     The rules, in order: same id; same text; same text after whitespace and known chat templates are taken away, of
     several turns all or the last; same text inside a wrapper (a template or instruction of the run's own), of which
     a log may have several; the same two with `letters` alone compared; the end of one prompt that no other key is,
-    where a trainer cut long prompts at their start. `by_id` stops after the first rule, where ids may
-    be written in another way (`by_plain_id`); without `ids_first`, for keys
-    that are texts, the same text comes before an id that reads like it. `full` are further texts of
-    the prompts, with their system message and all turns, in one or several templates: the same text as one of those
-    comes first.
+    where a trainer cut long prompts at their start. `by_id` stops after the first rule, where ids may be written in
+    another way (`by_plain_id`); without `ids_first`, for keys that are texts, the same text comes before an id that
+    reads like it. `full` are further texts of the prompts, with their system message and all turns, in one or
+    several templates: the same text as one of those comes first.
     Two prompts of the same text share a key, and keys of the same prompt are joined.
     """
     search = _Search(ids, prompts, keys)
@@ -176,6 +175,7 @@ class _Search:
         self.prompt_L = np.full(len(keys), -1, np.int64)  # key → prompt
         self.rows_P = np.full(len(ids), -1, np.int64)
         self.how: Counter[str] = Counter()
+        self.loose: set[int] = set()  # prompts found by `letters`
         self.wrappers: list[tuple[str, str]] = []
         self.undecided: list[str] = []
 
@@ -188,8 +188,7 @@ class _Search:
         table = self.table(texts)
         prompt_L = np.array([table.get(key, -1) for key in self.keys], np.int64)
         rows = np.flatnonzero((self.prompt_L < 0) & (prompt_L >= 0))
-        found = prompt_L[rows]
-        self.prompt_L[rows] = found
+        self.prompt_L[rows] = found = prompt_L[rows]
         found, first = np.unique(found, return_index=True)  # the first key stands for a prompt
         free = self.rows_P[found] < 0
         self.rows_P[found[free]] = rows[first[free]]
@@ -221,10 +220,10 @@ class _Search:
             letters: self.table(by_letters),
         }
         longest = max(map(len, self.prompts), default=0)
-        for row in self.open():
+        for loose, row in ((loose, row) for loose in (False, True) for row in self.open()):
             for rule, fold, form in _forms(self.keys[row], longest):
-                if (prompt := tables[fold].get(fold(form))) is not None:
-                    self.take(rule, row, prompt)
+                prompt = tables[fold].get(fold(form)) if (fold is letters) == loose else None
+                if prompt is not None and self.take(rule, row, prompt):
                     break
         for rule, fold, texts in (
             (BY_TEMPLATE, str, plain),
@@ -251,11 +250,16 @@ class _Search:
                 table[text] = at
         return table
 
-    def take(self, rule: str, row: int, prompt: int) -> None:
-        self.prompt_L[row] = prompt
+    def take(self, rule: str, row: int, prompt: int) -> bool:
+        """Give a key its prompt, unless only their letters are the same and the log has the prompt as it is."""
         if self.rows_P[prompt] < 0:
             self.rows_P[prompt] = row
             self.how[rule] += 1
+            self.loose |= {prompt} if rule == BY_LETTERS else set()
+        elif rule == BY_LETTERS and prompt not in self.loose:
+            return False
+        self.prompt_L[row] = prompt
+        return True
 
     def share(self, rule: str, texts: list[str], table: dict[str, int]) -> None:
         """Give prompts without a key that of another with their text."""
@@ -280,9 +284,7 @@ class _Search:
                 text = inner[row] if row in inner else fold(strip_template(self.keys[row]))
                 parts = (part for wrapper in wrappers for part in _inside(text, *wrapper))
                 prompt = next((table[part] for part in parts if part in table), None)
-                if prompt is not None:
-                    self.take(rule, row, prompt)
-                    found += 1
+                found += prompt is not None and self.take(rule, row, prompt)
         self.share(rule, texts, table)
 
     def by_end(self) -> None:
@@ -387,10 +389,8 @@ def _plain(id: str) -> str:
 def _starting(items: Sequence[tuple[str, int]], start: str) -> Iterator[int]:
     """The numbers of sorted (text, number) pairs whose text starts so."""
     first = bisect.bisect_left(items, (start, -1))
-    for text, number in itertools.islice(items, first, None):
-        if not text.startswith(start):
-            return
-        yield number
+    found = itertools.takewhile(lambda item: item[0].startswith(start), itertools.islice(items, first, None))
+    return (number for _, number in found)
 
 
 def _spread(items: Sequence[Item], others: int) -> Sequence[Item]:

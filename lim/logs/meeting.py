@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lim.logs.counting import step_numbers, usual_counts
-from lim.logs.epochs import Visits
+from lim.logs.epochs import TOLERATED, Visits
 from lim.logs.formats import ReadOptions
 from lim.logs.parts import Part, RawLog
 from lim.logs.read import read_one
@@ -41,8 +41,9 @@ def split_where_epochs_meet(
     steps = [step for step in raw.steps if step.step in numbers]
     if any(step.groups_R is None for step in steps):  # the order of samples was not kept
         options = replace(options, keep_samples=True, by_id=raw.log.by_id)
+        samples = sum(int(step.counts_U.sum()) for step in steps)
         named = [file for file in raw.log.files if file.step in numbers]
-        for files in (named, raw.log.files):  # a file may hold several steps, whatever its name says
+        for files in (named, raw.log.files):  # a file may hold parts of several steps, whatever its name says
             read = (read_one(file, raw.log.format, raw.log.filesystem, options) for file in files)
             named_steps = ((result.file.path, step) for result in read for step in result.steps)
             steps = [
@@ -50,7 +51,7 @@ def split_where_epochs_meet(
                 for path, step in named_steps
                 if step.step in numbers and (path, step.attempt, step.step) not in raw.again
             ]
-            if {step.step for step in steps} == numbers:
+            if sum(int(step.counts_U.sum()) for step in steps) == samples:
                 break
         place = {key: row for row, key in enumerate(raw.keys)}
         rows = [stands_L[[place[key] for key in step.keys]] for step in steps]
@@ -84,14 +85,31 @@ def _doubled(
     # Of another visit where epochs meet it is not known which of the two it is in.
     epochs_V = np.where(low_S == high_S, low_S, -1)[visits.step_V]
     row_V = np.concatenate([rows[at] for at in kept])
+    short = _a_visit_short(row_V, twice)
     found = {}
     for step, at in enumerate(kept):
-        if at in twice and low_S[step] < high_S[step]:
-            other_V = np.isin(row_V, twice[at]) & (visits.step_V != step)
-            other_V &= (epochs_V == low_S[step]) | (epochs_V == high_S[step])
-            if len(doubled := np.setdiff1d(twice[at], row_V[other_V])):
+        if at in twice:
+            doubled = np.intersect1d(twice[at], short)
+            if low_S[step] < high_S[step]:
+                other_V = np.isin(row_V, twice[at]) & (visits.step_V != step)
+                other_V &= (epochs_V == low_S[step]) | (epochs_V == high_S[step])
+                doubled = np.union1d(doubled, np.setdiff1d(twice[at], row_V[other_V]))
+            if len(doubled):
                 found[at] = doubled
     return found
+
+
+def _a_visit_short(row_V: NDArray[np.integer], twice: dict[int, NDArray[np.integer]]) -> NDArray[np.integer]:
+    """Prompts that lack as many visits as they have steps with twice the samples, as where a trainer is not in step
+    with its rollouts, so that epochs mix. None where
+    prompts are not visited equally often even so.
+    """
+    rows, counts_P = np.unique(row_V, return_counts=True)
+    more_P = np.bincount(np.searchsorted(rows, np.concatenate(list(twice.values()))), minlength=len(rows))
+    usual = np.bincount(counts_P[more_P == 0]).argmax() if (more_P == 0).any() else 0
+    short_P = (more_P > 0) & (counts_P + more_P == usual)
+    alike = np.count_nonzero(short_P | (counts_P == usual))
+    return rows[short_P] if alike >= (1 - TOLERATED) * len(rows) else rows[:0]
 
 
 def _split(part: Part, steps: Sequence[StepRewards], rows: Sequence[NDArray[np.int64]], doubled: NDArray) -> Part:

@@ -101,6 +101,6 @@ def read_rows(path: str, filesystem: Any) -> Iterator[dict[str, Any]]:
         check_names(path, file.schema_arrow.names)
         try:
             for batch in file.iter_batches(use_threads=False):
-                yield from batch.to_pylist()
+                yield from batch.to_pylist(maps_as_pydicts="lossy")
         except (pa.ArrowInvalid, OSError) as error:
             raise _unreadable(path, filesystem, error, "damaged") from None

@@ -19,6 +19,7 @@ from lim.logs.first_row import first_row
 from lim.logs.formats import ReadOptions
 from lim.logs.keys import KeyTable
 from lim.logs.read import read_files
+from lim.logs.row_kinds import IdTexts, check_runs
 from lim.logs.step import StepRewards
 from lim.utils.cli import did_you_mean
 from lim.utils.errors import InputError
@@ -63,7 +64,7 @@ def read_log(
     progress: Callable[[int], None] | None = None,
 ) -> RawLog:
     """Read a log's files. Raises InputError for the first bad one, unless they are to be skipped, or none is left."""
-    table = KeyTable()
+    table, id_texts = KeyTable(), IdTexts()
     steps: list[StepRewards] = []
     places: list[Place] = []
     bad_files: list[str] = []
@@ -71,11 +72,14 @@ def read_log(
     for result in read_files(log, options, workers=workers, progress=progress):
         if result.error:
             bad_files.append(result.error)
+        repeated += not (result.steps or result.error)
         for step in result.steps:
             if step.fingerprint is not None and step.fingerprint == last_print:
                 repeated += 1
                 continue
             last_print = step.fingerprint
+            repeated += step.repeated
+            id_texts.add(step.keys if step.texts else (), step.texts)
             table.add(step.keys)
             places.append((result.file.path, step.attempt, step.step))
             steps.append(replace(step, keys=[]))  # the texts themselves are kept once, in the table
@@ -93,10 +97,14 @@ def read_log(
         )
     if not steps:
         raise InputError(f"{log.root}: no readable log file left of {len(log.files)}")
+    if "rows" not in (options.allow if options else ()):
+        id_texts.check(log.root)
+        check_runs(log.root, places)
     keys, rows = table.finish()
     epochs = [0 if step.epochs_U is None else int(step.epochs_U.min(initial=MANY)) for step in steps]
     lost = [step.skipped for step in steps]
-    again = made_again([step.counts_U for step in steps], rows, places, epochs, lost)
+    counts = [step.counts_U for step in steps]
+    again = set[int]() if log.kind.spread else made_again(counts, rows, places, epochs, lost)
     order = sorted(set(range(len(steps))) - again, key=lambda at: steps[at].step)
     ordered, rows = tuple(steps[at] for at in order), tuple(rows[at] for at in order)
     skipped = {places[at]: int(steps[at].counts_U.sum()) for at in again}

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from lim.logs.columns import read_table
+from lim.logs.columns import LARGEST, read_table
 from lim.logs.files import LogFile
 from lim.logs.formats import Columns, ReadOptions
 from lim.logs.messages import prompt_text
@@ -15,8 +15,11 @@ from lim.logs.step import StepRewards
 from lim.utils.errors import InputError
 
 
-def read(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewards:
+def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewards]:
     """`step_<n>/train/all/traces.jsonl`: an episode per line, its task's prompt and the rewards of its traces.
+
+    It is written to the step in which it ended. The step that counts is the one that it was begun for, by its `run`,
+    as all of a prompt's samples were: they end in several.
 
     The reward is the sum over an episode's traces and their named rewards, score × weight each; `--reward_column`
     names some of them, with other weights. An episode without a rewarded trace has none. A prompt without text goes
@@ -24,7 +27,8 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewards:
     """
     named = reward_terms(options.reward_column) if options.reward_column else []
     terms = {name: weight for weight, name in named}
-    rows = decode_rows(file, filesystem, {"task": dict[str, Any], "traces": list[Any] | None}, lines=True)
+    needed = {"task": dict[str, Any], "traces": list[Any] | None, "run": Any}
+    rows = decode_rows(file, filesystem, needed, lines=True)
     prompts = []
     for number, row in enumerate(rows, 1):
         task = row.f0.get("data", row.f0)
@@ -37,8 +41,31 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewards:
     named_rewards = [_named(f"{file.path}: row {number}", row.f1 or []) for number, row in enumerate(rows, 1)]
     rewards = [_reward(f"{file.path}: row {number}", one, terms) for number, one in enumerate(named_rewards, 1)]
     absent = frozenset(terms) - {name for one in named_rewards for name, _ in one}
-    step = group(file, prompts, rewards, bytes_read=file.size, keep_samples=options.keep_samples, reward="rewards")
-    return replace(step, absent=absent)
+    steps: dict[int, list[int]] = {}
+    for at, row in enumerate(rows):
+        steps.setdefault(_begun(row.f2, file.step), []).append(at)
+    rated = {step: places for step, places in steps.items() if not all(math.isnan(rewards[at]) for at in places)}
+    found = []
+    for step, places in (rated or {file.step: list(range(len(rows)))}).items():
+        one = group(
+            file,
+            [prompts[at] for at in places],
+            [rewards[at] for at in places],
+            step=step,
+            bytes_read=0 if found else file.size,
+            keep_samples=options.keep_samples,
+            reward="rewards",
+        )
+        found.append(replace(one, absent=absent))
+    lost = len(rows) - sum(map(len, rated.values()))
+    return [replace(found[0], skipped=found[0].skipped + lost), *found[1:]]
+
+
+def _begun(run: Any, default: int) -> int:
+    """The step that an episode was begun for; that of its file where it does not say."""
+    work = run.get("work") if isinstance(run, dict) else None
+    step = work.get("step") if isinstance(work, dict) else None
+    return step if type(step) is int and abs(step) < LARGEST else default
 
 
 def _named(where: str, traces: list[Any]) -> list[tuple[str, Any]]:

@@ -43,6 +43,8 @@ class StepRewards:
     attempt: int = 0  # number of the stretch of its file that it is from: see `attempts_of`
     absent: frozenset[str] = frozenset()  # reward columns asked for that none of its rows has a value of
     fingerprint: bytes | None = None  # equal in two files that hold the same samples
+    repeated: int = 0  # records that hold the samples of the one before, and were skipped
+    texts: tuple[int, ...] = ()  # of keys that are ids: checksums of the texts beside them, where there are some
     groups_R: NDArray[np.int32] | None = None  # index into U, kept on request
     rewards_R: NDArray[np.float32] | None = None
 

@@ -20,6 +20,7 @@ from lim.logs.checks import (
     doubt_filtered,
     doubt_matching,
     doubt_own_epochs,
+    doubt_rewards,
     evaluated_between,
     scales_of,
 )
@@ -148,6 +149,7 @@ def read_trajectories(
         _note_matching(matching, notes)
         doubt_matching(raw, parts, matching, ours_L, prompts, doubts)
     doubt_filtered(parts, doubts)
+    doubt_rewards(parts, doubts)
     copies = None
     if matching is not None and len(matching.shared):
         copies = Copies(parts, np.bincount(matching.rows_P[matching.rows_P >= 0], minlength=len(raw.keys)))
@@ -172,11 +174,7 @@ def read_trajectories(
         if begin - 1 >= found.visits.usual_length:
             # Whole epochs are before: the log is of a run that went on, or its steps are counted from another number.
             others.append((begin, ours_L))
-        if (
-            copies is None
-            and not found.epochs.clean
-            and (like_L := _visited_alike(parts, ours_L)).sum() > ours_L.sum()
-        ):
+        if copies is None and (like_L := _visited_alike(parts, ours_L)).sum() > ours_L.sum():
             others += [(first, like_L) for first, _ in ((min(1, begin), ours_L), *others)]
     for other in others:
         its_more, its = count(*other)
@@ -201,7 +199,10 @@ def read_trajectories(
     given_by = (options or ReadOptions()).columns
     if log.format == "columns" and not (given_by.step or given_by.epoch):
         if len(parts) == 1:
-            notes.append("nothing says the step of a row, so all are of one: name its column by --step_column")
+            notes.append(
+                "nothing says the step of a row, so all are of one: name its column by --step_column; where a row "
+                "has a prompt's rewards of all epochs, write a row for each epoch, and its number (--epoch_column)"
+            )
         elif steps_are_parts(log):
             notes.append(
                 f"nothing says the step of a row but the number of its part ({os.path.basename(log.files[0].path)}), "
@@ -321,14 +322,28 @@ def _alike(raw: RawLog) -> NDArray[np.int64]:
 
 
 def _without_evaluation(log: Log, parts: list[Part], ours_L: NDArray[np.bool_], notes: list[str]) -> list[Part]:
-    """The parts of training: where evaluation may take its place, those with any of the file's prompts."""
+    """The parts of training: where evaluation may take its place, those with any of the file's prompts. A step 0 of
+    many more prompts than any other is evaluation, too.
+    """
+    largest = max((len(part.rows_U) for part in parts[1:]), default=0)
+    zero = parts[0].step.step < 1 and parts[0].step.epochs_U is None and ours_L[parts[0].rows_U].any()
+    if zero and len(parts) > 2 and len(parts[0].rows_U) >= 2 * largest:
+        notes.append(
+            f"step {parts[0].step.step} holds {len(parts[0].rows_U):,} prompts and no other more than {largest:,} "
+            "(validation before training): skipped"
+        )
+        parts = parts[1:]
     training = [part for part in parts if ours_L[part.rows_U].any()]
     others = [part.step.step for part in parts if not ours_L[part.rows_U].any()]
     if not log.kind.evaluates or len(training) < len(others):
         return parts
     later = [part.rows_U for part in parts if part.step.step in others and part.step.step >= 1]
     # Evaluation is of the same prompts each time; other ones each time are of training, which the file lacks.
-    if later and len(np.unique(np.concatenate(later))) > 2 * max(map(len, later)):
+    largest = max(map(len, later), default=0)
+    apart = np.diff([step for step in others if step >= 1])
+    if (largest == 1 and (len(apart) < 2 or len(set(apart.tolist())) > 1)) or len(
+        np.unique(np.concatenate([*later, []]))
+    ) > 2 * largest:
         others = [step for step in others if step < 1]
         training = [part for part in parts if part.step.step not in others]
     before = [step for step in others if step < 1]
@@ -366,7 +381,7 @@ def _note_gaps(raw: RawLog, notes: list[str]) -> tuple[int, ...]:
         if len(lost):
             notes.append(f"{len(lost)} step{'s have' if len(lost) > 1 else ' has'} no file: {_listed(lost.tolist())}")
     else:
-        notes.append(f"{raw.repeated_files} files repeat the one before (same generations) and count once")
+        notes.append(f"{raw.repeated_files} files or steps repeat the one before (same generations) and count once")
     if raw.again:
         notes.append(
             f"{sum(raw.again.values()):,} rows are of steps that the run made again after a resume "

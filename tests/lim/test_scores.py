@@ -95,6 +95,14 @@ def test_linear_by_hand(trajectory, expected):
     assert linear_scores(np.array([trajectory])) == pytest.approx([expected])
 
 
+@pytest.mark.parametrize("size", [1e-9, 1e9])
+def test_scores_do_not_depend_on_the_size_of_the_rewards(size):
+    rewards_P_K = np.array([[0.0, 0.25, 0.5], [0.5, 0.5, 1.0], [0.25, 0.0, 0.0]])
+    lim = lim_scores(rewards_P_K, average_curve(rewards_P_K))
+    assert lim_scores(size * rewards_P_K, size * average_curve(rewards_P_K), size) == pytest.approx(lim)
+    assert linear_scores(size * rewards_P_K) == pytest.approx(linear_scores(rewards_P_K))
+
+
 def test_linear_without_any_epoch_is_nan():
     assert np.isnan(linear_scores(np.array([[NAN, NAN]]))).all()
 

@@ -496,3 +496,11 @@ def test_the_chosen_prompts_in_place_of_scores_name_the_scores_file(tmp_path, gi
             ["--scores_path", str(output.with_name(given)), "--original_prompts_path", str(tmp_path / "prompts.json")]
             + ["--output_path", str(tmp_path / "again.json")]
         )
+
+
+def test_scores_of_a_former_selection_in_another_format_are_named(tmp_path, capsys):
+    output = run(tmp_path, "--top_k", "2")
+    assert "was there before" not in capsys.readouterr().out
+    run(tmp_path, "--top_k", "1", "--scores_format", "csv")
+    former = companion(output, "scores")
+    assert f"note: {former} was there before; it is not of this selection" in capsys.readouterr().out

@@ -86,3 +86,11 @@ def test_a_prompt_that_is_in_another_s_text_by_chance_is_no_wrapper():
 
 def test_ids_alone_are_compared_where_the_log_has_ids():
     assert match(["one", "two"], ["two", "id0"], by_id=True).rows_P.tolist() == [1, -1]
+
+
+def test_the_letters_alone_do_not_join_a_text_to_a_prompt_that_the_log_has_as_it_is():
+    prompts, keys = ["What is 1 1/2 plus 1?", "What is 4 plus 1?"], ["What is 1 1/2 plus 1?", "What is 11/2 plus 1?"]
+    for kept in (keys, keys[::-1]):
+        found = match(prompts, [f"user\n{key}\nassistant\n" for key in kept])
+        assert found.unmatched == ["user\nWhat is 11/2 plus 1?\nassistant\n"]
+        assert found.rows_P.tolist() == [kept.index(keys[0]), -1]

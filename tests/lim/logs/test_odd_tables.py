@@ -226,10 +226,10 @@ def test_ids_that_are_numbers_are_the_same_however_they_are_written(tmp_path: Pa
     assert found == pytest.approx({str(id): score for id, score in run.truth().items()})
 
 
-@pytest.mark.parametrize(("by", "said"), [(1, "lowered"), (-1, "raised")])
-def test_ids_that_are_counted_from_another_number_are_refused(tmp_path: Path, by: int, said: str) -> None:
+@pytest.mark.parametrize(("by", "said", "first"), [(1, "lowered", 0), (-1, "raised", 1), (-1, "raised", 0)])
+def test_ids_that_are_counted_from_another_number_are_refused(tmp_path: Path, by: int, said: str, first: int) -> None:
     run = Run()
-    run.ids = [str(number + (by < 0)) for number in range(40)]
+    run.ids = [str(number + first) for number in range(40)]
     run.write_prompts(tmp_path / "prompts.json")
     write(tmp_path / "log" / "a.jsonl", rows(id=lambda s: int(run.ids[s.prompt]) + by))
     with pytest.raises(InputError, match=rf"once they are {said} by 1: .*--prompt_column .*--allow unmatched"):
@@ -419,7 +419,7 @@ def test_samples_of_a_visit_in_two_steps_are_not_two_epochs(tmp_path: Path) -> N
 def test_two_runs_in_one_folder_are_no_run_of_twice_the_epochs(tmp_path: Path) -> None:
     for seed in (1, 2):
         run = Run(samples=2, seed=seed)
-        write(tmp_path / "log" / f"run{seed}.jsonl", rows(run.samples))
+        write(tmp_path / "log" / f"part{seed}.jsonl", rows(run.samples))
     with pytest.raises(InputError, match=r"no number of steps makes epochs of that"):
         chosen(tmp_path, **FLAGS)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -504,3 +505,79 @@ def test_csv_of_another_shape_than_its_header_is_refused(tmp_path: Path, text: s
     (tmp_path / "log.csv").write_text(text)
     with pytest.raises(InputError, match=says):
         chosen(tmp_path, tmp_path / "log.csv", prompt_column="q")
+
+
+@pytest.mark.parametrize("format", ["ms-swift", "wandb"])
+@pytest.mark.parametrize(("prompts", "samples"), [(5, 4), (5, 3), (7, 1), (10, 4)])
+def test_a_buffer_that_evaluation_fills_in_part(tmp_path: Path, prompts: int, samples: int, format: str) -> None:
+    """It holds as many rows as a step has: behind those of evaluation the step's last stay in it."""
+    buffer: list[dict[str, Any]] = []
+    lines: list[dict[str, Any]] = []
+
+    def add(rows: list[dict[str, Any]], step: int) -> None:
+        buffer[:] = (buffer + rows)[-40:]
+        lines.extend(lists([{"step": str(step), **row} for row in buffer]))
+
+    for step, rows in by_step(
+        RUN.samples, lambda s: {"prompt": text(s), "completion": f"{s}", "acc": s.reward}
+    ).items():
+        add(rows, step)
+        if step % 4 == 0:
+            held = [f"Held out {number}" for number in range(prompts) for _ in range(samples)]
+            add([{"prompt": q, "completion": f"{q} {step} {at}", "acc": at % 2} for at, q in enumerate(held)], step)
+            add([], step + 1)  # logged once more before the next samples
+    if format == "ms-swift":
+        write_jsonl(tmp_path / "log", {0: lines}, "completions.jsonl")
+    else:
+        (tmp_path / "log").mkdir()
+        for number, line in enumerate(lines):
+            table = {"columns": list(line), "data": [*map(list, zip(*line.values(), strict=True))]}
+            (tmp_path / "log" / f"completions_{number}_{number:04x}.table.json").write_text(json.dumps(table))
+    assert scores(chosen(tmp_path)) == pytest.approx(RUN.truth())
+
+
+def test_a_first_step_that_is_logged_when_half_of_its_samples_are_used(tmp_path: Path) -> None:
+    lines: list[dict[str, Any]] = []
+    for step, rows in by_step(
+        RUN.samples, lambda s: {"prompt": text(s), "completion": f"{s}", "acc": s.reward}
+    ).items():
+        for half in (0, 1):
+            kept = rows[:20] if step == 1 and half == 0 else rows
+            lines.extend(lists([{"step": str(2 * step + half), **row} for row in kept]))
+    write_jsonl(tmp_path / "log", {0: lines}, "completions.jsonl")
+    assert scores(chosen(tmp_path)) == pytest.approx(RUN.truth())
+
+
+@pytest.mark.parametrize("late", [0.1, 1.0, 3.0])
+@pytest.mark.parametrize("prompts", [40, 44])
+def test_samples_of_a_prompt_that_end_in_several_steps_are_of_the_one_they_were_begun_for(
+    tmp_path: Path, prompts: int, late: float
+) -> None:
+    run, draw = Run(prompts), random.Random(1)
+    ends = sorted(range(len(run.samples)), key=lambda at: at + draw.uniform(0, 40 * late))
+    steps: dict[int, list[dict[str, Any]]] = {}
+    for place, at in enumerate(ends):
+        s = run.samples[at]
+        work = {"type": "train", "step": s.step, "policy": {"start": s.step, "end": s.step}}
+        episode = {"id": str(at), "group": {"id": f"{s.epoch}-{s.prompt}"}, "run": {"type": "train", "work": work}}
+        episode |= {"task": {"data": {"idx": s.prompt, "prompt": run.questions[s.prompt]}}, "ok": True}
+        rewards = {"right": {"score": s.reward, "weight": 1.0}}
+        steps.setdefault(place // 40 + 1, []).append({**episode, "traces": [{"rewards": rewards}]})
+        if at == 77:  # another's failure, alone of its step in the file
+            steps[place // 40 + 1].append({**episode, "run": {"work": {"step": 1}}, "ok": False, "traces": []})
+    write_jsonl(tmp_path / "log" / "rollouts", steps, "step_{}/train/all/traces.jsonl")
+    assert scores(chosen(tmp_path, run=run)) == pytest.approx(run.truth())
+
+
+def test_areal_s_samples_of_a_task_may_be_of_several_versions(tmp_path: Path) -> None:
+    draw = random.Random(1)
+    for at in range(0, len(RUN.samples), 4):
+        group = RUN.samples[at : at + 4]
+        versions = [s.step + (draw.random() < 0.2) for s in group]
+        path = tmp_path / "log" / str(max(versions)) / f"{at}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rows = [
+            {"prompt": text(s), "reward": s.reward, "tail_version": v} for s, v in zip(group, versions, strict=True)
+        ]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert scores(chosen(tmp_path)) == pytest.approx(RUN.truth())
