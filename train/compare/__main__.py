@@ -34,7 +34,7 @@ from train.recipe.recipe import HINT
 
 def main(argv: Sequence[str] | None = None) -> int | None:
     parser = Parser(prog="python -m train.compare", description=(__doc__ or "").split("\n")[0], hint=HINT)
-    parser.add_argument("comparison", nargs="?", help="a comparison file: configs/compare/*.yaml")
+    parser.add_argument("comparison", nargs="?", help="a comparison: file, or name under configs/compare")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="laid over the file")
     parser.add_argument("--jobs", type=whole(1), default=1, help="stages side by side (default: one after the other)")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these selections of the file (FULL runs always)")

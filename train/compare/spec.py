@@ -168,9 +168,16 @@ def known_files() -> list[str]:
 
 
 def load(path: str, overrides: Sequence[str] = ()) -> Comparison:
-    """Read a comparison file and lay `key=value` over it. InputError for unknown keys, wrong or missing values."""
+    """Read a comparison, a file or a name under configs/compare, and lay `key=value` over it.
+
+    InputError for unknown keys, wrong or missing values.
+    """
     if not Path(path).is_file():
-        raise InputError(f"{path}: no such comparison file; there are {', '.join(known_files())}")
+        files = {Path(name).stem: name for name in known_files()}
+        if path not in files:
+            near = did_you_mean(path, files)
+            raise InputError(f"{path}: no such comparison{near} (files: {', '.join(files.values())})")
+        path = str(ROOT / files[path])
     try:
         parts = read_yaml(path), OmegaConf.from_dotlist(list(overrides))
         for part in parts:

@@ -26,6 +26,8 @@ def find(name: str) -> Path:
         if path.is_file():
             return path
     known = names()
+    if not name:
+        raise InputError(f"an empty name (a + alone?): no recipe or overlay (known: {', '.join(known)})")
     raise InputError(f"{name}: no such recipe or overlay{did_you_mean(name, known)} (known: {', '.join(known)})")
 
 

@@ -133,6 +133,14 @@ def test_a_preparation_that_lacks_something_is_refused(tmp_path, item, message):
         spec.load(write(tmp_path, prepare=[item]))
 
 
+def test_a_comparison_is_known_by_its_name():
+    assert spec.load("demo-quick") == spec.load(str(spec.ROOT / "configs/compare/demo-quick.yaml"))
+    with pytest.raises(
+        InputError, match=r"demo_quik: no such comparison; did you mean demo-quick\? \(files: configs/"
+    ):
+        spec.load("demo_quik")
+
+
 @pytest.mark.parametrize("text", [b"\xff\xfe", b"- a\n", b"5\n"])
 def test_a_file_of_something_else_is_one_line(tmp_path, text):
     path = tmp_path / "compare.yaml"
