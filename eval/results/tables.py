@@ -178,12 +178,12 @@ def accuracy_table(all_results: Sequence[Mapping[str, Any]], settings: EvalSetti
         columns.append((name, head, [percent(accuracy_of(r["benchmarks"].get(name))) for r in all_results]))
     if any(results["average"] for results in all_results):
         columns.insert(0, ("average", "average", [percent(accuracy_of(r["average"])) for r in all_results]))
-    first = 3 + max(FIRST, min(width // 3, max(map(cell_len, [*shown, *map(paper, settings.published)]))))
-    tables = []
-    for part in split(
-        [3 + max(map(cell_len, (*head.split("\n"), *cells))) for _, head, cells in columns], width - first
-    ):
-        # The average is worked out first and shown last.
+    parts = split(
+        [*shown, *map(paper, settings.published)], [(*head.split("\n"), *cells) for _, head, cells in columns], width
+    )
+    made = []
+    for part in parts:
+        # The average is placed first and shown last.
         across = sorted((columns[at] for at in part), key=lambda column: column[0] == "average")
         rows = [[label, *(cells[at] for *_, cells in across)] for at, label in enumerate(shown)]
         table = terminal_table(["accuracy % ± standard error", *(head for _, head, _ in across)], rows, wrap=True)
@@ -193,9 +193,9 @@ def accuracy_table(all_results: Sequence[Mapping[str, Any]], settings: EvalSetti
         for line in printed:
             figures = (f"{line[name]:.1f}" if name in line else "–" for name, *_ in across)
             table.add_row(paper(line), *figures, style="dim")
-        tables.append(table)
-    tables[-1].caption = "standard errors are by question"
-    return Group(*tables)
+        made.append(table)
+    made[-1].caption = "standard errors are by question"
+    return Group(*made)
 
 
 def accuracy_of(facts: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
@@ -206,16 +206,21 @@ def paper(line: Mapping[str, Any]) -> str:
     return f"paper: {line['name']}"
 
 
-def split(widths: Sequence[int], room: int) -> list[list[int]]:
-    """Which columns stand side by side: in order, as many as `room` takes, and one at least."""
+def split(first: Sequence[str], columns: Sequence[Sequence[str]], width: int) -> list[list[int]]:
+    """Which columns stand side by side in a line of `width`, beside `first`: in order, and one at least.
+
+    A column is given by its texts. rich would cut off what is too wide.
+    """
+    room = width - 4 - max(FIRST, min(width // 3, max(map(cell_len, first))))
     parts: list[list[int]] = []
     left = 0
-    for at, width in enumerate(widths):
-        if not parts or width > left:
+    for at, texts in enumerate(columns):
+        needed = 3 + max(map(cell_len, texts))  # with a border and what stands beside it
+        if not parts or needed > left:
             parts.append([])
-            left = room - 1
+            left = room
         parts[-1].append(at)
-        left -= width
+        left -= needed
     return parts
 
 

@@ -146,6 +146,8 @@ def between(low: float, high: float, *, above: bool = False) -> Callable[[str], 
         value = number(text)
         if not low <= value <= high or (above and value == low):
             span = f"above {low:g}, up to {high:g}" if above else f"from {low:g} to {high:g}"
+            if math.isinf(high):
+                span = f"above {low:g}" if above else f"of at least {low:g}"
             raise argparse.ArgumentTypeError(f"{text} is out of range; give a number {span}")
         return value
 

@@ -81,7 +81,7 @@ def write_results(chosen: Comparison, console: Console) -> None:
     write_text(chosen.folder / "results.md", tables.markdown(found))
     paths = figures.write(found, chosen.folder)
     console.rule(style="dim")
-    console.print(tables.terminal_table(found))
+    console.print(tables.terminal_table(found, console.width))
     console.print(tables.spread_in_words(found), style="dim")
     written = [chosen.folder / "results.md", *paths, *sorted((chosen.folder / "reports").glob("*/report.html"))]
     for path in written:

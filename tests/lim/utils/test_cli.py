@@ -181,6 +181,8 @@ def test_all_commands_share_the_parser() -> None:
         (between(0, 1), "-1e-9", "-1e-9 is out of range; give a number from 0 to 1"),
         (between(0, 1, above=True), "0", "0 is out of range; give a number above 0, up to 1"),
         (between(0, 1, above=True), "1e-300", 1e-300),
+        (between(0, float("inf"), above=True), "-1", "-1 is out of range; give a number above 0"),
+        (between(2, float("inf")), "1", "1 is out of range; give a number of at least 2"),
         (between(0, 1, above=True), "1.01", "1.01 is out of range; give a number above 0, up to 1"),
         (between(0, 1), "nan", "nan is not a finite number"),
     ],

@@ -384,11 +384,10 @@ def test_tables_and_figures(finished, tmp_path):
     text = markdown(results)
     assert "| LIMR − RAND | +37.5 | 10.2 | 12.5 | 37.5 | 54.7 | +50.0 +25.0 |" in text
     assert "| FULL | 4 | 2 | 87.5 ± 12.5 |" in text
-    assert terminal_table(results).row_count == 4
     results["labels"] = results["labels"] | {"limr": "LIM, first 3 epochs"}
     for width in (80, 90, 120):
         console = Console(width=width, file=io.StringIO())
-        console.print(terminal_table(results))
+        console.print(terminal_table(results, width))
         shown = console.file.getvalue()
         for arm, figure in results["benchmarks"][results["headline"]]["accuracy"].items():
             assert all(word in shown for word in results["labels"][arm].split()), width
@@ -398,6 +397,16 @@ def test_tables_and_figures(finished, tmp_path):
     assert "a true difference of 54.7 points would be detected" in spread_in_words(results)
     for path in figures.write(results, tmp_path / "figures"):
         assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_wide_comparison_is_not_cut_off():
+    results = json.loads((spec.ROOT / "docs/results/arithmetic.json").read_text("utf-8"))
+    for width in (80, 120):
+        console = Console(width=width, file=io.StringIO())
+        console.print(terminal_table(results, width))
+        shown = console.file.getvalue()
+        assert all(text in shown for text in ("temperature 1 ", "temperature 0.4 ", "− FULL", "− RAND", "+2.1 ± 1.4"))
+        assert "…" not in shown and max(map(len, shown.splitlines())) <= width
 
 
 def test_other_evaluations_of_the_base_model_are_left_alone(finished):
