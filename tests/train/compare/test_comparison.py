@@ -11,6 +11,7 @@ import yaml
 from rich.console import Console
 
 from eval import settings
+from eval.results.graded import question_means
 from eval.results.statistics import blocks, over_runs
 from lim.logs.reward_log import write_run, write_step
 from lim.utils.errors import InputError
@@ -413,6 +414,11 @@ def test_other_evaluations_of_the_base_model_are_left_alone(finished):
     path = finished.base_results / "results.json"
     path.write_text(json.dumps({"benchmarks": {"arithmetic-t1": {}, "arithmetic-greedy": {}}}))
     assert list(collect(finished)["benchmarks"]) == ["arithmetic-t1"]
+
+
+def test_an_evaluation_that_was_never_made_is_not_to_be_scored_again(tmp_path):
+    with pytest.raises(InputError, match=r"eval: no evaluation there; make it first .*without --report_only"):
+        question_means(tmp_path / "eval" / "b.graded.jsonl")
 
 
 def test_a_missing_evaluation_is_named(finished):
