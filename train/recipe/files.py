@@ -31,6 +31,11 @@ def find(name: str) -> Path:
     raise InputError(f"{name}: no such recipe or overlay{did_you_mean(name, known)} (known: {', '.join(known)})")
 
 
+def is_overlay(path: Path) -> bool:
+    """Whether a file is one of the project's overlays: a model or a placement, which alone is no run."""
+    return path.resolve().parent in (CONFIGS / "model", CONFIGS / "placement")
+
+
 def names() -> list[str]:
     """The names of the recipes and overlays of the project."""
     return sorted(path.stem for path in CONFIGS.rglob("*.yaml"))
