@@ -168,15 +168,12 @@ def known_files() -> list[str]:
 
 
 def load(path: str, overrides: Sequence[str] = ()) -> Comparison:
-    """Read a comparison, a file or a name under configs/compare, and lay `key=value` over it.
-
-    InputError for unknown keys, wrong or missing values.
-    """
+    """Read a comparison (file, or name in configs/compare), `key=value` laid over it. InputError for what is wrong."""
     if not Path(path).is_file():
         files = {Path(name).stem: name for name in known_files()}
         if path not in files:
-            near = did_you_mean(path, files)
-            raise InputError(f"{path}: no such comparison{near} (files: {', '.join(files.values())})")
+            known = f"{did_you_mean(path, files)} (files: {', '.join(files.values())})"
+            raise InputError(f"{path}: no such comparison{known}")
         path = str(ROOT / files[path])
     try:
         parts = read_yaml(path), OmegaConf.from_dotlist(list(overrides))
