@@ -275,6 +275,7 @@ def main(argv: list[str] | None = None) -> int | None:
     show(result, rows, questions, args.longest, console)
     if args.json:
         write_json(args.json, report(result, args.prompts, rows))
+        console.print(f"wrote {args.json}", markup=False, highlight=False, soft_wrap=True)
     if args.write_clean:
         bad = result.bad()
         kept = [index not in bad for index in range(len(rows))]
@@ -285,7 +286,7 @@ def main(argv: list[str] | None = None) -> int | None:
             write_rows(out, [True] * sum(kept) if source is None else kept, partial, args.write_clean.suffix)
         fixed = f"{len(result.outer_whitespace)} fixed" if source is None else "as they are"
         console.print(
-            f"{args.write_clean}: {sum(kept):,} of {len(rows):,} rows, {fixed}", markup=False, soft_wrap=True
+            f"wrote {args.write_clean}: {sum(kept):,} of {len(rows):,} rows, {fixed}", markup=False, soft_wrap=True
         )
     return 1 if args.strict and result.found() else None
 

@@ -153,8 +153,8 @@ def make_own(args: argparse.Namespace) -> tuple[Rows, dict[str, Any], list[str]]
         columns = {"id": args.id_key, **columns}
     picked = pick(rows, columns, args.dataset)
     asked = [messages_of(dig(row, args.prompt_key, args.dataset)) for row in rows]
-    left_out = sum(len(turns) > 1 for turns in asked if turns)
-    notes = [f"the system message of {left_out:,} left out"] * (left_out > 0)
+    omitted = sum(len(turns) > 1 for turns in asked if turns)
+    notes = [f"the system message of {omitted:,} omitted"] * (omitted > 0)
     return [{"id": f"{args.name}-{number}", **row} for number, row in enumerate(picked, 1)], origin, notes
 
 

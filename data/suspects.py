@@ -101,6 +101,10 @@ def audit_log(args: argparse.Namespace) -> int | None:
         )
     if (args.response_key is None) != (args.gold_key is None):
         raise InputError("a file of single responses needs both --response_key and --gold_key")
+    if args.response_key and args.write_ids:
+        raise InputError(
+            "--write_ids: single responses say nothing about labels, so there is no list to train without"
+        )
     console = Console()
     own, named = declared(args.verifier)
     with Verifiers(own, default_of(own, named, ()) if args.response_key else named or MATH) as verifiers:
@@ -126,9 +130,7 @@ def audit_log(args: argparse.Namespace) -> int | None:
     if args.json:
         write_json(args.json, found)
     if args.write_ids:
-        if args.response_key:
-            raise InputError(
-                "--write_ids: single responses say nothing about labels, so there is no list to train without"
-            )
         write_json(args.write_ids, {"run": args.log, "ids": [row["id"] for row in found]})
+    for path in filter(None, (args.json, args.write_ids)):
+        console.print(f"wrote {path}", markup=False, highlight=False, soft_wrap=True)
     return 1 if args.strict and found else None

@@ -188,6 +188,10 @@ def print_tables(console: Console, rows: Sequence[Row], runs: Sequence[Evaluated
         console.print(table)
         if keys := unlike(runs, name):
             console.print(f"[yellow]note:[/yellow] {name}: the runs differ in {', '.join(keys)}, too")
+    for run in runs:
+        if not run.means.keys() & baseline.means.keys():
+            line = f"note: {run.label} and {baseline.label} have no benchmark in common, so there is no difference"
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print(NOTE.format(bold="[bold]Bold[/bold]"), highlight=False)
 
 
@@ -201,7 +205,7 @@ def draw_curves(runs: Sequence[Evaluated], path: Path, console: Console) -> None
     curves.draw(drawn, path)
     without = [run.label for run in runs if run.label not in drawn]
     note = f" (without {', '.join(without)}: no step is known)" if without else ""
-    console.print(f"curves: {path}{note}", soft_wrap=True, markup=False)
+    console.print(f"wrote {path}{note}", soft_wrap=True, markup=False, highlight=False)
 
 
 def to_json(rows: Sequence[Row], baseline: Evaluated) -> dict[str, Any]:
@@ -214,7 +218,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(
         prog="python -m eval.compare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("runs", nargs="+", metavar="RUN")
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="RUN or RUN:STEP; the first is the baseline")
     parser.add_argument("--labels", nargs="+", metavar="LABEL", help="names to show, one per RUN")
     parser.add_argument("--baseline", metavar="RUN", help="differences are to this one (default: the first)")
     parser.alias("--reference", "--baseline")
@@ -251,6 +255,8 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         write_text(args.markdown, markdown(rows, runs, baseline))
     if args.json:
         write_json(args.json, to_json(rows, baseline))
+    for path in filter(None, (args.markdown, args.json)):
+        console.print(f"wrote {path}", soft_wrap=True, markup=False, highlight=False)
     if args.curves:
         draw_curves(runs, args.curves, console)
     return None

@@ -185,7 +185,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
                 console.print(f"curves: none, because no step of {run.name} is known", soft_wrap=True)
                 continue
             curves.draw({run.name: curves.collect(folder, run)}, folder / "curves.png")
-            console.print(f"curves: {shown(folder / 'curves.png')}", soft_wrap=True)
+            console.print(f"wrote {shown(folder / 'curves.png')}", soft_wrap=True, highlight=False)
     return None
 
 

@@ -86,12 +86,17 @@ def of_run(path: str, step: str, output: Path | None = None) -> list[ModelRef]:
     if (final / "config.json").is_file():
         known["final"] = final, last
     elif not steps:
+        if (run / "config.json").is_file():
+            of = f"--run_path {shown(run.parent)} --step final" if run.name == "final" else f"--model {shown(run)}"
+            raise InputError(f"{run}: is a model, not a run's folder; give {of}")
         raise InputError(
             f"{run}: no checkpoint here (looked for ckpt/global_step<N>_hf and final); is it a run's folder?"
         )
     names = ["0 (the base model)" if name == "0" and 0 not in steps else name for name in known]
     there = f"there are {', '.join([*names, 'all'])}"
     if step == "best":
+        if not (run / "best.json").is_file():
+            raise InputError(f"{run}: no best.json, which a validation during training writes; {there}")
         best = read_json(run / "best.json")
         if not isinstance(best, dict) or best.get("step") not in steps:
             raise InputError(f"{run / 'best.json'}: its step has no checkpoint; {there}")

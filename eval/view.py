@@ -13,6 +13,7 @@ Nothing is written but an index of where samples lie, in ~/.cache/limr. docs/vie
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from lim.view.sources import PairSource, RunSource
 
 from .results.browse import EvalSource, Folder, Outputs, evaluations
 from .settings import DATA
+from .targets import OUTPUT
 from .verifiers import Verifiers
 from .verifiers.grading import grading
 
@@ -42,7 +44,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         "paths",
         nargs="+",
         metavar="RUN",
-        help="a run, a log, a scores file, an evaluation; two of a kind are compared",
+        help="a run (its folder, or its name in data/output), a log, a scores file, an evaluation; two are compared",
     )
     add("--port", type=whole(0, 65535), default=0, help="of the address (default: a free one)")
     add = parser.add_argument_group("runs").add_argument
@@ -59,7 +61,15 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--gold_key", help="… of the reference answer")
     add("--question_key", help="… of the question, which several samples may share")
     add("--verdict_key", help="… of the file's own verdict; where it differs from this grader's, it comes first")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    args.paths = list(map(of_name, args.paths))
+    return args
+
+
+def of_name(path: str) -> str:
+    """A path, or the name of a run in data/output."""
+    run = OUTPUT / path
+    return str(run) if re.fullmatch(r"[\w.+-]+", path) and run.is_dir() and not Path(path).exists() else path
 
 
 def is_scores(path: str) -> bool:

@@ -6,7 +6,7 @@ import argparse
 import importlib
 import sys
 
-from lim.utils.cli import Parser
+from lim.utils.cli import Parser, listed
 from lim.utils.errors import run_cli
 from lim.utils.paths import CODE, INSTALLED
 
@@ -40,6 +40,8 @@ def main() -> int | None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("COMMAND", choices=COMMANDS, help=argparse.SUPPRESS)
+    if not sys.argv[1:]:
+        parser.error(f"name a command: {listed(list(COMMANDS))}; lim --help says what they do")
     parser.parse_args(sys.argv[1:2])
     return None
 

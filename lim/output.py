@@ -305,7 +305,8 @@ def read_ids(path: str | Path, prompts: PromptSet | None = None) -> list[str]:
         raise InputError(f"{path}: holds no list of ids")
     if len({str(row.get("chosen")).lower() for row in found if isinstance(row, dict)}) > 1:
         raise InputError(
-            f"{path}: holds prompts that were chosen and prompts that were not; give the ids to keep alone"
+            f"{path}: holds chosen prompts and others; give a file of those to keep, such as what that choice wrote "
+            "to its --output_path"
         )
     given = [row.get("id") if isinstance(row, dict) else row for row in found]
     ids = [_key(id) for id in given]

@@ -266,5 +266,5 @@ def add_score_flags(add: Callable[..., Any]) -> None:
         help="trajectory of mean rewards (default) or pass rates",
     )
     add("--max_reward", type=float, default=1.0, help="largest possible reward, the 1 in LIM's formula")
-    add("--missing", default="backfill", choices=RULES, help="epochs without a prompt: filled (default) or left out")
+    add("--missing", default="backfill", choices=RULES, help="epochs without a prompt: filled (default) or skipped")
     add("--min_epochs", type=int, help="score only prompts seen in at least this many epochs")

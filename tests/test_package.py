@@ -168,7 +168,11 @@ def test_saved_generations_are_scored_with_the_settings_that_come_along(site: Pa
             "did you mean select?",
         ),
         (["--verison"], "unknown flag --verison; did you mean --version?"),
-        ([], "missing: COMMAND; --help says what they are"),
+        (
+            [],
+            "name a command: select, stability, compare-selections, view, grade or compare; "
+            "lim --help says what they do",
+        ),
         (["select", "--treshold", "1"], "unknown flag --treshold; did you mean --similarity_threshold?"),
     ],
 )

@@ -5,8 +5,8 @@
         --original_prompts_path data/prompts/arithmetic.json --output_path chosen.json
 
 RECIPE, `+overlay` and `key=value` are those of train.launch: its model answers its prompts with its rollout settings,
-and its reward scores them. Samples go to samples.jsonl in the folder as they finish, so an interrupted command goes
-on where it stopped; step_1.parquet and run.json, the log, are written at the end. A log of one epoch is enough for
+and its reward scores them. Samples go to samples.jsonl in the folder as they finish, so an interrupted command
+resumes; step_1.parquet and run.json, the log, are written at the end. A log of one epoch is enough for
 `--strategy uncertainty` and `difficulty`, and costs one pass of generation in place of a training run.
 """
 

@@ -29,7 +29,7 @@ def pick(rows: Rows, columns: dict[str, str], where: str, clean_answer: Callable
 
 def question_of(value: Any, where: str) -> str:
     """A question's text: itself, or what the user says in messages. InputError, after `where`, for other values, and
-    for a conversation that goes on, of which one text would be a part.
+    for a conversation that continues, of which one text would be a part.
     """
     turns = messages_of(value)
     if turns is None:

@@ -154,9 +154,12 @@ class Embedded:
     def command(self, description: str, argv: Sequence[str] | None = None) -> None:
         """`python -m data.<name> [--seed 0] [--wrong_share 0.05]`."""
         parser = Parser(prog=f"python -m data.{self.name}", description=description)
-        parser.add_argument("--seed", type=whole(0), default=0)
+        parser.add_argument("--seed", type=whole(0), default=0, help="seed of the problems (default 0)")
         parser.add_argument(
-            "--wrong_share", type=between(0, 1), default=WRONG_SHARE, help="share of wrong labels in the pool"
+            "--wrong_share",
+            type=between(0, 1),
+            default=WRONG_SHARE,
+            help=f"share of wrong labels among the training problems (default {WRONG_SHARE:g})",
         )
         default = Path(__file__).parents[1]
         parser.add_argument("--data_dir", type=Path, default=default, help="default: the project's data/")

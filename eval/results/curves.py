@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from lim.logs.reward_log import step_files
-from lim.report.style import COLOURS, new_figure, save_figure
+from lim.report.style import COLOURS, new_figure, save_figure, whole_ticks
 from lim.utils.errors import InputError
 from lim.utils.files import read_json
 from lim.utils.paths import ROOT
@@ -130,7 +129,7 @@ def panel(ax: Axes, curves: Mapping[str, Curve], name: str, key: str) -> None:
     ax.set_title(titles.get(key, name), fontsize=10)
     ax.set_xlabel("step", fontsize=9)
     ax.set_ylabel(units[key], fontsize=9)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, steps=[1, 2, 5, 10]))
+    whole_ticks(ax, nbins=6, steps=[1, 2, 5, 10])
     ax.grid(alpha=0.25, linewidth=0.6)
     if not ax.lines or not any(len(np.atleast_1d(line.get_xdata())) for line in ax.lines):
         ax.text(0.5, 0.5, "not logged", transform=ax.transAxes, ha="center", va="center", color="0.5")

@@ -10,6 +10,11 @@ from lim.utils.rows import read_jsonl
 
 def question_means(path: Path) -> dict[str, float]:
     """Question id → share of its samples that are correct, from a graded file."""
+    if not path.parent.is_dir():
+        raise InputError(
+            f"{path.parent}: no evaluation there; make it first (bash eval/eval.sh; of a comparison, the same "
+            "command without --report_only)"
+        )
     if not path.is_file():
         package = __name__.partition(".")[0]
         raise InputError(f"{path}: missing; make it again with: python -m {package}.eval --score_only {path.parent}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.cells import cell_len
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -163,30 +164,64 @@ def shared(lists: Sequence[Sequence[str]]) -> int:
     return sum(1 for _ in takewhile(lambda words: len(set(words)) == 1, zip(*lists, strict=False)))
 
 
-def accuracy_table(all_results: Sequence[Mapping[str, Any]], settings: EvalSettings, width: int) -> Table:
-    """Models down, benchmarks across; the paper's figures below where they are of the same benchmarks.
+def accuracy_table(all_results: Sequence[Mapping[str, Any]], settings: EvalSettings, width: int) -> Group:
+    """Models down, benchmarks across, in as many tables as `width` (the terminal's, in characters) takes.
 
-    `width` is the terminal's, in characters.
+    The average stands in the first; the paper's figures below where they are of the same benchmarks.
     """
     names = list(dict.fromkeys(name for results in all_results for name in results["benchmarks"]))
-    columns = ["accuracy % ± standard error"]
+    shown = labels(all_results, width)
+    columns = []
     for name in names:
         sizes = sorted({size(r["benchmarks"][name]) for r in all_results if name in r["benchmarks"]})
-        columns.append(f"{name}\n{' or '.join(sizes)}")
-    with_average = any(results["average"] for results in all_results)
-    rows = []
-    for label, results in zip(labels(all_results, width), all_results, strict=True):
-        facts = [*(results["benchmarks"].get(name) for name in names), *([results["average"]] * with_average)]
-        rows.append([label, *(percent(one and one["accuracy"]) for one in facts)])
-    columns += ["average"] * with_average
-    table = terminal_table(columns, rows, wrap=True, caption="standard errors are by question")
-    printed = [line for line in settings.published if set(line) & set(names)]
-    if printed:
-        table.add_section()
-    for line in printed:
-        figures = (f"{line[name]:.1f}" if name in line else "–" for name in [*names, *["average"] * with_average])
-        table.add_row(f"paper: {line['name']}", *figures, style="dim")
-    return table
+        head = f"{name}\n{' or '.join(sizes)}"
+        columns.append((name, head, [percent(accuracy_of(r["benchmarks"].get(name))) for r in all_results]))
+    if any(results["average"] for results in all_results):
+        columns.insert(0, ("average", "average", [percent(accuracy_of(r["average"])) for r in all_results]))
+    parts = split(
+        [*shown, *map(paper, settings.published)], [(*head.split("\n"), *cells) for _, head, cells in columns], width
+    )
+    made = []
+    for part in parts:
+        # The average is placed first and shown last.
+        across = sorted((columns[at] for at in part), key=lambda column: column[0] == "average")
+        rows = [[label, *(cells[at] for *_, cells in across)] for at, label in enumerate(shown)]
+        table = terminal_table(["accuracy % ± standard error", *(head for _, head, _ in across)], rows, wrap=True)
+        printed = [line for line in settings.published if set(line) & {name for name, *_ in across} & set(names)]
+        if printed:
+            table.add_section()
+        for line in printed:
+            figures = (f"{line[name]:.1f}" if name in line else "–" for name, *_ in across)
+            table.add_row(paper(line), *figures, style="dim")
+        made.append(table)
+    made[-1].caption = "standard errors are by question"
+    return Group(*made)
+
+
+def accuracy_of(facts: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    return facts and facts["accuracy"]
+
+
+def paper(line: Mapping[str, Any]) -> str:
+    return f"paper: {line['name']}"
+
+
+def split(first: Sequence[str], columns: Sequence[Sequence[str]], width: int) -> list[list[int]]:
+    """Which columns stand side by side in a line of `width`, beside `first`: in order, and one at least.
+
+    A column is given by its texts. rich would cut off what is too wide.
+    """
+    room = width - 4 - max(FIRST, min(width // 3, max(map(cell_len, first))))
+    parts: list[list[int]] = []
+    left = 0
+    for at, texts in enumerate(columns):
+        needed = 3 + max(map(cell_len, texts))  # with a border and what stands beside it
+        if not parts or needed > left:
+            parts.append([])
+            left = room
+        parts[-1].append(at)
+        left -= needed
+    return parts
 
 
 def losses_table(all_results: Sequence[Mapping[str, Any]], width: int) -> Table:

@@ -209,10 +209,12 @@ def add_verifier_flag(add: Any) -> None:
 def declared(given: Sequence[str]) -> tuple[dict[str, str], str | None]:
     """(own verifiers by name, the one named for records without a name, if any is) of the flag's values.
 
-    InputError for two names.
+    InputError for two names, and for a path without one.
     """
     own = dict(value.split("=", 1) for value in given if "=" in value)
     bare = [value for value in given if "=" not in value]
+    if unnamed := [value for value in bare if registry.is_path(value)]:
+        raise InputError(f"--verifier {unnamed[0]}: give it a name: --verifier NAME=path/to/file.py:function")
     if len(bare) > 1:
         raise InputError(f"--verifier {' '.join(bare)}: records without a name have one verifier; name one")
     return own, bare[0] if bare else None

@@ -105,17 +105,22 @@ def own(declared: Mapping[str, str], where: str) -> dict[str, Verifier]:
     return found
 
 
+def is_path(name: str) -> bool:
+    return re.search(r"[/\\:]|\.py\b", name) is not None
+
+
 def named(name: Any, known: Mapping[str, Verifier], where: str) -> Verifier:
     """The verifier that a record names. InputError for another name, and for a path: records only name verifiers."""
     if isinstance(name, str) and name in known:
         return known[name]
-    if isinstance(name, str) and re.search(r"[/\\:]|\.py\b", name):
+    if isinstance(name, str) and is_path(name):
         raise InputError(
             f"{where}: verifier {name!r:.80} is a path; a record only names a verifier: declare the path where the "
             "run or the evaluation is started (docs/verifiers.md) and give its name here"
         )
     near = did_you_mean(str(name), known)
-    raise InputError(f"{where}: no verifier {name!r:.60}{near} (known: {', '.join(known)}; docs/verifiers.md)")
+    own = "one of your own is declared first: docs/verifiers.md"
+    raise InputError(f"{where}: no verifier {name!r:.60}{near} (known: {', '.join(known)}; {own})")
 
 
 def metadata_of(value: Any, where: str) -> dict[str, Any]:

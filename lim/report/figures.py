@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from lim.choose import Floats, Mask
 from lim.report.groups import Group, groups_of
-from lim.report.style import BLUE, GREEN, GREY, ORANGE, new_figure, save_figure
+from lim.report.style import BLUE, GREEN, GREY, ORANGE, legend_below, new_figure, save_figure, whole_ticks
 from lim.selection import Selection
 
 SHOWN_TRAJECTORIES = 20
@@ -69,7 +68,7 @@ def score_histogram(selection: Selection) -> Figure | None:
     missing = int((~scored_P).sum())
     title = f"{len(scores):,} prompts scored" + (f", {missing:,} without a score" if missing else "")
     axis.set_title(title + (f"; {below} below {low:.2f} in the first bin" if below else ""), fontsize=9, loc="left")
-    axis.legend(frameon=False, fontsize=8, loc="upper left")
+    legend_below(axis)
     return figure
 
 
@@ -84,7 +83,7 @@ def sample_trajectories(selection: Selection) -> Figure | None:
     axis.plot([], [], color=BLUE, label="chosen")
     axis.plot([], [], color=GREY, label="not chosen")
     axis.set_title(f"{len(rows)} prompts spread over the file", fontsize=9, loc="left")
-    axis.legend(frameon=False, fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.16))
+    legend_below(axis)
     return figure
 
 
@@ -115,7 +114,7 @@ def averages_by_group(selection: Selection) -> Figure | None:
         axis.plot(epochs_K, curve_K, marker=".", linewidth=1.2, label=name)
     axis.plot(epochs_K, selection.average_K, color=ORANGE, linewidth=2, label="all prompts")
     _label_epochs(axis, selection)
-    axis.legend(frameon=False, fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.16))
+    legend_below(axis)
     return figure
 
 
@@ -177,4 +176,4 @@ def _label_epochs(axis: Axes, selection: Selection) -> None:
     assert selection.matrix is not None
     values = "mean reward" if selection.settings.metric == "reward" else "pass rate"
     axis.set(xlabel="epoch", ylabel=values, xlim=(0.5, selection.matrix.epochs + 0.5))
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    whole_ticks(axis)

@@ -188,9 +188,13 @@ def page(one: Choice, two: Choice, found: dict[str, Any], picture: str, links: S
         + "</section>"
         if made
         else "",
-        f'<section class="card"><h2>In one choice alone</h2><p class="hint">{shown}, '
-        "the largest change of the score first.</p>"
-        + table(["Prompt", "Text", "First score", "Second score", "Chosen by"], moved, linked)
+        '<section class="card"><h2>In one choice alone</h2>'
+        + (
+            f'<p class="hint">{shown}, the largest change of the score first.</p>'
+            + table(["Prompt", "Text", "First score", "Second score", "Chosen by"], moved, linked)
+            if moved
+            else '<p class="hint">None: both choices are the same.</p>'
+        )
         + "</section>",
     ]
     policy = pair_policy()

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from lim.utils.errors import InputError
 from lim.utils.files import atomic_path
@@ -20,6 +21,22 @@ COLOURS = (
 )
 BLUE, ORANGE, GREEN = COLOURS[:3]
 GREY = "#b8bcc2"
+
+
+def whole_ticks(axis: Any, **options: Any) -> None:
+    """Ticks at whole numbers alone, of steps, epochs or samples, however few there are; `options`: MaxNLocator's."""
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, **options))
+
+
+def legend_below(axis: Any) -> None:
+    """A legend below the axes, where it hides nothing."""
+    axis.legend(frameon=False, fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.16))
+
+
+def from_zero(axis: Any) -> None:
+    """A y axis from 0 to somewhat above the highest point: autoscaling leaves a share of the range above it."""
+    highest = axis.dataLim.y1  # -inf where nothing is drawn
+    axis.set_ylim(0, 1.05 * highest if highest > 0 else 1)
 
 
 # What each kind of file would say of when and by what it was written.

@@ -72,7 +72,10 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--bootstrap", type=whole(0), default=200, help="replicates (default 200; 0: none)")
     add("--repeats", type=whole(0), default=10, help="draws per row of the sample sweep (default 10; 0: none)")
     add("--seed", type=whole(0), default=0, help="seed of the resampling")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.bootstrap == 1:
+        parser.error("--bootstrap: 1 is too small; a standard error needs at least 2 (0: none)")
+    return args
 
 
 def main(argv: list[str] | None = None) -> int | None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from lim.report.style import BLUE, GREEN, GREY, ORANGE, new_figure, save_figure
+from lim.report.style import BLUE, GREEN, GREY, ORANGE, from_zero, new_figure, save_figure, whole_ticks
 from lim.stability.sweeps import Bootstrap, Reference
 
 
@@ -33,7 +33,8 @@ def thresholds(result: dict[str, Any]) -> Figure:
     if threshold is not None:
         axis.axvline(threshold, color=ORANGE, label=f"threshold {threshold:g}: {result['chosen']:,} chosen")
         axis.legend(frameon=False, fontsize=8)
-    axis.set(xlabel="threshold", ylabel=f"chosen of {result['prompts']:,}", ylim=(0, None))
+    axis.set(xlabel="threshold", ylabel=f"chosen of {result['prompts']:,}")
+    from_zero(axis)
     return figure
 
 
@@ -58,13 +59,16 @@ def agreement(result: dict[str, Any], sweep: str, of: str) -> Figure:
         line(left, "jaccard_by_threshold", ORANGE, "same threshold")
         line(right[0], "chosen_by_threshold", ORANGE, "chosen" + " (± sd over draws)" * (of == "samples"))
         right[0].axhline(result["chosen"], color=GREY, linestyle="--", label=f"from all {of}")
-        right[0].set(xlabel=x_label, ylabel="chosen by the same threshold", ylim=(0, None))
+        right[0].set(xlabel=x_label, ylabel="chosen by the same threshold")
+        from_zero(right[0])
         right[0].legend(frameon=False, fontsize=8)
     if of == "epochs":
         line(left, "jaccard_of_uncertainty", GREEN, "p(1 − p) in its place, by rank")
     left.axhline(result["jaccard_by_chance"], color=GREY, linestyle="--", label="by chance")
     left.set(xlabel=x_label, ylabel=f"Jaccard with the choice from all {of}", ylim=(0, 1.02))
     left.legend(frameon=False, fontsize=8, loc="lower right")
+    for axis in (left, *right):
+        whole_ticks(axis)
     return figure
 
 
@@ -74,7 +78,8 @@ def bootstrap_figure(reference: Reference, replicates: Bootstrap) -> Figure:
     scores_P = reference.scores_P
     low = np.nanquantile(scores_P, 0.01)
     left.plot(scores_P, replicates.standard_error_P, ".", markersize=3, color=BLUE, alpha=0.5)
-    left.set(ylabel="standard error of the score", ylim=(0, None))
+    left.set(ylabel="standard error of the score")
+    from_zero(left)
     right.plot(scores_P, replicates.by_rank_P, ".", markersize=3, color=BLUE, alpha=0.5, label="by rank")
     if replicates.by_threshold_P is not None:
         right.plot(

@@ -39,6 +39,12 @@ class Parser(argparse.ArgumentParser):
         self._negative_number_matcher = re.compile(r"-(\.?\d|inf$|infinity$|nan$)", re.IGNORECASE)
         self.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
 
+    def add_argument(self, *args: Any, **kwargs: Any) -> argparse.Action:
+        action = super().add_argument(*args, **kwargs)
+        if action.nargs == "*":  # argparse names it among what is missing, though there may be none
+            action.required = False
+        return action
+
     def alias(self, old: str, new: str) -> None:
         """Take `old` for the flag `new`, without a line in --help."""
         self._option_string_actions[old] = self._option_string_actions[new]
@@ -78,11 +84,12 @@ class Parser(argparse.ArgumentParser):
         """Say the message in one line and exit with code 2."""
         message = message.removeprefix("argument ")
         for begin, ours in (
-            ("the following arguments are required: ", "missing: {}; --help says what they are"),
+            ("the following arguments are required: ", "missing: {}; --help says what {}"),
             ("unrecognized arguments: ", "{}: one argument too many; --help says what is taken"),
         ):
             if message.startswith(begin):
-                message = ours.format(message.removeprefix(begin))
+                rest = message.removeprefix(begin)
+                message = ours.format(rest, "they are" if ", " in rest else "it is")
         self.exit(2, f"error: {message}\n")
 
 
@@ -139,6 +146,8 @@ def between(low: float, high: float, *, above: bool = False) -> Callable[[str], 
         value = number(text)
         if not low <= value <= high or (above and value == low):
             span = f"above {low:g}, up to {high:g}" if above else f"from {low:g} to {high:g}"
+            if math.isinf(high):
+                span = f"above {low:g}" if above else f"of at least {low:g}"
             raise argparse.ArgumentTypeError(f"{text} is out of range; give a number {span}")
         return value
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from types import TracebackType
 
-from lim.utils.paths import INSTALLED
+from lim.utils.paths import CODE, INSTALLED
 from lim.utils.signals import Terminated, terminable
 
 # What keeps a file from being written, and the fix.
@@ -27,11 +27,6 @@ UNWRITABLE = {
 }
 
 OLDEST = (3, 11)
-SET_UP = (
-    "install limr again, with what it requires (pip install without --no-deps)"
-    if INSTALLED
-    else "run: bash scripts/setup.sh (PYTHON names another interpreter)"
-)
 
 
 class InputError(Exception):
@@ -108,7 +103,7 @@ def being_run() -> None:
     """
     if sys.version_info < OLDEST:
         sys.stderr.write(
-            f"error: {sys.executable} is Python {sys.version.split()[0]}, 3.11 or newer is needed; {SET_UP}\n"
+            f"error: {sys.executable} is Python {sys.version.split()[0]}, 3.11 or newer is needed; {set_up(CODE)}\n"
         )
         raise SystemExit(2)
     shown = sys.excepthook
@@ -130,4 +125,16 @@ def missing_package(error: BaseException) -> str | None:
     package = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
     if package in ("", "lim", "lim_eval", "lim_selection", "eval", "train", "data"):
         return None
-    return f"{package} is not installed for {sys.executable}; {SET_UP}"
+    return f"{package} is not installed for {sys.executable}; {set_up(CODE)}"
+
+
+def set_up(folder: str | os.PathLike[str]) -> str:
+    """What to do where this Python lacks a package: another Python, where the checkout in `folder` has one."""
+    if INSTALLED:
+        return "install limr again, with what it requires (pip install without --no-deps)"
+    own, run = os.path.join(folder, ".venv"), "bash scripts/setup.sh (PYTHON names another interpreter)"
+    if not os.path.exists(os.path.join(own, "bin", "python")) or os.path.realpath(own) == os.path.realpath(
+        sys.prefix
+    ):
+        return f"run: {run}"
+    return f"use {os.path.join(own, 'bin', 'python')}, or run: {run}"

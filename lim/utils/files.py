@@ -55,10 +55,13 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
+OF_FILES = (".json", ".jsonl", ".csv", ".tsv", ".txt", ".md", ".yaml", ".html", ".parquet", ".arrow", ".png", ".svg")
+
+
 def check_output(flag: str, path: str | Path, *, folder: bool = False) -> None:
     """Raise InputError, naming the flag, where the file (or folder) `path` cannot be written. Nothing is left there.
 
-    For before the work. Folders that are missing are fine: `atomic_path` makes them.
+    For before the work. Folders that are missing are fine: `atomic_path` makes them. `x.json` is no folder's name.
     """
     name, path = f"{flag} {path}", Path(path)
     if REMOTE.match(str(path)):
@@ -66,6 +69,8 @@ def check_output(flag: str, path: str | Path, *, folder: bool = False) -> None:
     try:
         if folder and path.exists() and not path.is_dir():
             raise InputError(f"{name}: is not a folder; name another place")
+        if folder and not path.exists() and path.suffix.lower() in OF_FILES:
+            raise InputError(f"{name}: is a folder here, and this is a file's name; name a folder")
         if not folder:
             _check_plain(path, name)
         existing = path if folder else path.parent

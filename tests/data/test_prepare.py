@@ -636,7 +636,7 @@ def test_messages_are_read_as_what_the_user_says(tmp_path, capsys, as_text):
     keys = ["--dataset", tmp_path / "own.jsonl", "--prompt_key", "q", "--answer_key", "a", "--data_dir", tmp_path]
     assert prepare.main(list(map(str, keys))) is None
     assert [row["prompt"] for row in json.loads((tmp_path / "prompts" / "own.json").read_text())] == ["1 + 1?"] * 3
-    said = "3 rows; the system message of 1 left out"
+    said = "3 rows; the system message of 1 omitted"
     assert said in capsys.readouterr().out
     assert said.partition("; ")[2] in (tmp_path / "prompts" / "own.json.source.json").read_text()
 

@@ -51,8 +51,7 @@ def test_single_responses_are_for_reading(tmp_path, capsys):
     assert "3 of 4 responses are not right" in out and "says nothing about the label" in out
     found = [(row["row"], row["verdict"]) for row in json.loads((tmp_path / "wrong.json").read_text())]
     assert found == [(2, "incorrect"), (3, "incorrect"), (4, "no_answer")]
-    with pytest.raises(InputError, match="there is no list to train without"):
-        main([*flags, "--write_ids", str(tmp_path / "ids.json")])
+    assert f"wrote {tmp_path / 'wrong.json'}\n" in out
 
 
 def test_a_log_of_other_prompts_is_refused_unless_allowed(tmp_path, capsys):
@@ -91,6 +90,10 @@ def test_real_single_responses(shared_data: Path, capsys):
         (["--log", "nosuch"], "nosuch: no such file or folder"),
         (["--log", "x", "--against", "aime24"], "in a call of their own"),
         (["--log", "x", "--gold_key", "y"], "needs both --response_key and --gold_key"),
+        (
+            ["--log", "nosuch", "--response_key", "r", "--gold_key", "g", "--write_ids", "ids.json"],
+            "there is no list",
+        ),
     ],
 )
 def test_a_mistake_is_one_line(flags, line):

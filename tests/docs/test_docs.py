@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "data" / "README.md", *(ROOT / "docs").glob("*.md")])
 COMMAND = re.compile(
     r"(?:\S*python3? (?:-m (?P<module>(?:lim|eval|train|data)\.\w+)|(?P<file>[\w/]+\.py))|bash (?P<script>[\w/.]+)"
-    r"|lim (?P<command>[a-z]+))"
+    r"|lim (?P<command>[a-z-]+))"
     r"(?P<rest>[^`|#]*)"
 )
 # A script that passes its arguments on to a module.

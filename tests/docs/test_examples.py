@@ -59,9 +59,8 @@ CHANGED = {
     r"(.*) /path/to/(\S+.*)": r"\1 \2",
     r"(.*)OUTPUTS\.json … --against CHECKOUT --repeat \d+(.*)": r"\1OUTPUTS.json --against . --repeat 1\2",
     # Names of commands; what follows them is elsewhere.
-    r"python -m (lim\.stability|eval\.(grader|compare)|data\.audit)|lim [a-z-]+|\S*python lim_selection\.py": (
-        r"\g<0> --help"
-    ),
+    r"python -m (lim\.stability|eval\.(grader|compare)|data\.audit)|lim [a-z-]+": r"\g<0> --help",
+    r"\S*python (lim_selection\.py|-m lim)": r"\g<0> --help",
 }
 # Pattern → files that must be there afterwards, beside those that flags name, and text to be seen.
 EXPECTED = {

@@ -113,6 +113,18 @@ def test_different_settings_are_reported(tmp_path: Path, capsys: pytest.CaptureF
     assert "differ in temperature" in capsys.readouterr().out
 
 
+def test_runs_without_a_common_benchmark_are_told_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = write_run(tmp_path, "a", A), write_run(tmp_path, "b", B)
+    results = read_json(b / "eval/final/results.json")
+    results["benchmarks"] = {"other": results["benchmarks"]["b"]}
+    write_json(b / "eval/final/results.json", results)
+    (b / "eval/final/b.graded.jsonl").rename(b / "eval/final/other.graded.jsonl")
+    compare.main([str(a), str(b), "--json", str(tmp_path / "t.json"), "--markdown", str(tmp_path / "t.md")])
+    out = capsys.readouterr().out
+    assert "have no benchmark in common, so there is no difference" in out
+    assert all(f"wrote {tmp_path / name}\n" in out for name in ("t.json", "t.md"))
+
+
 def test_different_questions_are_refused(tmp_path: Path) -> None:
     a = write_run(tmp_path, "a", A)
     b = write_run(tmp_path, "b", B, data_sha256="e" * 64)

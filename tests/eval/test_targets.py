@@ -71,7 +71,9 @@ def test_a_wrong_step_lists_those_there_are(tmp_path: Path, step: str) -> None:
 
 def test_best_needs_its_file_and_its_checkpoint(tmp_path: Path) -> None:
     run = make_run(tmp_path)
-    with pytest.raises(InputError, match=r"best\.json: no such file"):
+    with pytest.raises(
+        InputError, match=r"no best\.json, which a validation during training writes; there are 10, 20"
+    ):
         targets.of_run(str(run), "best")
     write_json(run / "best.json", {"step": 11, "accuracy": 0.5})
     with pytest.raises(InputError, match="its step has no checkpoint; there are 10, 20, final"):
@@ -83,6 +85,14 @@ def test_paths_that_are_no_run(tmp_path: Path) -> None:
         targets.of_run(str(tmp_path / "nowhere"), "final")
     with pytest.raises(InputError, match="no checkpoint here"):
         targets.of_run(str(tmp_path), "final")
+
+
+def test_a_model_given_as_a_run_says_which_flag_takes_it(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    for model, says in ((run / "final", f"--run_path {run} --step final"), (tmp_path / "base", "--model ")):
+        write_json(model / "config.json", {})
+        with pytest.raises(InputError, match=f"{model}: is a model, not a run's folder; give {says}"):
+            targets.of_run(str(model), "final")
 
 
 def test_models(tmp_path: Path) -> None:

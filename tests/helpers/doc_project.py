@@ -43,6 +43,9 @@ def main() -> None:
     reward_log(Path("data/output/my-run"), rows, draw, epochs=3)
     verl_log(Path("verl/rollouts"), rows, draw)
     table_log(Path("rollouts"), rows, draw)
+    for arm in ("limr", "rand"):
+        scored = [{"id": row["id"], "prompt": row["prompt"], "score": draw.random()} for row in rows]
+        write_json(f"{arm}.scores.json", [{**row, "chosen": row["score"] >= 0.6} for row in scored])
     answers = [
         {"response": rf"so \boxed{{{i}}}", "ground_truth": str(i % 8), "score": float(i < 8)} for i in range(9)
     ]

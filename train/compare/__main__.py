@@ -34,7 +34,7 @@ from train.recipe.recipe import HINT
 
 def main(argv: Sequence[str] | None = None) -> int | None:
     parser = Parser(prog="python -m train.compare", description=(__doc__ or "").split("\n")[0], hint=HINT)
-    parser.add_argument("comparison", nargs="?", help="a comparison file: configs/compare/*.yaml")
+    parser.add_argument("comparison", nargs="?", help="a comparison: file, or name under configs/compare")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="laid over the file")
     parser.add_argument("--jobs", type=whole(1), default=1, help="stages side by side (default: one after the other)")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these selections of the file (FULL runs always)")
@@ -81,7 +81,7 @@ def write_results(chosen: Comparison, console: Console) -> None:
     write_text(chosen.folder / "results.md", tables.markdown(found))
     paths = figures.write(found, chosen.folder)
     console.rule(style="dim")
-    console.print(tables.terminal_table(found))
+    console.print(tables.terminal_table(found, console.width))
     console.print(tables.spread_in_words(found), style="dim")
     written = [chosen.folder / "results.md", *paths, *sorted((chosen.folder / "reports").glob("*/report.html"))]
     for path in written:

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.ticker import MaxNLocator
 
 from eval.results.statistics import t_quantile
-from lim.report.style import COLOURS, new_figure, save_figure
+from lim.report.style import COLOURS, new_figure, save_figure, whole_ticks
 from train.compare.spec import BASE
 
 
@@ -115,7 +114,7 @@ def curves_figure(results: Mapping[str, Any]) -> Any:
                 axis.fill_between(steps, low, high, color=tint, alpha=0.15, lw=0)
         axis.set_title(title, fontsize=10)
         axis.set_xlabel("optimiser step")
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        whole_ticks(axis)
         axis.grid(axis="y", alpha=0.25)
     axes[0][0].legend(frameon=False, fontsize=8)
     if len(results["seeds"]) > 1:

@@ -157,8 +157,7 @@ class Comparison:
 
 def listed() -> str:
     """The project's comparison files, one per line, each with the first line of its comment."""
-    texts = {name: (ROOT / name).read_text(encoding="utf-8") for name in known_files()}
-    first = {name: text.partition("\n")[0].lstrip("# ") for name, text in texts.items()}
+    first = {name: (ROOT / name).read_text("utf-8").partition("\n")[0].lstrip("# ") for name in known_files()}
     return "\n".join(f"  {name:{max(map(len, first))}}  {line}" for name, line in first.items())
 
 
@@ -168,9 +167,13 @@ def known_files() -> list[str]:
 
 
 def load(path: str, overrides: Sequence[str] = ()) -> Comparison:
-    """Read a comparison file and lay `key=value` over it. InputError for unknown keys, wrong or missing values."""
+    """Read a comparison (file, or name in configs/compare) and lay `key=value` over it. InputError if it is wrong."""
     if not Path(path).is_file():
-        raise InputError(f"{path}: no such comparison file; there are {', '.join(known_files())}")
+        files = {Path(name).stem: name for name in known_files()}
+        if path not in files:
+            near = did_you_mean(path, files)
+            raise InputError(f"{path}: no such comparison{near} (files: {', '.join(files.values())})")
+        path = str(ROOT / files[path])
     try:
         parts = read_yaml(path), OmegaConf.from_dotlist(list(overrides))
         for part in parts:

@@ -6,35 +6,41 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich import box
-from rich.table import Table
+from rich.console import Group
 
-from eval.results.tables import markdown_table, points
+from eval.results.tables import markdown_table, points, split
 from eval.results.tables import terminal_table as table
 from train.compare.spec import BASE
 
 
-def terminal_table(results: Mapping[str, Any]) -> Table:
-    """Arms down; accuracy on each benchmark, then the headline's difference to FULL and to the baseline."""
+def terminal_table(results: Mapping[str, Any], width: int) -> Group:
+    """Arms down; accuracy on each benchmark, then the headline's difference to FULL and to the baseline.
+
+    In as many tables as `width`, the terminal's in characters, takes.
+    """
     label, title = results["labels"], results["titles"]
     headline = results["benchmarks"][results["headline"]]
     others = [other for other in headline["differences"] if other != BASE]
     sizes = sorted({f"{found['n_questions']:,}" for found in results["benchmarks"].values()})
-    rows = [
-        [label[arm], prompts_of(results, arm)]
-        + [percent(found["accuracy"][arm]) for found in results["benchmarks"].values()]
-        + [percent(headline["differences"][other].get(arm), "+") for other in others]
-        for arm in headline["accuracy"]
+    arms = list(headline["accuracy"])
+    columns = [["prompts", *(prompts_of(results, arm) for arm in arms)]]
+    columns += [
+        [title[name], *(percent(found["accuracy"][arm]) for arm in arms)]
+        for name, found in results["benchmarks"].items()
     ]
-    return table(
-        ["", "prompts", *(title[name] for name in results["benchmarks"]), *(f"− {label[other]}" for other in others)],
-        rows,
-        title=f"{results['name']}: accuracy % ± standard error on {' / '.join(sizes)} held-out questions",
-        title_justify="left",
-        caption=f"differences: paired, {title[results['headline']]}",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-    )
+    columns += [
+        [f"− {label[other]}", *(percent(headline["differences"][other].get(arm), "+") for arm in arms)]
+        for other in others
+    ]
+    made = []
+    for part in split([label[arm] for arm in arms], columns, width):
+        head, *body = zip(*(columns[at] for at in part), strict=True)
+        rows = [[label[arm], *cells] for arm, cells in zip(arms, body, strict=True)]
+        made.append(table(["", *head], rows, box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True))
+    made[0].title = f"{results['name']}: accuracy % ± standard error on {' / '.join(sizes)} held-out questions"
+    made[0].title_justify = "left"
+    made[-1].caption = f"differences: paired, {title[results['headline']]}"
+    return Group(*made)
 
 
 def markdown(results: Mapping[str, Any]) -> str:

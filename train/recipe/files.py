@@ -26,7 +26,14 @@ def find(name: str) -> Path:
         if path.is_file():
             return path
     known = names()
+    if not name:
+        raise InputError(f"an empty name (a + alone?): no recipe or overlay (known: {', '.join(known)})")
     raise InputError(f"{name}: no such recipe or overlay{did_you_mean(name, known)} (known: {', '.join(known)})")
+
+
+def is_overlay(path: Path) -> bool:
+    """Whether a file is one of the project's overlays: a model or a placement, which alone is no run."""
+    return path.resolve().parent in (CONFIGS / "model", CONFIGS / "placement")
 
 
 def names() -> list[str]:

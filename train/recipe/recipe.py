@@ -28,7 +28,7 @@ from lim.utils.paths import shown
 from lim.utils.typed import convert
 from train.recipe import choice
 from train.recipe.choice import ChoiceConfig, Positive
-from train.recipe.files import dotlist, find, first_line, parts
+from train.recipe.files import dotlist, find, first_line, is_overlay, parts
 from train.run.environment import REWARDS
 
 HINT = "settings are written key=value; --help lists the flags"  # after an unknown flag
@@ -176,6 +176,8 @@ def load(recipe: str, overlays: Sequence[str] = (), overrides: Sequence[str] = (
     of the wrong type, or a flag that only `train.launch` sets.
     """
     paths = [find(recipe), *map(find, overlays)]
+    if is_overlay(paths[0]):
+        raise InputError(f"{recipe}: is an overlay, not a recipe; give it after one, as in math.8k +{paths[0].stem}")
     merged = OmegaConf.merge(*(part for path in paths for part in parts(path)), dotlist(overrides))
     try:
         values = OmegaConf.to_container(merged, resolve=True)

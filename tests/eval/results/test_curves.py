@@ -109,7 +109,7 @@ def test_every_step_draws_the_runs_own_log(
     assert list(found) == ["r"]
     assert found["r"].points("aime24")[:2] == ([10, 20], [1.0, 1.0])
     assert found["r"].reward[0] == list(range(1, 31))
-    assert "curves: " in capsys.readouterr().out
+    assert f"wrote {path}\n" in capsys.readouterr().out
 
 
 def answers(wanted: dict[str, list[tuple[str, int]]]) -> list[tuple]:

@@ -47,8 +47,8 @@ def results(label: str, benchmarks: list[str]) -> dict[str, Any]:
     return {"label": label, "average": None, "benchmarks": dict.fromkeys(benchmarks, facts)}
 
 
-def drawn(table: Any) -> str:
-    console = Console(width=80)
+def drawn(table: Any, width: int = 80) -> str:
+    console = Console(width=width)
     with console.capture() as capture:
         console.print(table)
     return capture.get()
@@ -86,6 +86,19 @@ def test_names_stay_apart_at_80_columns(labels: list[str]) -> None:
     assert [line.replace(" ", "") for line in first_column(losses)] == [
         f"{label}{n}" for label in short for n in names
     ]
+
+
+@pytest.mark.parametrize("width", [60, 80, 110, 200])
+def test_many_benchmarks_keep_their_names_and_the_average(width: int) -> None:
+    names = ["aime24", "math500", "amc23", "arithmetic-t1", "arithmetic-t0.4", "arithmetic-greedy"]
+    made = results("limr:final", names) | {"average": {"accuracy": {"value": 0.567, "stderr": 0.09, "n": 3}}}
+    text = drawn(tables.accuracy_table([made], settings.load(), width), width)
+    assert max(map(len, text.splitlines())) <= width
+    for name in names:
+        assert text.count(f" {name} ") == 1
+    assert text.count(" average ") == 1 and text.count("56.7 ± 9.0") == 1 and text.count("32.5 ± 4.1") == 6
+    assert text.count("paper: LIMR") == 1 + (width < 80)  # its benchmarks stand together where there is room
+    assert text.count("standard errors are by question") == 1
 
 
 @pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)

@@ -164,6 +164,8 @@ def test_third_party_files_with_a_verifier(tmp_path, capsys):
     write_json(tmp_path / "theirs.json", [rows[0] | {"kind": "a/b.py:f"}])
     assert run_cli(lambda: command.main([*score, "--verifier_key", "kind"])) == 2
     assert "is a path" in capsys.readouterr().err
+    assert run_cli(lambda: command.main([*score, "--verifier", "a/b.py:f"])) == 2
+    assert "--verifier a/b.py:f: give it a name: --verifier NAME=path/to/file.py:function" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,8 @@ def test_the_same_file_twice_agrees_wholly(pair, tmp_path):
     main([one, one, "--report", str(tmp_path / "out")])
     found = json.loads((tmp_path / "out/selections.json").read_text())
     assert found["jaccard"] == 1 and found["moved"] == [] and found["spearman"] == pytest.approx(1)
+    page = (tmp_path / "out/selections.html").read_text("utf-8")
+    assert "None: both choices are the same." in page and "0 of 0" not in page
 
 
 def test_bad_input_is_one_line(pair, tmp_path):

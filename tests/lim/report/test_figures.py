@@ -12,6 +12,7 @@ from PIL import Image
 from lim.pipeline import select
 from lim.report.figures import chosen_share, score_histogram, trajectories_by_score, write_report
 from lim.report.groups import groups_of
+from lim.report.style import from_zero, new_figure, whole_ticks
 from lim.strategies import Settings
 
 IDS = [f"p{n}" for n in range(24)]
@@ -64,6 +65,21 @@ def test_the_histogram_holds_every_prompt_and_splits_at_the_threshold(tmp_path, 
     assert sum(heights) == 24
     below = sum(bar.get_height() for bar in figure.axes[0].patches if bar.get_x() + bar.get_width() <= 0.5 + 1e-9)
     assert below == (~chosen.chosen_P).sum()
+    figure.canvas.draw()
+    (axis,) = figure.axes
+    legend = axis.get_legend()
+    assert legend is not None and not legend.get_window_extent().overlaps(axis.get_window_extent())
+
+
+@pytest.mark.parametrize("steps", [[2], [1, 2], [1, 2, 3]])
+def test_a_few_steps_have_ticks_at_whole_numbers_alone(steps):
+    figure, axis = new_figure()
+    axis.plot(steps, steps)
+    whole_ticks(axis)
+    from_zero(axis)
+    figure.canvas.draw()
+    assert all(float(tick).is_integer() for tick in axis.get_xticks())
+    assert axis.get_ylim() == (0, pytest.approx(1.05 * steps[-1]))
 
 
 def test_trajectories_go_from_high_to_low_scores(selection):

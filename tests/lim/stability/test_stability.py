@@ -48,6 +48,12 @@ def learning_run(prompts=60, epochs=8, samples=8, seed=0):
     return matrix_of(drawn.mean(axis=2, dtype=np.float64), drawn)
 
 
+def test_one_replicate_has_no_standard_error(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        stability.parse_args(["--train_samples_path", "a", "--output_path", "b", "--bootstrap", "1"])
+    assert capsys.readouterr().err.startswith("error: --bootstrap: 1 is too small; ")
+
+
 def test_jaccard_and_rank_correlation_by_hand():
     one, two = np.array([True, True, False, False]), np.array([True, False, True, False])
     assert jaccard(one, two) == 1 / 3

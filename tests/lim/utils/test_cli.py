@@ -101,14 +101,20 @@ def test_after_two_dashes_nothing_is_a_flag() -> None:
 
 def test_a_missing_flag_and_one_argument_too_many(capsys: pytest.CaptureFixture[str]) -> None:
     made = Parser()
+    made.add_argument("recipe")
     made.add_argument("--output_path", required=True)
-    for arguments, line in (
-        ([], "error: missing: --output_path; --help says what they are\n"),
-        (["--output-path", "x", "y"], "error: y: one argument too many; --help says what is taken\n"),
+    with_more = Parser()
+    with_more.add_argument("recipe")
+    with_more.add_argument("changes", nargs="*")
+    for parsed, arguments, line in (
+        (made, [], "missing: recipe, --output_path; --help says what they are"),
+        (made, ["r"], "missing: --output_path; --help says what it is"),
+        (made, ["r", "--output-path", "x", "y"], "y: one argument too many; --help says what is taken"),
+        (with_more, [], "missing: recipe; --help says what it is"),  # there may be no changes
     ):
         with pytest.raises(SystemExit, match="2"):
-            made.parse_args(arguments)
-        assert capsys.readouterr().err == line
+            parsed.parse_args(arguments)
+        assert capsys.readouterr().err == f"error: {line}\n"
 
 
 def test_the_command_after_a_subcommand_has_flags_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
@@ -175,6 +181,8 @@ def test_all_commands_share_the_parser() -> None:
         (between(0, 1), "-1e-9", "-1e-9 is out of range; give a number from 0 to 1"),
         (between(0, 1, above=True), "0", "0 is out of range; give a number above 0, up to 1"),
         (between(0, 1, above=True), "1e-300", 1e-300),
+        (between(0, float("inf"), above=True), "-1", "-1 is out of range; give a number above 0"),
+        (between(2, float("inf")), "1", "1 is out of range; give a number of at least 2"),
         (between(0, 1, above=True), "1.01", "1.01 is out of range; give a number above 0, up to 1"),
         (between(0, 1), "nan", "nan is not a finite number"),
     ],

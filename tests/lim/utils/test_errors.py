@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from lim.utils import errors
-from lim.utils.errors import InputError, run_cli
+from lim.utils.errors import InputError, run_cli, set_up
 from lim.utils.files import atomic_path, write_json, write_text
 from lim.utils.signals import Terminated
 
@@ -145,8 +145,19 @@ def test_a_python_without_the_packages_says_how_to_set_up(command):
     done = subprocess.run(
         [sys.executable, "-S", *command, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
-    assert re.fullmatch(r"error: \w+ is not installed for \S+; run: bash scripts/setup\.sh .*\n", done.stderr)
+    said = r"error: \w+ is not installed for \S+; (use \S+, or )?run: bash scripts/setup\.sh .*\n"
+    assert re.fullmatch(said, done.stderr)
     assert done.returncode == 2
+
+
+def test_where_the_checkout_has_a_python_a_missing_package_names_it(tmp_path, monkeypatch):
+    assert set_up(tmp_path).startswith("run: bash scripts/setup.sh ")
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.touch()
+    assert set_up(tmp_path).startswith(f"use {python}, or run: bash scripts/setup.sh ")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))  # this one lacks the package itself
+    assert set_up(tmp_path).startswith("run: bash scripts/setup.sh ")
 
 
 def test_a_module_of_ours_that_is_missing_is_an_error_of_the_programs_own():

@@ -21,7 +21,7 @@ import viewed
 
 from eval.verifiers import Verifiers
 from eval.verifiers.grading import grading
-from eval.view import main
+from eval.view import main, of_name
 from lim.report.pair import Choice
 from lim.utils.errors import InputError
 from lim.view.run import RunView
@@ -217,6 +217,17 @@ def test_a_mistake_is_one_line(arguments, line):
     with pytest.raises(InputError, match=line) as caught:
         main(arguments)
     assert "\n" not in str(caught.value)
+
+
+def test_a_run_is_known_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.setattr("eval.view.OUTPUT", tmp_path / "output")
+    run = tmp_path / "output" / "full-s1"
+    run.mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert of_name("full-s1") == str(run)
+    (tmp_path / "full-s1").mkdir()  # what is here comes first
+    for path in ("full-s1", "full-s2", "output/full-s1", "s3://full-s1", ".", ".."):
+        assert of_name(path) == path
 
 
 def test_what_cannot_be_shown_is_one_line_before_the_server_starts(tmp_path):

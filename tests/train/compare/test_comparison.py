@@ -11,6 +11,7 @@ import yaml
 from rich.console import Console
 
 from eval import settings
+from eval.results.graded import question_means
 from eval.results.statistics import blocks, over_runs
 from lim.logs.reward_log import write_run, write_step
 from lim.utils.errors import InputError
@@ -131,6 +132,14 @@ def test_what_would_end_a_stage_hours_later_is_refused_before_the_first(tmp_path
 def test_a_preparation_that_lacks_something_is_refused(tmp_path, item, message):
     with pytest.raises(InputError, match=message):
         spec.load(write(tmp_path, prepare=[item]))
+
+
+def test_a_comparison_is_known_by_its_name():
+    assert spec.load("demo-quick") == spec.load(str(spec.ROOT / "configs/compare/demo-quick.yaml"))
+    with pytest.raises(
+        InputError, match=r"demo_quik: no such comparison; did you mean demo-quick\? \(files: configs/"
+    ):
+        spec.load("demo_quik")
 
 
 @pytest.mark.parametrize("text", [b"\xff\xfe", b"- a\n", b"5\n"])
@@ -376,11 +385,10 @@ def test_tables_and_figures(finished, tmp_path):
     text = markdown(results)
     assert "| LIMR − RAND | +37.5 | 10.2 | 12.5 | 37.5 | 54.7 | +50.0 +25.0 |" in text
     assert "| FULL | 4 | 2 | 87.5 ± 12.5 |" in text
-    assert terminal_table(results).row_count == 4
     results["labels"] = results["labels"] | {"limr": "LIM, first 3 epochs"}
     for width in (80, 90, 120):
         console = Console(width=width, file=io.StringIO())
-        console.print(terminal_table(results))
+        console.print(terminal_table(results, width))
         shown = console.file.getvalue()
         for arm, figure in results["benchmarks"][results["headline"]]["accuracy"].items():
             assert all(word in shown for word in results["labels"][arm].split()), width
@@ -392,10 +400,25 @@ def test_tables_and_figures(finished, tmp_path):
         assert path.read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_wide_comparison_is_not_cut_off():
+    results = json.loads((spec.ROOT / "docs/results/arithmetic.json").read_text("utf-8"))
+    for width in (80, 120):
+        console = Console(width=width, file=io.StringIO())
+        console.print(terminal_table(results, width))
+        shown = console.file.getvalue()
+        assert all(text in shown for text in ("temperature 1 ", "temperature 0.4 ", "− FULL", "− RAND", "+2.1 ± 1.4"))
+        assert "…" not in shown and max(map(len, shown.splitlines())) <= width
+
+
 def test_other_evaluations_of_the_base_model_are_left_alone(finished):
     path = finished.base_results / "results.json"
     path.write_text(json.dumps({"benchmarks": {"arithmetic-t1": {}, "arithmetic-greedy": {}}}))
     assert list(collect(finished)["benchmarks"]) == ["arithmetic-t1"]
+
+
+def test_an_evaluation_that_was_never_made_is_not_to_be_scored_again(tmp_path):
+    with pytest.raises(InputError, match=r"eval: no evaluation there; make it first .*without --report_only"):
+        question_means(tmp_path / "eval" / "b.graded.jsonl")
 
 
 def test_a_missing_evaluation_is_named(finished):

@@ -266,6 +266,11 @@ def test_bad_files_are_refused(tmp_path: Path):
         assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match=r"overlay; did you mean colocated-1gpu or colocated-8gpu\? \(known: "):
         recipe.load("math.8k", ["colocated-9gpu"])
+    with pytest.raises(InputError, match=r"an empty name \(a \+ alone\?\): no recipe or overlay \(known: "):
+        recipe.load("math.8k", recipe.split(["+"])[0])
+    for name in ("qwen2.5-14b", str(files.CONFIGS / "placement" / "cpu.yaml")):
+        with pytest.raises(InputError, match=r"is an overlay, not a recipe; give it after one, as in math\.8k \+"):
+            recipe.load(name)
 
 
 def test_arguments():
