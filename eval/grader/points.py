@@ -34,7 +34,8 @@ def variables(node: Any) -> frozenset[str]:
 
 
 def whole_names(node: Any) -> frozenset[str]:
-    """Variables that stand for whole numbers: at the ends of sums, in gcd and lcm, counts in functions with steps."""
+    """Variables that stand for whole numbers: at the ends of sums, in gcd and lcm, counts in functions with steps and
+    above a negative number."""
     if isinstance(node, list):
         return frozenset().union(*map(whole_names, node))
     if not isinstance(node, tuple):
@@ -44,18 +45,22 @@ def whole_names(node: Any) -> frozenset[str]:
         return found | variables(node[3]) | variables(node[4])
     if node[0] == "fn" and node[1] in ("gcd", "lcm", "factorial2"):
         return found | variables(node[2])
-    return found | (variables(node[2]) & COUNTS) if node[0] == "fn" and node[1] in ("floor", "ceil") else found
+    counts = (node[0] == "fn" and node[1] in ("floor", "ceil")) or alternating(node)
+    return found | (variables(node[2]) & COUNTS) if counts else found
+
+
+def alternating(node: Node) -> bool:
+    """Whether a tree is a power of a negative number with letters in the exponent, such as (-1)^n."""
+    return node[0] == "^" and not variables(node[1]) and node[1][0] == "*" and bool(variables(node[2]))
 
 
 def alternates(node: Any) -> bool:
-    """Whether a tree holds a power of a negative number with letters in the exponent, such as (-1)^n."""
+    """Whether a tree holds such a power."""
     if isinstance(node, list):
         return any(map(alternates, node))
     if not isinstance(node, tuple):
         return False
-    if node[0] == "^" and not variables(node[1]) and node[1][0] == "*" and variables(node[2]):
-        return True
-    return any(map(alternates, node[1:]))
+    return alternating(node) or any(map(alternates, node[1:]))
 
 
 def identical(first: Node, second: Node, fuel: Fuel, **modes: Any) -> bool:

@@ -1,7 +1,7 @@
 r"""The words after a value: which are a unit, which say something of the value, and which units agree.
 
 A unit is dropped where only one side has one. Where both have one they must agree: the same measures with the same
-powers, and of the counting words one side's must be among the other's. Units are not converted.
+powers, and of the counting words one side's must be among the other's. Units are converted in `convert.py`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _CHANGING = (
     "or and not no if when unless except where with such that more less fewer greater smaller larger than "
     "least most plus minus divided multiplied over by squared cubed factorial modulo above below under up "
     "upto to from between approximately about is are isn aren was be has have hundred thousand million "
-    "billion trillion dozen score half twice double choose negative"
+    "billion trillion dozen score half twice double choose negative bc bce"
 )
 CHANGING = frozenset(_CHANGING.split())
 # The same in Chinese: 36 or more, less than, multiples of 36.
@@ -123,6 +123,19 @@ def parts(text: str) -> tuple[Counter[str], frozenset[str]]:
 def agree(first: str, second: str) -> bool:
     """Whether the units of two values, where each has one, can be the same."""
     (measures_a, others_a), (measures_b, others_b) = parts(first), parts(second)
-    if (measures_a or measures_b) and measures_a != measures_b:
+    if (measures_a or measures_b) and measures_a != measures_b and not _of_length(measures_a, measures_b):
         return False
     return others_a <= others_b or others_b <= others_a
+
+
+LENGTHS = frozenset(("mm", "cm", "dm", "m", "km", "in", "ft", "yd", "mi"))
+
+
+def _of_length(first: Counter[str], second: Counter[str]) -> bool:
+    """Whether one unit is "units", of a length, an area or a volume, and the other one of the same."""
+    return (
+        len(first) == len(second) == 1
+        and ("unit" in first) != ("unit" in second)
+        and (first.keys() | second.keys()) - {"unit"} <= LENGTHS
+        and [*first.values()] == [*second.values()]
+    )
