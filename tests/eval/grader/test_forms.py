@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pairs import cases
 
-from eval.grader import equal
+from eval.grader import equal, extract
 from eval.grader.compare import decide
 
 RISING = r"1\cdot3\cdot5\cdots(2n-1)"
@@ -189,6 +189,23 @@ def test_same(gold, prediction):
 @pytest.mark.parametrize(("gold", "prediction"), cases(DIFFERENT))
 def test_different(gold, prediction):
     assert not equal(gold, prediction)
+
+
+@pytest.mark.parametrize(
+    ("response", "answer"),
+    [
+        ("The answer is 42x.", "42x"), ("so it is 42n", "42n"), ("The answer is 4 or 42.", "4 or 42"),
+        ("The answers are 3 and 4.", "3 and 4"), ("The answer is sqrt(2).", "sqrt(2)"),
+        ("The answer is 2 pi.", "2 pi"),
+        ("The answer is 3x^2+2.", "3x^2+2"), ("The answer is 42, not 43.", "42"),
+        ("The answer is not 42 but 41.", "41"),
+        ("Answer: not 7", "not 7"), ("The answer is 2^10.", "2^10"), ("The answer is 5!", "5"),
+        ("The answer is **42**.", "42"),
+        ("The answer is 3 hours and 20 minutes.", "3 hours and 20 minutes"), ("The answer is 42 apples.", "42"),
+    ],
+)  # fmt: skip
+def test_answers_without_a_box(response, answer):
+    assert extract(response, fallbacks=True) == answer
 
 
 def test_the_tables_are_decided_without_a_worker():
