@@ -13,7 +13,8 @@ _ALIASES = {
     "mm": "millimeter millimetre", "cm": "centimeter centimetre", "dm": "decimeter decimetre", "m": "meter metre",
     "km": "kilometer kilometre", "in": "inch inche", "ft": "foot feet", "yd": "yard", "mi": "mile",
     "mg": "milligram", "g": "gram gm", "kg": "kilogram", "lb": "pound", "oz": "ounce", "ton": "tonne",
-    "s": "second sec", "min": "minute", "h": "hour hr", "day": "", "week": "", "month": "", "year": "yr",
+    "s": "second sec", "ms": "millisecond", "min": "minute", "h": "hour hr", "day": "", "week": "", "month": "",
+    "year": "yr",
     "ml": "milliliter millilitre", "l": "liter litre", "gal": "gallon", "dollar": "usd buck $",
     "cent": "penny pennie ¢", "euro": "€ eur", "gbp": "£", "rupee": "₹ rs inr", "yuan": "¥ rmb cny yen",
     "deg": "degree", "rad": "radian", "mph": "", "kph": "kmh", "am": "", "pm": "", "acre": "", "j": "joule",
@@ -84,7 +85,7 @@ def _harmless(found: list[str]) -> bool:
 
 
 def _measure(word: str) -> str:
-    for name in (word, word[:-1] if word.endswith("s") else word):
+    for name in (word, word[:-1] if word.endswith("s") and len(word) > 2 else word):
         if name in MEASURES:
             return MEASURES[name]
     if word.endswith("ies") and len(word) > 4:
@@ -123,19 +124,6 @@ def parts(text: str) -> tuple[Counter[str], frozenset[str]]:
 def agree(first: str, second: str) -> bool:
     """Whether the units of two values, where each has one, can be the same."""
     (measures_a, others_a), (measures_b, others_b) = parts(first), parts(second)
-    if (measures_a or measures_b) and measures_a != measures_b and not _of_length(measures_a, measures_b):
+    if (measures_a or measures_b) and measures_a != measures_b:
         return False
     return others_a <= others_b or others_b <= others_a
-
-
-LENGTHS = frozenset(("mm", "cm", "dm", "m", "km", "in", "ft", "yd", "mi"))
-
-
-def _of_length(first: Counter[str], second: Counter[str]) -> bool:
-    """Whether one unit is "units", of a length, an area or a volume, and the other one of the same."""
-    return (
-        len(first) == len(second) == 1
-        and ("unit" in first) != ("unit" in second)
-        and (first.keys() | second.keys()) - {"unit"} <= LENGTHS
-        and [*first.values()] == [*second.values()]
-    )

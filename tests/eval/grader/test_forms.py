@@ -29,7 +29,7 @@ SAME = {
     ],
     "units and money as written": [
         ("5.75", r"5 \text{ dollars and } 75 \text{ cents}"), (r"\$2.50", r"2\text{ dollars }50\text{ cents}"),
-        ("18", r"\$18/\text{day}"), (r"24\text{ cm}^2", r"24\text{ square units}"), ("2400", "2,400 kg"),
+        ("18", r"\$18/\text{day}"), ("2400", "2,400 kg"),
         (r"24\text{ cm}^2", r"24\text{ centimeters squared}"), (r"2.4\times10^3\text{ kg}", "2,400 kg"),
         ("45", "45 sec."), (r"45\text{ seconds}", "45 sec."), (r"14\text{ cents}", r"14\cent"),
         ("60", r"60/\text{min}"),
@@ -94,7 +94,8 @@ SAME = {
         (r"50\text{ km/h}", "50千米/时"),
     ],
     "brackets for the floor, a letter for a function": [
-        (r"\lfloor n/2 \rfloor", r"\left[\frac n2\right]"), (r"\left[\frac{n}{2}\right]+1", r"\lfloor n/2 \rfloor + 1"),
+        (r"\lfloor n/2 \rfloor", r"\left[\frac n2\right]"),
+        (r"\left[\frac{n}{2}\right]+1", r"\lfloor n/2 \rfloor + 1"),
         ("f(x)=0, f(x)=x", r"f \equiv 0 \text{ or } f(x)=x"), (r"\frac{n(n-1)}{2}", "C(n,2)"),
         (r"\$12\text{ per hour}", r"\$12\text{ an hour}"),
     ],
@@ -123,7 +124,8 @@ DIFFERENT = {
     ],
     "units and money as written": [
         ("5.75", r"5 \text{ dollars and } 57 \text{ cents}"), ("5.75", r"5 \text{ dollars and } 7 \text{ cents}"),
-        (r"24\text{ cm}^2", r"24\text{ units}"), (r"12\text{ units}", r"12\text{ hours}"), ("2400", "24,00 kg"),
+        (r"24\text{ cm}^2", r"24\text{ units}"), (r"5\text{ ms}", r"5\text{ m}"),
+        (r"12\text{ units}", r"12\text{ hours}"), ("2400", "24,00 kg"),
         (r"\$5\text{ per hour}", r"\$5/\text{day}"), (r"12\text{ m}^2", r"12\text{ meters cubed}"),
         ("2.4", "2,400 kg"),
         ("1996", r"1996\text{ BC}"),
