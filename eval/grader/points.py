@@ -34,8 +34,7 @@ def variables(node: Any) -> frozenset[str]:
 
 
 def whole_names(node: Any) -> frozenset[str]:
-    """Variables that stand for whole numbers: at the ends of sums, in gcd and lcm, counts in functions with steps and
-    above a negative number."""
+    """Variables that stand for whole numbers: at the ends of sums, in gcd and lcm, counts in functions with steps."""
     if isinstance(node, list):
         return frozenset().union(*map(whole_names, node))
     if not isinstance(node, tuple):
@@ -45,22 +44,18 @@ def whole_names(node: Any) -> frozenset[str]:
         return found | variables(node[3]) | variables(node[4])
     if node[0] == "fn" and node[1] in ("gcd", "lcm", "factorial2"):
         return found | variables(node[2])
-    counts = (node[0] == "fn" and node[1] in ("floor", "ceil")) or alternating(node)
-    return found | (variables(node[2]) & COUNTS) if counts else found
+    return found | (variables(node[2]) & COUNTS) if node[0] == "fn" and node[1] in ("floor", "ceil") else found
 
 
-def alternating(node: Node) -> bool:
-    """Whether a tree is a power of a negative number with letters in the exponent, such as (-1)^n."""
-    return node[0] == "^" and not variables(node[1]) and node[1][0] == "*" and bool(variables(node[2]))
-
-
-def alternates(node: Any) -> bool:
-    """Whether a tree holds such a power."""
+def exponents(node: Any) -> frozenset[str]:
+    """Letters in exponents of negative numbers, such as the n of (-1)^n."""
     if isinstance(node, list):
-        return any(map(alternates, node))
+        return frozenset().union(*map(exponents, node))
     if not isinstance(node, tuple):
-        return False
-    return alternating(node) or any(map(alternates, node[1:]))
+        return frozenset()
+    if node[0] == "^" and not variables(node[1]) and node[1][0] == "*":
+        return variables(node[2])
+    return frozenset().union(*map(exponents, node[1:]))
 
 
 def identical(first: Node, second: Node, fuel: Fuel, **modes: Any) -> bool:
@@ -68,9 +63,11 @@ def identical(first: Node, second: Node, fuel: Fuel, **modes: Any) -> bool:
     free = variables(first) | variables(second)
     whole = [frozenset(), whole_names([first, second]) if free else frozenset()]
     signs = [False] * (POINTS if free or has(first, "call") or has(second, "call") else 1)
-    if free and (whole[1] or has(first, *CORNERS) or has(second, *CORNERS) or alternates([first, second])):
+    above = exponents([first, second]) if free else frozenset()
+    if free and (whole[1] or above or has(first, *CORNERS) or has(second, *CORNERS)):
         signs = [False, False, True, True] * POINTS
-        whole = [whole[1], whole[1] if has(first, "big") or has(second, "big") else free]
+        sure = whole[1] | (above & COUNTS)  # (-1)^n has a value for whole n alone
+        whole = [sure, sure if has(first, "big") or has(second, "big") else free]
     compared = 0
     for point, negative in enumerate(signs):
         options = {"negative": negative and not whole_names([first, second]), "whole": whole[point % 2], **modes}

@@ -13,6 +13,9 @@ from .regions import FLIPPED
 from .trees import denominators, function_of, is_product, rational, value_of, values_of
 from .value import Evaluator, Fuel, Undefined, context, number, same
 
+# What an operator is, read from the right; A in B is not B in A.
+TURNED = FLIPPED | {operator: operator for operator in ("par", "perp", "sim", "~")}
+
 
 class Relations:
     """The rules for relations; the others are in `by_tree.py`."""
@@ -41,7 +44,7 @@ class Relations:
                 return True
             if a[2] == b[2] and self.ordered(a[1], b[1], depth):
                 return True
-            turned = [FLIPPED.get(operator, operator) for operator in reversed(b[2])]
+            turned = [TURNED.get(operator) for operator in reversed(b[2])]
             return a[2] == turned and self.ordered(a[1], b[1][::-1], depth)
         relation, other = (a, b) if a[0] == "rel" else (b, a)
         if relation[2] == ["mod"] and len(relation[1]) == 2:  # the residue that is asked for, or 3k + 1

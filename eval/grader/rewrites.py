@@ -225,7 +225,7 @@ BEFORE: tuple[Step, ...] = (
     ("\\angle", re.compile(r"(?<=\\angle)\s*\{?\s*([A-Z])([A-Z])([A-Z])\s*\}?(?![A-Za-z'_])"), _from_the_first),
     ("riangle", TRIANGLE, r"\\triangle "),
     ("P", re.compile(r"\\(?:Pr(?![a-z])|(?:mathbb|mathrm|operatorname|text)\s*\{?\s*P\s*\}?)(?=\s*[(\[])"), "P"),
-    ("E", re.compile(r"\\(?:mathbb|mathrm|operatorname|text)\s*\{?\s*E\s*\}?(?=\s*[(\[])"), "E"),
+    ("E", re.compile(r"\\(?:mathbb|mathrm|operatorname|text)\s*\{?\s*E\s*\}?(?=\s*[(\[]\s*[A-Z])"), "E"),
     ("const", re.compile(r"(?<=[+-])(\s*)\\text\s*\{\s*const(?:ant)?\.?\s*\}$"), r"\1C"),
     ("{:}", re.compile(r"\{:\}"), ":"),
     ("modulo", re.compile(r"(?<![A-Za-z])modulo(?=\s*\}?\s*[\d{$])"), "mod"),

@@ -137,7 +137,7 @@ def is_asked(node: Node) -> bool:
 
 def function_of(node: Node) -> tuple[str, list[str]] | None:
     """The name and the arguments of f(x), P(x, y), a_n or f^{-1}(x), where the arguments are distinct letters."""
-    if node[0] == "var" and re.fullmatch("[A-Za-z]_[a-z]", node[1]):
+    if node[0] == "var" and re.fullmatch("[A-Za-z]_[nkmij]", node[1]):
         return node[1][:2], [node[1][2]]  # a_n
     if node[0] == "*" and node[1][0][0] == "^" and is_name(node) and node[1][1][0] == "var":
         name, arguments = f"{node[1][0][1][1]}^{node[1][0][2]}", node[1][1:]
@@ -155,9 +155,9 @@ def function_of(node: Node) -> tuple[str, list[str]] | None:
 
 
 def is_product(relation: Node, value: Node) -> bool:
-    """Whether what looks like a function, the ab of ab = 1, is a product of letters."""
-    found = function_of(relation[1][0]) if relation[1][0][0] == "*" else None
-    return found is not None and found[0] in "abcdekmnrstxyz" and not set(found[1]) & variables(value)
+    """Whether what looks like a function is none: the product ab of ab = 1, the v_x of v_x = 3."""
+    name, letters = function_of(relation[1][0]) or ("", [])
+    return (name.endswith("_") or name in tuple("abcdekmnrstxyz")) and not set(letters) & variables(value)
 
 
 def value_of(node: Node) -> Node | None:

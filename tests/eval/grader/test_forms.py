@@ -140,6 +140,7 @@ DIFFERENT = {
     "signs that alternate": [
         ("(-1)^n", r"\sin n\pi"), ("(-1)^n", "(-1)^{n+1}"), ("(-1)^n n", r"n\cos 2n\pi"), ("(-2)^n", "-2^n"),
         ("(-1)^n", "1"), (r"\sin\frac{n\pi}{2}", "(-1)^n"),
+        ("(-1)^n x", "(-1)^n|x|"), (r"(-1)^n n", r"|n|\cos n\pi"), (r"(-1)^n|x|", "(-1)^n x"),
     ],
     "conjugates": [(r"\overline{3+4i}", "3+4i"), (r"\overline{z}", "z"), (r"\overline{z}", r"\bar w")],
     "angles": [(r"\angle BAC", r"\angle ABC"), ("[0°,90°)", r"[0, \frac{\pi}{2}]"), ("[0°,90°)", r"[0, \pi)")],
@@ -147,6 +148,7 @@ DIFFERENT = {
         ("ab=1", "ac=1"), ("ab=cd", "ac=bd"), ("a_n=2n+1", "b_n=2n+1"), ("a_n=2n+1", "a_k=2n+1"),
         ("f(x)=1", "g(x)=1"),
         ("AB=CD", "AC=BD"),
+        (r"A \subset B", r"B \subset A"), (r"A \in B", r"B \in A"), ("v_x=3", "v_y=3"), ("S_n=5", "S_k=5"),
     ],
     "names": [
         ("f'(x)=3x^2", r"f^{\prime\prime}(x)=3x^2"), (r"P(X \ge 2)=\frac{5}{16}", r"P(X\leq 2)=\frac5{16}"),
@@ -165,6 +167,7 @@ DIFFERENT = {
         ("2:30 PM", "15:30"), (r"2:30 \text{ a.m.}", "14:30"), ("14:30", "2:30"), ("January 5", "Jun 5"),
         ("May 3", "May 13"),
         ("2025年1月3日", "March 1, 2025"),
+        ("Mary has 3 and John has 5", "John has 3 and Mary has 5"), ("March 3, May 5", "March 5, May 3"),
     ],
     "words": [
         (r"\text{isosceles right triangle}", r"\text{right or isosceles triangle}"),
