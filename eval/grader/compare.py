@@ -1,6 +1,6 @@
 r"""Whether two answers are the same, decided in-process and in bounded time; None where neither can be read.
 
-The rules, each with its cases in tests/eval/grader/test_rules.py, are stated in docs/grading.md.
+The rules, each with its cases in tests/eval/grader/tables/, are stated in docs/grading.md.
 """
 
 from __future__ import annotations

@@ -1,12 +1,6 @@
-r"""Forms of answers that earlier tables had not: numbered parts, converted units, ellipses, words; judged by hand."""
+r"""Forms of answers: numbered parts, converted units, ellipses, inequalities in words; judged by hand."""
 
 from __future__ import annotations
-
-import pytest
-from pairs import cases
-
-from eval.grader import equal, extract
-from eval.grader.compare import decide
 
 RISING = r"1\cdot3\cdot5\cdots(2n-1)"
 SAME = {
@@ -184,35 +178,3 @@ DIFFERENT = {
         ("8折", "8"), ("5", "5折"), ("0.85", "8折"), ("3", "负3"), ("A", "B选项"), ("3小时20分", "20小时3分"),
     ],
 }  # fmt: skip
-
-
-@pytest.mark.parametrize(("gold", "prediction"), cases(SAME))
-def test_same(gold, prediction):
-    assert equal(gold, prediction)
-
-
-@pytest.mark.parametrize(("gold", "prediction"), cases(DIFFERENT))
-def test_different(gold, prediction):
-    assert not equal(gold, prediction)
-
-
-@pytest.mark.parametrize(
-    ("response", "answer"),
-    [
-        ("The answer is 42x.", "42x"), ("so it is 42n", "42n"), ("The answer is 4 or 42.", "4 or 42"),
-        ("The answers are 3 and 4.", "3 and 4"), ("The answer is sqrt(2).", "sqrt(2)"),
-        ("The answer is 2 pi.", "2 pi"),
-        ("The answer is 3x^2+2.", "3x^2+2"), ("The answer is 42, not 43.", "42"),
-        ("The answer is not 42 but 41.", "41"),
-        ("Answer: not 7", "not 7"), ("The answer is 2^10.", "2^10"), ("The answer is 5!", "5"),
-        ("The answer is **42**.", "42"),
-        ("The answer is 3 hours and 20 minutes.", "3 hours and 20 minutes"), ("The answer is 42 apples.", "42"),
-    ],
-)  # fmt: skip
-def test_answers_without_a_box(response, answer):
-    assert extract(response, fallbacks=True) == answer
-
-
-def test_the_tables_are_decided_without_a_worker():
-    pairs = [pair for table in (SAME, DIFFERENT) for kind in table.values() for pair in kind]
-    assert [pair for pair in pairs if decide(*pair) is None and pair[1].isascii()] == []
