@@ -13,7 +13,7 @@ from .text import clean, squeezed
 from .value import number
 
 PLAIN = re.compile(r"[+-]?(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})")
-GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 COMMA_DECIMAL = re.compile(r"([+-]?\d+),(\d+)(\s*(?:\\text|[A-Za-z%€£°])(?:(?!\band\b|\bor\b)[^\d,;])*)?")
 LABELLED = re.compile(
     r"\(([A-J])\)\s*(?:[:.-]\s*)?(\S.*)|([A-J])(?:[.):]|\s+-+(?=\s+(?:[^\W\d_]{4}|[^\W\d_]+\s+[^\W\d_]{2})))\s*(\S.*)",

@@ -34,6 +34,10 @@ WORD = re.compile(
     r"(?i:no|up)|[^\W\d_]+(?: [^\W\d_]+)+"
     r"|(?=.*[aeiouyAEIOUY\u0080-\uffff])(?:[A-Z]?[^\W\d_A-Z]{2,}|[A-Z]{3,})(?: [^\W\d_]+)*"
 )
+# (100,200), [1,250], \{5,125\}: two numbers in brackets of their own, not one in groups.
+PAIR = re.compile(
+    r"(?:^|\\(?:cup|cap|in|setminus)(?![A-Za-z])|[=,;]|\\text\{[^{}]*\})\s*(?:\[|\(|\\\{)\s*-?\d{1,3},\d{3}\s*(?:\]|\)|\\\})"
+)
 EMPTY: Node = ("set", [])
 REALS: Node = ("var", "\\mathbbR")
 
@@ -90,7 +94,10 @@ def readings(text: str) -> tuple[Node, ...]:
         }
         return (sets.get(known, ("text", known)),)
     found: list[Node] = []
-    for thousands in (True, False) if re.search(r"\d,\d{3}", text) and not re.search(r",0\d\d", text) else (True,):
+    grouped = (True, False) if re.search(r"\d,\d{3}", text) and not re.search(r",0\d\d", text) else (True,)
+    if len(grouped) > 1 and PAIR.search(text):
+        grouped = (False,)
+    for thousands in grouped:
         try:
             found.append(parse(text, thousands))
         except (ParseError, RecursionError):

@@ -134,7 +134,7 @@ NUMBER_SET = re.compile(
     r"((?:\s*[_^]\s*\{?[*+]\}?)?)"
 )
 THOUSANDS = re.compile(
-    r"(?<![\d.,])\d{1,3}(?:\s*(?:\{,\}|\{?\\[,;: !]\}?|,\\[!,]|\\thinspace|'|\{'\})\s*\d{3}(?!\d))+"
+    r"(?<![\d.,])[1-9]\d{0,2}(?:\s*(?:\{,\}|\{?\\[,;: !]\}?|,\\[!,]|\\thinspace|'|\{'\})\s*\d{3}(?!\d))+"
 )
 # Several values, each after its name in words: center (1, 2), radius 3; Tom: 5, Ann: 7.
 LABEL = re.compile(
@@ -261,7 +261,7 @@ BEFORE: tuple[Step, ...] = (
 )  # fmt: skip
 AFTER: tuple[Step, ...] = (
     ("", THOUSANDS, _grouped),
-    (" ", re.compile(r"(?<![\d.,])\d{1,3}(?: \d{3})+(?![\d.,]| \d)"), lambda m: m[0].replace(" ", "")),
+    (" ", re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?: \d{3})+(?![\d.,]| \d)"), lambda m: m[0].replace(" ", "")),
     ("\\", SPACE, lambda m: m[1] or ("" if "!" in m[0] else " ")),
     ("~", re.compile("~"), " "),
     ("\\", re.compile(r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![A-Za-z])\s*\.?"), ""),

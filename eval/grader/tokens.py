@@ -10,7 +10,7 @@ from .units import SHORT as SHORT_UNITS
 Token = tuple[str, str, bool]  # kind (num, text, sym), value, whether a space stands before
 
 TOKEN = re.compile(
-    r"(?P<space>\s+)|(?P<thousands>(?<![\d,.])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d]|,\d))"
+    r"(?P<space>\s+)|(?P<thousands>(?<![\d,.])[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?(?![\d]|,\d))"
     r"|(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3}(?![\d.]))?|\.\d+)|(?P<text>\\text\s*\{)"
     r"|(?P<command>\\[A-Za-z]+|\\.)|(?P<cjk>[\u4e00-\u9fff]+)|(?P<word>[^\W\d_\u4e00-\u9fff]+)|(?P<two><=|>=|!=|\|\||==|->)|(?P<one>[^\s])",
     re.DOTALL,
