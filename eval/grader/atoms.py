@@ -95,6 +95,10 @@ class Atoms:
         """A sum, product or integral."""
         raise NotImplementedError
 
+    def conjugate(self) -> Node | None:
+        """The conjugate of the number under a bar, if one stands here."""
+        raise NotImplementedError
+
     # --- atoms
     def atom(self) -> Node:
         symbol = self.peek()
@@ -281,7 +285,7 @@ class Atoms:
         if depth or not found:
             return ""
         start, self.at = self.at, self.at + ahead
-        return "".join(value for _, value, _ in self.stream[start : self.at])
+        return "".join(RELATIONS.get(value, value) for _, value, _ in self.stream[start : self.at])
 
     def chosen(self, name: str) -> Node | None:
         """C_{10}^{3}, A_5^2: of n things k, unordered or ordered; None, and nothing is taken, where it is no such."""
@@ -331,7 +335,7 @@ class Atoms:
         if symbol in ("\\top", "\\intercal"):
             return ("var", symbol)
         if symbol in ("\\overline", "\\bar", "\\dot", "\\widetilde"):
-            return ("var", symbol + self.braced_text())
+            return self.conjugate() or ("var", symbol.replace("bar", "overline") + self.braced_text())
         if symbol in ("\\exists", "\\forall") or not symbol:
             raise ParseError("logic is not read")
         raise ParseError(f"unknown sign {symbol}")

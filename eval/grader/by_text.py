@@ -13,7 +13,7 @@ from .text import clean, squeezed
 from .value import number
 
 PLAIN = re.compile(r"[+-]?(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})")
-GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 COMMA_DECIMAL = re.compile(r"([+-]?\d+),(\d+)(\s*(?:\\text|[A-Za-z%€£°])(?:(?!\band\b|\bor\b)[^\d,;])*)?")
 LABELLED = re.compile(
     r"\(([A-J])\)\s*(?:[:.-]\s*)?(\S.*)|([A-J])(?:[.):]|\s+-+(?=\s+(?:[^\W\d_]{4}|[^\W\d_]+\s+[^\W\d_]{2})))\s*(\S.*)",
@@ -66,6 +66,8 @@ def decimal_commas(first: Side, second: Side, decide: Callable[[str, str], bool 
     a list, and so is "2, 3"."""
     for one, other in ((first, second), (second, first)):
         match = COMMA_DECIMAL.fullmatch(one.text) if one.value is None and re.search(r"\d\.\d", other.text) else None
+        if match and match[3] and GROUPED.fullmatch(f"{match[1]},{match[2]}"):
+            continue  # 2,400 kg
         if match and (match[3] or one is second or len(match[2]) > 1):
             written = f"{match[1]}.{match[2]}{match[3] or ''}"
             return decide(*((written, other.text) if one is first else (other.text, written)))
@@ -114,3 +116,26 @@ def bases(first: Side, second: Side) -> bool | None:
     if matches[0] is None and bases != {"10"}:
         return False
     return digits[0] == digits[1] and len(bases) == 1
+
+
+def clocks(first: Side, second: Side) -> bool | None:
+    """14:30 and 2:30 p.m.; None where not exactly one side is a time after noon by 24 hours."""
+    for one, other in ((first, second), (second, first)) if ":" in first.short + second.short else ():
+        late = re.fullmatch(r"(1[3-9]|2[0-3]):([0-5]\d)", one.short)
+        told = re.fullmatch(r"0?(\d{1,2})(?::([0-5]\d))?([ap]m)", other.short.casefold()) if late else None
+        if late and told:
+            return (int(told[1]) + 12, told[2] or "00", told[3]) == (int(late[1]), late[2], "pm")
+    return None
+
+
+def floors(first: Side, second: Side, decide: Callable[[str, str], bool | None]) -> bool | None:
+    r"""[n/2] is \lfloor n/2 \rfloor where the other side writes that sign and this one none."""
+    for one, other in ((first, second), (second, first)):
+        if (
+            "\\lfloor" in other.text
+            and re.search(r"\[[^,]*\]", one.text)
+            and not re.search(r"\\lfloor|[,;]", one.text)
+        ):
+            written = one.text.replace("[", r"\lfloor ").replace("]", r"\rfloor ")
+            return decide(*((written, other.text) if one is first else (other.text, written)))
+    return None

@@ -6,6 +6,7 @@ from collections import Counter
 from fractions import Fraction
 
 from . import by_text, conditions, units
+from .convert import one_quantity
 from .lists import (
     by_letter,
     common_modulus,
@@ -25,6 +26,7 @@ from .trees import (
     column_of_choices,
     counted,
     decimal_logs,
+    in_radians,
     is_clock,
     is_share,
     lettered,
@@ -37,6 +39,7 @@ from .trees import (
     units_agree,
     value_of,
     with_sign,
+    without_units,
 )
 from .value import Evaluator, Fuel, Slow, Undecided, Undefined
 from .vectors import components, is_matrix, matrix, one_line, vector
@@ -82,14 +85,16 @@ class Comparison(Relations):
                 a[0] == b[0] and conditions.said(a[2]) == conditions.said(b[2]) and self.same(a[1], b[1], depth + 1)
             )
         if "compound" in (a[0], b[0]):
-            return a[0] == b[0] and self.ordered(a[1], b[1], depth)
+            return (a[0] == b[0] and self.ordered(a[1], b[1], depth)) or one_quantity(a, b, self.fuel)
         a, b = column_of_choices(lettered(counted(a, b), b), b), lettered(counted(b, a), a)
         a, b = self.metric(a, b) if b[0] == "unit" else a, self.metric(b, a)
         if points_apart(a, b) or time_apart(a, b):
             return False
         if not units_agree(a, b):
-            return self.angles(a, b)
+            return self.angles(a, b) or one_quantity(a, b, self.fuel)
         clock = all(units.parts(measure(node))[0].keys() & {"am", "pm"} for node in (a, b))
+        if (a[0], b[0]) in (("rel", "unit"), ("unit", "rel")):  # x = 12 cm is not 12 m
+            return self.relations(a, b, depth)
         (a, percent_a), (b, percent_b) = self.bare(a), self.bare(b)
         if a == b or (a[0] == b[0] == "var" and conditions.one_set(a[1], b[1])):
             return True
@@ -212,26 +217,11 @@ class Comparison(Relations):
             return True
         return a is not None and b is not None and self.quietly(lambda: self.same(a, b, depth + 1))
 
-    def residues(self, a: Node, b: Node, depth: int) -> bool:
-        """7 (mod 5) is 2 (mod 5); the modulus may be missing on one side, and then the residue is as written."""
-        if a[0] != b[0]:
-            return self.same(a[1] if a[0] == "mod" else a, b[1] if b[0] == "mod" else b, depth + 1)
-        if not self.same(a[2], b[2], depth + 1):
-            return False
-        try:
-            values = [Evaluator(self.fuel).value(part) for part in (a[1], b[1], a[2])]
-        except Undefined:
-            return self.same(a[1], b[1], depth + 1)
-        if not variables([a, b]) and all(isinstance(value, int) for value in values) and values[2]:
-            return (values[0] - values[1]) % values[2] == 0
-        return self.same(a[1], b[1], depth + 1)
-
     @staticmethod
     def bare(node: Node) -> tuple[Node, bool]:
         """A tree without its unit, and whether it is a percentage."""
         percent = has(node, "percent") or (node[0] == "unit" and "%" in node[2])
-        while node[0] == "unit":
-            node = node[1]
+        node = without_units(node)
         if node[0] == "*" and len(node[1]) == 2 and node[1][1][0] == "seq" and str(node[1][0][1])[:1].isupper():
             node = node[1][1]  # the point P(1,2)
         return node, percent
@@ -326,8 +316,9 @@ class Comparison(Relations):
         if kinds in (("list", "list"), ("list", "set")) and (named := by_letter(a[1])) and not has(b, "rel"):
             # a = 3, b = 4 is 3, 4
             return b[0] == "list" and any(self.ordered(items, b[1], depth) for items in (a[1], named))
-        if kinds == ("set", "set") and {x[0] == "set" for x in a[1]} != {x[0] == "set" for x in b[1]}:
-            return False  # {1} is not {{1}}
+        nested = [{x[0] == "set" for x in side[1]} for side in (a, b) if side[0] in ("set", "list")]
+        if len(nested) == 2 and nested[0] != nested[1] and (kinds == ("set", "set") or {True} in nested):
+            return False  # {1} is not {{1}}; {1}, {2} is not {1, 2}
         if kinds in (("set", "list"), ("list", "set"), ("list", "list"), ("set", "set")):
             if any(residues_among(x[1]) and not has(y[1], "rel") for x, y in ((a, b), (b, a))):
                 return False  # p = 2 or p = 1 (mod 4) is not 2, 1
@@ -356,6 +347,8 @@ class Comparison(Relations):
     def regions(self, a: Node, b: Node) -> bool | None:
         """Whether both are one set of real numbers; None where one is no such set. Letters must agree."""
         a, b = ranged(a), ranged(b)
+        if has(a, "deg") != has(b, "deg") and has((a, b), "pi"):
+            a, b = in_radians(a), in_radians(b)
         names = variables(a) - HALVES.keys(), variables(b) - HALVES.keys()
         if len(names[0]) > 1 or len(names[1]) > 1:
             return None

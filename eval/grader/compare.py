@@ -1,22 +1,28 @@
 r"""Whether two answers are the same, decided in-process and in bounded time; None where neither can be read.
 
-The rules, each with its cases in tests/eval/grader/test_rules.py, are stated in docs/grading.md.
+The rules, each with its cases in tests/eval/grader/tables/, are stated in docs/grading.md.
 """
 
 from __future__ import annotations
 
+import calendar
 import re
 from functools import lru_cache
 
 from . import by_text
 from .by_tree import Comparison
+from .ellipses import written_out
+from .numbered import by_number
 from .parse import Node, ParseError, parse
 from .text import loose, of_solution, prose, same_words, words
 
 LONGEST = 4_000
 OUTWARD = re.compile(r"(^|\\(?:cup|in)\s*)([\[(\]])([^\[\]]+)([\[)\]])(?=\s*(?:\\cup|$))")
+MONTHS = [name.casefold() for name in calendar.month_name[1:]]
 MONTH = re.compile(
-    r"January|February|March|April|May|June|July|August|September|October|November|December", re.IGNORECASE
+    r"\b(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?"
+    r"|Nov(?:ember)?|Dec(?:ember)?)\b",
+    re.IGNORECASE,
 )
 YES_NO = re.compile(
     r"(yes|no)(?:[,.;:]\s+((?:(?!\b(?:but|except|unless|only|if|when|yes|provided)\b)[A-Za-z' ,])+))?\.?",
@@ -27,6 +33,10 @@ PROSE = re.compile(r"(?=.*[A-Za-z]{3})[A-Za-z][A-Za-z' ,.-]*")
 WORD = re.compile(
     r"(?i:no|up)|[^\W\d_]+(?: [^\W\d_]+)+"
     r"|(?=.*[aeiouyAEIOUY\u0080-\uffff])(?:[A-Z]?[^\W\d_A-Z]{2,}|[A-Z]{3,})(?: [^\W\d_]+)*"
+)
+# (100,200), [1,250], \{5,125\}: two numbers in brackets of their own, not one in groups.
+PAIR = re.compile(
+    r"(?:^|\\(?:cup|cap|in|setminus)(?![A-Za-z])|[=,;]|\\text\{[^{}]*\})\s*(?:\[|\(|\\\{)\s*-?\d{1,3},\d{3}\s*(?:\]|\)|\\\})"
 )
 EMPTY: Node = ("set", [])
 REALS: Node = ("var", "\\mathbbR")
@@ -51,6 +61,9 @@ def decide(gold: str, prediction: str, *, slow: bool = False) -> bool | None:
         by_text.decimal_commas(first, second, decide),
         by_text.labels(first, second, decide),
         by_text.bases(first, second),
+        by_text.clocks(first, second),
+        by_text.floors(first, second, decide),
+        by_number(first[0], second[0], decide),
     ):
         if verdict is not None:
             return verdict
@@ -76,11 +89,15 @@ def readings(text: str) -> tuple[Node, ...]:
             "infinitely many": ("const", "inf"),
             "all integers": ("var", "\\mathbbZ"),
             "all positive integers": ("var", "\\mathbbN"),
+            "all nonnegative integers": ("var", "\\mathbbZ_\\ge0"),
             "all positive real numbers": ("var", "\\mathbbR^+"),
         }
         return (sets.get(known, ("text", known)),)
     found: list[Node] = []
-    for thousands in (True, False) if re.search(r"\d,\d{3}", text) and not re.search(r",0\d\d", text) else (True,):
+    grouped = (True, False) if re.search(r"\d,\d{3}", text) and not re.search(r",0\d\d", text) else (True,)
+    if len(grouped) > 1 and PAIR.search(text):
+        grouped = (False,)
+    for thousands in grouped:
         try:
             found.append(parse(text, thousands))
         except (ParseError, RecursionError):
@@ -92,6 +109,14 @@ def reads(answer: str) -> bool:
     """Whether the grader's own parser reads an answer; else it equals only what is written alike."""
     text, short, _ = by_text.side(of_solution(answer))
     return bool(readings(text) or by_text.BASED.fullmatch(short) or by_text.labelled(text) or _textual(text))
+
+
+def _date(text: str) -> list[str]:
+    """The words and numbers of a date, in no order, with the whole names of months."""
+    found = [word for word in words(text).split() if word != "of"]
+    return sorted(
+        next((month for month in MONTHS if len(word) > 2 and month.startswith(word)), word) for word in found
+    )
 
 
 def _textual(text: str) -> bool:
@@ -113,7 +138,7 @@ def _by_trees(gold: str, prediction: str, slow: bool) -> bool | None:
     heads = [YES_NO.fullmatch(side) for side in plain]
     if heads[0] and heads[1] and "" in (heads[0][2] or "", heads[1][2] or ""):  # "Yes", "Yes, it is possible"
         return heads[0][1].casefold() == heads[1][1].casefold()
-    if MONTH.search(gold) and sorted(words(gold).split()) == sorted(words(prediction).split()):
+    if len(MONTH.findall(gold)) == 1 and _date(gold) == _date(prediction):
         return True  # 12 June is June 12
     trees = readings(gold), readings(prediction)
     if not all(trees):
@@ -129,6 +154,8 @@ def _by_trees(gold: str, prediction: str, slow: bool) -> bool | None:
         other = trees[0] or trees[1]
         return False if _textual(unread) or any(node[0] in ("text", "said") for node in other) else None
     comparison = Comparison(slow)
+    if "\\dots" in gold or "\\dots" in prediction:
+        trees = tuple([written_out(tree, comparison.fuel) for tree in side] for side in trees)
     if any(comparison.equal(a, b) for a in trees[0] for b in trees[1]):
         return True
     return None if comparison.put_off else False

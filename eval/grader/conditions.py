@@ -43,7 +43,9 @@ def one_set(a: str, b: str) -> bool:
     """Whether two names are one set of numbers: R in the blackboard's letters and in bold ones, N and Z^+."""
     a, b = a.removeprefix("\\mathbb"), b.removeprefix("\\mathbb")
     kinds = {SETS.get(a), SETS.get(b)}
-    return a == b in ("N", "Z", "Q", "R", "C") or (None not in kinds and kinds <= {NATURAL, FROM_1})
+    return a == b in ("N", "Z", "Q", "R", "C") or (
+        None not in kinds and (kinds <= {NATURAL, FROM_1} or kinds == {FROM_0})
+    )
 
 
 class Given(NamedTuple):

@@ -35,20 +35,28 @@ SIGN = re.compile(
 NUMERAL = re.compile(r"[\d.,]+|\\[dt]?frac\{?\w+\}?\{?\w+\}?|[A-Za-z]")
 MATH = re.compile(r"\$\$(.+?)\$\$|(?<!\\)\$((?:\\.|[^\\$])+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 NUMBER = re.compile(
-    r"(?<![\w.])[-+−]?\s?[$€£]?\d+(?:,\d+)*(?:\.\d+)?(?:\s?/\s?\d+)?(?:\s?(?:%|percent\b))?|"
+    r"(?<![\w.])(?<![A-Za-z]\()[-+−]?\s?[$€£]?\d+(?:,\d+)*(?:\.\d+)?(?:\s?/\s?\d+)?"
+    r"(?:\s?(?:%|percent\b)|[nxyz^](?![A-Za-z])\^?\d*|!(?=\S))?|"
     r"(?<![\w.])[-+−]?\.\d+"
 )
 PHRASE = re.compile(
-    r"(?:final\s+answer|answer|result|solution|(?:correct|right|best)\s+(?:option|choice))\s*(?:\*\*)?\s*(?:is|are|=|:)+(?:\*\*)?",
+    r"(?:final\s+answer|answers?|result|solutions?|(?:correct|right|best)\s+(?:option|choice))\s*(?:\*\*)?\s*(?:is|are|=|:)+(?:\*\*)?",
     re.IGNORECASE,
 )
 FUNCTION_WORDS = frozenset(
     ("or", "ln", "pi", "oo", "sqrt", "sin", "cos", "tan", "log", "and", "binom", "exp", "arcsin", "arccos", "arctan")
 )
 QUALIFIER = re.compile(r",?\s*(?:for (?:some|all|any|every)|where|with)\s*(?:integers?\s*)?")
-# After "the answer is": a choice with its value, and a formula without dollar signs.
-WHOLE = re.compile(r"\([A-J]\)\s*[^\s$]{1,40}")
-BARE = re.compile(r"(?=.*\\[A-Za-z])(?:\\[A-Za-z]+|\\[^A-Za-z]|[^A-Za-z$\\]|(?<![A-Za-z])[A-Za-z](?![A-Za-z])){2,80}")
+# After "the answer is": a choice with its value, 3 hours and 20 minutes; a formula without dollar signs.
+WHOLE = re.compile(
+    r"\([A-J]\)\s*[^\s$]{1,40}|\d[\d.,]{0,12} ?[a-z]{1,12}(?:,? (?:and )?\d[\d.,]{0,12} ?[a-z]{1,12}){1,3}"
+)
+BARE = re.compile(
+    rf"(?=.*\w)(?:(?<![A-Za-z])(?:{'|'.join(sorted(FUNCTION_WORDS))})(?![A-Za-z])"
+    r"|\\[A-Za-z]+|\\[^A-Za-z]|[^A-Za-z$\\]|(?<![A-Za-z])[A-Za-z](?![A-Za-z])){1,80}"
+)
+# What an answer is not: "not 6 but 7", "7, not 6", "7 rather than 6".
+NEGATED = re.compile(r"^not\b.*?\bbut\s+(?:rather\s+)?|,?\s+(?:not|rather\s+than|instead\s+of)\b.*$", re.DOTALL)
 NOISE = re.compile(r"I hope it is correct\.?|<\|[^|>]{1,30}\|>(?:user|assistant)?|</?\w{1,10}>", re.IGNORECASE)
 
 
@@ -121,8 +129,11 @@ def _unboxed(response: str) -> str | None:
     if hashes > (phrases[-1].start() if phrases else -1):
         return tail[hashes + 4 :].strip().split("\n")[0].strip() or None
     if phrases:
-        after = tail[phrases[-1].end() :].strip(" \t\n:*")
-        sentence = re.split(r"\.(?:\s|$)|\n\s*\n", after, maxsplit=1)[0].strip()
+        after = tail[phrases[-1].end() :].strip(" \t\n:*").removesuffix("!")
+        sentence = re.split(r"\.(?:\s|$)|\n\s*\n", after, maxsplit=1)[0].strip(" *\n")
+        sentence = NEGATED.sub("", sentence)
+        if sentence.startswith("not "):
+            return sentence
         if WHOLE.fullmatch(sentence) or BARE.fullmatch(sentence):
             return sentence
         if answer := _last_value(sentence) or (sentence if 0 < len(sentence.split()) <= 4 else None):

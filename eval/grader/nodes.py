@@ -77,4 +77,6 @@ def numeral(text: str) -> Node | None:
     value, rest = found
     if not rest:
         return ("num", value)
+    if rest in numerals.POWERS:
+        return ("num", value ** numerals.POWERS[rest])
     return ("unit", ("num", value), rest) if is_unit(rest) else None

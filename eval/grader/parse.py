@@ -33,6 +33,7 @@ from .tokens import (
 
 __all__ = ["Node", "ParseError", "is_kind", "parse"]
 LONGEST = 4_000
+BEFORE_NUMBER = ("!", ")", "]", "}", "\\dots")
 
 
 class _Parser(Quantities):
@@ -175,7 +176,7 @@ class _Parser(Quantities):
                 term = self.product()
                 terms.append(term if sign == 1 else ("*", [("num", Fraction(-1)), term]))
                 sign = 1
-            if len(terms) > 1 and is_set(terms[-2]) and is_set(without_sign(terms[-1])):
+            if len(terms) > 1 and is_set(without_sign(terms[-1])) and (is_set(terms[-2]) or terms[-2][0] == "seq"):
                 last = terms.pop()  # R - {2}
                 terms[-1] = ("op", "setminus" if last[0] == "*" else "cup", terms[-1], without_sign(last))
             if self.peek() not in ("+", "-", "\\pm", "\\mp"):
@@ -188,7 +189,7 @@ class _Parser(Quantities):
             if symbol in ("*", "\\cdot", "\\times", "\\ast"):
                 self.take()
                 factors.append(self.signed())
-            elif symbol in ("/", "\\div"):
+            elif symbol in ("/", "\\div") and self.peek(1) != "<text>":
                 self.take()
                 top: Node = factors[0] if len(factors) == 1 else ("*", factors)
                 factors = [("/", top, self.signed())]
@@ -198,7 +199,7 @@ class _Parser(Quantities):
                     factors[-1] = ("+", [factors[-1], ("num", Fraction(int(whole), int(below)))])
                     continue
                 powers = factors[-1][0] == "^" and self.peek(1) == "^" and self.stream[self.at][2]  # 2^6 3^5
-                if symbol == "<num>" and not powers and self.stream[self.at - 1][1] not in ("!", ")", "]", "}"):
+                if symbol == "<num>" and not powers and self.stream[self.at - 1][1] not in BEFORE_NUMBER:
                     raise ParseError("two numbers side by side")
                 mixed = (
                     symbol == "\\frac" and factors[-1][0] == "num" and getattr(factors[-1][1], "denominator", 0) == 1

@@ -47,15 +47,15 @@ def whole_names(node: Any) -> frozenset[str]:
     return found | (variables(node[2]) & COUNTS) if node[0] == "fn" and node[1] in ("floor", "ceil") else found
 
 
-def alternates(node: Any) -> bool:
-    """Whether a tree holds a power of a negative number with letters in the exponent, such as (-1)^n."""
+def exponents(node: Any) -> frozenset[str]:
+    """Letters in exponents of negative numbers, such as the n of (-1)^n."""
     if isinstance(node, list):
-        return any(map(alternates, node))
+        return frozenset().union(*map(exponents, node))
     if not isinstance(node, tuple):
-        return False
-    if node[0] == "^" and not variables(node[1]) and node[1][0] == "*" and variables(node[2]):
-        return True
-    return any(map(alternates, node[1:]))
+        return frozenset()
+    if node[0] == "^" and not variables(node[1]) and node[1][0] == "*":
+        return variables(node[2])
+    return frozenset().union(*map(exponents, node[1:]))
 
 
 def identical(first: Node, second: Node, fuel: Fuel, **modes: Any) -> bool:
@@ -63,9 +63,11 @@ def identical(first: Node, second: Node, fuel: Fuel, **modes: Any) -> bool:
     free = variables(first) | variables(second)
     whole = [frozenset(), whole_names([first, second]) if free else frozenset()]
     signs = [False] * (POINTS if free or has(first, "call") or has(second, "call") else 1)
-    if free and (whole[1] or has(first, *CORNERS) or has(second, *CORNERS) or alternates([first, second])):
+    above = exponents([first, second]) if free else frozenset()
+    if free and (whole[1] or above or has(first, *CORNERS) or has(second, *CORNERS)):
         signs = [False, False, True, True] * POINTS
-        whole = [whole[1], whole[1] if has(first, "big") or has(second, "big") else free]
+        sure = whole[1] | (above & COUNTS)  # (-1)^n has a value for whole n alone
+        whole = [sure, sure if has(first, "big") or has(second, "big") else free]
     compared = 0
     for point, negative in enumerate(signs):
         options = {"negative": negative and not whole_names([first, second]), "whole": whole[point % 2], **modes}

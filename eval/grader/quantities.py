@@ -113,7 +113,9 @@ class Quantities(Environments):
         return " ".join(value for _, value, _ in self.stream[start : self.at]).replace("^ { -", "^ -")
 
     def measures(self) -> None:
-        """Take words and signs with their powers, and what multiplies and divides them: J/(kg·K), m^2/s."""
+        """Take words and signs with their powers, and what multiplies and divides them: J/(kg·K), m^2/s, /day."""
+        if self.peek() == "/" and self.peek(1) == "<text>":
+            self.take()
         while self.peek() in SIGNS:
             self.take()
             if self.peek() == "^" and self.peek(1) in ("<num>", "<text>", "{"):
@@ -132,3 +134,17 @@ class Quantities(Environments):
                 self.peek() in ("/", "-", *TIMES) and self.peek(1) == "<text>"
             ):
                 self.take()
+
+    def conjugate(self) -> Node | None:
+        """The conjugate of the number under a bar, 3 + 4i; None, and nothing is taken, where it is no such."""
+        start, ahead = self.at, 0
+        while self.peek(ahead) not in ("}", ""):
+            ahead += 1
+        symbols = {value for _, value, _ in self.stream[start : start + ahead]}
+        if "i" not in symbols or not symbols & {"+", "-"}:
+            return None
+        number = self.braced()
+        if named(number):
+            self.at = start
+            return None
+        return ("fn", "conj", [number])

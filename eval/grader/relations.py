@@ -10,8 +10,11 @@ from . import conditions
 from .parse import Node
 from .points import POINTS, has, variables
 from .regions import FLIPPED
-from .trees import denominators, function_of, rational, value_of, values_of
+from .trees import denominators, function_of, is_product, rational, value_of, values_of
 from .value import Evaluator, Fuel, Undefined, context, number, same
+
+# What an operator is, read from the right; A in B is not B in A.
+TURNED = FLIPPED | {operator: operator for operator in ("par", "perp", "sim", "~")}
 
 
 class Relations:
@@ -39,9 +42,9 @@ class Relations:
                     return residue[1][0] == other[1][0] and self.progression(residue[1][1], other[1][1])
             if self.proportional(a, b) or self.cleared(a, b) or self.cleared(b, a) or self.chained(a, b):
                 return True
-            if a[2] == b[2]:
-                return self.ordered(a[1], b[1], depth)
-            turned = [FLIPPED.get(operator, operator) for operator in reversed(b[2])]
+            if a[2] == b[2] and self.ordered(a[1], b[1], depth):
+                return True
+            turned = [TURNED.get(operator) for operator in reversed(b[2])]
             return a[2] == turned and self.ordered(a[1], b[1][::-1], depth)
         relation, other = (a, b) if a[0] == "rel" else (b, a)
         if relation[2] == ["mod"] and len(relation[1]) == 2:  # the residue that is asked for, or 3k + 1
@@ -69,18 +72,33 @@ class Relations:
         step = first - start if all(isinstance(x, int) for x in numbers) and not variables(residue) else 0
         return bool(step) and later - start == 7 * step and abs(step) == abs(modulus) and (start - rest) % step == 0
 
+    def residues(self, a: Node, b: Node, depth: int) -> bool:
+        """7 (mod 5) is 2 (mod 5); the modulus may be missing on one side, and then the residue is as written."""
+        if a[0] != b[0]:
+            return self.same(a[1] if a[0] == "mod" else a, b[1] if b[0] == "mod" else b, depth + 1)
+        if not self.same(a[2], b[2], depth + 1):
+            return False
+        try:
+            values = [Evaluator(self.fuel).value(part) for part in (a[1], b[1], a[2])]
+        except Undefined:
+            return self.same(a[1], b[1], depth + 1)
+        if not variables([a, b]) and all(isinstance(value, int) for value in values) and values[2]:
+            return (values[0] - values[1]) % values[2] == 0
+        return self.same(a[1], b[1], depth + 1)
+
     def definitions(self, a: Node, b: Node, value_a: Node, value_b: Node, depth: int) -> bool:
         """Whether two names with their values are the same; arguments may be called otherwise, if bound."""
         function_a, function_b = function_of(a[1][0]), function_of(b[1][0])
         if function_a and function_b:
             (name_a, letters_a), (name_b, letters_b) = function_a, function_b
-            if name_a != name_b or len(letters_a) != len(letters_b):
-                return False
+            if name_a != name_b or len(letters_a) != len(letters_b) or is_product(a, value_a):
+                return self.proportional(a, b)  # ab = cd
             change = dict(zip(letters_b, letters_a, strict=True))
             free = variables(value_b) - set(letters_b)
             return not free & set(letters_a) and self.same(value_a, conditions.substitute(value_b, change), depth + 1)
         for function, other in ((function_a, b), (function_b, a)):  # y = 2x defines the function f(x) = 2x
-            if function and other[1][0] == ("var", "y") and len(function[1]) == 1:
+            constant = function and other[1][0] == ("var", function[0]) and not variables([value_a, value_b])  # f = 0
+            if constant or (function and other[1][0] == ("var", "y") and len(function[1]) == 1):
                 return self.same(value_a, value_b, depth + 1)
         name, other = (r[1][0] if value is not r[1][0] else r[1][1] for r, value in ((a, value_a), (b, value_b)))
         if name == other or self.quietly(lambda: self.named_alike(name, other, depth)):

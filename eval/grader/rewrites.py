@@ -14,7 +14,7 @@ LOOKS = re.compile(
     r"|overline(?=\{[A-Z]{2}\})|bar(?=\{[A-Z]{2}\})|ensuremath|mathop|displaylines"
     r"|(?:text)?color\s*(?:\[\w+\])?\{[\w!.,# ]+\}"
     r"|colorbox\{\w+\}|fcolorbox(?:\{\w+\}){2}|widehat|hat|tilde|tiny|scriptsize|footnotesize|small|normalsize|[lL]arge|LARGE|[hH]uge"
-    r"|bfseries|itshape|bf|it|boldmath|underbar|strut|framebox)(?![A-Za-z])"
+    r"|bfseries|itshape|bf|it|boldmath|underbar|(?:math)?strut|framebox)(?![A-Za-z])"
 )
 SPACE = re.compile(
     r"(\\\\)|\s*\\!\s*|\\[,;:> ]|~|\\(?:q?quad|thinspace|enspace|enskip)(?=[A-Za-z]?(?:[^A-Za-z]|$))"
@@ -22,7 +22,7 @@ SPACE = re.compile(
     r"|\\phantom\s*(?:\{[^{}]{0,40}\}|\\?.)"
 )
 DEGREE = re.compile(
-    r"\s*\^\s*(?:\{\s*(?:\\circ|\\degree|\\text\{\s*o\s*\})\s*\}|\\circ(?![A-Za-z])|\\degree(?![A-Za-z]))|\\degree(?![A-Za-z])"
+    r"\s*\^\s*(?:\{\s*(?:\\circ|\\degree|\\text\{\s*o\s*\})\s*\}|\\circ(?![A-Za-z])|\\degree(?![A-Za-z]))|\\(?:degree|textdegree)(?![A-Za-z])"
 )
 MINUTES = re.compile(r"(?<![\d.])(\d+)\s*\\deg\s*(\d{1,2})\s*(?:'|\^\s*\{?\s*\\prime\s*\}?)(?!\s*[\d'])")
 OVER = re.compile(
@@ -92,13 +92,49 @@ EXCEPT = re.compile(
     r"^(?:\\text\s*\{)?\s*[Aa]ll\s+real(?:s|\s+numbers)?\s*(?:\}?\s*[a-z]\s*(?:\\text\s*\{)?)?\s*,?\s*"
     r"(?:except|other than)(?:\s+for)?\s*\}?\s*(?:[a-z]\s*=\s*)?([-\d\\].*)$"
 )
+# All real numbers greater than 3, x is at least 2.
+COMPARED = re.compile(
+    r"^(?:\\text\s*\{\s*)?(?:(?:[Tt]he\s+set\s+of\s+)?(?:[Aa]ll|[Aa]ny|[Ee]very)?"
+    r"\s*[Rr]eal(?:s|\s+(?:numbers?|values))?(?:\s+of)?)?"
+    r"\s*\}?\s*\$?([a-z]?)\$?\s*(?:\\text\s*\{)?\s*(?:that\s+(?:is|are)\s+|(?:is|are)\s+)?"
+    r"(?:(?:strictly\s+)?(greater|larger|less|smaller)\s+than(\s+or\s+equal\s+to)?"
+    r"|(?<=\s)(at\s+least|at\s+most))\s*\}?\s*([-\d\\][^,;]*)$"
+)
+# All real numbers x such that: an inequality follows.
+SUCH_THAT = re.compile(
+    r"^(?:\\text\s*\{\s*)?(?:[Tt]he\s+set\s+of\s+)?(?:[Aa]ll\s+)?[Rr]eal(?:s|\s+numbers?|\s+values\s+of)?\s*\}?\s*\$?[a-z]\$?\s*"
+    r"(?:\\text\s*\{)?\s*such\s+that\s*\}?\s*(?=[a-z-]?[^A-Za-z]*(?:[<>]|\\(?:ge|le|gt|lt|ne)))"
+)
+YEAR = re.compile(r"^((?:\\text\s*\{\s*)?)(?:[Ii]n\s+)?(?:the\s+)?[Yy]ear\s*(\}?)\s*(?=\d{3,4}\}?$)")
+TRIANGLE = re.compile(r"\\bigtriangleup(?![a-z])|\\text\s*\{\s*[Tt]riangle\s*\}(?=\s*[A-Z]{3})")
+PERMUTATIONS = re.compile(
+    r"(?<![\w})\]])(?:\{\})?[\^_]\{?(\d{1,3})\}?\s*P_\{?(\d{1,3})\}?|\{\}_\{?(\w{1,3})\}?\s*P_\{?(\w{1,3})\}?"
+)
+# All multiples of 3, n is divisible by 3.
+MULTIPLES = re.compile(
+    r"^(?:\\text\s*\{\s*)?(?:[Aa]ll\s+)?(?:integers\s+|numbers\s+|n\s+is\s+(?:a\s+)?)?(?:that\s+are\s+)?"
+    r"(?:[Mm]ultiples?\s+of|divisible\s+by)\s*\}?\s*(\d{1,6})\s*\}?$"
+)
+# The kind of a curve before its equation.
+CURVE = re.compile(
+    r"^(?:\\text\s*\{\s*)?(?:[Tt]he\s+)?(?:[Ll]ine|[Pp]lane|[Cc]ircle|[Pp]arabola|[Ee]llipse|[Hh]yperbola|[Ee]quation)"
+    r"\s*:?\s*(?:\}|(?<=\s))\s*(?=[^={}A-Z]*=[^=]*$)"
+)
+DOLLARS_AND_CENTS = re.compile(
+    r"^(?:\\text\s*\{\s*)?(\d+)\s*(?:\\text\s*\{\s*)?dollars?\s*\}?\s*(?:and\s*)?\}?\s*(\d{1,2})\s*(?:\\text\s*\{\s*)?cents?\s*\}?$"
+)
+# 24 centimeters squared.
+POWERED = re.compile(
+    r"(?<![A-Za-z])((?:(?:centi|milli|kilo|deci)?met(?:er|re)s?|feet|foot|inch(?:es)?|yards?|miles?|units?|[cmkd]?m|ft|in))"
+    r"\s+(?:squared|cubed)(?![A-Za-z])"
+)
 CHOOSE = re.compile(r"(?<![\w})\]])(?:\{\})?[\^_](?:\{(\w{1,6})\}|(\w))\s*\{?C\}?_(?:\{(\w{1,6})\}|(\w))")
 NUMBER_SET = re.compile(
     r"\\in\s*\{?(?:\\(?:mathbb|mathbf|mathrm|Bbb|bf|bm|boldsymbol)\s*)?\{?\s*([NZRQC])\s*\}*(?![A-Za-z])"
     r"((?:\s*[_^]\s*\{?[*+]\}?)?)"
 )
 THOUSANDS = re.compile(
-    r"(?<![\d.,])\d{1,3}(?:\s*(?:\{,\}|\{?\\[,;: !]\}?|,\\[!,]|\\thinspace|'|\{'\})\s*\d{3}(?!\d))+"
+    r"(?<![\d.,])[1-9]\d{0,2}(?:\s*(?:\{,\}|\{?\\[,;: !]\}?|,\\[!,]|\\thinspace|'|\{'\})\s*\d{3}(?!\d))+"
 )
 # Several values, each after its name in words: center (1, 2), radius 3; Tom: 5, Ann: 7.
 LABEL = re.compile(
@@ -117,9 +153,23 @@ SCALES = {"C": r"\deg \text{celsius}", "F": r"\deg \text{fahrenheit}"}
 BARE = str.maketrans({"\\": " ", ".": " "})
 
 
+def _from_the_first(match: re.Match[str]) -> str:
+    """The three points of an angle, from either side."""
+    first, last = sorted((match[1], match[3]))
+    return f" {first}{match[2]}{last}"
+
+
 def _grouped(match: re.Match[str]) -> str:
     r"""Digits in groups of three without what separates the groups; `1,\,234` may be two numbers."""
     return re.sub(r"[^\d,]", "", match[0]) if r",\," in match[0] else re.sub(r"\D", "", match[0])
+
+
+def _compared(match: re.Match[str]) -> str:
+    """An inequality in words."""
+    word, value = (match[2] or match[4]).split()[-1], match[5]
+    sign = {"least": r"\ge", "most": r"\le", "greater": ">", "larger": ">"}.get(word, "<")
+    sign = {"<": r"\le", ">": r"\ge"}[sign] if match[3] else sign
+    return f"{match[1] or 'x'} {sign} {value[:-1] if value.count('}') > value.count('{') else value}"
 
 
 def _closed(match: re.Match[str]) -> str:
@@ -164,6 +214,19 @@ BEFORE: tuple[Step, ...] = (
     ("rac", re.compile(r"(?<![\\A-Za-z])\x0c?(?:[dt]?frac|rac)(?=\s*\{[^{}]*\}\s*\{)"), r"\\frac"),
     ("\\root", re.compile(r"\\root\s*\{?(\w+)\}?\s*\\of(?![A-Za-z])"), r"\\sqrt[\1]"),
     ("+/-", re.compile(r"\+/-"), r"\\pm "),
+    ("\\cr", re.compile(r"\\cr(?![A-Za-z])"), r"\\\\"),
+    ("\\not", re.compile(r"\\not\s*="), r"\\ne "),
+    ("\\Bbb", re.compile(r"\\Bbb(?![A-Za-z])"), r"\\mathbb"),
+    ("\\cent", re.compile(r"\\cent(?![A-Za-z])"), "¢"),
+    ("//", re.compile(r"(?<=[A-Za-z\d}])\s*//\s*(?=[A-Za-z])"), r" \\parallel "),
+    ("\\prime", re.compile(r"(?<=[A-Za-z])\s*\^\s*\{?\s*((?:\\prime\s*)+)\}?"), lambda m: "'" * m[1].count("p")),
+    ("'", re.compile(r"\^\s*\{\s*('+)\s*\}"), r"\1"),
+    ("angle", re.compile(r"(?<![A-Za-z\\])m\s*(?=\\(?:measured)?angle)|measured(?=angle)"), ""),
+    ("\\angle", re.compile(r"(?<=\\angle)\s*\{?\s*([A-Z])([A-Z])([A-Z])\s*\}?(?![A-Za-z'_])"), _from_the_first),
+    ("riangle", TRIANGLE, r"\\triangle "),
+    ("P", re.compile(r"\\(?:Pr(?![a-z])|(?:mathbb|mathrm|operatorname|text)\s*\{?\s*P\s*\}?)(?=\s*[(\[])"), "P"),
+    ("E", re.compile(r"\\(?:mathbb|mathrm|operatorname|text)\s*\{?\s*E\s*\}?(?=\s*[(\[]\s*[A-Z])"), "E"),
+    ("const", re.compile(r"(?<=[+-])(\s*)\\text\s*\{\s*const(?:ant)?\.?\s*\}$"), r"\1C"),
     ("{:}", re.compile(r"\{:\}"), ":"),
     ("modulo", re.compile(r"(?<![A-Za-z])modulo(?=\s*\}?\s*[\d{$])"), "mod"),
     ("mod", re.compile(r"\\(?:text|mathrm|mbox)\s*\{\s*\(\s*mod(?:\s+|\s*\}\s*)(\d+)\s*\)(?:\s*\})?"), r"\\pmod{\1}"),
@@ -174,7 +237,7 @@ BEFORE: tuple[Step, ...] = (
     ("ots", re.compile(r"(\\(?:overline|bar)\s*\{\d+\})\s*\\l?dots(?![a-z])"), r"\1"),
     ("arrow", re.compile(r"\\(?:long)?rightarrow(?![a-z])"), r"\\to "),
     ("per cent", re.compile(r"(?<![A-Za-z])per cent(?![A-Za-z])"), "percent"),
-    ("P", re.compile(r"(?<![\w})\]])(?:\{\})?[\^_]\{?(\d{1,3})\}?\s*P_\{?(\d{1,3})\}?"), r"P(\1,\2)"),
+    ("P", PERMUTATIONS, r"P(\1\3,\2\4)"),
     ("C", re.compile(r"^(\d{1,3})\s?C\s?(\d{1,3})$"), r"\\binom{\1}{\2}"),
     (".", re.compile(r"^[-+]?\d{1,3}(?:\.\d{3}){2,}$"), lambda m: m[0].replace(".", "")),
     ("$", re.compile(r"\\(?:text(?:rm|bf|it|normal)?|mbox)\s*\{[^{}$]*(?:(?<!\\)\$[^$]*\$[^{}$]*)+\}"), _pieces),
@@ -198,7 +261,7 @@ BEFORE: tuple[Step, ...] = (
 )  # fmt: skip
 AFTER: tuple[Step, ...] = (
     ("", THOUSANDS, _grouped),
-    (" ", re.compile(r"(?<![\d.,])\d{1,3}(?: \d{3})+(?![\d.,]| \d)"), lambda m: m[0].replace(" ", "")),
+    (" ", re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?: \d{3})+(?![\d.,]| \d)"), lambda m: m[0].replace(" ", "")),
     ("\\", SPACE, lambda m: m[1] or ("" if "!" in m[0] else " ")),
     ("~", re.compile("~"), " "),
     ("\\", re.compile(r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![A-Za-z])\s*\.?"), ""),
@@ -225,6 +288,21 @@ AFTER: tuple[Step, ...] = (
     ("ase", BASE, r"_{\1}"),
     ("_", re.compile(r"(?<=[0-9A-Z)])\s*_\s*\{?\s*\(\s*(\d{1,2})\s*\)\s*\}?$"), r"_{\1}"),
     ("", MIXED, _mixed),
+    ("cent", DOLLARS_AND_CENTS, lambda m: rf"\$ {m[1]}.{int(m[2]):02}"),
+    ("an hour", re.compile(r"(?<![A-Za-z])(?<!half )an hour(?![a-z])"), "per hour"),
+    ("squared", POWERED, r"square \1"),
+    ("cubed", POWERED, r"cubic \1"),
+    ("than", COMPARED, _compared),
+    ("least", COMPARED, _compared),
+    ("most", COMPARED, _compared),
+    ("such that", SUCH_THAT, ""),
+    ("ultiple", MULTIPLES, r"\1k, k \\in \\mathbb{Z}"),
+    ("divisible", MULTIPLES, r"\1k, k \\in \\mathbb{Z}"),
+    ("ll ", re.compile(r"^((?:\\text\s*\{\s*)?)[Aa]ll\s+(?=powers of|perfect |primes?\b)"), r"\1"),
+    *((kind, CURVE, "") for kind in ("ine ", "lane ", "ircle ", "llipse ", "bola ", "quation ")),
+    ("a ", re.compile(r"^(?:\\text\s*\{\s*)?a\s+\}?\s*(?=\d)"), ""),
+    ("an ", re.compile(r"^(?:\\text\s*\{\s*)?an\s+\}?\s*(?=\d)"), ""),
+    ("ear", YEAR, lambda m: "" if m[2] else m[1]),
     ("ll", ALL, ""),
     ("or", re.compile(r"\\text\s*\{\s*\(\s*or\s+([^(){}]+)\)\s*\}|\(\s*or\s+([^(){}]+)\)"), r" \\text{ or } \1\2"),
     ("/", re.compile(r"\^\s*\{?\s*(\d+)\s*\}?\s*/\s*_\s*\{?\s*(\d+)\s*\}?"), r"\\frac{\1}{\2}"),
@@ -270,7 +348,8 @@ AFTER: tuple[Step, ...] = (
     ("\\%", re.compile(r"\\%|\\text\{\s*\\?%\s*\}"), "% "),
     ("p", re.compile(r"\\text\{\s*(?:percent(?:age)?|pct\.?)\s*\}|(?<![A-Za-z\\])(?:percent(?:age)?|pct)\b"), "% "),
     ("\\", DEGREE, r"\\deg "),
-    ("^", re.compile(r"(?<=\d)\s*\^\s*\{\s*o\s*\}"), r"\\deg "),
+    ("^", re.compile(r"(?<=\d)\s*\^\s*(?:\{\s*o\s*\}|o(?![A-Za-z]))"), r"\\deg "),
+    ("egree", re.compile(r"(?<=[\d}\s])\s*\\text\{\s*degrees?\s*\}(?!\s*[\\A-Za-z])|(?<=\d)\s*degrees?$"), r"\\deg "),
     ("\\deg", MINUTES, _minutes),
     ("\\deg", re.compile(r"\\deg\s+(?:\\text\{\s*([CF])\s*\}|([CF])\b)"), lambda m: SCALES[m[1] or m[2]]),
     ("**", re.compile(r"^\s*\*\*(.{1,200}?)\*\*\s*$"), r"\1"),

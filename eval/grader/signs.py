@@ -5,8 +5,10 @@ Only signs with one meaning in an answer are put otherwise; other characters sta
 
 from __future__ import annotations
 
+import calendar
 import re
 import unicodedata
+from fractions import Fraction
 
 SIGNS = str.maketrans(
     {
@@ -19,7 +21,8 @@ SIGNS = str.maketrans(
         "∩": r"\cap ", "∈": r"\in ", "∉": r"\notin ", "∖": r"\setminus ", "⊂": r"\subset ", "⊆": r"\subseteq ",
         "±": r"\pm ", "∓": r"\mp ", "∅": r"\emptyset ", "∠": r"\angle ", "△": r"\triangle ", "∥": r"\parallel ",
         "⊥": r"\perp ", "∑": r"\sum ", "∏": r"\prod ", "∫": r"\int ", "→": r"\to ", "⇒": r"\Rightarrow ",
-        "⇔": r"\Leftrightarrow ", "∴": "", "∵": "", "‘": "'", "’": "'", "′": "'", "″": "''", "“": '"', "”": '"',
+        "⇔": r"\Leftrightarrow ",
+        "∘": r"\circ ", "∴": "", "∵": "", "‘": "'", "’": "'", "′": "'", "″": "''", "“": '"', "”": '"',
         "⟨": r"\langle ", "⟩": r"\rangle ", "〈": r"\langle ", "〉": r"\rangle ", "⌊": r"\lfloor ", "⌋": r"\rfloor ",
         "⌈": r"\lceil ", "⌉": r"\rceil ", "∣": "|", "…": r"\dots ", "⋯": r"\dots ", "，": ",", "、": ",", "（": "(",
         "）": ")", "：": ":", "；": ";", "。": ".", "Ω": r"\Omega ", "µ": r"\mu ", "‰": r"\text{ permille}",
@@ -65,7 +68,7 @@ UNITS = {
     "立方米": "m^3", "立方厘米": "cm^3", "立方分米": "dm^3", "千米": "km", "公里": "km", "分米": "dm", "厘米": "cm",
     "毫米": "mm", "米": "m", "千克": "kg", "公斤": "kg", "毫克": "mg", "克": "g", "吨": "ton",
     "毫升": "ml", "升": "l",
-    "小时": "hours", "分钟": "minutes", "秒": "seconds", "天": "days", "周": "weeks", "个月": "months",
+    "小时": "hours", "时": "hours", "分钟": "minutes", "秒": "seconds", "天": "days", "周": "weeks", "个月": "months",
     "月": "months", "年": "years", "岁": "years", "元": "yuan", "美元": "dollars", "人": "people",
     "平方单位": "square units", "单位": "units", "度": "degrees",
 }  # fmt: skip
@@ -128,6 +131,11 @@ def _chinese(text: str) -> str:
     text = re.sub(r"或者?", r" \\text{ or } ", text)
     text = re.sub(r"(?:并且|且)", r" \\text{ and } ", text)
     text = re.sub(r"(?<=[^\u4e00-\u9fff])(?:以及|和|与|及)(?=[^\u4e00-\u9fff])", ", ", text)
+    text = re.sub(r"^负(?=[\d\\(])", "-", text)
+    text = re.sub(r"(?<=^[A-J])\s*选?项$", "", text)
+    text = re.sub(r"(\d+(?:\.\d+)?|[一二三四五六七八九]{1,2})折$", _discount, text)
+    text = re.sub(r"(\d+)\s*(?:小时|时)\s*(\d+)\s*分钟?$", r"\1\\text{ hours }\2\\text{ minutes}", text)
+    text = re.sub(r"^(?:(\d{4})年)?(\d{1,2})月(\d{1,2})[日号]$", _date, text)
     text = re.sub(r"百分之([\d.]+|[零一二两三四五六七八九十百]+)", lambda m: _numeral(m[1]) + r"\%", text)
     parts = r"(\d+|[零一二两三四五六七八九十百]+)分之(\d+|[零一二两三四五六七八九十百]+)"
     text = re.sub(parts, lambda m: rf"\frac{{{_numeral(m[2])}}}{{{_numeral(m[1])}}}", text)
@@ -137,6 +145,18 @@ def _chinese(text: str) -> str:
     text = re.sub(r"(?<=\d)\s*([万亿])", lambda m: rf"\times 10^{{{4 if m[1] == '万' else 8}}} ", text)
     text = re.sub(rf"(?<=[\d}}\s)])\s*({names})(?:/({names}))?(?![\u4e00-\u9fff])", _unit, text)
     return re.sub(rf"(?<=[\d}}\s)])\s*(?:{CLASSIFIERS})(?![\u4e00-\u9fff])", " ", text)
+
+
+def _discount(match: re.Match[str]) -> str:
+    """What is paid of a price: 八折 is 0.8, 85折 is 0.85."""
+    digits = match[1] if match[1][0].isdigit() else "".join(str(DIGITS[c]) for c in match[1])
+    return str(Fraction(digits) / (100 if re.fullmatch(r"\d\d", digits) else 10))
+
+
+def _date(match: re.Match[str]) -> str:
+    year, month, day = match.groups()
+    name = ["", *calendar.month_name[1:]][int(month) if int(month) < 13 else 0]
+    return f"{name} {day}, {year}" if year and name else f"{name} {day}" if name else match[0]
 
 
 def _unit(match: re.Match[str]) -> str:

@@ -18,12 +18,17 @@ SAME_WORDS = {
                      "infinite number of solutions", "infinite many solutions",
                      "there are infinitely many solutions", "there are infinitely many"), "infinitely many"),
     **dict.fromkeys(("all integers", "all integer", "integers"), "all integers"),
-    **dict.fromkeys(("does not exist", "dne", "undefined", "not defined"), "undefined"),
+    **dict.fromkeys(("does not exist", "dne", "undefined", "not defined", "limit does not exist",
+                     "expression is undefined", "it is undefined", "it does not exist"), "undefined"),
+    **dict.fromkeys(("all nonnegative integers", "nonnegative integers", "all non negative integers",
+                     "non negative integers"), "all nonnegative integers"),
     **dict.fromkeys(("all positive integers", "positive integers", "all natural numbers", "natural numbers"),
                     "all positive integers"),
     **dict.fromkeys(("all positive real numbers", "positive real numbers", "all positive reals", "positive reals"),
                     "all positive real numbers"),
-    **dict.fromkeys(("all real numbers", "all reals", "all real", "reals", "real numbers"), "all real numbers"),
+    **dict.fromkeys(("all real numbers", "all reals", "all real", "reals", "real numbers", "any real number",
+                     "every real number", "set of all real numbers", "set of real numbers"),
+                    "all real numbers"),
     **dict.fromkeys(("all rational numbers", "rational numbers", "all rationals"), "all rational numbers"),
     **dict.fromkeys(("impossible", "not possible", "it is impossible", "it is not possible"), "impossible"),
     **dict.fromkeys(("cannot be determined", "it cannot be determined"), "cannot be determined"),
@@ -38,7 +43,13 @@ NO_SOLUTION = re.compile(
 )
 PARITY, SIGNS = frozenset(("odd", "even", "prime", "primes", "composite")), frozenset(("positive", "negative"))
 ROMAN = {"first": "i", "second": "ii", "third": "iii", "fourth": "iv", "1": "i", "2": "ii", "3": "iii", "4": "iv"}
-NUMBERS = frozenset(("integer", "integers", "number", "numbers"))
+NUMBERS = frozenset(("integer", "integers", "number", "numbers", "function", "functions"))
+FIGURES = frozenset(("triangle", "trapezoid", "prism", "pyramid", "cone", "cylinder"))
+# Of what a single word is said: "the lines are parallel" is "parallel".
+SUBJECT = re.compile(
+    r"^(?:it|they|statement|(?:two )?lines|series|sequence|function|number|graph|triangle)"
+    r" (?:is |are |(?=\w+verges$))(?=\w+$)"
+)
 
 
 def of_solution(gold: str) -> str:
@@ -63,6 +74,8 @@ def clean(text: str) -> str:
     text = _after(text, BEFORE)
     if "$" in text:
         text = text.replace("\\$", "\0").replace("$", " ").replace("\0", "\\$")
+    if text.startswith("\\text{") and (whole := re.fullmatch(r"\\text\{([^{}\\]*\w[^{}\\]*)\}", text.strip())):
+        text = whole[1].strip()
     text = _after(text, AFTER).strip(' \t\r\n"`')
     text = re.sub(r"^(?:[Tt]he\s+|=|\\(?:approx|equiv)(?![a-z])|\\implies|\\Rightarrow|\\therefore)\s*", "", text)
     while text and (text[-1] in ".,;:" or text.endswith("\\\\") or (text[-1] == "\\" and text[-2:] != "\\\\")):
@@ -101,8 +114,8 @@ def _separated(text: str) -> str:
 
 def squeezed(text: str) -> str:
     """Cleaned text without the spaces and braces that change nothing; for comparing as written."""
-    text = re.sub(r"(?<=[\d}])\s+(?=\d)|(?<=\d,)\s+(?=\d{3}(?!\d))", "\x01", text)
     text = re.sub(r"\\text\{([^{}]*)\}", r"\1", text)
+    text = re.sub(r"(?<=[\d}])\s+(?=\d)|(?<=\d,)\s+(?=\d{3}(?!\d))", "\x01", text)
     return re.sub(r"([_^])\{(\w)\}", r"\1\2", re.sub(r"\s+", "", text))
 
 
@@ -116,7 +129,11 @@ def loose(text: str) -> str:
 def prose(text: str) -> str:
     """An answer in words alone for comparing: without articles; "all even n" is "n is even"."""
     said = re.sub(r"(?<=\w) (?:(?:always|will|can) )?(?:wins?|has winning strategy)$", "", words(text))
-    found = re.sub(r"^(?:on (?=\w+day$)|player (?=\w$))", "", said).split()
+    found = SUBJECT.sub("", re.sub(r"^(?:on (?=\w+day$)|player (?=\w$)|all (?=\w+ \w+$))", "", said)).split()
+    if found and found[-1] in FIGURES and not {"and", "or", "not", "of"} & set(found):
+        return " ".join(sorted(found))  # an isosceles right triangle
+    if found[:1] == ["neither"] and set(found) <= {"neither", "nor"} | PARITY | NUMBERS:
+        return "neither"
     if "quadrant" in found and len(found) == 2:
         found = ["quadrant", *(ROMAN.get(word, word) for word in found if word != "quadrant")]
     kept = [{"primes": "prime"}.get(word, word) for word in found if word not in QUANTIFIERS]

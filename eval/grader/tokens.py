@@ -10,19 +10,20 @@ from .units import SHORT as SHORT_UNITS
 Token = tuple[str, str, bool]  # kind (num, text, sym), value, whether a space stands before
 
 TOKEN = re.compile(
-    r"(?P<space>\s+)|(?P<thousands>(?<![\d,.])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d]|,\d))"
+    r"(?P<space>\s+)|(?P<thousands>(?<![\d,.])[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?(?![\d]|,\d))"
     r"|(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3}(?![\d.]))?|\.\d+)|(?P<text>\\text\s*\{)"
     r"|(?P<command>\\[A-Za-z]+|\\.)|(?P<cjk>[\u4e00-\u9fff]+)|(?P<word>[^\W\d_\u4e00-\u9fff]+)|(?P<two><=|>=|!=|\|\||==|->)|(?P<one>[^\s])",
     re.DOTALL,
 )
 _FUNCTIONS = (
     "sin cos tan cot sec csc arcsin arccos arctan arccot cis sinh cosh tanh sech csch coth arcsinh arccosh arctanh "
-    "log ln lg exp gcd lcm max min det"
+    "log ln lg exp gcd lcm max min det floor ceil"
 )
 FUNCTIONS = frozenset(_FUNCTIONS.split())
 WORD_COMMANDS = {
     **{name: "\\" + name for name in (*FUNCTIONS, "sqrt", "pi", "theta", "alpha", "beta", "infty", "binom")},
-    "infinity": "\\infty", "inf": "\\infty", "oo": "\\infty", "and": "\\and", "or": "\\or", "asin": "\\arcsin",
+    "infinity": "\\infty", "Infinity": "\\infty",
+    "inf": "\\infty", "oo": "\\infty", "and": "\\and", "or": "\\or", "asin": "\\arcsin",
     "acos": "\\arccos", "atan": "\\arctan", "union": "\\cup", "mod": "\\mod", "tg": "\\tan",
     **{name: f"\\arc{name[-4:]}" for name in ("arsinh", "arcosh", "artanh", "asinh", "acosh", "atanh")},
     "sen": "\\sin", "arcsen": "\\arcsin", "cosec": "\\csc",
@@ -190,9 +191,10 @@ def _text(content: str, space: bool, before: list[Token]) -> list[Token]:
         return [("sym" if bare.isalpha() else "num", bare, space)] if bare[0] != "-" else [("text", bare, space)]
     if before and (lead := LEAD.fullmatch(bare)):
         return [("sym", WHERE if lead[1] else IF, space), *_condition(lead[3])]
-    if bare == "to" and before and before[-1][0] == "num":  # a ratio
+    if bare == "to" and before and (before[-1][0] == "num" or before[-1][1] == "}"):  # a ratio
         return [("sym", ":", space)]
-    if bare in WORD_COMMANDS and not (before and before[-1][0] == "num" and bare in SHORT_UNITS):
+    counted = bool(before) and (before[-1][0] == "num" or before[-1][1] == "/")
+    if bare in WORD_COMMANDS and not (counted and bare in SHORT_UNITS):
         return [("sym", WORD_COMMANDS[bare], space)]
     return [("text", content, space)]
 
@@ -208,7 +210,7 @@ def _condition(text: str) -> list[Token]:
 
 def _word(word: str, space: bool, before: list[Token]) -> list[Token]:
     """A run of letters: a function, a unit, a name such as AB, a text, or a product of variables."""
-    if word == "min" and space and before and before[-1][0] == "num":
+    if word in ("min", "sec") and space and before and before[-1][0] == "num":
         return [("text", word, space)]
     if word in WORD_COMMANDS:
         return [("sym", WORD_COMMANDS[word], space)]

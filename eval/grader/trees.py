@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
@@ -24,12 +25,20 @@ def measure(node: Node) -> str:
     return node[1] if node[0] == "fn" and node[1] in ("deg", "percent") else ""
 
 
+def without_units(node: Node) -> Node:
+    while node[0] == "unit":
+        node = node[1]
+    return node
+
+
 def lettered(node: Node, other: Node) -> Node:
-    """2h as two hours where the other side has that unit; else as it is."""
-    if other[0] != "unit" or node[0] != "*" or len(node[1]) != 2 or node[1][1][0] != "var":
+    """2h as two hours, 12m^2 as square meters, where the other side has that unit; else as it is."""
+    last = node[1][1] if node[0] == "*" and len(node[1]) == 2 else node
+    letter, power = (last[1], last[2]) if last[0] == "^" and last[2][0] == "num" else (last, None)
+    if other[0] != "unit" or last is node or letter[0] != "var" or len(letter[1]) != 1:
         return node
-    name = node[1][1][1]
-    alike = len(name) == 1 and not variables(node[1][0]) and units.parts(name)[0] == units.parts(other[2])[0]
+    name = f"{letter[1]}^{power[1]}" if power else letter[1]
+    alike = not variables(node[1][0]) and units.parts(name)[0] == units.parts(other[2])[0]
     return ("unit", node[1][0], name) if alike and units.parts(name)[0] else node
 
 
@@ -127,7 +136,9 @@ def is_asked(node: Node) -> bool:
 
 
 def function_of(node: Node) -> tuple[str, list[str]] | None:
-    """The name and the arguments of f(x), P(x, y) or f^{-1}(x), where the arguments are distinct letters."""
+    """The name and the arguments of f(x), P(x, y), a_n or f^{-1}(x), where the arguments are distinct letters."""
+    if node[0] == "var" and re.fullmatch("[A-Za-z]_[nkmij]", node[1]):
+        return node[1][:2], [node[1][2]]  # a_n
     if node[0] == "*" and node[1][0][0] == "^" and is_name(node) and node[1][1][0] == "var":
         name, arguments = f"{node[1][0][1][1]}^{node[1][0][2]}", node[1][1:]
     elif node[0] == "call" and node[1] != "'":
@@ -141,6 +152,12 @@ def function_of(node: Node) -> tuple[str, list[str]] | None:
         return None
     letters = [a[1] for a in arguments if a[0] == "var" and len(a[1]) == 1 and a[1].islower()]
     return (name, letters) if len(letters) == len(arguments) == len(set(letters)) else None
+
+
+def is_product(relation: Node, value: Node) -> bool:
+    """Whether what looks like a function is none: the product ab of ab = 1, the v_x of v_x = 3."""
+    name, letters = function_of(relation[1][0]) or ("", [])
+    return (name.endswith("_") or name in tuple("abcdekmnrstxyz")) and not set(letters) & variables(value)
 
 
 def value_of(node: Node) -> Node | None:
@@ -178,15 +195,9 @@ def values_of(node: Node, gold: bool) -> list[Node]:
     return []
 
 
-def _plain(node: Node) -> Node:
-    while node[0] == "unit":
-        node = node[1]
-    return node
-
-
 def _alike(a: Node, b: Node) -> bool:
     """Whether two sides have one value, a percentage also as a fraction; True where one holds a variable."""
-    a, b = _plain(a), _plain(b)
+    a, b = without_units(a), without_units(b)
     if variables(a) or variables(b):
         return True
     for percent in (False, True):
@@ -203,11 +214,16 @@ def _alike(a: Node, b: Node) -> bool:
 def _near(sides: list[Node]) -> bool:
     """Whether values written with an approximate sign between them are near: within one of the last digit given."""
     for a, b in pairwise(sides):
-        one, other = _plain(a), _plain(b)
+        one, other = without_units(a), without_units(b)
         if variables(one) or variables(other):
             continue
         try:
-            values = [number(Evaluator(Fuel()).value(side)) for side in (one, other)]
+            exact = [Evaluator(Fuel()).value(side) for side in (one, other)]
+            if all(isinstance(value, int) for value in exact) and len(one) == len(other) == 2:
+                if exact[0] != exact[1]:
+                    return False  # 5 is not about 6
+                continue
+            values = [number(value) for value in exact]
             digits = [
                 len(side[2].partition(".")[2]) if side[0] == "num" and len(side) == 3 else 0 for side in (one, other)
             ]
@@ -225,7 +241,7 @@ def column_of_choices(node: Node, other: Node) -> Node:
         return node
     if node[0] == "matrix" and other[:2] == ("fn", "binom"):
         return ("fn", "binom", [row[0] for row in node[1]]) if node[1] == [[k] for k in other[2]] else node
-    return _changed(node, lambda x: ("fn", "binom", [x[1][0][0], x[1][1][0]]) if _is_choice(x) else x)
+    return changed(node, lambda x: ("fn", "binom", [x[1][0][0], x[1][1][0]]) if _is_choice(x) else x)
 
 
 def _is_choice(node: Node) -> bool:
@@ -244,7 +260,8 @@ def counted(node: Node, other: Node) -> Node:
     if point[:3] != ("seq", "(", ")") or len(point[3]) != 2 or other[0] not in VALUES or has(other, "seq"):
         return node
     n, k = (part[1] if part[0] == "num" else Fraction(-1) for part in point[3])
-    if not 0 <= k <= n or n.denominator != 1 or k.denominator != 1:
+    letters = variables(point[3]) and variables(point[3]) <= variables(other)
+    if not letters and (not 0 <= k <= n or n.denominator != 1 or k.denominator != 1):
         return node
     choices: Node = ("fn", "binom", point[3])
     return choices if node[1][0][1] == "C" else ("*", [choices, ("fn", "factorial", point[3][1:])])
@@ -271,13 +288,13 @@ def decimal_logs(node: Node, other: Node) -> Node:
     ten = ("num", Fraction(10))
     if not has(node, "log") or not (has(other, "lg") or _any(other, lambda x: x[1] == "log" and x[2][1:] == [ten])):
         return node
-    return _changed(node, lambda x: ("fn", "lg", x[2]) if x[:2] == ("fn", "log") and len(x[2]) == 1 else x)
+    return changed(node, lambda x: ("fn", "lg", x[2]) if x[:2] == ("fn", "log") and len(x[2]) == 1 else x)
 
 
 def spelled(node: Node, other: Node) -> Node:
     """GM as G times M where the other side has both letters, and no GM."""
     letters = variables(other)
-    return _changed(
+    return changed(
         node,
         lambda x: (
             ("*", [("var", letter) for letter in x[1]])
@@ -293,13 +310,19 @@ def _any(node: Any, test: Callable[[Node], bool]) -> bool:
     return isinstance(node, list | tuple) and any(_any(part, test) for part in node)
 
 
-def _changed(node: Any, change: Callable[[Node], Node]) -> Any:
+def changed(node: Any, change: Callable[[Node], Node]) -> Any:
     """A tree with other nodes in places."""
     if isinstance(node, list):
-        return [_changed(part, change) for part in node]
+        return [changed(part, change) for part in node]
     if not isinstance(node, tuple):
         return node
-    return change(tuple(_changed(part, change) if isinstance(part, list | tuple) else part for part in node))
+    return change(tuple(changed(part, change) if isinstance(part, list | tuple) else part for part in node))
+
+
+def in_radians(node: Node) -> Node:
+    """A tree with its degrees in radians."""
+    turn: Node = ("/", ("const", "pi"), ("num", Fraction(180)))
+    return changed(node, lambda x: ("*", [x[2][0], turn]) if x[:2] == ("fn", "deg") else x)
 
 
 def is_clock(node: Node) -> bool:
@@ -330,4 +353,4 @@ def points_apart(a: Node, b: Node) -> bool:
 def ranged(node: Node) -> Node:
     """A relation for the values of a function, 0 <= f(x) <= 4, as one for a letter of its own."""
     name = node[0] == "rel" and has(node, "call") and next((side for side in node[1] if side[0] == "call"), None)
-    return _changed(node, lambda x: ("var", f"{name[1]}()") if x == name else x) if name else node
+    return changed(node, lambda x: ("var", f"{name[1]}()") if x == name else x) if name else node

@@ -1,7 +1,7 @@
 r"""The words after a value: which are a unit, which say something of the value, and which units agree.
 
 A unit is dropped where only one side has one. Where both have one they must agree: the same measures with the same
-powers, and of the counting words one side's must be among the other's. Units are not converted.
+powers, and of the counting words one side's must be among the other's. Units are converted in `convert.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ _ALIASES = {
     "mm": "millimeter millimetre", "cm": "centimeter centimetre", "dm": "decimeter decimetre", "m": "meter metre",
     "km": "kilometer kilometre", "in": "inch inche", "ft": "foot feet", "yd": "yard", "mi": "mile",
     "mg": "milligram", "g": "gram gm", "kg": "kilogram", "lb": "pound", "oz": "ounce", "ton": "tonne",
-    "s": "second sec", "min": "minute", "h": "hour hr", "day": "", "week": "", "month": "", "year": "yr",
+    "s": "second sec", "ms": "millisecond", "min": "minute", "h": "hour hr", "day": "", "week": "", "month": "",
+    "year": "yr",
     "ml": "milliliter millilitre", "l": "liter litre", "gal": "gallon", "dollar": "usd buck $",
     "cent": "penny pennie ¢", "euro": "€ eur", "gbp": "£", "rupee": "₹ rs inr", "yuan": "¥ rmb cny yen",
     "deg": "degree", "rad": "radian", "mph": "", "kph": "kmh", "am": "", "pm": "", "acre": "", "j": "joule",
@@ -34,7 +35,7 @@ _CHANGING = (
     "or and not no if when unless except where with such that more less fewer greater smaller larger than "
     "least most plus minus divided multiplied over by squared cubed factorial modulo above below under up "
     "upto to from between approximately about is are isn aren was be has have hundred thousand million "
-    "billion trillion dozen score half twice double choose negative"
+    "billion trillion dozen score half twice double choose negative bc bce"
 )
 CHANGING = frozenset(_CHANGING.split())
 # The same in Chinese: 36 or more, less than, multiples of 36.
@@ -84,7 +85,7 @@ def _harmless(found: list[str]) -> bool:
 
 
 def _measure(word: str) -> str:
-    for name in (word, word[:-1] if word.endswith("s") else word):
+    for name in (word, word[:-1] if word.endswith("s") and len(word) > 2 else word):
         if name in MEASURES:
             return MEASURES[name]
     if word.endswith("ies") and len(word) > 4:

@@ -2,11 +2,6 @@ r"""Answers as models and data sets write them, by kind, each kind with its near
 
 from __future__ import annotations
 
-import pytest
-from pairs import cases
-
-from eval.grader import equal
-
 SAME = {
     "squares and extremes that a task asks for": [
         ("7", "AB^2 = 7"), ("7", "PA^2 + PB^2 = 7"), ("7", r"|z|^2 = 7"), ("7", r"\tan^2 A = 7"),
@@ -210,13 +205,3 @@ DIFFERENT = {
         ("all odd integers", r"n \text{ is even}"), ("all even positive integers", "all even integers"),
     ],
 }  # fmt: skip
-
-
-@pytest.mark.parametrize(("gold", "prediction"), cases(SAME))
-def test_same(gold, prediction):
-    assert equal(gold, prediction)
-
-
-@pytest.mark.parametrize(("gold", "prediction"), cases(DIFFERENT))
-def test_different(gold, prediction):
-    assert not equal(gold, prediction)

@@ -2,14 +2,6 @@ r"""Kinds of answers on which verifiers are reported to go wrong; cases of this 
 
 from __future__ import annotations
 
-from functools import partial
-
-import pytest
-from pairs import cases
-
-from eval.grader import Grader, equal
-from eval.grader.verdict import training_rule
-
 SAME = {
     "a sign before a letter": [
         ("-i", r"\frac{1}{i}"), ("-a-b", "-(a+b)"), ("-x", "(-1)x"), ("21", "twenty-one"),
@@ -195,37 +187,3 @@ DIFFERENT = {
         (r"3 \oplus 4", r"3 \oplus 5"), (r"A \leadsto B, 7", "7"), (r"f \circ g = 3", r"f \circ g = 4"),
     ],
 }  # fmt: skip
-
-
-@pytest.mark.parametrize(("gold", "prediction"), cases(SAME))
-def test_same(gold, prediction):
-    assert equal(gold, prediction)
-
-
-@pytest.mark.parametrize(("gold", "prediction"), cases(DIFFERENT))
-def test_different(gold, prediction):
-    assert not equal(gold, prediction)
-
-
-@pytest.mark.parametrize(
-    ("gold", "response", "right"),
-    [
-        ("8", r"Therefore $\boxed8$.", True), (r"\sqrt{5}", r"$\boxed \sqrt{5}$", True), ("-3", r"\boxed -3", True),
-        (r"\frac{5}{6}", r"$$\boxed\dfrac{5}{6}$$", True), ("12",
-        r"\boxed{12} (put in \boxed as the task says)", True),
-        ("12", r"\boxed{12}. Remember that \boxed is a command.", True), ("B",
-        r"so \boxed{(A)} or \boxed{(B)}", False),
-        ("9", r"\[\boxed{\begin{aligned} y = 9 \end{aligned}}\]", True), ("as", r"12, in \boxed as told", False),
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("training", [False, True])
-def test_boxes(gold, response, right, training):
-    rule = {"rule": partial(training_rule, finished=True)} if training else {}
-    with Grader(workers=1) as grader:
-        assert (grader.grade([(gold, response)], **rule)[0].verdict == "correct") == right
-
-
-def test_what_no_parser_reads_is_counted():
-    with Grader(workers=1) as grader:
-        graded = grader.grade([(r"3 \oplus 4", r"\boxed{3 \oplus 5}"), ("5", r"\boxed{6}")])
-    assert [one.reason for one in graded] == ["unread", None]

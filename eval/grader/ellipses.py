@@ -1,0 +1,61 @@
+r"""Sums and products with an ellipsis, 1 + 2 + \cdots + n, as sums and products over a letter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from . import conditions
+from .parse import Node
+from .points import COUNTS, identical, variables
+from .trees import changed
+from .value import Fuel, Undefined
+
+DOTS: Node = ("var", "\\dots")
+TERM = "\\term"  # the letter that counts the terms
+
+
+def written_out(node: Node, fuel: Fuel) -> Node:
+    """A tree whose ellipses are read, where their terms follow a rule that the last or the first of them shows."""
+    return changed(node, lambda x: _read(x, fuel)) if DOTS[1] in variables(node) else node
+
+
+def _read(node: Node, fuel: Fuel) -> Node:
+    if node[0] not in ("+", "*") or node[1].count(DOTS) != 1:
+        return node
+    place = node[1].index(DOTS)
+    for kept, low, high in _ends(node[0], node[1][:place], node[1][place + 1 :]):
+        if not low or not high or len(low) + len(high) < 3:
+            continue
+        for name in sorted(variables(high[-1]) & COUNTS):
+            for start in range(4):
+                if _follows(high[-1], name, start, low, high, fuel):
+                    kind, body = (
+                        "sum" if node[0] == "+" else "prod",
+                        conditions.replace(high[-1], name, ("var", TERM)),
+                    )
+                    terms: Node = ("big", kind, TERM, ("num", Fraction(start)), ("var", name), body)
+                    return ("*", [*kept, terms]) if kept else terms
+    return node
+
+
+def _ends(kind: str, before: list[Node], after: list[Node]) -> Iterator[tuple[list[Node], list[Node], list[Node]]]:
+    """What stands before the terms, and those at the low and at the high end, as they may be meant: 2n after a
+    product's dots is one factor, and 2^n before its terms none of them."""
+    yield [], before, after
+    yield [], after[::-1], before[::-1]
+    if kind == "*":
+        yield [], before, [("*", after)]
+        for high in (after, [("*", after)]):
+            yield before[:1], before[1:], high
+
+
+def _follows(term: Node, name: str, start: int, low: list[Node], high: list[Node], fuel: Fuel) -> bool:
+    """Whether the terms at both ends are those of a rule, counted from `start` up to the letter."""
+    letter: Node = ("var", name)
+    places: list[tuple[Node, Node]] = [(("num", Fraction(start + i)), x) for i, x in enumerate(low)]
+    places += [(("+", [letter, ("num", Fraction(-i))]), x) for i, x in enumerate(high[::-1]) if i]
+    try:
+        return all(identical(conditions.replace(term, name, at), x, fuel) for at, x in places)
+    except Undefined:
+        return False
