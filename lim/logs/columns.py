@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lim.logs.doubts import Doubt
 from lim.logs.files import LogFile, of_folder, read_bytes
@@ -160,7 +161,7 @@ def read_table(
             rewards_R,
             step=number,
             epochs=epochs if columns.epoch else None,
-            fingerprint=digest(str(prompts), str(outputs)) if output else None,
+            fingerprint=_print(prompts, outputs, rewards_R) if output else None,
             bytes_read=0 if found else file.size,
             keep_samples=options.keep_samples,
             reward=reward,
@@ -190,8 +191,20 @@ def _written(path: str, filesystem: Any, prompt: str | None, output: str) -> lis
     return rows
 
 
+def _print(prompts: Sequence[str], outputs: Sequence[int], rewards_R: NDArray[np.float64]) -> bytes | None:
+    """A digest of a step's samples, unless a later step that is equal may well be a sampling of its own."""
+    return digest(str((prompts, outputs, rewards_R.tolist()))) if _tell_apart(outputs) else None
+
+
+def _tell_apart(outputs: Sequence[int]) -> bool:
+    """Whether outputs tell samples apart: not where most have another's, as where all answer A, B, C or D."""
+    return 2 * len(set(outputs)) > len(outputs)
+
+
 def _overlap(before: Sequence[TableRow], rows: Sequence[TableRow]) -> int:
     """How many rows are those that the record before ended with: all, or the most that are of several prompts."""
+    if not _tell_apart([row[3] for row in rows]):
+        return 0
     old, new = ([row[2:4] for row in record] for record in (before, rows))
     for start in range(max(0, len(old) - len(new)), len(old)):
         if old[start] == new[0] and old[start:] == new[: len(old) - start]:

@@ -68,16 +68,17 @@ def read_log(
     steps: list[StepRewards] = []
     places: list[Place] = []
     bad_files: list[str] = []
-    repeated, last_print = 0, None
+    repeated, last = 0, None
     for result in read_files(log, options, workers=workers, progress=progress):
         if result.error:
             bad_files.append(result.error)
         repeated += not (result.steps or result.error)
         for step in result.steps:
-            if step.fingerprint is not None and step.fingerprint == last_print:
+            again = last is not None and step.fingerprint is not None and step.fingerprint == last.fingerprint
+            if last is not None and again and step.step != last.step:  # in one step: of two ranks
                 repeated += 1
                 continue
-            last_print = step.fingerprint
+            last = step
             repeated += step.repeated
             id_texts.add(step.keys if step.texts else (), step.texts)
             table.add(step.keys)

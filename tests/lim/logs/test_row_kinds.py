@@ -103,6 +103,32 @@ def test_samples_that_several_updates_write_again_count_once(tmp_path: Path, bat
     )
 
 
+@pytest.mark.parametrize("lists", [False, True])
+def test_steps_of_few_answers_that_are_equal_are_steps_of_their_own(tmp_path: Path, lists: bool) -> None:
+    """Each step is a pass in the file's order, and each response one of two letters: passes 3 and 4 are equal."""
+    learnt = [
+        {"question": text, "reward": float(at % 4 > 0 or step > 2), "step": step, "response": "AB"[at % 2]}
+        for step in (1, 2, 3, 4)
+        for at, text in enumerate(RUN.questions)
+        for _ in range(4)
+    ]
+    records = [
+        {key: [one[key] for one in learnt if one["step"] == step] for key in learnt[0]} for step in (1, 2, 3, 4)
+    ]
+    write(tmp_path / "log", [one | {"step": at} for at, one in enumerate(records, 1)] if lists else learnt)
+    found = chosen(tmp_path, **FLAGS)
+    assert found.log is not None and (found.log.epochs_in_log, found.log.repeated_files) == (4, 0)
+
+
+def test_equal_files_of_two_ranks_are_both_of_the_step(tmp_path: Path) -> None:
+    firsts = {(s.step, s.prompt): s for s in reversed(RUN.samples)}.values()
+    for step, rows in by_step(firsts, lambda s: row(s, response=f"{s.prompt} {s.step}")).items():
+        for rank in (0, 1):
+            write_jsonl(tmp_path / "log", {0: rows}, f"step_{step}_rank_{rank}.jsonl")
+    found = chosen(tmp_path, **FLAGS)
+    assert found.log is not None and (found.log.samples, found.log.repeated_files) == (2 * len(firsts), 0)
+
+
 @pytest.mark.parametrize("name", ["a.parquet", "a.arrow"])
 @pytest.mark.parametrize("kind", [pa.float32(), pa.float64()])
 def test_ids_that_a_short_float_cannot_hold_are_refused(tmp_path: Path, name: str, kind: pa.DataType) -> None:
