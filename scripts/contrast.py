@@ -155,7 +155,7 @@ def show(contrasts: Sequence[Contrast], pooled: Blocks, seeds: Sequence[int], ma
 
 
 def draw(contrasts: Sequence[Contrast], margin: float, path: Path) -> Path:
-    """Each contrast's interval, its seeds as dots, the margin as a band."""
+    """Each contrast's interval, its seeds as dots, the margin shaded."""
     figure, axis = new_figure(6.4, 1.1 + 0.45 * len(contrasts))
     axis.axvspan(-margin, margin, color=GREY, alpha=0.3, lw=0)
     axis.axvline(0, color="0.3", lw=0.8)
@@ -164,10 +164,10 @@ def draw(contrasts: Sequence[Contrast], margin: float, path: Path) -> Path:
         axis.plot([low, high], [place, place], color=BLUE, lw=2)
         axis.plot(one.difference, place, "o", color=BLUE)
         axis.plot(list(one.by_seed.values()), [place + 0.25] * len(one.by_seed), ".", color=BLUE, ms=4)
-    names = [f"{one.arm} − {one.other} ({one.confidence:.0%})" for one in contrasts]
+    names = [f"{one.arm.upper()} − {one.other.upper()} ({one.confidence:.0%})" for one in contrasts]
     axis.set_yticks(range(len(contrasts)), names)
     axis.set_ylim(len(contrasts) - 0.5, -0.5)
-    axis.set_xlabel(f"difference in accuracy (points); dots: seeds; band: ± {margin:g}")
+    axis.set_xlabel(f"difference in accuracy (points); dots: seeds; shaded: ± {margin:g}")
     return save_figure(figure, path)
 
 
