@@ -13,6 +13,8 @@ from eval.results.statistics import t_quantile
 from lim.report.style import COLOURS, new_figure, save_figure, whole_ticks
 from train.compare.spec import BASE
 
+LONG = 16  # letters of a name and its number of prompts that fit below a bar
+
 
 def write(results: Mapping[str, Any], folder: Path) -> list[Path]:
     """Write accuracy.png, differences.png, curves.png and selections.png; returns their paths."""
@@ -175,7 +177,7 @@ def selections_figure(results: Mapping[str, Any]) -> Any:
             )
             bottom += share
         sizes = [f"{results['labels'][arm]}\n{np.mean(results['selections'][arm]['prompts']):.0f}" for arm in arms]
-        turn = {"rotation": 45, "ha": "right"} if len(arms) > 6 else {}
+        turn = {"rotation": 45, "ha": "right"} if len(arms) > 6 or max(map(len, sizes)) > LONG else {}
         axis.set_xticks(range(len(arms)), sizes, fontsize=8, **turn)
         axis.set_ylabel("share of prompts (%)")
         axis.set_title(f"what was trained on, {key.replace('_', ' ')}", fontsize=10)

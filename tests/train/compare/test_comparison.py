@@ -1,4 +1,5 @@
 import io
+import itertools
 import json
 import re
 import shutil
@@ -458,6 +459,21 @@ def test_panels_with_nothing_to_show_are_left_out_and_names_are_words(finished):
     for found in results["selections"].values():
         found["by_source"] = {"one": 1.0}
     assert all("source" not in axis.get_title() for axis in figures.selections_figure(results).axes)
+
+
+@pytest.mark.parametrize("label", ["LIMR", "random, pass rate 0.1-0.9"])
+def test_names_below_bars_do_not_overlap(finished, label):
+    results = collect(finished)
+    results["labels"] = dict.fromkeys(results["labels"], label)
+    drawn = figures.selections_figure(results)
+    drawn.draw_without_rendering()
+    names = [text for text in drawn.axes[0].get_xticklabels() if text.get_text()]
+    assert any(label in text.get_text() for text in names)
+    if names[0].get_rotation() == 0:
+        boxes = [text.get_window_extent() for text in names]
+        assert all(one.x1 < other.x0 for one, other in itertools.pairwise(boxes))
+    else:
+        assert len(label) > 4
 
 
 def test_a_selection_is_named_by_its_label():
