@@ -189,7 +189,7 @@ def test_ids_choose_by_themselves(tmp_path, capsys, name, text):
         ('["0", "9"]', [], "1 of its 2 ids are not in the prompt file: '9'"),
         ('{"chosen": 1}', [], "holds no list of ids"),
         ('[{"name": "0"}]', [], r"row 1 has no id \(its columns: name\)"),
-        ('[{"id": "0", "chosen": true}, {"id": "1", "chosen": false}]', [], "chosen and prompts that were not"),
+        ('[{"id": "0", "chosen": true}, {"id": "1", "chosen": false}]', [], "holds chosen prompts and others"),
         ("[]", [], "nothing chosen"),
         ('["0"]', ["--top_k", "1"], "--top_k is for --strategy .*; ids takes --ids_path"),
         ('["0"]', ["--strategy", "linear"], "--ids_path is for --strategy ids; linear takes"),
