@@ -408,9 +408,16 @@ def test_graded_rewards_are_not_called_never_solved(tmp_path, capsys):
     assert "never solved" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("place", ["out/limr.json", "out/limr.scores.json/page", "out/../out/limr.summary.json"])
-def test_a_report_in_the_place_of_an_output_is_refused_before_anything_is_written(tmp_path, place):
-    with pytest.raises(InputError, match=r"--report .*: is the place of a file of --output_path"):
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        ("out/limr.json", "is a folder here, and this is a file's name"),
+        ("out/limr.scores.json/page", "is the place of a file of --output_path"),
+        ("out/../out/limr.summary.json", "is a folder here, and this is a file's name"),
+    ],
+)
+def test_a_report_in_the_place_of_an_output_is_refused_before_anything_is_written(tmp_path, place, says):
+    with pytest.raises(InputError, match=rf"--report .*: {says}"):
         run(tmp_path, "--report", str(tmp_path / place))
     assert not (tmp_path / "out" / "limr.json").exists()
 
