@@ -21,7 +21,8 @@ def measure(node: Node) -> str:
     """The unit of an answer, degrees and percent among them; "" where there is none."""
     if node[0] == "unit":
         return f"{measure(node[1])} {node[2]}".strip()
-    _, node = signed(node)
+    while node[0] in ("*", "+"):  # the sign after 2√3 or 1 + √3 stands beside the last number
+        node = node[1][-1]
     return node[1] if node[0] == "fn" and node[1] in ("deg", "percent") else ""
 
 

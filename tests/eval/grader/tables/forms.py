@@ -117,6 +117,8 @@ DIFFERENT = {
     ],
     "one quantity in different units": [
         (r"2\text{ m}", r"20\text{ cm}"), (r"2\text{ m}", "200"), (r"90\text{ minutes}", r"1.3\text{ hours}"),
+        (r"78\sqrt{73}\text{ m}", r"78\sqrt{73}\text{ degrees}"), (r"78\sqrt{73}\text{ m}", r"78\sqrt{73}^\circ"),
+        (r"2\sqrt{3}\text{ kg}", r"2\sqrt{3}\%"), (r"2+\sqrt{3}\text{ cm}", r"2+\sqrt{3}\text{ degrees}"),
         (r"1\text{ m}^2", r"100\text{ cm}^2"), (r"14\text{ cents}", r"\$14"), (r"2\text{ kg}", r"2000\text{ mL}"),
         (r"1\text{ hour }20\text{ minutes}", r"120\text{ minutes}"), ("5 feet 6 inches", "56 inches"),
         (r"5\text{ m per student}", r"500\text{ cm per teacher}"), (r"7\text{ days}", r"7\text{ weeks}"),
