@@ -22,7 +22,7 @@ _ROWS = (
     {"l": "1", "ml": "1/1000"},
     {"dollar": "1", "cent": "1/100"},
 )  # fmt: skip
-FACTORS = {name: (min(row, key=len), Fraction(factor)) for row in _ROWS for name, factor in row.items()}
+FACTORS = {name: (next(iter(row)), Fraction(factor)) for row in _ROWS for name, factor in row.items()}
 
 
 def _total(node: Node) -> tuple[Node, Counter[str]] | None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lim.logs.doubts import Doubt
 from lim.logs.files import LogFile, of_folder, read_bytes
-from lim.logs.first_row import LIKELY, columns_of, first_row, its_columns
+from lim.logs.first_row import LIKELY, its_columns
 from lim.logs.formats import Columns, ReadOptions
 from lim.logs.messages import is_conversation, messages_of, prompt_text
 from lim.logs.parquet import check_names, open_file
@@ -59,9 +59,8 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewar
     messages as JSON in a string. Raises InputError for a missing column or a value of another kind, with its row.
     """
     terms = reward_terms(options.reward_column or "reward")
-    there = {} if options.columns.epoch else columns_of(first_row(file.path, filesystem) or {})
-    output = next((name for name in OUTPUTS if name in there), None)
-    return read_table(file, filesystem, options, options.columns, terms, output=output)
+    outputs = () if options.columns.epoch else OUTPUTS
+    return read_table(file, filesystem, options, options.columns, terms, outputs=outputs)
 
 
 def read_table(
@@ -71,9 +70,9 @@ def read_table(
     columns: Columns,
     terms: Sequence[tuple[float, str]],
     *,
-    output: str | None = None,
+    outputs: Sequence[str] = (),
 ) -> list[StepRewards]:
-    """The steps of a table. `output` names a column whose values tell samples that are written again: a step that
+    """The steps of a table. The first of `outputs` that it has tells samples that are written again: a step that
     repeats the one before, or a record of lists that begins with what the one before ended with, as of a buffer.
     """
     if not columns.prompt and not columns.id:
@@ -81,7 +80,8 @@ def read_table(
         raise InputError(
             f"{file.path}: name the column of the prompt: --prompt_column, or --id_column for its id{there}"
         )
-    names = [columns.prompt, columns.id, columns.step, columns.epoch, output]
+    names = [columns.prompt, columns.id, columns.step, columns.epoch, None]
+    output: str | None = None
     rows: list[TableRow] = []
     before: list[TableRow] = []  # the rows of the record before
     text_of: dict[tuple[int, str], int] = {}  # step, id → checksum of the text beside it
@@ -93,6 +93,8 @@ def read_table(
     for number, row in enumerate_rows(file.path, records(file, filesystem)):
         if not isinstance(row, dict):
             raise InputError(f"{file.path}: row {number} is {kind_of(row)}, not an object; {FIX}")
+        if number == 1:
+            names[-1] = output = next((name for name in outputs if name in row), None)
         if number == 1 and columns == options.columns and "rows" not in options.allow:
             kinds = RowKinds(row)
         if number == 1 and columns.id and not columns.prompt:

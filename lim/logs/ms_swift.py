@@ -25,7 +25,7 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewar
             if file.path.endswith("table.json"):
                 break  # its rows all have the same columns
     terms = reward_terms_of(file.path, list(numeric), options)
-    return read_table(file, filesystem, options, Columns("prompt", step="step"), terms, output="completion")
+    return read_table(file, filesystem, options, Columns("prompt", step="step"), terms, outputs=("completion",))
 
 
 def _numeric(value: Any) -> bool:
