@@ -124,6 +124,7 @@ def select(
                     f"{unsolved:,} of the chosen were never solved in the log: against an average this low LIM lets "
                     "them in (docs/method.md)"
                 )
+        notes += small_notes(int(chosen_P.sum()), summary, len(matrix.ids))
         if settings.metric == "accuracy":
             matrix = replace(matrix, rewards_P_K=matrix.pass_rates_P_K, samples_P_K_S=None)
         matrix = matrix.take(rows_P, ids)
@@ -297,6 +298,19 @@ def group_notes(averages_K: dict[str, Floats], group_of: Sequence[str], settings
         said = "groups whose average hardly moves, so that the score says how steady a prompt is"
         notes.append(f"{said}: {', '.join(flat)}")
     return notes
+
+
+def small_notes(chosen: int, log: LogSummary, logged: int) -> list[str]:
+    """That the choice is smaller than the run's batch: a trainer that drops batches that are not full has none left.
+
+    `logged`: prompts of the log. OpenRLHF, which this project's runs train with, uses the last batch.
+    """
+    if log.format == "lim" or not 0 < chosen < log.step_prompts < logged:
+        return []
+    return [
+        f"{chosen:,} prompts are fewer than a step of this log has ({log.step_prompts:,}): verl, TRL and others drop "
+        f"batches that are not full, and would not train at all; train with batches of at most {chosen:,} prompts"
+    ]
 
 
 def match_notes(matching: Matching, source: str) -> list[str]:

@@ -69,6 +69,7 @@ class LogSummary:
     size: int
     bytes_read: int = 0
     samples: int = 0
+    step_prompts: int = 0  # the most prompts of a step: the run's batch; 0 where the log is one step
     first_step: int = 0
     last_step: int = 0
     epoch_rule: Rule = "log"
@@ -108,7 +109,7 @@ class LogSummary:
         """How epochs were found, in words."""
         if self.epoch_rule == "steps":
             number = self.steps_per_epoch or 0
-            return f"{number:g} steps per epoch"
+            return f"{number:g} step{'s' * (number != 1)} per epoch"
         return "the log's own epochs" if self.epoch_rule == "log" else "a prompt's n-th visit is epoch n"
 
 
@@ -219,6 +220,7 @@ def read_trajectories(
         size=log.size,
         bytes_read=sum(step.bytes_read for step in raw.steps),
         samples=sum(int(part.step.counts_U.sum()) for part in parts),
+        step_prompts=max(len(part.rows_U) for part in parts) if len(parts) > 1 else 0,
         first_step=parts[0].step.step,
         last_step=parts[-1].step.step,
         epoch_rule=epochs.rule,
