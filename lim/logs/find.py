@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lim.logs.files import DEEPEST, Entry, LogFile, list_files, of_folder, open_filesystem, read_bytes
-from lim.logs.first_row import LIKELY, columns_of, first_row, likely_flags
+from lim.logs.first_row import LIKELY, columns_of, first_row, likely_flags, wide_columns
 from lim.logs.formats import FORMATS, Columns, Format
 from lim.prompts.rows import unpacked
 from lim.recorders.verl import prompt_id
@@ -349,6 +349,12 @@ def _unknown(path: str, filesystem: Any, count: int) -> InputError:
             return InputError(f"{path}: holds {what}, not a training log; give the folder of the run's log")
     files = f" ({count} such files)" if count > 1 else ""
     flags = likely_flags(first)
+    if "--reward_column" not in flags and (wide := wide_columns(first)):
+        several = f"{', '.join(wide[:3])}{', …' if len(wide) > 3 else ''}"
+        return InputError(
+            f"{path}{files}: the columns {several} differ by a number alone; if they are rewards by epoch, write a "
+            "row for each prompt and epoch, with the columns prompt, epoch and reward (docs/logs.md shows how)"
+        )
     none = "" if "--reward_column" in flags else ", and none is a reward by its name"
     advice = f"perhaps {flags}" if flags and not none else "--prompt_column, --reward_column, --step_column"
     return InputError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -58,6 +59,17 @@ def likely_flags(columns: Collection[str], *kinds: str) -> str:
         names["id"] = None
     wanted = [(kind, name) for kind, name in names.items() if name and kind in (kinds or LIKELY)]
     return " ".join(f"--{kind}_column {name}" for kind, name in wanted)
+
+
+def wide_columns(columns: Collection[str]) -> list[str]:
+    """The columns that differ by a number alone (`epoch_1, epoch_2, …`), the most of one kind; empty below two."""
+    kinds: dict[str, list[str]] = {}
+    for name in columns:
+        kind, numbers = re.subn(r"\d+", "#", name)
+        if numbers:
+            kinds.setdefault(kind, []).append(name)
+    most = max(kinds.values(), key=len, default=[])
+    return most if len(most) > 1 else []
 
 
 def its_columns(path: str, filesystem: Any, *kinds: str, tried: str = "") -> str:
