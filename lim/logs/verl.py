@@ -17,6 +17,7 @@ from lim.recorders.verl import prompt_id
 from lim.utils.errors import InputError
 
 OUTPUT = re.compile(r"(.+_\d+)_(\d+)")  # uid of an agent loop's output: its rollout, and its number in it
+PADDING = re.compile(r"pad[0-9a-f]{32}(_\d+)*")  # uid of a row that fills up a batch, no response of the model's
 
 
 def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewards]:
@@ -25,9 +26,9 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewar
     `options.reward_column` names other fields than `score`, or paths to them: numbers, or true and false (verl's
     `acc`), as text or not. With agent
     loops a rollout has several rows of one reward, `uid` = `<prompt>_<session>_<index>`; index 0 has the prompt as
-    it was asked, and the others are skipped (`later_outputs`). A file of another name may hold several steps, which
-    its rows tell. Where `gts` has the prompts' ids, by `lim.recorders.verl`, prompts are told by them
-    (`options.by_id`).
+    it was asked, and the others are skipped, as are rows of padding (`not_counted`). A file of another name may hold
+    several steps, which its rows tell. Where `gts` has the prompts' ids, by `lim.recorders.verl`, prompts are told by
+    them (`options.by_id`).
     """
     terms = reward_terms(options.reward_column or "score")
     needed: dict[str, Any] = {"input": str | list[Any], "uid": Any, "step": Any, "gts": Any}
@@ -49,10 +50,10 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewar
     else:
         rewards, absent = weighted_sum(terms, columns).tolist(), absent_of(terms, columns)
     steps = steps_of(file, [row.f2 for row in rows])
-    later = later_outputs([row.f1 for row in rows], [row.f0 for row in rows])
+    skipped = not_counted([row.f1 for row in rows], [row.f0 for row in rows])
     at_step: dict[tuple[int, int], list[int]] = {}  # (stretch of the file, step) → its rows
     for at, place in enumerate(zip(attempts_of(steps), steps, strict=True)):
-        if at not in later:
+        if at not in skipped:
             at_step.setdefault(place, []).append(at)
     found = []
     for (stretch, step), part in (at_step or {(0, file.step): []}).items():
@@ -119,14 +120,16 @@ def _whole(step: Any) -> int | None:
     return int(step) if whole else None
 
 
-def later_outputs(uids: Sequence[Any], inputs: Sequence[Any]) -> set[int]:
-    """Rows of an agent loop that are not their rollout's first, and so have another input than that.
+def not_counted(uids: Sequence[Any], inputs: Sequence[Any]) -> set[int]:
+    """Rows of padding, and rows of an agent loop that are not their rollout's first, and so have another input.
 
-    Where `_<n>` only numbers the samples of a prompt, the input is the same, and all of them count.
+    Where `_<n>` only numbers the samples of a prompt, the input is the same, and all of them count. Padding (verl
+    0.9.1, `trainer/ppo/padding_utils.py`) has a score of 0 and the `gts` of a real prompt.
     """
+    padding = {at for at, uid in enumerate(uids) if isinstance(uid, str) and PADDING.fullmatch(uid)}
     named = {at: match for at, uid in enumerate(uids) if isinstance(uid, str) and (match := OUTPUT.fullmatch(uid))}
     first = {match[1]: inputs[at] for at, match in named.items() if int(match[2]) == 0}
-    return {at for at, match in named.items() if first.get(match[1], inputs[at]) != inputs[at]}
+    return padding | {at for at, match in named.items() if first.get(match[1], inputs[at]) != inputs[at]}
 
 
 def _ids(file: LogFile, truths: Sequence[Any]) -> list[str | None]:

@@ -21,7 +21,7 @@ from lim.logs.messages import content_text, is_conversation, prompt_text
 from lim.logs.parquet import column_names, numbers, open_file, read_columns
 from lim.logs.rows import no_surrogates, reward_of, reward_terms, weighted_sum
 from lim.logs.trl import OTHER, reward_terms_of
-from lim.logs.verl import later_outputs, steps_of
+from lim.logs.verl import not_counted, steps_of
 from lim.prompts.rows import MISSING, dig
 from lim.recorders.verl import prompt_id, unpack
 from lim.utils.errors import InputError
@@ -195,7 +195,7 @@ DECODER = msgspec.json.Decoder(_Line)
 
 
 def locate_verl(file: LogFile, filesystem: Any, options: ReadOptions) -> Located:
-    """verl's: a line each; later outputs of an agent loop do not count."""
+    """verl's: a line each; padding and later outputs of an agent loop do not count."""
     data = read_bytes(file.path, filesystem)
     shift = len(_mark(file, filesystem))
     ends = np.append(np.flatnonzero(np.frombuffer(data, np.uint8) == 10), len(data))
@@ -212,9 +212,9 @@ def locate_verl(file: LogFile, filesystem: Any, options: ReadOptions) -> Located
         keys.append(prompt_id(found.gts) if options.by_id else prompt_text(found.input))
         uids.append((found.uid, found.input))
         steps.append(found.step)
-    later = later_outputs(*zip(*uids, strict=True)) if uids else set[int]()
+    skipped = not_counted(*zip(*uids, strict=True)) if uids else set[int]()
     codes_R = [
-        -1 if key is None or row in later else codes.setdefault(key, len(codes)) for row, key in enumerate(keys)
+        -1 if key is None or row in skipped else codes.setdefault(key, len(codes)) for row, key in enumerate(keys)
     ]
     return Located(
         list(codes),

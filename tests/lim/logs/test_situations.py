@@ -17,6 +17,7 @@ import pyarrow as pa
 import pytest
 from runs import Run, Sample, by_step, chat, chosen, scaled, scores, without_step, write_jsonl, write_trl
 
+from lim.recorders.verl import pack
 from lim.utils.errors import InputError
 
 RUN = Run()
@@ -109,6 +110,26 @@ def test_an_agent_loop_counts_its_first_output(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "log", by_step(RUN.samples, rows))
     selection = chosen(tmp_path)
     assert scores(selection) == pytest.approx(RUN.truth())
+    assert selection.log is not None and selection.log.samples == len(RUN.samples)
+
+
+@pytest.mark.parametrize("known_by", ["text", "id"])
+@pytest.mark.parametrize("ending", ["_0_0", ""])
+def test_rows_that_fill_up_a_batch_are_no_samples(tmp_path: Path, known_by: str, ending: str) -> None:
+    def gold(prompt: int) -> str:
+        return pack(RUN.ids[prompt], "1") if known_by == "id" else "1"
+
+    steps = by_step(
+        RUN.samples,
+        lambda s: RUN.verl(s, gts=gold(s.prompt), uid=f"{s.step:08x}-0000-4000-8000-{s.prompt:012x}_{s.number}_0"),
+    )
+    for step, rows in steps.items():
+        empty = {"input": "", "output": "", "gts": rows[0]["gts"], "score": 0.0, "step": step}
+        rows += [empty | {"uid": f"pad{step * 7919:032x}{ending}"}] * (step % 4)
+    write_jsonl(tmp_path / "log", steps)
+    selection = chosen(tmp_path)
+    assert scores(selection) == pytest.approx(RUN.truth())
+    assert selection.unmatched == []
     assert selection.log is not None and selection.log.samples == len(RUN.samples)
 
 

@@ -20,6 +20,7 @@ from eval.verifiers import Verifiers
 from eval.verifiers.grading import grading
 from lim.logs.find import find_log
 from lim.logs.formats import ReadOptions
+from lim.recorders.verl import pack
 from lim.reward_log import write_run, write_step
 from lim.strategies import Settings
 from lim.utils.errors import InputError
@@ -268,6 +269,23 @@ def write_lines(folder: Path, run: Run) -> RunView:
         with open(log / f"{sample.step}.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps(run.verl(sample)) + "\n")
     return RunView(str(log), prompts_path=str(run.write_prompts(folder / "prompts.json")))
+
+
+def test_rows_that_fill_up_a_batch_are_not_shown(tmp_path):
+    run = Run(prompts=12, epochs=3, batch=4)
+    steps = by_step(
+        run.samples, lambda s: run.verl(s, gts=pack(run.ids[s.prompt], "1"), uid=f"{s.prompt}_{s.number}_0")
+    )
+    for step, rows in steps.items():
+        uid = f"pad{step:032x}_0_0"
+        rows.insert(
+            step % 3, {"input": "", "output": "", "gts": rows[0]["gts"], "score": 0.0, "step": step, "uid": uid}
+        )
+    write_jsonl(tmp_path / "log", steps)
+    view = RunView(str(tmp_path / "log"), prompts_path=str(run.write_prompts(tmp_path / "prompts.json")))
+    agrees(view)
+    expected = [[sample.reward for sample in run.samples if sample.prompt == prompt] for prompt in range(12)]
+    assert [[one.sample.reward for one in view.samples(prompt)] for prompt in range(12)] == expected
 
 
 def test_epochs_that_end_within_a_step(tmp_path):
