@@ -128,6 +128,7 @@ def _chinese(text: str) -> str:
     text = COMPARED.sub(lambda m: COMPARISONS[(m.lastindex or 1) - 1], text)
     text = re.sub(r"(?<=[\d})])\s*比\s*(?=[\d\\({])", ":", text)
     text = OF.sub(_named, text)
+    text = re.sub(r"^最([大小])值\s*=", lambda m: r"\max=" if m[1] == "大" else r"\min=", text)
     text = re.sub(r"(?<=充分|必要|充要)条件$", "", text)
     text = re.sub(r"或者?", r" \\text{ or } ", text)
     text = re.sub(r"(?:并且|且)", r" \\text{ and } ", text)

@@ -10,7 +10,7 @@ from math import gcd
 from typing import Any
 
 from . import units
-from .parse import Node
+from .parse import DENIED, Node
 from .points import has, variables
 from .value import Evaluator, Fuel, Undecided, Undefined, number, same
 
@@ -83,7 +83,7 @@ def is_name(node: Node) -> bool:
     r"""Whether a tree is what an equation can define: x, x_1, f(x), AB, \angle ABC, |AB|, AB/CD, (p, q), A : B."""
     kind = node[0]
     if kind in ("var", "call", "text"):
-        return True
+        return kind != "text" or not DENIED.search(node[1])
     if kind == "*":
         first, rest = node[1][0], node[1][1:]
         if first[0] == "^" and first[1][0] == "var" and first[1][1] in ("f", "g", "h") and len(rest) == 1:
@@ -203,7 +203,7 @@ def values_of(node: Node, gold: bool) -> list[Node]:
         value = sides[-1] if not variables(sides[1:]) and _alike(sides[1], sides[-1]) else None
     if value is not None:
         return [value, *(sides[-1:] if gold and "~" in operators else [])]
-    if set(operators) <= {"=", "~"} and not variables(node):
+    if set(operators) <= {"=", "~"} and not variables(node) and sides[0][0] != "text":
         exact = operators.index("~") if "~" in operators else len(operators)
         if all(_alike(sides[exact], side) for side in sides[:exact]) and _near(sides[exact:]):
             return [sides[exact], *(sides[-1:] if gold and "~" in operators else [])]

@@ -49,7 +49,8 @@ SAME = {
     "logic": [(r"r \land s", r"s \wedge r"), (r"x = 4 \vee x = 6", r"x = 4 \text{ or } x = 6")],
     "amounts of money": [("45", r"\$45 \text{ per hour}"), (r"\$45", r"\$45 \text{ dollars}")],
     "extreme values in Chinese": [
-        ("最大值为6", "最大值是6"), ("6", "最小值为6"), ("最小值为-2", "-2"), ("2:5", "2比5"),
+        ("最大值为6", "最大值是6"), ("最大值为6", "最大值=6"), ("-1", "最小值=-1"),
+        ("6", "最小值为6"), ("最小值为-2", "-2"), ("2:5", "2比5"),
     ],
     "counted things": [
         (r"8\text{ men}, 9\text{ women}", "8, 9"), (r"8\text{ men}, 9\text{ women}", "9 women and 8 men"),
@@ -84,7 +85,8 @@ DIFFERENT = {
     "values that are taken back": [
         ("9", "9 doubled"), ("9", "9 halved"), ("9", r"9 \text{ (wrong)}"), ("9", r"9 \text{ (extraneous)}"),
         ("9", "9 rejected"), ("9", "9 onwards"), ("9", r"\text{cannot be } 9"), ("9", r"\text{wrong: } 9"),
-        ("9", r"\text{Incorrect: } 9"), ("9", "9 among others"), ("9", r"\text{upper bound: } 9"),
+        ("9", r"\text{Incorrect: } 9"), ("9", "9 among others"), ("9", r"\text{Upper bound} = 9"),
+        ("9", r"\text{upper bound: } 9"),
     ],
     "families with half of their members": [
         (r"\frac{\pi}{3} + n\pi", r"\frac{\pi}{3} + n\pi, n > 0"), (r"2k\pi", r"2k\pi, k \in \mathbb{N}"),
@@ -106,7 +108,7 @@ DIFFERENT = {
         (r"\lfloor p+q \rfloor", r"\lfloor p \rfloor + \lfloor q \rfloor"),
         (r"\lceil xy \rceil", r"\lceil x \rceil \lceil y \rceil"),
     ],
-    "extreme values in Chinese": [("最大值为6", "最小值为6"), ("2:5", "5比2")],
+    "extreme values in Chinese": [("最大值为6", "最小值为6"), ("最大值为6", "最小值=6"), ("2:5", "5比2")],
     "counted things": [
         (r"8\text{ men}, 9\text{ women}", "9, 8"), (r"8\text{ men}, 9\text{ women}", "9 men and 8 women"),
     ],
