@@ -239,13 +239,18 @@ class Atoms:
             arguments = argument[1] if argument[0] in ("list", "set") else arguments
         else:
             factors = [self.signed()]
-            while self.starts_factor() and self.peek()[1:] not in FUNCTIONS and self.peek() not in ("(", "["):
+            while self.starts_factor() and self.peek()[1:] not in FUNCTIONS and not self.bracket_after(name, factors):
                 if self.peek() == "<num>":
                     raise ParseError("two numbers side by side")
                 factors.append(self.power())
             arguments = [factors[0] if len(factors) == 1 else ("*", factors)]
         node: Node = ("fn", name, [*arguments, base] if base else arguments)
         return ("^", node, exponent) if exponent else node
+
+    def bracket_after(self, function: str, factors: list[Node]) -> bool:
+        r"""Whether a bracket here ends an argument that has none: it does in \ln 2(x + 1), not in \sin 2(x + 1)."""
+        angle = function in ("sin", "cos", "tan", "cot") and len(factors) == 1 and factors[0][0] == "num"
+        return self.peek() == "[" or (self.peek() == "(" and not angle)
 
     def name(self, name: str) -> Node:
         if name in ("\\sum", "\\prod", "\\int"):

@@ -20,8 +20,13 @@ LABELLED = re.compile(
     re.DOTALL,
 )
 LABEL = re.compile(r"^(?:\\text)?\{\s*(\(?[A-J]\)?[.:]?)\s*\}")
-ANOTHER = re.compile(r"\([A-J]\)|(?<![\w\\^_{(])[A-J][.):](?!\w)|^\W*(?:\\text\{\s*)?(?:or|and|,)\b|^[,;/]")
-BASED = re.compile(r"(-?)\(?([0-9A-Z.]*\d[0-9A-Z.]*)\)?_(?:\{?(\d{1,2}|[a-z]{2,7})\}?)")
+ANOTHER = re.compile(
+    r"\([A-J]\)|(?<![\w\\^_{(])[A-J][.):](?!\w)|^\W*(?:\\text\{\s*)?(?:or|and|if|unless|of|is|,)\b|^[,;/+*^=_<>]"
+    r"|^\\(?:cup|cap|cdot|times|to|in|pm|div)(?![a-z])"
+)
+BASED = re.compile(
+    r"(-?)\(?([0-9A-Z.]*\d[0-9A-Z.]*|[A-F]{2,}(?=\)?_\{?1[2-6]\}?$))\)?_(?:\{?(\d{1,2}|[a-z]{2,7})\}?)"
+)
 
 
 class Side(NamedTuple):
@@ -54,7 +59,8 @@ def rounds_to(gold: str, value: Fraction, prediction: object) -> bool:
         exact = Fraction(prediction)
         if (exact * scale).denominator == 1:
             return exact == value
-        return abs(exact - value) * scale * 2 <= 1
+        half = Fraction(1, 2 * scale)
+        return abs(exact - value) < half or abs(value) - abs(exact) == half  # a half is rounded away from 0
     try:
         return bool(abs(number(prediction) - number(value)) * scale * 2 <= 1)
     except (TypeError, ValueError):
@@ -79,6 +85,13 @@ def labels(first: Side, second: Side, decide: Callable[[str, str], bool | None])
     if re.fullmatch(r"\(?[A-J]\)?", first[1]) and re.fullmatch(r"\(?[a-j]\)?", second[1]):
         return first[1].strip("()") == second[1].strip("()").upper()
     parts = [labelled(side[0]) for side in (first, second)]
+    for part, side, other in ((parts[0], first, second), (parts[1], second, first)):
+        if (
+            part is None
+            and LABELLED.fullmatch(LABEL.sub(r"\1", side[0]))
+            and re.fullmatch(r"\([A-J]\)|[A-J]", other[1])
+        ):
+            return False  # (B) unless n = 2, (B) or (C)
     if parts[0] and parts[1]:
         return parts[0][0] == parts[1][0] and decide(parts[0][1], parts[1][1])
     for part, side, other in ((parts[0], first, second), (parts[1], second, first)):

@@ -12,6 +12,7 @@ from .lists import (
     common_modulus,
     joined_otherwise,
     one_name,
+    orders,
     residues_among,
     spread,
     systems,
@@ -313,9 +314,9 @@ class Comparison(Relations):
             return self.same(*((a, other[1][0]) if other is b else (other[1][0], b)), depth + 1)
         if kinds == ("list", "list") and joined_otherwise(a, b):
             return False  # x = 1 and y = 2, x = 1 or y = 2
-        if kinds in (("list", "list"), ("list", "set")) and (named := by_letter(a[1])) and not has(b, "rel"):
+        if kinds in (("list", "list"), ("list", "set")) and (found := orders(a[1], b)) and not has(b, "rel"):
             # a = 3, b = 4 is 3, 4
-            return b[0] == "list" and any(self.ordered(items, b[1], depth) for items in (a[1], named))
+            return b[0] == "list" and any(self.ordered(items, b[1], depth) for items in found)
         nested = [{x[0] == "set" for x in side[1]} for side in (a, b) if side[0] in ("set", "list")]
         if len(nested) == 2 and nested[0] != nested[1] and (kinds == ("set", "set") or {True} in nested):
             return False  # {1} is not {{1}}; {1}, {2} is not {1, 2}
@@ -347,7 +348,7 @@ class Comparison(Relations):
     def regions(self, a: Node, b: Node) -> bool | None:
         """Whether both are one set of real numbers; None where one is no such set. Letters must agree."""
         a, b = ranged(a), ranged(b)
-        if has(a, "deg") != has(b, "deg") and has((a, b), "pi"):
+        if has(a, "deg") != has(b, "deg") and has([a, b], "pi"):
             a, b = in_radians(a), in_radians(b)
         names = variables(a) - HALVES.keys(), variables(b) - HALVES.keys()
         if len(names[0]) > 1 or len(names[1]) > 1:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import calendar
 import re
+from fractions import Fraction
 from functools import lru_cache
 
 from . import by_text
@@ -38,6 +39,8 @@ WORD = re.compile(
 PAIR = re.compile(
     r"(?:^|\\(?:cup|cap|in|setminus)(?![A-Za-z])|[=,;]|\\text\{[^{}]*\})\s*(?:\[|\(|\\\{)\s*-?\d{1,3},\d{3}\s*(?:\]|\)|\\\})"
 )
+LOGIC = re.compile(r"\\(?:l(?:and|or)|vee|wedge)(?![A-Za-z])")
+LOGIC_NAMES = {"\\wedge": "\\land", "\\vee": "\\lor"}
 EMPTY: Node = ("set", [])
 REALS: Node = ("var", "\\mathbbR")
 
@@ -55,6 +58,9 @@ def decide(gold: str, prediction: str, *, slow: bool = False) -> bool | None:
         return False
     if first[1] == second[1]:
         return True
+    signs = [{LOGIC_NAMES.get(sign, sign) for sign in LOGIC.findall(side.text)} for side in (first, second)]
+    if signs[0] and signs[1] and signs[0] != signs[1]:
+        return False  # p and q, p or q
     if first.value is not None and second.value is not None:
         return first.value == second.value or by_text.rounds_to(first.text, first.value, second.value)
     for verdict in (
@@ -91,6 +97,7 @@ def readings(text: str) -> tuple[Node, ...]:
             "all positive integers": ("var", "\\mathbbN"),
             "all nonnegative integers": ("var", "\\mathbbZ_\\ge0"),
             "all positive real numbers": ("var", "\\mathbbR^+"),
+            "all nonzero real numbers": ("op", "setminus", REALS, ("set", [("num", Fraction(0))])),
         }
         return (sets.get(known, ("text", known)),)
     found: list[Node] = []
@@ -142,8 +149,10 @@ def _by_trees(gold: str, prediction: str, slow: bool) -> bool | None:
         return True  # 12 June is June 12
     trees = readings(gold), readings(prediction)
     if not all(trees):
-        if words(gold) == words(prediction) != "" and not re.search(
-            r"\\(?!text)|[-+*/^=<>()\[\]]", gold + prediction
+        if (
+            words(gold) == words(prediction)
+            and re.search(r"[^\W\d]", words(gold))
+            and not re.search(r"\\(?!text)|[-+*/^=<>()\[\]]", gold + prediction)
         ):
             return True
         if "^" in gold and loose(gold) == loose(prediction):

@@ -195,6 +195,8 @@ COUNTERS = frozenset("nkmijlprst")
 
 def agree(first: Given, second: Given, same: Callable[[Node, Node], bool]) -> bool:
     """Whether two answers with conditions, at least one of them, are the same."""
+    if any(half_family(one, other) for one, other in ((first, second), (second, first))):
+        return False
     for renamed in renamings(first, second):
         if (
             domains_agree(first, renamed)
@@ -203,6 +205,16 @@ def agree(first: Given, second: Given, same: Callable[[Node, Node], bool]) -> bo
         ):
             return True
     return False
+
+
+def half_family(one: Given, other: Given) -> bool:
+    """Whether the letter of a family is said to be no negative number, and the other side says nothing of it."""
+    letter = family(one.core)
+    return (
+        one.domains.get(letter) in (NATURAL, FROM_0, FROM_1, "from 2")
+        and not other.domains
+        and family(other.core) != ""
+    )
 
 
 def _value(core: Node) -> Node:
@@ -214,7 +226,10 @@ def domains_agree(first: Given, second: Given) -> bool:
     """Whether both sides say the same of their letters, or only one says anything."""
     if not (first.domains or first.others) or not (second.domains or second.others):
         return True
-    one, other = first.domains, second.domains
+    one, other = (  # "for all real x" may be missing
+        {name: kind for name, kind in mine.items() if kind != ANY or name in its}
+        for mine, its in ((first.domains, second.domains), (second.domains, first.domains))
+    )
     return one.keys() == other.keys() and all(
         kind == other[name] or {kind, other[name]} in ({NATURAL, FROM_0}, {NATURAL, FROM_1})
         for name, kind in one.items()
@@ -277,6 +292,8 @@ def constants(gold: Node, prediction: Node) -> Iterator[dict[str, str]]:
     B. None where they differ in other letters, have no letter in common, or it is what an equation is for. Beside a
     or b, c is no k.
     """
+    if (gold[0] == "rel") != (prediction[0] == "rel"):
+        gold, prediction = _value(gold), _value(prediction)
     names = variables(gold), variables(prediction)
     ours, theirs, others = names[0] - names[1], names[1] - names[0], names[0] & names[1]
     if (

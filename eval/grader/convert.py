@@ -36,7 +36,9 @@ def _total(node: Node) -> tuple[Node, Counter[str]] | None:
         factor, powers = Fraction(1), Counter()
         for name, power in measures.items():
             factor *= FACTORS[name][1] ** power
-            powers[FACTORS[name][0]] += power
+            base = FACTORS[name][0]
+            factor, base, power = (factor / 1000**power, "m", 3 * power) if base == "l" else (factor, base, power)
+            powers[base] += power
         if dimension not in (None, powers):
             return None
         dimension = powers

@@ -1,23 +1,57 @@
-r"""Sums and products with an ellipsis, 1 + 2 + \cdots + n, as sums and products over a letter."""
+r"""Sums and products with an ellipsis, 1 + 2 + \cdots + n, as such over a letter; lists with one in full."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
+from typing import Any
 
 from . import conditions
 from .parse import Node
 from .points import COUNTS, identical, variables
 from .trees import changed
-from .value import Fuel, Undefined
+from .value import Evaluator, Fuel, Undecided, Undefined
 
 DOTS: Node = ("var", "\\dots")
+MOST = 60  # items of a list that are written out
 TERM = "\\term"  # the letter that counts the terms
 
 
 def written_out(node: Node, fuel: Fuel) -> Node:
     """A tree whose ellipses are read, where their terms follow a rule that the last or the first of them shows."""
-    return changed(node, lambda x: _read(x, fuel)) if DOTS[1] in variables(node) else node
+    return changed(node, lambda x: _listed(_read(x, fuel), fuel)) if DOTS[1] in variables(node) else node
+
+
+def _listed(node: Node, fuel: Fuel) -> Node:
+    """A list or set with dots between numbers in even steps and its last item, 1, 3, ..., 99, with all its items
+    where those are few, and else with two before the dots; any other as it is."""
+    place = len(node[1]) - 2 if node[0] in ("list", "set") else 0
+    if place < 2 or node[1][place] != DOTS or node[1].count(DOTS) != 1:
+        return node
+    numbers = [_number(item, fuel) for item in node[1][:place]]
+    if None in numbers:
+        return node
+    step = numbers[1] - numbers[0]
+    if not step or any(later - earlier != step for earlier, later in pairwise(numbers)):
+        return node
+    last = _number(node[1][-1], fuel)
+    if last is not None:
+        count = Fraction(last - numbers[0]) / step + 1
+        if count.denominator != 1 or count <= place:
+            return node
+        if count <= MOST:
+            return (node[0], [("num", Fraction(numbers[0] + i * step)) for i in range(int(count))], *node[2:])
+    return (node[0], [*node[1][:2], *node[1][place:]], *node[2:])
+
+
+def _number(node: Node, fuel: Fuel) -> Any:
+    """The value of an item where that is a rational number; else None."""
+    try:
+        value = None if variables(node) else Evaluator(fuel).value(node)
+    except (Undefined, Undecided):
+        return None
+    return value if isinstance(value, int | Fraction) else None
 
 
 def _read(node: Node, fuel: Fuel) -> Node:

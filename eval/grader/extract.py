@@ -57,6 +57,18 @@ BARE = re.compile(
 )
 # What an answer is not: "not 6 but 7", "7, not 6", "7 rather than 6".
 NEGATED = re.compile(r"^not\b.*?\bbut\s+(?:rather\s+)?|,?\s+(?:not|rather\s+than|instead\s+of)\b.*$", re.DOTALL)
+# What changes the value beside it, so that a sentence is its own answer: "at least 18", "18 thousand".
+QUALIFIED = re.compile(
+    r"(?:not|never|(?:the\s+)?(?:square|cube|half|double|twice)(?:\s+root)?(?:\s+of)?|at\s+(?:least|most)|(?:no\s+)?(?:more|less|fewer|greater|larger|smaller|higher|lower)\s+than|over|under|above"
+    r"|below|up\s+to|between|any(?:thing)?\s+(?:but|except)|multiples?\s+of)\s"
+    r"|[$€£]?\d[\d.,/]*\s+(?:(?:hundred|thousand|million|billion|trillion|dozen|squared|cubed|factorial|divided|multiplied)\b"
+    r"|(?:times|plus|minus|(?:percent\s+)?of)\s+[a-z]\b|to\s+the\s+power)",
+    re.IGNORECASE,
+)
+COMPARED = re.compile(
+    r"(?:[<>≤≥≠]=?|!=|\\(?:leq?|geq?|neq?|lt|gt)(?:slant)?|\b(?:more|less|fewer|greater|larger|smaller)\s+than)\s*\Z"
+)
+NOT = re.compile(r"\b(?:not|rather\s+than|instead\s+of)\s*\Z")
 NOISE = re.compile(r"I hope it is correct\.?|<\|[^|>]{1,30}\|>(?:user|assistant)?|</?\w{1,10}>", re.IGNORECASE)
 
 
@@ -132,7 +144,7 @@ def _unboxed(response: str) -> str | None:
         after = tail[phrases[-1].end() :].strip(" \t\n:*").removesuffix("!")
         sentence = re.split(r"\.(?:\s|$)|\n\s*\n", after, maxsplit=1)[0].strip(" *\n")
         sentence = NEGATED.sub("", sentence)
-        if sentence.startswith("not "):
+        if QUALIFIED.match(sentence):
             return sentence
         if WHOLE.fullmatch(sentence) or BARE.fullmatch(sentence):
             return sentence
@@ -191,7 +203,11 @@ def _last_value(text: str) -> str | None:
     """The last formula or bare number in a text, whichever ends later; "$1$ and $2$" are taken together."""
     formulas = list(MATH.finditer(text))
     last_end = formulas[-1].end() if formulas else 0
-    numbers = list(NUMBER.finditer(text, last_end))
+    numbers = [
+        match
+        for match in NUMBER.finditer(text, last_end)
+        if not NOT.search(text, max(0, match.start() - 14), match.start())
+    ]
     if formulas and (not numbers or re.fullmatch(r"[\s,]*(?:and|or)?\s*", text[last_end : numbers[-1].start()])):
         parts = [_formula(formulas[-1])]
         for earlier, later in zip(formulas[-2::-1], formulas[:0:-1], strict=True):
@@ -202,7 +218,10 @@ def _last_value(text: str) -> str | None:
                 break
             parts.insert(0, _formula(earlier))
         return ", ".join(parts).strip() or None
-    return numbers[-1][0].strip() if numbers else None
+    if not numbers:
+        return None
+    compared = COMPARED.search(text, max(0, numbers[-1].start() - 16), numbers[-1].start())
+    return f"{compared[0] + ' ' if compared else ''}{numbers[-1][0]}".strip()
 
 
 def _formula(match: re.Match[str]) -> str:

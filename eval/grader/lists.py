@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+from . import units
 from .parse import Node
-from .points import variables
+from .points import has, variables
 from .trees import is_name
+
+ROOTS = frozenset("xyztkmnrpq")  # letters of unknowns that are numbered as roots are; a_1 and S_1 have a place
 
 
 def by_letter(items: list[Node]) -> list[Node] | None:
@@ -21,6 +24,22 @@ def by_letter(items: list[Node]) -> list[Node] | None:
     if not (small or large) or len(set(names)) < len(items):
         return None
     return [item for _, item in sorted(zip(names, items, strict=True), key=lambda pair: pair[0])]
+
+
+def orders(items: list[Node], other: Node) -> list[list[Node]]:
+    """The orders in which labelled items may be listed: as written and by letter. None for other items; x_1 = 1,
+    x_2 = 3 are roots, which have no order."""
+    counted = [str(sorted(units.parts(item[2])[1])) if item[0] == "unit" else "[]" for item in items]
+    if not has(other, "unit") and "[]" not in counted and len(set(counted)) == len(items) > 1:
+        return [items]  # 12 men, 15 women
+    stems = {
+        match[1] if item[1][0][0] == "var" and (match := re.fullmatch(r"(\w+)_\d", item[1][0][1])) else ""
+        for item in items
+        if item[0] == "rel"
+    }
+    if not named_apart(items) or (len(stems) == 1 and stems <= ROOTS):
+        return []
+    return [items, by_letter(items) or items]
 
 
 def named_apart(items: list[Node]) -> bool:

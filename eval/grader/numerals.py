@@ -21,6 +21,7 @@ PARTS = {word: value for value, word in enumerate(_PARTS.split(), 2)} | {"fourth
 PARTS |= {f"{word[:-1]}ieth": value for word, value in SMALL.items() if value > 20}
 PARTS |= {f"{word}th": value for word, value in SCALES.items()}
 PARTS |= {("halves" if word == "half" else word + "s"): value for word, value in PARTS.items()}
+ORDINALS = frozenset(("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth"))
 DOZENS = {"dozen": 12, "dozens": 12}
 POWERS = {"squared": 2, "cubed": 3}
 
@@ -37,8 +38,10 @@ def leading(text: str) -> tuple[Fraction, str] | None:
         and (words[1] in SCALES or words[1] in DOZENS or words[1] in PARTS)
     ):
         words = ["one", *words[1:]]
-    elif words and words[0] in ("half", *DOZENS):
+    elif words and words[0] in ("half", *DOZENS) and words[1:2] not in (["a"], ["an"]):
         words = ["one", *words]
+    if words[:2] in (["half", "a"], ["half", "an"]) and len(words) > 2 and (words[2] in SCALES or words[2] in DOZENS):
+        return Fraction(sign * (SCALES | DOZENS)[words[2]], 2), " ".join(words[3:])
     total, part, taken, last = 0, 0, 0, 0  # last: the size of the word before, so that "two five" is no number
     while taken < len(words):
         word = words[taken]
@@ -62,8 +65,9 @@ def leading(text: str) -> tuple[Fraction, str] | None:
         else:
             break
         taken += 1
-    if not taken or (taken < len(words) and words[taken] in SMALL):  # one thirty-second
-        return None
+    following = words[taken] if taken < len(words) else ""
+    if not taken or following in SMALL or (following in ORDINALS and last in range(20, 100, 10)):
+        return None  # one thirty-second, twenty-first
     value = Fraction(total + part)
     if taken < len(words) and words[taken] in PARTS and (words[taken] not in ("second",)):
         value, taken = value / PARTS[words[taken]], taken + 1

@@ -13,6 +13,7 @@ A list that was written with "or" or "and" has that word as its third part.
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from functools import lru_cache
 
@@ -33,6 +34,7 @@ from .tokens import (
 
 __all__ = ["Node", "ParseError", "is_kind", "parse"]
 LONGEST = 4_000
+DENIED = re.compile(r"\b(?:not|never|wrong|incorrect|false|guess|bound|except|excluding|estimate)\b", re.IGNORECASE)
 BEFORE_NUMBER = ("!", ")", "]", "}", "\\dots")
 
 
@@ -106,6 +108,8 @@ class _Parser(Quantities):
             raise ParseError("nested too deeply")
         if self.peek() == "<text>" and self.stream[self.at][1].rstrip().endswith(":") and self.peek(1):
             label = self.take().strip(" :")  # Domain: [0, 1]
+            if DENIED.search(label):
+                raise ParseError("a label that takes its value back")
             node = self.clause()
             self.depth -= 1
             return ("rel", [("text", label), node], ["="])

@@ -65,14 +65,17 @@ def identical(first: Node, second: Node, fuel: Fuel, **modes: Any) -> bool:
     signs = [False] * (POINTS if free or has(first, "call") or has(second, "call") else 1)
     above = exponents([first, second]) if free else frozenset()
     if free and (whole[1] or above or has(first, *CORNERS) or has(second, *CORNERS)):
-        signs = [False, False, True, True] * POINTS
+        signs = [False, False, True, True] * (POINTS * min(2, len(free)))
         sure = whole[1] | (above & COUNTS)  # (-1)^n has a value for whole n alone
         whole = [sure, sure if has(first, "big") or has(second, "big") else free]
     compared = 0
     for point, negative in enumerate(signs):
-        options = {"negative": negative and not whole_names([first, second]), "whole": whole[point % 2], **modes}
+        below = negative and not whole_names([first, second]) and negatives(sorted(free), point)
+        options = {"negative": below, "whole": whole[point % 2], **modes}
         values = [value_at(node, fuel, point, options) for node in (first, second)]
-        if values[0] is None and values[1] is None:
+        if values == [None, None] or (
+            isinstance(below, frozenset) and any(isinstance(value, context().mpc) for value in values)
+        ):
             continue
         if None in values or not same(*values):
             return False
@@ -80,6 +83,14 @@ def identical(first: Node, second: Node, fuel: Fuel, **modes: Any) -> bool:
     if not compared:
         raise Undefined("nowhere defined")
     return True
+
+
+def negatives(names: list[str], point: int) -> bool | frozenset[str]:
+    """Which variables are negative at a point: all at the third of each four, of several some at the fourth."""
+    if len(names) < 2 or point % 4 == 2:
+        return True
+    turn = point // 4  # the halves of the names by place, then by the next bit of it, so that any two are once apart
+    return frozenset(name for place, name in enumerate(names) if (place >> turn) & 1)
 
 
 def value_at(node: Node, fuel: Fuel, point: int, options: dict[str, Any]) -> Value:

@@ -84,10 +84,11 @@ class Quantities(Environments):
             node = ("^", node, ("num", Fraction(power)))
         if factor != 1:
             node = ("*", [node, ("num", factor)])
+        rest = "" if leading and rest and parts(rest) == parts(leading) else rest  # $45 dollars
         text = f"{leading} {rest}".strip()
         if not text or numeral(rest) == node:  # 4 (four)
             return node
-        if leading or (is_unit(text, variable=named(node)) and not numeral(rest)):
+        if (leading and not rest) or (is_unit(text, variable=named(node)) and not numeral(rest)):
             return ("unit", node, text)
         return ("said", node, text)
 

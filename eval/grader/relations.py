@@ -10,7 +10,7 @@ from . import conditions
 from .parse import Node
 from .points import POINTS, has, variables
 from .regions import FLIPPED
-from .trees import denominators, function_of, is_product, rational, value_of, values_of
+from .trees import corner, denominators, function_of, is_product, rational, value_of, values_of
 from .value import Evaluator, Fuel, Undefined, context, number, same
 
 # What an operator is, read from the right; A in B is not B in A.
@@ -100,7 +100,9 @@ class Relations:
             constant = function and other[1][0] == ("var", function[0]) and not variables([value_a, value_b])  # f = 0
             if constant or (function and other[1][0] == ("var", "y") and len(function[1]) == 1):
                 return self.same(value_a, value_b, depth + 1)
-        name, other = (r[1][0] if value is not r[1][0] else r[1][1] for r, value in ((a, value_a), (b, value_b)))
+        name, other = (
+            corner(r[1][0] if value is not r[1][0] else r[1][1]) for r, value in ((a, value_a), (b, value_b))
+        )
         if name == other or self.quietly(lambda: self.named_alike(name, other, depth)):
             return self.same(value_a, value_b, depth + 1)
         return self.proportional(a, b)

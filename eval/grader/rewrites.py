@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from .numerals import leading
+
 # A step is taken only where its first part occurs in the text.
 Step = tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]]
 
@@ -25,6 +27,10 @@ DEGREE = re.compile(
     r"\s*\^\s*(?:\{\s*(?:\\circ|\\degree|\\text\{\s*o\s*\})\s*\}|\\circ(?![A-Za-z])|\\degree(?![A-Za-z]))|\\(?:degree|textdegree)(?![A-Za-z])"
 )
 MINUTES = re.compile(r"(?<![\d.])(\d+)\s*\\deg\s*(\d{1,2})\s*(?:'|\^\s*\{?\s*\\prime\s*\}?)(?!\s*[\d'])")
+MINUTES_IN_WORDS = re.compile(
+    r"^(?:\\text\s*\{\s*)?(\d+)\s*(?:\\text\s*\{\s*)?degrees?\s*,?\s*(?:and\s+)?\}?\s*(\d{1,2})\s*(?:\\text\s*\{\s*)?minutes?\s*\}?$"
+)
+SQUARE_ROOT = re.compile(r"^(?:\\text\s*\{\s*)?(?:[Tt]he\s+)?[Ss]quare root of\s*\}?\s*(\d+)\s*\}?$")
 OVER = re.compile(
     r"\{([^{}]{1,80})\\over(?![A-Za-z])([^{}]{1,80})\}|^([^{}=,]{1,80})\\over(?![A-Za-z])([^{}=,]{1,80})$"
 )
@@ -36,14 +42,15 @@ BASE = re.compile(
 ENDING = re.compile(r"(?:\\(?:checkmark|blacksquare|qed|qedsymbol)(?![A-Za-z])|[✓✔■∎✅])\s*$")
 # What says only that the value after it is the answer, or of what it is the value.
 IS = re.compile(
-    r"^\\text\s*\{\s*(?!.*\\text\{[a-z ]+:\})(?!(?:[^{}]*\W)?(?:not|no|than|if|when|least|most)\b)"
+    r"^\\text\s*\{\s*(?!.*\\text\{[a-z ]+:\})(?!(?:[^{}]*\W)?(?:[Nn]ot|no|than|if|when|least|most"
+    r"|[Cc]annot|[Nn]ever|[Ww]rong|[Ii]ncorrect|bound|[Gg]uess|\w+n't)\b)"
     r"[^{}\\\d<>=]{2,80}?(?:\b(?:is|are|equals|be)\b|[:=])\s*:?\s*\}\s*"
-    r"|^(?:[Tt]he\s+)?(?:[Ff]inal\s+)?[Aa]nswer\s*(?:is\b|[:=])\s*:?\s*"
+    r"|^(?:[Tt]he\s+)?(?:[Ff]inal\s+)?(?:[Aa]nswer|ANSWER)\s*(?:is\b|[:=])\s*:?\s*"
 )
 # The same in words all along: the area is 5, There are 12 ways, It is Tuesday.
 IS_IN_WORDS = re.compile(
     r"^((?:\\text\s*\{\s*)?)(?=[A-Za-z])(?!.*\b(?:not|no|than|if|when|least|most|or|and|between|from)\b)"
-    r"(?:[A-Za-z][A-Za-z' ]{0,60}?\s(?:is|are|equals)\s+(?:exactly\s+)?(?=[-\d]|\\(?:frac|sqrt|pi|\$))"
+    r"(?:[A-Za-z][A-Za-z' ]{0,60}?\s(?:is|are|equals)\s+(?:exactly\s+)?(?=[-\d(\[]|\\(?:frac|sqrt|pi|\$|left))"
     r"|It\s+(?:is|was|will\s+be)\s+(?:on\s+)?(?:an?\s+)?(?=[A-Za-z]+\.?\}?$))"
 )
 ALL = re.compile(
@@ -180,6 +187,12 @@ def _closed(match: re.Match[str]) -> str:
 def _minutes(match: re.Match[str]) -> str:
     """Degrees and minutes as a sum of degrees."""
     return rf"({match[1]}+\frac{{{match[2]}}}{{60}})\deg "
+
+
+def _percent_in_words(match: re.Match[str]) -> str:
+    """A percentage whose number is in words; other words as they are."""
+    found = leading(match[1])
+    return f"{found[0]}% " if found and not found[1] else match[0]
 
 
 def _pieces(match: re.Match[str]) -> str:
@@ -341,7 +354,7 @@ AFTER: tuple[Step, ...] = (
     ("text", re.compile(r"\\text\s*\{\s*(\\\$|[€£])\s*(-?[\d.,]*)\s*\}"), r"\1\2"),
     (
         "",
-        re.compile(r"(?<=\d)\s*\^?\s*(?:\{\s*)?\\text\{\s*(?:st|nd|rd|th)\s*\}(?:\s*\})?|(?<=\d)(?:st|nd|rd|th)\b"
+        re.compile(r"(?<=\d)\s*\^?\s*(?:\{\s*)?\\text\{\s*(?:st|nd|rd|th)\s*\}(?:\s*\})?|(?<=\d)(?:st|nd|rd|th)\b(?!\s*\}?\s*(?:roots?|powers?)\b)"
             r"|(?<=\d)\s*\^\s*\{\s*(?:st|nd|rd|th)\s*\}"),
         " ",
     ),
@@ -349,8 +362,15 @@ AFTER: tuple[Step, ...] = (
     ("p", re.compile(r"\\text\{\s*(?:percent(?:age)?|pct\.?)\s*\}|(?<![A-Za-z\\])(?:percent(?:age)?|pct)\b"), "% "),
     ("\\", DEGREE, r"\\deg "),
     ("^", re.compile(r"(?<=\d)\s*\^\s*(?:\{\s*o\s*\}|o(?![A-Za-z]))"), r"\\deg "),
+    ("egree", MINUTES_IN_WORDS, _minutes),
     ("egree", re.compile(r"(?<=[\d}\s])\s*\\text\{\s*degrees?\s*\}(?!\s*[\\A-Za-z])|(?<=\d)\s*degrees?$"), r"\\deg "),
     ("\\deg", MINUTES, _minutes),
+    ("%", re.compile(r"^([A-Za-z][A-Za-z -]*?)\s*%\s*$"), _percent_in_words),
+    ("root of", SQUARE_ROOT, r"\\sqrt{\1}"),
+    ("h", re.compile(r"^(\d+)\s*h(?:rs?)?\s*(?:and\s*)?(\d{1,2})\s*m(?:ins?)?$"), r"\1\\text{ h }\2\\text{ min}"),
+    (".", re.compile(r"(?<![\d)}\]])\.\s*\\(?=(?:overline|bar|dot)(?![a-z]))"), r"0.\\"),
+    ("%", re.compile(r"(?<=[\d}])\s*\(\s*([\d.]+\s*%)\s*\)\s*$"), r" = \1"),
+    ("{", re.compile(r"^\{\s*([a-z])\s*(?:\||\\mid(?![a-z]))(.*)\}$"), r"\\{\1 | \2\\}"),
     ("\\deg", re.compile(r"\\deg\s+(?:\\text\{\s*([CF])\s*\}|([CF])\b)"), lambda m: SCALES[m[1] or m[2]]),
     ("**", re.compile(r"^\s*\*\*(.{1,200}?)\*\*\s*$"), r"\1"),
     ("**", re.compile(r"\*\*"), "^"),

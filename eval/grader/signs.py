@@ -126,7 +126,9 @@ def _chinese(text: str) -> str:
     if bare in WHOLE:
         return WHOLE[bare]
     text = COMPARED.sub(lambda m: COMPARISONS[(m.lastindex or 1) - 1], text)
-    text = OF.sub(lambda m: f"{m[1]}=" if m[1] else "", text)
+    text = re.sub(r"(?<=[\d})])\s*比\s*(?=[\d\\({])", ":", text)
+    text = OF.sub(_named, text)
+    text = re.sub(r"^最([大小])值\s*=", lambda m: r"\max=" if m[1] == "大" else r"\min=", text)
     text = re.sub(r"(?<=充分|必要|充要)条件$", "", text)
     text = re.sub(r"或者?", r" \\text{ or } ", text)
     text = re.sub(r"(?:并且|且)", r" \\text{ and } ", text)
@@ -145,6 +147,14 @@ def _chinese(text: str) -> str:
     text = re.sub(r"(?<=\d)\s*([万亿])", lambda m: rf"\times 10^{{{4 if m[1] == '万' else 8}}} ", text)
     text = re.sub(rf"(?<=[\d}}\s)])\s*({names})(?:/({names}))?(?![\u4e00-\u9fff])", _unit, text)
     return re.sub(rf"(?<=[\d}}\s)])\s*(?:{CLASSIFIERS})(?![\u4e00-\u9fff])", " ", text)
+
+
+def _named(match: re.Match[str]) -> str:
+    """The name before a value where it is a letter, or that of a greatest or least value."""
+    if match[1]:
+        return f"{match[1]}="
+    extreme = re.search("最[大小](?=值)", match[0])
+    return "" if extreme is None else r"\max=" if extreme[0] == "最大" else r"\min="
 
 
 def _discount(match: re.Match[str]) -> str:

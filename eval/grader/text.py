@@ -29,6 +29,9 @@ SAME_WORDS = {
     **dict.fromkeys(("all real numbers", "all reals", "all real", "reals", "real numbers", "any real number",
                      "every real number", "set of all real numbers", "set of real numbers"),
                     "all real numbers"),
+    **dict.fromkeys(("all nonzero real numbers", "nonzero real numbers", "all nonzero reals", "nonzero reals",
+                     "all non zero real numbers", "all real numbers except zero", "all real numbers but zero"),
+                    "all nonzero real numbers"),
     **dict.fromkeys(("all rational numbers", "rational numbers", "all rationals"), "all rational numbers"),
     **dict.fromkeys(("impossible", "not possible", "it is impossible", "it is not possible"), "impossible"),
     **dict.fromkeys(("cannot be determined", "it cannot be determined"), "cannot be determined"),
@@ -44,6 +47,7 @@ NO_SOLUTION = re.compile(
 PARITY, SIGNS = frozenset(("odd", "even", "prime", "primes", "composite")), frozenset(("positive", "negative"))
 ROMAN = {"first": "i", "second": "ii", "third": "iii", "fourth": "iv", "1": "i", "2": "ii", "3": "iii", "4": "iv"}
 NUMBERS = frozenset(("integer", "integers", "number", "numbers", "function", "functions"))
+TRIANGLES = frozenset(("isosceles", "equilateral", "scalene", "right", "acute", "obtuse"))
 FIGURES = frozenset(("triangle", "trapezoid", "prism", "pyramid", "cone", "cylinder"))
 # Of what a single word is said: "the lines are parallel" is "parallel".
 SUBJECT = re.compile(
@@ -128,8 +132,13 @@ def loose(text: str) -> str:
 
 def prose(text: str) -> str:
     """An answer in words alone for comparing: without articles; "all even n" is "n is even"."""
-    said = re.sub(r"(?<=\w) (?:(?:always|will|can) )?(?:wins?|has winning strategy)$", "", words(text))
+    said = re.sub(r"(?<=right|acute) angled(?= triangle$)", "", words(text))
+    said = re.sub(r"(?<=\w) (?:(?:always|will|can) )?(?:wins?|has winning strategy)$", "", said)
     found = SUBJECT.sub("", re.sub(r"^(?:on (?=\w+day$)|player (?=\w$)|all (?=\w+ \w+$))", "", said)).split()
+    if found[-1:] == ["triangle"] and len(found) > 1 and set(found[:-1]) <= TRIANGLES:
+        found.pop()  # an isosceles triangle
+    if len(found) > 1 and set(found) <= TRIANGLES:
+        return " ".join(sorted(found))
     if found and found[-1] in FIGURES and not {"and", "or", "not", "of"} & set(found):
         return " ".join(sorted(found))  # an isosceles right triangle
     if found[:1] == ["neither"] and set(found) <= {"neither", "nor"} | PARITY | NUMBERS:

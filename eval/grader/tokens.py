@@ -216,6 +216,8 @@ def _word(word: str, space: bool, before: list[Token]) -> list[Token]:
         return [("sym", WORD_COMMANDS[word], space)]
     if word in LETTER_UNITS and len(before) > 1 and before[-1][1] == "/" and before[-2][0] == "text":  # km/h
         return [("text", word, space)]
+    if word == "a" and before and before[-1][:2] == ("text", "is"):  # c is a constant
+        return [("text", word, space)]
     if len(word) == 1:
         return [("sym", word, space)]
     if word == "to" and space and before and before[-1][0] == "num":
@@ -235,7 +237,7 @@ def _word(word: str, space: bool, before: list[Token]) -> list[Token]:
     if (
         before
         and before[-1][0] == "num"
-        and (word in SHORT_UNITS or word in ("AM", "PM") or (len(word) > 3 and not word.isupper()))
+        and (word in SHORT_UNITS or word in ("AM", "PM", "men") or (len(word) > 3 and not word.isupper()))
     ):
         return [("text", word, space)]
     if word.isupper():

@@ -10,7 +10,7 @@ from math import gcd
 from typing import Any
 
 from . import units
-from .parse import Node
+from .parse import DENIED, Node
 from .points import has, variables
 from .value import Evaluator, Fuel, Undecided, Undefined, number, same
 
@@ -83,7 +83,7 @@ def is_name(node: Node) -> bool:
     r"""Whether a tree is what an equation can define: x, x_1, f(x), AB, \angle ABC, |AB|, AB/CD, (p, q), A : B."""
     kind = node[0]
     if kind in ("var", "call", "text"):
-        return True
+        return kind != "text" or not DENIED.search(node[1])
     if kind == "*":
         first, rest = node[1][0], node[1][1:]
         if first[0] == "^" and first[1][0] == "var" and first[1][1] in ("f", "g", "h") and len(rest) == 1:
@@ -103,6 +103,12 @@ def is_name(node: Node) -> bool:
     if kind == "op":
         return all(map(is_name, node[2:]))  # A \cap B
     return kind in ("ratio", "list", "set") and bool(node[1]) and all(map(is_name, node[1]))
+
+
+def corner(name: Node) -> Node:
+    r"""The corner of an angle named by it alone, \angle A; any other name as it is."""
+    angle = name[0] == "*" and len(name[1]) == 2 and name[1][0] in (("var", "\\angle"), ("var", "\\measuredangle"))
+    return name[1][1] if angle and name[1][1][0] == "var" and len(name[1][1][1]) == 1 else name
 
 
 def is_curve(node: Node) -> bool:
@@ -170,12 +176,20 @@ def value_of(node: Node) -> Node | None:
     if not set(operators) <= {"=", "~", ":"}:
         return None
     function = sides[0][0] == "fn" and all(map(is_name, sides[0][2])) and not variables(sides[1:])  # tan A = 3/4
+    if sides[0][:2] == ("fn", "abs") and sides[0][2][0] in (("var", "x"), ("var", "y")):
+        return None  # |x| = 5 is an equation
     if is_curve(sides[0]) or (not is_name(sides[0]) and not function):
         constant = operators == ["="] and is_name(sides[1]) and not variables(sides[0])
         return sides[0] if constant else None  # 5 = x
     exact = operators.index("~") if "~" in operators else len(operators)
     if exact > 1 and not _alike(sides[1], sides[exact]):
         return None
+    if (
+        0 < exact < len(operators)
+        and {signed(side)[1][0] for side in (sides[exact], sides[-1])} == {"num"}
+        and not _near(sides[exact:])
+    ):
+        return None  # x = 4, about 5
     return sides[exact] if exact > 0 else sides[1]
 
 
@@ -189,7 +203,7 @@ def values_of(node: Node, gold: bool) -> list[Node]:
         value = sides[-1] if not variables(sides[1:]) and _alike(sides[1], sides[-1]) else None
     if value is not None:
         return [value, *(sides[-1:] if gold and "~" in operators else [])]
-    if set(operators) <= {"=", "~"} and not variables(node):
+    if set(operators) <= {"=", "~"} and not variables(node) and sides[0][0] != "text":
         exact = operators.index("~") if "~" in operators else len(operators)
         if all(_alike(sides[exact], side) for side in sides[:exact]) and _near(sides[exact:]):
             return [sides[exact], *(sides[-1:] if gold and "~" in operators else [])]
@@ -214,31 +228,40 @@ def _alike(a: Node, b: Node) -> bool:
 
 def _near(sides: list[Node]) -> bool:
     """Whether values written with an approximate sign between them are near: within one of the last digit given."""
-    for a, b in pairwise(sides):
-        one, other = without_units(a), without_units(b)
-        if variables(one) or variables(other):
-            continue
-        try:
-            exact = [Evaluator(Fuel()).value(side) for side in (one, other)]
-            if all(isinstance(value, int) for value in exact) and len(one) == len(other) == 2:
-                if exact[0] != exact[1]:
-                    return False  # 5 is not about 6
-                continue
-            values = [number(value) for value in exact]
-            digits = [
-                len(side[2].partition(".")[2]) if side[0] == "num" and len(side) == 3 else 0 for side in (one, other)
-            ]
-            step = number(1) / 10 ** (digits[1] or digits[0])
-            if abs(values[0] - values[1]) > max(step, (abs(values[0]) / 1000) if not any(digits) else 0):
-                return False
-        except (Undefined, Undecided, TypeError):
-            continue
-    return True
+    return all(
+        variables([a, b]) or any(_close(a, b, **mode) for mode in ({}, {"percent": True}, {"degrees": True}))
+        for a, b in pairwise(sides)
+    )
+
+
+def _close(a: Node, b: Node, **mode: Any) -> bool:
+    """Whether two values are near, as percentages of 1 and angles in radians in some modes."""
+    kinds = [units.parts(measure(side))[0].keys() - {"percent", "deg"} for side in (a, b)]
+    one, other = without_units(a), without_units(b)
+    if all(kinds) and kinds[0] != kinds[1]:
+        return True  # 1 mi, about 1.6 km: not looked at
+    try:
+        exact = [Evaluator(Fuel(), **mode).value(side) for side in (one, other)]
+        if all(isinstance(value, int) for value in exact) and len(one) == len(other) == 2:
+            return exact[0] == exact[1]  # 5 is not about 6
+        values = [number(value) for value in exact]
+        digits = [
+            len(side[2].partition(".")[2]) if side[0] == "num" and len(side) == 3 else 0 for side in (one, other)
+        ]
+        last = digits[1] or digits[0]
+        step = number(1) / 10**last / (1 if last > 1 else 2)  # more digits are often cut off
+        return abs(values[0] - values[1]) <= max(step, (abs(values[0]) / 100) if other[0] != "num" else 0)
+    except Undefined:
+        return a[0] not in (*VALUES, "unit", "seq", "list", "matrix", "set", "op") or a == b
+    except (Undecided, TypeError):
+        return True
 
 
 def column_of_choices(node: Node, other: Node) -> Node:
     """A column of two in round brackets as a binomial where the other side is a value; else as it is."""
     if not has(node, "matrix") or has(other, "matrix", "seq", "list", "set") or other[0] not in (*VALUES, "var"):
+        return node
+    if "j" in variables(other) and "j" not in variables(node):  # 3i - 2j
         return node
     if node[0] == "matrix" and other[:2] == ("fn", "binom"):
         return ("fn", "binom", [row[0] for row in node[1]]) if node[1] == [[k] for k in other[2]] else node
@@ -250,6 +273,8 @@ def _is_choice(node: Node) -> bool:
     if node[0] != "matrix" or [len(row) for row in node[1]] != [1, 1]:
         return False
     n, k = (row[0] for row in node[1])
+    if n[0] != "num" and not variables(n):
+        return False  # 1/2 over 3
     return k[0] in ("num", "var", "+") and (k[0] != "num" or (k[1] >= 2 and (n[0] != "num" or k[1] <= n[1])))
 
 

@@ -35,19 +35,24 @@ _CHANGING = (
     "or and not no if when unless except where with such that more less fewer greater smaller larger than "
     "least most plus minus divided multiplied over by squared cubed factorial modulo above below under up "
     "upto to from between approximately about is are isn aren was be has have hundred thousand million "
-    "billion trillion dozen score half twice double choose negative bc bce"
+    "billion trillion dozen score half twice double choose negative bc bce never fails versus onward onwards "
+    "upward upwards among past"
 )
 CHANGING = frozenset(_CHANGING.split())
 # The same in Chinese: 36 or more, less than, multiples of 36.
 CHANGING_CHINESE = re.compile(
     r"以[上下内外前后]|不(?!同)|至[少多]|超过|[大小多少]于|^的|余|多(?![边面])|之[内外]|次方|^[百千万亿](?![瓦焦帕卡赫伏])"
 )
+_AMOUNTS = "one two three four five six seven eight nine ten twelve twenty hundred half third quarter what which"
+AMOUNTS = frozenset(_AMOUNTS.split())
 BETWEEN = frozenset(("times", "point", "root"))  # changing, unless it is the last word: "3 times"
 # A property where it is the last word; "5 odd numbers" counts numbers.
 _PROPERTIES = (
     "even odd prime composite positive negative real rational irrational integer integers constant arbitrary "
     "nonzero only base mod divisible coprime distinct infinite finite natural whole nonnegative nonpositive "
-    "perfect free"
+    "perfect free doubled tripled quadrupled halved reversed inverted increased decreased reduced rounded "
+    "subtracted excluded missing wrong incorrect invalid false rejected discarded extraneous impossible undefined "
+    "unknown unclear"
 )
 PROPERTIES = frozenset(_PROPERTIES.split())
 
@@ -71,6 +76,9 @@ def is_unit(text: str, *, variable: bool = False) -> bool:
         or (found[-1] in PROPERTIES and (variable or found[-1] != "integers"))
         or CHANGING & set(found[_harmless(found) :])
         or BETWEEN & set(found[:-1])
+        or (len(found) == 2 and found[0] in ("st", "nd", "rd", "th") and found[1] in ("root", "power"))
+        or (found[0] == "of" and (len(found[-1]) == 1 or AMOUNTS & set(found)))  # half of n, six of ten
+        or re.search(r"[a-z]{4,}\s+\d+$", text)
         or any(map(CHANGING_CHINESE.search, found))
     ):
         return False

@@ -89,8 +89,8 @@ class Evaluator:
     """Evaluates trees at one point, or with some variables bound.
 
     `percent`: whether the sign divides by 100; `degrees`: whether the sign converts outside of a trigonometric
-    function too; `negative`: whether variables stand for negative numbers; `whole`: the variables that stand for
-    whole ones; `slow`: whether integrals and infinite sums are evaluated.
+    function too; `negative`: the variables that stand for negative numbers, or whether all do; `whole`: those that
+    stand for whole ones; `slow`: whether integrals and infinite sums are evaluated.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Evaluator:
         *,
         percent: bool = False,
         degrees: bool = False,
-        negative: bool = False,
+        negative: bool | frozenset[str] = False,
         bound: dict[str, Value] | None = None,
         whole: frozenset[str] = frozenset(),
         slow: bool = False,
@@ -136,7 +136,8 @@ class Evaluator:
         if node[1] in self.bound:
             return self.bound[node[1]]
         value = at_point(node[1], self.point, node[1] in self.whole)
-        return -value if self.negative else value
+        negative = self.negative if isinstance(self.negative, bool) else node[1] in self.negative
+        return -value if negative else value
 
     def _constant(self, node: Node) -> Value:
         mp = context()

@@ -54,7 +54,15 @@ def test_answers_without_a_closed_box(gold, response, right):
         ("18", r"So the answer is $\$18$.", True), ("18", r"She pays $\$18.00$ a day", True),
         ("81", r"So the answer is $\$18$.", False), ("13", r"It costs \$5 and \$13", True),
         ("C", "The correct option is **C**.", True), ("C", "The correct choice is (C)", True),
-        ("C", "Of A, B and C the best option is: D", False),
+        ("C", "Of A, B and C the best option is: D", False), ("40", "The answer is at least 40.", False),
+        ("40", "the answer is more than 40", False), ("40", "Final answer: 40 thousand", False),
+        ("40000", "Final answer: 40 thousand", True), ("40", "So y < 40", False),
+        ("40", "ANSWER: 40", True), ("31", "Thus 30 is the answer, not 31.", False),
+        ("30", "So it is 30, not 31.", True),
+        ("31", "The answer is 31 squared.", False), ("961", "The answer is 31 squared.", True),
+        ("31", "The answer is the square root of 31.", False), ("31", "The answer is 31 times k.", False),
+        ("31", "The answer is 31 of k.", False), ("31", "There are fewer than 31 ways.", False),
+        ("31", "The answer is 31 of them.", True),
     ],
 )  # fmt: skip
 def test_answers_without_a_box(gold, response, right):
