@@ -56,7 +56,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add_score_flags(add)
     add("--num_prompts", type=int, help="random: number of prompts to draw")
     add("--seed", type=int, default=42, help="random: seed of the draw (default 42)")
-    rates = "difficulty: range kept (default 0.2 0.8); random: draw from this range"
+    rates = "mean pass rates, 0 to 1: difficulty keeps this range (default 0.2 0.8), random draws from it"
     add("--pass_rates", type=float, nargs=2, metavar=("LOW", "HIGH"), help=rates)
 
     add("--group_by", metavar="KEY", help="lim: score each group of prompts, by this column, against its own average")
@@ -73,7 +73,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add(
         "--stability",
         metavar="DIR",
-        help="show on the page what lim stability wrote to DIR",
+        help="with --report: show on the page what lim stability wrote to DIR",
     )
     add("--figures", type=kinds, default=("png",), metavar="KINDS", help="png, svg, pdf, or several: svg,pdf")
     add("--allow_empty", action="store_true", help="write the files even when nothing is chosen")

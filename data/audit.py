@@ -16,8 +16,8 @@ exit code is 1 where something is found: a row that --write_clean removes or fix
 Each row is judged by its verifier (docs/verifiers.md): its own answer must score 1, and where that is not `math`,
 altered ones must score less.
 
---log lists the labels that a training run speaks against: prompts that are hardly ever right while one other answer
-is given again and again (docs/viewing.md). Nothing is changed; `run.drop_ids=suspect-ids.json` trains without them.
+--log lists suspected wrong labels of a training run: prompts that are hardly ever right while one other answer is
+given again and again (docs/viewing.md). Nothing is changed; `run.drop_ids=suspect-ids.json` trains without them.
 """
 
 from __future__ import annotations

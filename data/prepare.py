@@ -2,7 +2,7 @@
 
     python -m data.prepare math8k limr aime24 amc23 math500       the paper's sets
     python -m data.prepare aime25 minerva olympiadbench gsm8k     further benchmarks
-    python -m data.prepare arithmetic                             the embedded set: no download
+    python -m data.prepare arithmetic letters                     the embedded sets: no download
     python -m data.prepare math8k --levels                        with MATH's level and subject where the texts match
     python -m data.prepare math8k_rebuilt                         MATH levels 3-5 without MATH500
     python -m data.prepare math8k limr --from DIR                 from files you already have
@@ -17,6 +17,7 @@ data/README.md describes the sets.
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import re
 from collections import Counter
@@ -257,7 +258,7 @@ def check_name(args: argparse.Namespace) -> None:
         return
     if args.name in ("", ".", "..") or Path(args.name).name != args.name:
         raise InputError(f"--name {args.name!r}: names the file that is written, so it has no '/' and is not empty")
-    if args.name in sources.NAMES:
+    if args.name.removesuffix("_val") in sources.NAMES:  # the embedded sets have a file of validation prompts, too
         raise InputError(f"{args.name}: is a set of this project (data/README.md); call yours otherwise with --name")
 
 
@@ -265,10 +266,8 @@ def main(argv: list[str] | None = None) -> int | None:
     args = parse_args(argv)
     console = Console(soft_wrap=True, highlight=False)
     for name in dict.fromkeys(args.names):
-        if name == sources.EMBEDDED:
-            from data import arithmetic
-
-            arithmetic.produce(0, args.data_dir, Console())
+        if name in sources.EMBEDDED:
+            importlib.import_module(f"data.{name}").produce(0, args.data_dir, Console())
             continue
         source: Source = SETS[name]
         rows, origin, notes = make(name, args)

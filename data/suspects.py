@@ -79,16 +79,16 @@ def show_wrong(rows: Sequence[dict[str, Any]], total: int, console: Console) -> 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of `--log`."""
-    add = parser.add_argument_group("labels that a run speaks against").add_argument
-    add("--log", metavar="RUN", help="a run's log, or a file of single responses")
+    add = parser.add_argument_group("suspected wrong labels").add_argument
+    add("--log", metavar="RUN", help="a run's log, or a file with one response per prompt")
     add("--write_ids", type=Path, metavar="FILE", help="write the suspects' ids, for run.drop_ids of a training")
     add(
         "--most_right",
         type=between(0, 1),
         default=MOST_RIGHT,
-        help="share of right samples up to which one is suspect",
+        help="share of right samples up to which a prompt is suspect (default: %(default)g)",
     )
-    add("--response_key", help="of a file of single responses: key of the response")
+    add("--response_key", help="of a file with one response per prompt: key of the response")
     add("--gold_key", help="… of the reference answer")
     add_log_flags(add)
 

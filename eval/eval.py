@@ -50,7 +50,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     what.add_argument(
         "--run_path", nargs="+", default=[], metavar="RUN", help="a run's folder (or name in data/output)"
     )
-    what.add_argument("--step", default="final", help="a step's number, final, best, or all (default: final)")
+    what.add_argument(
+        "--step", default="final", help="of each run: final (default), a number, best, all, or 0: the base model"
+    )
     what.add_argument("--model", nargs="+", default=[], help="a Hugging Face folder or hub id")
     what.add_argument(
         "--benchmarks",

@@ -51,13 +51,14 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add("--original_prompts_path", metavar="PROMPTS", help="the prompts trained on (default: what run.json names)")
     add_prompt_flags(add)
     add_log_flags(add)
-    add("--strategy", default="lim", choices=[row.name for row in STRATEGIES.values() if row.needs != "prompts"])
+    names = [row.name for row in STRATEGIES.values() if row.needs != "prompts"]
+    add("--strategy", default="lim", choices=names, help="what scores the prompts (default: lim; docs/method.md)")
     add_score_flags(add)
     add("--pass_rates", type=float, nargs=2, metavar=("LOW", "HIGH"), help="difficulty: range kept (default 0.2 0.8)")
     add = parser.add_argument_group("evaluations").add_argument
     add("--data_dir", type=Path, default=DATA, help="folder of the benchmarks' questions (default: data/benchmarks)")
     add = parser.add_argument_group("third-party generations").add_argument
-    add("--response_key", help="key of the response; dots go down, into lists too")
+    add("--response_key", help="key of the response; dots reach nested objects and lists")
     add("--gold_key", help="… of the reference answer")
     add("--question_key", help="… of the question, which several samples may share")
     add("--verdict_key", help="… of the file's own verdict; where it differs from this grader's, it comes first")

@@ -240,7 +240,12 @@ WHOLE = {field.name for field in fields(Settings) if field.type in ("int", "int 
 
 def add_log_flags(add: Callable[..., Any]) -> None:
     """The flags of `Settings` that say how a log is read; `add` is a parser's or a group's `add_argument`."""
-    add("--format", default="auto", choices=["auto", *FORMATS], help="the log's format (default: detected)")
+    add(
+        "--format",
+        default="auto",
+        choices=["auto", *FORMATS],
+        help="the log's format (default: detected; docs/logs.md)",
+    )
     add("--reward_column", help="column of the reward; several are summed: accuracy,0.1*format")
     add("--prompt_column", help="logs of unknown trainers: column of the prompt (text or messages)")
     add("--id_column", help="… of the prompt's id in the prompt file")
@@ -250,8 +255,13 @@ def add_log_flags(add: Callable[..., Any]) -> None:
     add("--steps_per_epoch", type=int, help="steps per epoch, for logs without epochs (default: detected)")
     add("--max_epochs", type=int, help="number of epochs to use, the first ones (default: all complete ones)")
     add("--skip_bad_files", action="store_true", help="skip damaged log files, and say how many")
-    add("--allow", action="append", default=[], choices=KINDS, help="accept input that may be wrong (repeatable)")
-    add("--workers", type=whole(1), help="reading processes (default: one per core for large logs)")
+    allow = "accept input that may be wrong, of this kind (repeatable; docs/logs.md)"
+    add("--allow", action="append", default=[], choices=KINDS, help=allow)
+    add(
+        "--workers",
+        type=whole(1),
+        help="reading processes or threads (default: one per core for large logs, else none)",
+    )
 
 
 def add_score_flags(add: Callable[..., Any]) -> None:
@@ -265,6 +275,7 @@ def add_score_flags(add: Callable[..., Any]) -> None:
         choices=["reward", "accuracy"],
         help="trajectory of mean rewards (default) or pass rates",
     )
-    add("--max_reward", type=float, default=1.0, help="largest possible reward, the 1 in LIM's formula")
-    add("--missing", default="backfill", choices=RULES, help="epochs without a prompt: filled (default) or skipped")
+    add("--max_reward", type=float, default=1.0, help="perfect reward, the 1 in LIM's formula (default: 1)")
+    missing = "an epoch in which a prompt was not seen: takes the next one's value (default), or is skipped"
+    add("--missing", default="backfill", choices=RULES, help=missing)
     add("--min_epochs", type=int, help="score only prompts seen in at least this many epochs")

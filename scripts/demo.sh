@@ -4,12 +4,13 @@
 #
 #   bash scripts/demo.sh [--quick | --task NAME] [--dry_run] [key=value …]
 #
-#   --quick     FULL, LIM, LIMR and evaluation only, on 192 of the 512 problems, three epochs instead of six
+#   --quick     without RAND, on 192 of the 512 problems, three epochs instead of six
 #   --task NAME the same on another embedded set: letters (words to reverse, sort and count in)
 #   --dry_run   set up, then list the stages without running them
 #   key=value   overrides configs/compare/demo.yaml, e.g. 'seeds=[2]'
 #
-# Requires no GPU; downloads only Python packages. Run it again to resume after an interruption.
+# Requires no GPU; downloads only Python packages. Results: data/output/compare-demo/ (-quick, -letters). Run it again to
+# resume after an interruption.
 # If there is a GPU on which all of it can work, it is used; CUDA_VISIBLE_DEVICES= (empty) hides it.
 # Knobs: PYTHON (interpreter of a finished setup; default: that of VENV), VENV (where to set up; default .venv)
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

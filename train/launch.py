@@ -36,7 +36,9 @@ from train.run import environment, gpus
 def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(prog="python -m train.launch", description=(__doc__ or "").split("\n")[0], hint=recipe.HINT)
     parser.add_argument("recipe", help="a recipe: file, or name under configs/train")
-    parser.add_argument("changes", nargs="*", metavar="+overlay|key=value", help="laid over the recipe, in order")
+    parser.add_argument(
+        "changes", nargs="*", metavar="+overlay|key=value", help="changes to the recipe, in order; later ones win"
+    )
     parser.add_argument(
         "--dry_run", "--plan", action="store_true", help="print the plan and the command, start nothing"
     )

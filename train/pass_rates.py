@@ -51,7 +51,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         hint=recipe.HINT,
     )
     parser.add_argument("recipe", help="a recipe: file, or name under configs/train")
-    parser.add_argument("changes", nargs="*", metavar="+overlay|key=value", help="laid over the recipe, in order")
+    parser.add_argument(
+        "changes", nargs="*", metavar="+overlay|key=value", help="changes to the recipe, in order; later ones win"
+    )
     parser.add_argument("--n_samples", type=whole(1, 100_000), default=16, help="per prompt (default: 16)")
     parser.add_argument("--output_path", type=Path, required=True, help="folder of the log")
     parser.add_argument("--overwrite", action="store_true", help="drop samples made with other settings")

@@ -153,5 +153,5 @@ SETS: dict[str, Source] = {
         "MIT",
     ),
 }
-EMBEDDED = "arithmetic"
-NAMES = (*SETS, EMBEDDED)
+EMBEDDED = ("arithmetic", "letters")  # each made by its own module, data.<name>
+NAMES = (*SETS, *EMBEDDED)

@@ -30,11 +30,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Explain one verdict, or grade a file of cases.",
         hint="an answer that begins with a dash comes after --",
     )
-    parser.add_argument("given", nargs="*", metavar="GOLD ANSWER | FILE", help="as the three flags below")
+    parser.add_argument(
+        "given", nargs="*", metavar="GOLD ANSWER | FILE", help="the same as --gold and --answer, or --file"
+    )
     parser.add_argument("--gold", help="the reference answer")
     parser.add_argument("--answer", help="an answer, or a response with a box")
     parser.add_argument(
-        "--file", help="JSON lines of {gold, prediction, is_equal} (source, text_extraction optional)"
+        "--file",
+        help="grade these cases: JSON lines of {gold, prediction, is_equal} (source, text_extraction optional)",
     )
     parser.add_argument("--workers", type=whole(1, 1024), help="worker processes (default: one per core, 8 at most)")
     parser.add_argument(

@@ -201,8 +201,8 @@ def add_verifier_flag(add: Any) -> None:
         nargs="+",
         default=[],
         metavar="NAME[=FILE:FUNCTION]",
-        help=f"of records that name none (default: math; {', '.join(VERIFIERS)}); with =FILE:FUNCTION one of your "
-        "own, for the records that name it or, in a file that names none, for all",
+        help=f"what scores records that name no verifier: {', '.join(VERIFIERS)} (default: math); with "
+        "=FILE:FUNCTION one of your own, for the records that name it or, if none in the file names any, for all",
     )
 
 

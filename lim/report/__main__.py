@@ -25,7 +25,7 @@ from lim.utils.files import check_output, write_json, write_text
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = Parser(description=(__doc__ or "").partition("\n\n")[0])
+    parser = Parser(prog="python -m lim.report", description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("scores", nargs=2, metavar="SCORES", help="scores files that lim select wrote")
     parser.add_argument(
         "--report", required=True, metavar="DIR", help="folder of the page, the JSON file and the figure"

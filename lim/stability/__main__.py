@@ -67,11 +67,16 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add_prompt_flags(add)
     add("--output_path", required=True, help="folder for JSON and figures")
     add_log_flags(add)
-    add("--strategy", default="lim", choices=comparing_epochs())
+    add("--strategy", default="lim", choices=comparing_epochs(), help="what scores the prompts (default: lim)")
     add_score_flags(add)
-    add("--bootstrap", type=whole(0), default=200, help="replicates (default 200; 0: none)")
-    add("--repeats", type=whole(0), default=10, help="draws per row of the sample sweep (default 10; 0: none)")
-    add("--seed", type=whole(0), default=0, help="seed of the resampling")
+    add("--bootstrap", type=whole(0), default=200, help="replicates of the bootstrap (default 200; 0: none)")
+    add(
+        "--repeats",
+        type=whole(0),
+        default=10,
+        help="draws per number of samples in the sweep over samples (default 10; 0: none)",
+    )
+    add("--seed", type=whole(0), default=0, help="seed of the resampling (default 0)")
     args = parser.parse_args(argv)
     if args.bootstrap == 1:
         parser.error("--bootstrap: 1 is too small; a standard error needs at least 2 (0: none)")

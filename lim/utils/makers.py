@@ -12,7 +12,9 @@ _FROM_ARITHMETIC = f"{_SELECT}arithmetic.json --strategy"
 MAKERS = {
     "math8k.json": "python -m data.prepare math8k",
     "limr.json": "bash scripts/lim.sh (from a FULL run's log), or the published one: python -m data.prepare limr",
-    "rand.json": f"{_FROM_MATH} random --num_prompts 1389 --seed 1 --output_path data/prompts/rand.json",
+    # From FULL's log: of the complete file, 329 prompts are held out for validation.
+    "rand.json": f"{_FROM_MATH} random --num_prompts 1389 --seed 1 --pass_rates 0 1 "
+    "--train_samples_path data/output/math.8k --output_path data/prompts/rand.json",
     "linear.json": f"{_FROM_MATH} linear --train_samples_path data/output/math.8k "
     "--output_path data/prompts/linear.json",
     "arithmetic.json": "python -m data.arithmetic",

@@ -19,6 +19,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from data import prepare
+from data.arithmetic import __main__ as arithmetic
+from data.letters import __main__ as letters
 from data.sets import sources
 from data.sets.columns import dig, level_number
 from data.sets.fetch import fetch
@@ -689,9 +691,21 @@ def test_repeated_ids_are_refused(tmp_path, capsys):
     assert [row["id"] for row in jsonl(tmp_path / "benchmarks/mine.jsonl")] == ["mine-1", "mine-2"]
 
 
-def test_embedded_set_goes_to_its_own_module(tmp_path):
-    prepare.main(["arithmetic", "--data_dir", str(tmp_path)])
-    assert read_prompts(tmp_path / "prompts/arithmetic.json") and jsonl(tmp_path / "benchmarks/arithmetic.jsonl")
+def test_embedded_sets_go_to_their_own_modules(tmp_path):
+    prepare.main(["arithmetic", "letters", "--data_dir", str(tmp_path / "both")])
+    for name, command in (("arithmetic", arithmetic), ("letters", letters)):
+        command.main(["--data_dir", str(tmp_path / "alone")])
+        for file in (f"prompts/{name}.json", f"prompts/{name}_val.json", f"benchmarks/{name}.jsonl"):
+            assert (tmp_path / "both" / file).read_bytes() == (tmp_path / "alone" / file).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["letters", "arithmetic_val", "letters_val", "gsm8k"])
+def test_an_own_set_does_not_take_the_place_of_a_known_one(tmp_path, capsys, name):
+    (tmp_path / "mine.jsonl").write_bytes(lines([{"q": "2 + 2", "a": 4}]))
+    asked = ["--dataset", tmp_path / "mine.jsonl", "--prompt_key", "q", "--answer_key", "a"]
+    error = failing(capsys, *asked, "--name", name, "--data_dir", tmp_path / "data")
+    assert name in error and "is a set of this project" in error
+    assert not (tmp_path / "data").exists()
 
 
 # --- small parts ------------------------------------------------------------------------------------------------

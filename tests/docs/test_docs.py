@@ -9,6 +9,9 @@ from pathlib import Path
 import doc_commands
 import pytest
 
+from lim.logs.doubts import KINDS
+from lim.logs.formats import FORMATS
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "data" / "README.md", *(ROOT / "docs").glob("*.md")])
 COMMAND = re.compile(
@@ -57,6 +60,40 @@ def test_links_lead_somewhere(document):
     for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8")):
         if not re.match(r"[a-z]+:|#", target):
             assert (document.parent / target.split("#")[0]).exists(), f"{document.name}: {target}"
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that GitHub gives a document's headings."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(
+    "document", [*DOCUMENTS, ROOT / "findings" / "README.md"], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_links_to_a_part_lead_to_a_heading(document):
+    for target in re.findall(r"\]\(([^)\s]*#[^)\s]*)\)", document.read_text(encoding="utf-8")):
+        file, _, part = target.partition("#")
+        if not re.match(r"[a-z]+:", target):
+            page = (document.parent / file) if file else document
+            assert part in anchors(page.read_text(encoding="utf-8")), f"{document.name}: {target}: no such heading"
+
+
+def test_anchors_are_githubs():
+    text = "# One, two `three`\n```bash\n# no heading\n```\n## What is *left*? A-B\n"
+    assert anchors(text) == {"one-two-three", "what-is-left-a-b"}
+
+
+def test_the_tables_of_logs_name_each_format_and_each_doubt():
+    text = (ROOT / "docs" / "logs.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| `([\w-]+)` \|", text, re.M)
+    assert sorted(named) == sorted(["--format", *FORMATS, "--allow", *KINDS])
+
+
+def test_the_findings_page_has_a_row_for_each_script():
+    text = (ROOT / "findings" / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+\.sh)` \|", text, re.M)
+    assert rows == sorted(path.name for path in (ROOT / "findings").glob("*.sh"))
 
 
 def test_readme_names_commands():

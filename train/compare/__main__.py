@@ -35,12 +35,21 @@ from train.recipe.recipe import HINT
 def main(argv: Sequence[str] | None = None) -> int | None:
     parser = Parser(prog="python -m train.compare", description=(__doc__ or "").split("\n")[0], hint=HINT)
     parser.add_argument("comparison", nargs="?", help="a comparison: file, or name under configs/compare")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="laid over the file")
-    parser.add_argument("--jobs", type=whole(1), default=1, help="stages side by side (default: one after the other)")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="these selections of the file (FULL runs always)")
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="key=value",
+        help="settings in place of the file's, such as 'seeds=[1,2]' or keep=FOLDER",
+    )
+    parser.add_argument("--jobs", type=whole(1), default=1, help="how many stages to run at a time (default: 1)")
+    parser.add_argument(
+        "--only", nargs="+", metavar="NAME", help="only these selections of the file; FULL always runs"
+    )
     parser.add_argument("--dry_run", action="store_true", help="list stages and commands, run nothing")
     parser.alias("--plan", "--dry_run")
-    parser.add_argument("--report_only", action="store_true", help="make tables and figures of what is there")
+    parser.add_argument(
+        "--report_only", action="store_true", help="run nothing; make tables and figures of the runs that are there"
+    )
     args = parser.parse_intermixed_args(argv)
     if args.comparison is None:
         raise InputError(f"which comparison? Give one of these files, or your own:\n{spec.listed()}")

@@ -23,7 +23,9 @@ from train.recipe import recipe
 def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(prog="python -m train.doctor", description=(__doc__ or "").split("\n")[0], hint=recipe.HINT)
     parser.add_argument("recipe", nargs="?", help="a recipe: file, or name under configs/train (default: none)")
-    parser.add_argument("changes", nargs="*", metavar="+overlay|key=value", help="laid over the recipe, in order")
+    parser.add_argument(
+        "changes", nargs="*", metavar="+overlay|key=value", help="changes to the recipe, in order; later ones win"
+    )
     parser.add_argument(
         "--without",
         action="append",

@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> None:
         "--hidden_size", type=whole(HEAD_WIDTH, 1024), help="default: 128; twice it: four times the parameters"
     )
     parser.add_argument("--seed", type=whole(0, 2**32 - 1), help="default: 0")
-    parser.add_argument("--batch", type=int, help="problems a step (default: 128); fewer: quicker")
+    parser.add_argument("--batch", type=int, help="problems per step (default: 128); fewer is quicker")
     parser.add_argument("--overwrite", action="store_true", help="make it again even where it is up to date")
     parser.alias("--out", "--output_path")
     parser.alias("--force", "--overwrite")

@@ -111,3 +111,9 @@ def test_a_prompt_file_of_other_prompts_is_refused(pair, tmp_path):
         prompts = write_prompts(tmp_path / "prompts.json", ids, level=["1"] * 30)
         with pytest.raises(InputError, match=line):
             main([one, two, "--report", str(tmp_path / "out"), "--original_prompts_path", str(prompts)])
+
+
+def test_help_names_the_command_as_it_is_started(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert capsys.readouterr().out.startswith("usage: python -m lim.report ")

@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import msgspec
+
+import lim_selection
 from data.sets import sources
+from lim.strategies import Settings
 from lim.utils.makers import MAKERS, how_to_make
 from train.recipe import files, recipe
 
@@ -32,3 +36,21 @@ def test_the_hint() -> None:
     assert how_to_make("data/output/math.8k/") == "; make it with: bash scripts/train_math.8k.sh"
     assert how_to_make("mine.json") == ""
     assert how_to_make("mine.json", "check the path") == "; check the path"
+
+
+def test_rand_draws_from_a_log_where_a_part_of_the_prompt_file_is_held_out() -> None:
+    for path in files.CONFIGS.glob("*rand.yaml"):
+        run = recipe.load(str(path)).run
+        command = MAKERS[Path(run.prompt_file).name]
+        file = re.search(r"--original_prompts_path (\S+)", command)
+        assert file is not None
+        log = re.search(r"--train_samples_path (\S+)", command)
+        assert (log is not None) == (run.val_file == file[1]), path.name
+        assert log is None or "--pass_rates 0 1" in command
+
+
+def test_commands_of_selections_are_taken() -> None:
+    for command in MAKERS.values():
+        for _, flags in re.findall(r"(python lim_selection\.py) ([^;(]+)", command):
+            args = lim_selection.parse_args(flags.split())
+            assert msgspec.convert(vars(args), Settings).resolved().strategy == args.strategy
