@@ -307,9 +307,10 @@ def small_notes(chosen: int, log: LogSummary, logged: int) -> list[str]:
     """
     if log.format == "lim" or not 0 < chosen < log.step_prompts < logged:
         return []
+    prompts = f"{chosen:,} prompt{'s' * (chosen != 1)}"
     return [
-        f"{chosen:,} prompts are fewer than a step of this log has ({log.step_prompts:,}): verl, TRL and others drop "
-        f"batches that are not full, and would not train at all; train with batches of at most {chosen:,} prompts"
+        f"{prompts} {'are' if chosen > 1 else 'is'} fewer than a step of this log has ({log.step_prompts:,}): verl, TRL "
+        f"and others drop batches that are not full, and would not train at all; train with batches of at most {prompts}"
     ]
 
 

@@ -58,3 +58,8 @@ def test_steps_that_are_epochs_say_nothing_of_a_batch(tmp_path, prompts):
 def test_own_runs_use_the_last_batch():
     logs = [LogSummary("run", format, files=6, size=1, step_prompts=4) for format in ("verl", "lim")]
     assert [len(small_notes(3, log, PROMPTS)) for log in logs] == [1, 0]
+
+
+def test_one_prompt():
+    (note,) = small_notes(1, LogSummary("run", "trl", files=6, size=1, step_prompts=4), PROMPTS)
+    assert note.startswith("1 prompt is fewer than a step") and note.endswith("batches of at most 1 prompt")
