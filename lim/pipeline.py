@@ -309,8 +309,8 @@ def small_notes(chosen: int, log: LogSummary, logged: int) -> list[str]:
         return []
     prompts = f"{chosen:,} prompt{'s' * (chosen != 1)}"
     return [
-        f"{prompts} {'are' if chosen > 1 else 'is'} fewer than a step of this log has ({log.step_prompts:,}): verl, TRL "
-        f"and others drop batches that are not full, and would not train at all; train with batches of at most {prompts}"
+        f"{prompts} {'are' if chosen > 1 else 'is'} fewer than a step of this log has ({log.step_prompts:,}): verl and "
+        f"TRL drop batches that are not full, and would not train at all; train with batches of at most {prompts}"
     ]
 
 
