@@ -307,9 +307,9 @@ def small_notes(chosen: int, log: LogSummary, logged: int) -> list[str]:
     """
     if log.format == "lim" or not 0 < chosen < log.step_prompts < logged:
         return []
-    prompts = f"{chosen:,} prompt{'s' * (chosen != 1)}"
+    prompts, are = (f"{chosen:,} prompts", "are") if chosen > 1 else ("1 prompt", "is")
     return [
-        f"{prompts} {'are' if chosen > 1 else 'is'} fewer than a step of this log has ({log.step_prompts:,}): verl and "
+        f"{prompts} {are} fewer than a step of this log has ({log.step_prompts:,}): verl and "
         f"TRL drop batches that are not full, and would not train at all; train with batches of at most {prompts}"
     ]
 
