@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# EvalPlus says 0.000 for HumanEval+ of right solutions if they were evaluated with base_only before, and goes on to
-# give the old scores to whatever solutions are in the file.
+# EvalPlus says 0.000 for HumanEval+ of right solutions if they were evaluated with base_only before, and keeps
+# giving the old scores to whatever solutions are in the file.
 #
 # Expected: the second call runs the extra tests, which the first was told to leave out, or says that they are
 #     missing; pass@1 is 1.000. New solutions under the same name are run.
