@@ -349,17 +349,13 @@ def _unknown(path: str, filesystem: Any, count: int) -> InputError:
             return InputError(f"{path}: holds {what}, not a training log; give the folder of the run's log")
     files = f" ({count} such files)" if count > 1 else ""
     flags = likely_flags(first)
-    if "--reward_column" not in flags and (wide := wide_columns(first)):
-        several = f"{', '.join(wide[:3])}{', …' if len(wide) > 3 else ''}"
-        return InputError(
-            f"{path}{files}: the columns {several} differ by a number alone; if they are rewards by epoch, write a "
-            "row for each prompt and epoch, with the columns prompt, epoch and reward (docs/logs.md shows how)"
-        )
     none = "" if "--reward_column" in flags else ", and none is a reward by its name"
     advice = f"perhaps {flags}" if flags and not none else "--prompt_column, --reward_column, --step_column"
+    wide = wide_columns(first) if none else []
+    by_epoch = f"; if {', '.join(wide[:3])}{', …' * (len(wide) > 3)} are rewards by epoch, write a row for each epoch"
     return InputError(
         f"{path}{files}: rows with the columns {', '.join(first)}, which no known format has{none}; name those that "
-        f"hold the prompt and the reward: {advice} (docs/logs.md)"
+        f"hold the prompt and the reward: {advice}{by_epoch if wide else ''} (docs/logs.md)"
     )
 
 

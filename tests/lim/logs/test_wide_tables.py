@@ -31,10 +31,16 @@ def test_refused(tmp_path, prompts, names):
     log = tmp_path / "wide.csv"
     log.write_text(WIDE.format(names))
     shown = re.escape(names.replace(",", ", "))
-    with pytest.raises(
-        InputError, match=f"the columns {shown} differ by a number alone; .* a row for each prompt and epoch"
-    ):
+    with pytest.raises(InputError, match=f"--reward_column.*; if {shown} are rewards by epoch, write a row for each"):
         select(prompts, log_path=log, settings=Settings(top_k=1))
+
+
+def test_numbered_columns_beside_a_reward_are_no_epochs(tmp_path, prompts):
+    log = tmp_path / "choices.csv"
+    log.write_text("question,score,choice_1,choice_2\nquestion 0,1,7,8\n")
+    with pytest.raises(InputError, match="--reward_column score") as error:
+        select(prompts, log_path=log, settings=Settings(top_k=1))
+    assert "by epoch" not in str(error.value)
 
 
 def test_as_the_docs_say(tmp_path, prompts, monkeypatch):
