@@ -1,9 +1,9 @@
 r"""Make the tiny base model of an embedded set: a Llama, or a Qwen3, of 1M parameters.
 
-    python -m train.pretrain [--out data/models/arithmetic-base] [--seed 0] [--batch 128] [--force]
+    python -m train.pretrain [--output_path data/models/arithmetic-base] [--seed 0] [--batch 128] [--force]
     python -m train.pretrain --task letters                            data/models/letters-base
     python -m train.pretrain --architecture qwen3                      data/models/arithmetic-qwen3-base
-    python -m train.pretrain --hidden_size 256                         data/models/arithmetic-256-base (3.7M)
+    python -m train.pretrain --hidden_size 256                         data/models/arithmetic-256-base (3.8M)
 
 Two phases of next-token training on problems that are in no prompt file or benchmark (`Problem.split`): first a
 textbook's worked answers (what the model knows), then a corpus like the web's, where worked, careless and malformed

@@ -128,7 +128,7 @@ def rates_table(rates: dict[str, dict[str, float]]) -> Table:
 def ensure(path: Path, settings: PretrainSettings, *, force: bool = False) -> dict:
     """Make the model unless the folder holds it; returns the record. A folder of something else is refused."""
     if path.exists() and not (path / RECORD).is_file() and (not path.is_dir() or any(path.iterdir())):
-        raise InputError(f"{path}: exists and is not a base model made here; name another --out")
+        raise InputError(f"{path}: exists and is not a base model made here; name another --output_path")
     if not force and is_current(path, settings):
         console.print(f"{path} is up to date")
         return read_json(path / RECORD)
