@@ -23,7 +23,7 @@ from lim.utils.files import locked, write_text
 from lim.utils.paths import ROOT
 from lim.utils.provenance import commit
 from lim.utils.text import duration
-from train.compare import spec
+from train.compare import plan, spec
 from train.compare.pipeline import Pipeline
 
 QUICK = "configs/compare/demo-quick.yaml"
@@ -143,7 +143,7 @@ def main() -> int:
     version = commit() or "unknown"
     with locked(folder / ".lock", f"{folder}: another soak is writing it; wait for it, or end it"):
         quick = spec.load(QUICK, [f"name={DEMO}"])
-        Pipeline(spec.stages(quick)[: len(quick.prepare)], quick.folder / "stages.json", console).run()
+        Pipeline(plan.stages(quick)[: len(quick.prepare)], quick.folder / "stages.json", console).run()
         soak("training", arguments.trainings, folder, version)
         soak("demo", arguments.demos, folder, version)
         return 1 if table(remembered(folder / "results.jsonl", version)) else 0

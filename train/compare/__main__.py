@@ -25,7 +25,7 @@ from lim.utils.errors import InputError, run_cli
 from lim.utils.files import write_json, write_text
 from lim.utils.paths import shown
 from lim.utils.text import duration
-from train.compare import runs, spec
+from train.compare import plan, runs, spec
 from train.compare.check import check, need_prompts
 from train.compare.pipeline import Pipeline, command_line
 from train.compare.spec import FULL, Comparison
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     console = Console()
     kept = runs.kept(chosen)
     pipeline = Pipeline(
-        spec.stages(chosen, kept), chosen.folder / "stages.json", console, after=partial(runs.after, chosen)
+        plan.stages(chosen, kept), chosen.folder / "stages.json", console, after=partial(runs.after, chosen)
     )
     if kept:
         console.print(f"{len(kept)} of {len(runs.every(chosen))} runs: figures are kept in {chosen.keep}")

@@ -13,7 +13,7 @@ from lim.utils.errors import InputError
 from lim.utils.makers import how_to_make
 from lim.utils.paths import ROOT
 from lim.utils.typed import convert
-from train.compare import spec
+from train.compare import plan
 from train.compare.spec import FULL, Comparison
 from train.recipe import recipe
 
@@ -69,7 +69,7 @@ def check_choice(comparison: Comparison, arm: str) -> None:
 
 def model_of(comparison: Comparison, arm: str) -> str:
     """The model that an arm's trainings start from. InputError where their recipe cannot be."""
-    _, script, *changes = spec.train(comparison, arm, comparison.seeds_of(arm)[0]).command
+    _, script, *changes = plan.train(comparison, arm, comparison.seeds_of(arm)[0]).command
     name = comparison.pool if str(script).endswith("train_math.8k.sh") else f"{comparison.pool}.{arm}"
     texts = [str(change()) if callable(change) else str(change) for change in changes]
     texts = [f"{text.partition('=')[0]}=1" if "=<" in text else text for text in texts]  # a size not known yet

@@ -20,7 +20,8 @@ from lim.utils.files import json_line, read_json, sha256_of, write_text
 from lim.utils.paths import shown
 from train.compare import costs
 from train.compare.pipeline import Stage
-from train.compare.spec import BASE, FULL, Comparison, Run, evaluation_of, train
+from train.compare.plan import evaluation_of, train
+from train.compare.spec import BASE, FULL, Comparison, Run
 from train.recipe import recipe
 
 # What of a recipe's `run` differs between runs of one arm, and between machines.

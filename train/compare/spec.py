@@ -1,14 +1,9 @@
-"""A comparison of selections: its file, and the stages it consists of.
-
-For each seed: FULL → its log → each selection → a run on it with the same number of optimiser steps → evaluation.
-"""
+"""A comparison of selections: its file, checked."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +16,8 @@ from lim.logs.reward_log import read_run
 from lim.strategies import STRATEGIES, Settings
 from lim.utils.cli import did_you_mean
 from lim.utils.errors import InputError
-from lim.utils.files import read_json
 from lim.utils.paths import ROOT, is_hub_id, shown
 from lim.utils.typed import convert
-from train.compare.pipeline import Stage
 from train.recipe.choice import ChoiceConfig
 from train.recipe.files import read_yaml
 
@@ -35,8 +28,6 @@ OWN_KEYS = ("size", "seeds", "log", "label", "settings")  # keys of a selection 
 # Those of a choice inside the run, which has `after_epoch`.
 INSIDE = tuple(item.name for item in fields(ChoiceConfig))
 OPTIONS = (*OWN_KEYS, *(item.name for item in fields(Settings)), "num_samples", "workers", "allow_empty")
-# The scripts a person would use for these selections, where the family of recipes has one; else FULL's.
-SCRIPTS = {"limr": "train_limr", "rand": "train_rand", "linear": "train_linear"}
 
 
 @dataclass(frozen=True)
@@ -184,8 +175,33 @@ def load(path: str, overrides: Sequence[str] = ()) -> Comparison:
         raise InputError(f"{path}: {' '.join(str(error).split())[:200]}") from None
     hint = "; settings of the trainings are given as overrides=[key=value]"
     comparison = convert(values, Comparison, path, hint=hint)
+    if "seeds" in parts[1]:
+        comparison = of_seeds(comparison, parts[1].get("selections") or {})
     check(path, comparison)
     return comparison
+
+
+def of_seeds(comparison: Comparison, given: Mapping[str, Any]) -> Comparison:
+    """The comparison whose seeds were given anew, with selections that name their own seeds narrowed to them.
+
+    A selection with none of these seeds is left out. `given`: the keys of selections that came with the seeds; seeds
+    among them stand.
+    """
+    found = {}
+    for name, options in comparison.selections.items():
+        own = options.get("seeds")
+        if isinstance(own, list) and "seeds" not in (given.get(name) or {}):
+            own = [seed for seed in own if seed in comparison.seeds]
+            options = {**options, "seeds": own}
+        if own != []:
+            found[name] = options
+    return replace(comparison, selections=found, baseline=baseline_of(comparison, found))
+
+
+def baseline_of(comparison: Comparison, kept: Collection[str]) -> str | None:
+    """The baseline, where it is among the selections that are kept; an unknown name stays, to be refused."""
+    dropped = comparison.baseline in comparison.selections and comparison.baseline not in kept
+    return None if dropped else comparison.baseline
 
 
 def only(comparison: Comparison, arms: Sequence[str]) -> Comparison:
@@ -193,13 +209,15 @@ def only(comparison: Comparison, arms: Sequence[str]) -> Comparison:
     wanted: set[str] = set()
     for arm in arms:
         if arm not in comparison.selections:
-            raise InputError(f"--only {arm}: no such selection; there are {', '.join(comparison.selections)}")
+            raise InputError(
+                f"--only {arm}: no such selection with these seeds; there are {', '.join(comparison.selections)}"
+            )
         name: str | None = arm
         while name is not None:
             wanted.add(name)
             name = comparison.selections[name].get("size")
     kept = {name: options for name, options in comparison.selections.items() if name in wanted}
-    return replace(comparison, selections=kept, baseline=comparison.baseline if comparison.baseline in kept else None)
+    return replace(comparison, selections=kept, baseline=baseline_of(comparison, kept))
 
 
 def check(path: str, comparison: Comparison) -> None:
@@ -243,157 +261,3 @@ def check(path: str, comparison: Comparison) -> None:
             done.append(name)
     if comparison.baseline is not None and comparison.baseline not in comparison.selections:
         raise InputError(f"{path}: baseline is '{comparison.baseline}', which is no selection")
-
-
-def stages(comparison: Comparison, kept: Collection[Run] = ()) -> list[Stage]:
-    """All stages, in an order in which each finds its inputs made, without those of the runs in `kept`."""
-    prepared = [
-        Stage(
-            name=item.name,
-            title=item.title,
-            command=with_python(item.command),
-            outputs=[ROOT / path for path in item.outputs],
-            inputs=[ROOT / path for path in item.inputs],
-            seconds=item.seconds,
-        )
-        for item in comparison.prepare
-    ]
-    return prepared + [stage for seed in comparison.seeds for stage in seed_stages(comparison, seed, kept)]
-
-
-def seed_stages(comparison: Comparison, seed: int, kept: Collection[Run] = ()) -> list[Stage]:
-    """FULL, then each selection chosen and trained, then all of the seed evaluated in one start of the engine.
-
-    With `comparison.keep` each is evaluated when it is trained. A run in `kept` is made again where another needs it.
-    """
-    arms = [arm for arm in comparison.arms_of(seed) if (arm, seed) not in kept]
-    sizes = {comparison.selections.get(arm, {}).get("size") for arm in arms}
-    chosen = [arm for arm in comparison.arms_of(seed) if not comparison.on_all(arm) and (arm in arms or arm in sizes)]
-    if chosen and FULL not in arms:
-        arms.insert(0, FULL)
-    with_base = seed == comparison.seeds[0] and (BASE, None) not in kept
-    found = [evaluate(comparison, [(BASE, None)])] if comparison.keep and with_base else []
-    for arm in comparison.arms_of(seed):
-        if arm in chosen:
-            found.append(choose(comparison, arm, comparison.selections[arm], seed))
-        if arm in arms:
-            found.append(train(comparison, arm, seed))
-            if comparison.keep:
-                found.append(evaluate(comparison, [(arm, seed)]))
-    runs = [*([(BASE, None)] if with_base else []), *((arm, seed) for arm in arms)]
-    return found if comparison.keep or not runs else [*found, evaluate(comparison, runs)]
-
-
-def choose(comparison: Comparison, arm: str, options: dict[str, Any], seed: int) -> Stage:
-    """Select from FULL's log of the same seed, or from the log the selection names."""
-    log = ROOT / options["log"] if "log" in options else comparison.run_dir(FULL, seed)
-    chosen, strategy = comparison.prompt_file(arm, seed), STRATEGIES[options["strategy"]]
-    flags: list[str | Path | Callable[[], str]] = []
-    inputs = [ROOT / comparison.prompts, log / "step_*.parquet"]
-    for key, value in options.items():
-        if key not in OWN_KEYS:
-            flags += [f"--{key}", *map(str, value if isinstance(value, list) else [value])]
-    if options.get("size") is not None:
-        other = comparison.prompt_file(options["size"], seed)
-        inputs.append(other)
-        flags += [f"--{strategy.count_flag}", partial(count_of, other)]
-    if strategy.count_flag == "num_prompts":
-        flags += ["--seed", str(seed)]
-    return Stage(
-        name=f"select-{arm}-s{seed}",
-        title=f"{comparison.label(arm)} (seed {seed}): choose the prompts",
-        command=with_python(["python", "lim_selection.py", "--train_samples_path", shown(log)])
-        + ["--original_prompts_path", comparison.prompts, "--output_path", shown(chosen), *flags]
-        + ["--report", shown(comparison.folder / "reports" / f"{arm}-s{seed}")],
-        inputs=inputs,
-        outputs=[chosen],
-        seconds=4,
-    )
-
-
-def count_of(prompt_file: Path) -> str:
-    """How many prompts a file holds; in a plan made before the file, a note."""
-    return str(len(read_json(prompt_file))) if prompt_file.exists() else f"<as in {shown(prompt_file)}>"
-
-
-def train(comparison: Comparison, arm: str, seed: int) -> Stage:
-    """Train one arm with one seed."""
-    run, prompts = comparison.run_dir(arm, seed), comparison.prompt_file(arm, seed)
-    options = comparison.selections.get(arm, {})
-    inputs = [prompts, *base_inputs(comparison), ROOT / "configs" / "train" / f"{comparison.pool}*.yaml"]
-    settings: list[str | Callable[[], str]] = []
-    if comparison.is_inside(arm):
-        settings += [f"run.select.{key}={listed_value(value)}" for key, value in options.items() if key in INSIDE]
-        if options.get("size") is not None:
-            other = comparison.prompt_file(options["size"], seed)
-            inputs.append(other)
-            key = STRATEGIES[options["strategy"]].count_flag
-            settings.append(partial(lambda key, other: f"run.select.{key}={count_of(other)}", key, other))
-    return Stage(
-        name=f"train-{arm}-s{seed}",
-        title=f"{comparison.label(arm)} (seed {seed}): train",
-        command=[
-            "bash",
-            f"scripts/{script_of(comparison.pool, arm)}.sh",
-            *(f"+{name}" for name in comparison.overlays),
-        ]
-        + [f"run.name={run.name}", f"run.prompt_file={shown(prompts)}", f"run.seed={seed}"]
-        + ["run.expect_prompts=null", "run.resume=true", *comparison.overrides]
-        + [*settings, *options.get("settings", [])],
-        env={"POOL": comparison.pool},
-        inputs=inputs,
-        outputs=[run / "final" / "config.json"],
-        clears=[run],
-        seconds=comparison.train_seconds,
-    )
-
-
-def listed_value(value: Any) -> str:
-    """A value as `key=value` has it."""
-    return f"[{','.join(map(str, value))}]" if isinstance(value, list) else str(value)
-
-
-def script_of(pool: str, arm: str) -> str:
-    """The training script of an arm. Its recipe's prompt file does not matter, since the comparison names its own."""
-    own = ROOT / "configs" / "train" / f"{pool}.{arm}.yaml"
-    return SCRIPTS[arm] if arm in SCRIPTS and own.exists() else "train_math.8k"
-
-
-def base_inputs(comparison: Comparison) -> list[Path]:
-    """The base model as a stage's input; nothing for one of the hub."""
-    return [comparison.base_folder] if comparison.base_folder else []
-
-
-def evaluation_of(run: Run) -> str:
-    """The name of the stage that evaluates one run, or the base model, alone."""
-    arm, seed = run
-    return f"eval-{arm}" if seed is None else f"eval-{arm}-s{seed}"
-
-
-def evaluate(comparison: Comparison, runs: Sequence[Run]) -> Stage:
-    """Evaluate the last checkpoints of runs of one seed, and of the base model where it is among them."""
-    with_base = (BASE, None) in runs
-    trained = [comparison.run_dir(arm, seed) for arm, seed in runs if seed is not None]
-    base = shown(comparison.base_folder) if comparison.base_folder else comparison.base_model
-    results = [run / "eval" / "final" for run in trained] + ([comparison.base_results] if with_base else [])
-    seed = max((seed for _, seed in runs if seed is not None), default=None)
-    of_seed = "" if seed is None else f" (seed {seed})"
-    return Stage(
-        name=evaluation_of(runs[0]) if comparison.keep else f"eval-s{seed}",
-        title=f"Evaluate {', '.join(comparison.label(arm) for arm, _ in runs)}{of_seed}",
-        command=["bash", "eval/eval.sh", *(["--model", base] if with_base else [])]
-        + [*(["--run_path", *map(shown, trained), "--step", "final"] if trained else []), "--overwrite"]
-        + ["--benchmarks", *comparison.benchmarks],
-        inputs=[
-            *(run / "final" for run in trained),
-            *(base_inputs(comparison) if with_base else []),
-            *comparison.benchmark_files,
-        ],
-        outputs=[folder / "results.json" for folder in results],
-        seconds=comparison.eval_seconds * len(results),
-    )
-
-
-def with_python(command: Sequence[str]) -> list[Any]:
-    """A command whose leading `python` is this interpreter."""
-    return [shown(Path(sys.executable)) if command[0] == "python" else command[0], *command[1:]]

@@ -16,7 +16,7 @@ from eval.results.graded import question_means
 from eval.results.statistics import blocks, over_runs
 from lim.logs.reward_log import write_run, write_step
 from lim.utils.errors import InputError
-from train.compare import check, figures, runs, spec
+from train.compare import check, figures, plan, runs, spec
 from train.compare.__main__ import main
 from train.compare.costs import curve, until
 from train.compare.results import collect
@@ -32,7 +32,7 @@ FILES = sorted((ROOT / "configs" / "compare").glob("*.yaml"))
 def test_every_committed_comparison_loads_and_finds_its_inputs_made(path):
     chosen = spec.load(str(path))
     made = {ROOT / "configs", *(ROOT / "data" / name for name in ("arithmetic", "letters", "sets")), ROOT / "train"}
-    for stage in spec.stages(chosen):
+    for stage in plan.stages(chosen):
         for item in stage.inputs:
             inside = any(item == one or one in item.parents or item in one.parents for one in made)
             assert inside, f"{stage.name} needs {item}, which no stage before it makes"
@@ -164,7 +164,7 @@ def test_a_comparison_of_large_models_takes_its_base_from_the_hub(tmp_path):
     path = write(tmp_path, pool="math.8k", base_model="Qwen/Qwen2.5-Math-7B")
     chosen = spec.load(path)
     assert chosen.base_results == spec.ROOT / "data/output/Qwen--Qwen2.5-Math-7B/eval/model"
-    stages = {stage.name: stage for stage in spec.stages(chosen)}
+    stages = {stage.name: stage for stage in plan.stages(chosen)}
     for name in ("train-full-s1", "train-limr-s1"):
         assert stages[name].command[:2] == ["bash", "scripts/train_math.8k.sh"]
         assert stages[name].env == {"POOL": "math.8k"}
@@ -174,7 +174,7 @@ def test_a_comparison_of_large_models_takes_its_base_from_the_hub(tmp_path):
 
 @pytest.mark.parametrize("arguments", [[], ["--plan"], ["--jobs", "2"]])
 def test_without_a_file_the_files_are_listed_and_nothing_runs(arguments, monkeypatch):
-    monkeypatch.setattr(spec, "stages", None)
+    monkeypatch.setattr(plan, "stages", None)
     with pytest.raises(InputError) as error:
         main(arguments)
     for path in FILES:
@@ -285,18 +285,18 @@ def names(stages):
 def test_a_run_whose_figures_are_kept_is_not_made_again(finished, tmp_path):
     before = collect(finished)
     chosen = replace(finished, keep="kept")
-    evaluations = [stage for stage in spec.stages(chosen) if stage.name.startswith("eval-")]
+    evaluations = [stage for stage in plan.stages(chosen) if stage.name.startswith("eval-")]
     assert names(evaluations)[:3] == ["eval-base", "eval-full-s1", "eval-limr-s1"] and len(evaluations) == 7
     for stage in evaluations:
         runs.after(chosen, stage)
     assert sorted(path.name for path in (tmp_path / "kept").iterdir())[:2] == ["base.json", "full-s1.json"]
     shutil.rmtree(tmp_path / "data")
     assert collect(chosen) == before
-    assert spec.stages(chosen, runs.kept(chosen)) == []
+    assert plan.stages(chosen, runs.kept(chosen)) == []
     # Without RAND's: its size is LIMR's, whose choice needs FULL's log. LIMR is not trained again.
     (tmp_path / "kept" / "rand-s2.json").unlink()
     made = ["train-full-s2", "eval-full-s2", "select-limr-s2", "select-rand-s2", "train-rand-s2", "eval-rand-s2"]
-    assert names(spec.stages(chosen, runs.kept(chosen))) == made
+    assert names(plan.stages(chosen, runs.kept(chosen))) == made
 
 
 @pytest.mark.parametrize(
@@ -315,14 +315,14 @@ def test_kept_figures_of_other_inputs_are_refused(finished, tmp_path, spoil, mes
     base.mkdir(parents=True)
     (base / WEIGHTS).write_text("1")
     chosen = replace(finished, keep="kept", prepare=[spec.Prepare("base", "", ["true"], [])])
-    for stage in spec.stages(chosen)[1:]:
+    for stage in plan.stages(chosen)[1:]:
         runs.after(chosen, stage)
     runs.check(replace(chosen, seeds=[2]))
     spoil(tmp_path)
     if message.startswith("actor"):
         chosen = replace(chosen, overrides=["actor.adam.lr=0.25"])
     with pytest.raises(InputError, match=message) as error:
-        runs.after(chosen, spec.stages(chosen)[0])  # the base model is made: the first moment at which it is known
+        runs.after(chosen, plan.stages(chosen)[0])  # the base model is made: the first moment at which it is known
     assert re.match(r"\S*kept/\S+\.json: its run had ", str(error.value))
 
 
@@ -330,7 +330,7 @@ def test_an_arm_with_fewer_seeds_is_compared_on_those(tmp_path, finished):
     selections = {"limr": {"strategy": "lim"}, "rand": {"strategy": "random", "size": "limr", "seeds": [2]}}
     fewer = spec.load(write(tmp_path, selections=selections))
     assert fewer.arms_of(1) == ["full", "limr"] and fewer.arms_of(2) == ["full", "limr", "rand"]
-    assert "train-rand-s1" not in {stage.name for stage in spec.stages(fewer)}
+    assert "train-rand-s1" not in {stage.name for stage in plan.stages(fewer)}
     results = collect(fewer)
     found = results["benchmarks"]["arithmetic-t1"]
     assert found["differences"]["rand"]["limr"]["seeds"] == [2]
@@ -343,8 +343,34 @@ def test_only_takes_what_sizes_need(tmp_path):
     chosen = spec.load(write(tmp_path))
     assert list(spec.only(chosen, ["rand"]).selections) == ["limr", "rand"]
     assert spec.only(chosen, ["limr"]).baseline is None
-    with pytest.raises(InputError, match="--only best: no such selection; there are limr, rand"):
+    with pytest.raises(InputError, match="--only best: no such selection with these seeds; there are limr, rand"):
         spec.only(chosen, ["best"])
+
+
+def test_seeds_given_anew_narrow_the_seeds_of_selections(tmp_path):
+    selections = {
+        "limr": {"strategy": "lim", "top_k": 5},
+        "near": {"strategy": "nearest", "top_k": 5, "seeds": [1, 2]},
+        "once": {"strategy": "variance", "top_k": 5, "seeds": [1]},
+    }
+    path = write(tmp_path, selections=selections, seeds=[1, 2, 3], baseline="once")
+    assert list(spec.load(path, ["name=other"]).selections) == ["limr", "near", "once"]
+    two = spec.load(path, ["seeds=[2, 3]"])
+    assert (list(two.selections), two.baseline) == (["limr", "near"], None)
+    assert (two.seeds_of("limr"), two.seeds_of("near")) == ([2, 3], [2])
+    assert [two.arms_of(seed) for seed in two.seeds] == [["full", "limr", "near"], ["full", "limr"]]
+    assert list(spec.load(path, ["seeds=[3]"]).selections) == ["limr"]
+    with pytest.raises(InputError, match="--only near: no such selection with these seeds; there are limr"):
+        spec.only(spec.load(path, ["seeds=[3]"]), ["near"])
+    with pytest.raises(InputError, match=r"selections\.near\.seeds has 1, with which 'full' is not run"):
+        spec.load(path, ["seeds=[3]", "selections.near.seeds=[1]"])
+    with pytest.raises(InputError, match="baseline is 'best', which is no selection"):
+        spec.load(path, ["seeds=[3]", "baseline=best"])
+
+
+def test_one_seed_of_the_planned_comparison_can_be_run():
+    one = spec.load("filter", ["seeds=[12]"])
+    assert one.seeds_of("nearest") == [12] and "nearest" not in spec.load("filter", ["seeds=[20]"]).selections
 
 
 def test_the_baseline_may_have_its_old_name(tmp_path):
@@ -357,7 +383,7 @@ def test_a_selection_can_read_another_log(tmp_path):
     rates = {"strategy": "uncertainty", "log": "logs/base", "size": "limr"}
     selections = {"limr": {"strategy": "lim"}, "rates": rates}
     chosen = spec.load(write(tmp_path, selections=selections, baseline=None))
-    stage = {one.name: one for one in spec.stages(chosen)}
+    stage = {one.name: one for one in plan.stages(chosen)}
     command = stage["select-rates-s1"].command
     assert command[command.index("--train_samples_path") + 1] == "logs/base"
     assert "--log" not in command and "--size" not in command
@@ -479,9 +505,9 @@ def test_names_below_bars_do_not_overlap(finished, label):
 def test_a_selection_is_named_by_its_label():
     comparison = spec.load("configs/compare/arithmetic.yaml")
     assert comparison.label("lim_3_epochs") == "LIM, first 3 epochs"
-    titles = {stage.title for stage in spec.stages(comparison)}
+    titles = {stage.title for stage in plan.stages(comparison)}
     assert "LIM, first 3 epochs (seed 1): train" in titles
-    assert not any("--label" in stage.arguments() for stage in spec.stages(comparison))
+    assert not any("--label" in stage.arguments() for stage in plan.stages(comparison))
 
 
 # Choices inside runs, and what arms cost.
@@ -496,7 +522,7 @@ INSIDE = {
 def test_a_choice_inside_a_run_is_a_training_with_settings(tmp_path, monkeypatch):
     monkeypatch.setattr(spec, "ROOT", tmp_path)
     chosen = spec.load(write(tmp_path, selections=INSIDE, baseline="limr", seeds=[4]))
-    names = [stage.name for stage in spec.stages(chosen)]
+    names = [stage.name for stage in plan.stages(chosen)]
     assert names == [
         "train-full-s4",
         "select-limr-s4",
@@ -505,7 +531,7 @@ def test_a_choice_inside_a_run_is_a_training_with_settings(tmp_path, monkeypatch
         "train-thin-s4",
         "eval-s4",
     ]
-    stages = {stage.name: stage for stage in spec.stages(chosen)}
+    stages = {stage.name: stage for stage in plan.stages(chosen)}
     path = chosen.prompt_file("limr", 4)
     assert path in stages["train-sooner-s4"].inputs
     path.parent.mkdir(parents=True)
