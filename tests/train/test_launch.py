@@ -508,6 +508,7 @@ def test_openrlhf_splits_names_there():
 )
 def test_a_flag_whose_package_is_not_installed_is_refused(pool, started, monkeypatch, change, package):
     size = ["actor.num_gpus_per_node=2", "critic.num_gpus_per_node=2", "ref.num_gpus_per_node=2"]
+    size += ["ds.attn_implementation=flash_attention_2"]  # ring attention packs samples
     message = f"^{change}: needs the Python package {package}, which scripts/setup"
     with pytest.raises(InputError, match=message):
         launch.main([*pool, *size, change])
