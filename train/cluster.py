@@ -66,7 +66,7 @@ def node_environment(wanted: int | None = None) -> dict[str, str]:
         raise InputError(f"GPUS={wanted}: this machine has {found}; leave GPUS out to use them all")
     if found or not wanted:
         return gpu.environment() | sockets() | write(node_gpus=found if wanted is None else wanted)
-    variables = cpu.environment()
+    variables = cpu.environment(wanted)
     del variables["RAY_OVERRIDE_RESOURCES"]  # on a cluster each machine states its own
     return variables | sockets() | write(node_gpus=wanted)
 

@@ -44,10 +44,16 @@ def test_a_wait_out_of_range_names_its_flag(flags, capsys):
     assert capsys.readouterr().err.startswith(f"error: {flags[-2]}: ")
 
 
-def test_environment_of_a_machine_without_gpu(monkeypatch, capsys):
+@pytest.mark.parametrize("hidden", [False, True])
+def test_environment_of_a_machine_without_gpu(monkeypatch, capsys, hidden):
     monkeypatch.setattr("train.gpu.available_gpus", lambda: 0)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if hidden:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     cluster.main(["environment", "--gpus", "3"])
     output, said = capsys.readouterr()
+    # Ray hands out no more GPUs than the variable names.
+    assert ("export CUDA_VISIBLE_DEVICES=logical-0,logical-1,logical-2\n" in output) is hidden
     assert "export LIM_CPU=1\n" in output
     assert "export LIM_NODE_GPUS=3\n" in output
     assert "RAY_OVERRIDE_RESOURCES" not in output
