@@ -5,7 +5,8 @@ The subclass here changes no computation:
 - every epoch's order of prompts is drawn from (seed, epoch), and a resume continues within it;
 - all samples of a step are written to the reward log, with the true epoch, off the critical path;
 - complete train batches go to optimisation (train/ppo/samples.py says why);
-- advantages are computed with fewer calls, to the same bit (train/ppo/advantages.py);
+- advantages are computed with fewer calls, to the same bit (train/ppo/advantages.py), and the engines load the
+  tokenizer once, not with every prompt (train/ppo/sent_by_name.py);
 - a response ends at each of the model's end tokens (eval/engine/ends.py), not at eos alone;
 - with `run.select`, the prompts are chosen on the way (train/ppo/choosing.py), and the run's end follows from that;
 - a checkpoint is marked when it is complete, _hf folders are pruned, the best by validation is kept.
@@ -29,6 +30,7 @@ from lim.utils.errors import InputError
 from lim.utils.ray import carried
 from train.ppo import advantages, checkpoints, samples
 from train.ppo.choosing import ChoosingOrder, RunEnds
+from train.ppo.sent_by_name import SentByName
 from train.reward import end_tokens
 from train.run import environment, progress
 
@@ -144,6 +146,8 @@ class LoggedPPO:
             self.choosing = ChoosingOrder(data, seed, self.run_dir, folder, self.args, self.writer.wait)
         self.prompts_dataloader = self.choosing or samples.EpochOrder(data, seed)
         self.samples_generator.prompts_dataloader = self.prompts_dataloader
+        fast = not self.args.data.disable_fast_tokenizer
+        self.samples_generator.tokenizer = SentByName(pretrain, fast=fast)
         maker = self.experience_maker
         maker.get_advantages_and_returns = advantages.faster(maker.get_advantages_and_returns)
         self.rollouts: list[Any] = []
