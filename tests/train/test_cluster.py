@@ -114,7 +114,8 @@ def test_environment_of_a_machine_with_gpus(monkeypatch, capsys):
     monkeypatch.setattr("train.gpu.available_gpus", lambda: 8)
     monkeypatch.setenv("PYTHONPATH", "/else where")
     monkeypatch.setenv("PATH", "/usr/bin")
-    for name in ("CUDA_DEVICE_ORDER", "VLLM_USE_FLASHINFER_SAMPLER", "DS_SKIP_CUDA_CHECK"):
+    own = ("CUDA_DEVICE_ORDER", "VLLM_USE_FLASHINFER_SAMPLER", "DS_SKIP_CUDA_CHECK")
+    for name in (*own, "RAY_worker_register_timeout_seconds"):
         monkeypatch.delenv(name, raising=False)
     cluster.main(["environment"])
     # PATH above all: Ray carries no PATH to the workers of other nodes, which look for ninja there.
@@ -124,6 +125,7 @@ def test_environment_of_a_machine_with_gpus(monkeypatch, capsys):
         f"export TORCH_EXTENSIONS_DIR={sys.prefix}/torch_extensions",
         "export CUDA_DEVICE_ORDER=PCI_BUS_ID",
         "export VLLM_USE_FLASHINFER_SAMPLER=0",
+        "export RAY_worker_register_timeout_seconds=600",
         "export DS_SKIP_CUDA_CHECK=1",
         "export LIM_NODE_GPUS=8",
     ]

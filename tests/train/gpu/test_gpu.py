@@ -126,7 +126,8 @@ def test_flash_attn_is_built_for_the_gpus_that_are_there(capabilities, wanted):
 def unset(monkeypatch):
     for name in ("PYTHONPATH", "VLLM_USE_FLASHINFER_SAMPLER", "DS_SKIP_CUDA_CHECK", "OMP_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
+    for name in ("CUDA_DEVICE_ORDER", "RAY_worker_register_timeout_seconds"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", "/usr/bin")
 
 
@@ -137,6 +138,7 @@ def test_the_environment_is_all_that_a_run_needs(unset):
         "TORCH_EXTENSIONS_DIR": f"{sys.prefix}/torch_extensions",
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # as nvidia-smi, and with it the doctor, counts
         "VLLM_USE_FLASHINFER_SAMPLER": "0",
+        "RAY_worker_register_timeout_seconds": "600",
         "DS_SKIP_CUDA_CHECK": "1",
     }
     offloaded = gpu.environment(adam_offload=True)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import cloudpickle
 import pytest
 
 from train.ppo import sent_by_name
@@ -31,8 +32,9 @@ def loaded(monkeypatch):
     sent_by_name.tokenizer_of.cache_clear()
 
 
-def test_each_process_loads_it_once(loaded):
-    sent = [pickle.dumps(sent_by_name.SentByName("some/model", fast=True)) for _ in range(3)]
+@pytest.mark.parametrize("dumps", [pickle.dumps, cloudpickle.dumps])  # the latter is Ray's
+def test_each_process_loads_it_once(loaded, dumps):
+    sent = [dumps(sent_by_name.SentByName("some/model", fast=True)) for _ in range(3)]
     assert max(map(len, sent)) < 200 and loaded == []
     first, *others = map(pickle.loads, sent)
     assert first.of == "some/model" and all(other is first for other in others)
