@@ -128,8 +128,8 @@ def environment(*, adam_offload: bool = False) -> dict[str, str]:
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         # FlashInfer compiles its sampler when vLLM starts, and training samples without top_p and top_k.
         "VLLM_USE_FLASHINFER_SAMPLER": "0",
-        # Ray starts a worker per CPU at once, and gives up on those that have not imported it within a minute, as they
-        # may not from a network file system.
+        # Ray starts a worker per CPU at once, and gives up on those that take over a minute to import it, as they may
+        # from a network file system.
         "RAY_worker_register_timeout_seconds": "600",
         # DeepSpeed takes the toolkit of torch's minor version alone; any of the major one compiles. The doctor
         # refuses another major one.
