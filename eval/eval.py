@@ -63,7 +63,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     how = parser.add_argument_group("settings, in place of the settings file's")
     how.add_argument("--settings", type=Path, default=SETTINGS)
     how.add_argument("--n_samples", type=whole(1, 100_000))
-    how.add_argument("--temperature", type=between(0, 100), help="0 is greedy")
+    how.add_argument("--temperature", type=between(0, 2), help="0 is greedy")
     how.add_argument("--top_p", type=between(0, 1, above=True))
     how.add_argument("--max_new_tokens", type=whole(1))
     how.add_argument("--seed", type=whole())

@@ -38,7 +38,7 @@ class Benchmark:
     name: str
     file: str
     n_samples: AtLeastOne
-    temperature: Annotated[float, Meta(ge=0)]  # 0 is greedy
+    temperature: Annotated[float, Meta(ge=0, le=2)]  # 0 is greedy; vLLM takes no more than 2
     top_p: Annotated[float, Meta(gt=0, le=1)]
     max_new_tokens: AtLeastOne
     seed: int

@@ -27,7 +27,7 @@ node_options=(--block --disable-usage-stats)
 [ -z "${NODE_IP:-}" ] || node_options+=(--node-ip-address "$NODE_IP")
 prepare_node() {
     local exports
-    exports=$("$PYTHON" -m train.cluster environment ${GPUS:+--gpus "$GPUS"})
+    exports=$("$PYTHON" -m train.cluster environment ${GPUS:+--gpus "$GPUS"} "$@")
     eval "$exports"
     node_options+=(--num-gpus "${GPUS:-$LIM_NODE_GPUS}")
     # Ray's own choice is TMPDIR, a batch system's may be too long for a socket, or /tmp/ray, which is the first user's.
@@ -37,7 +37,7 @@ prepare_node() {
 case ${1:-} in
     head)
         [ $# = 1 ] || usage
-        prepare_node
+        prepare_node --port "$PORT"
         exec "$PYTHON" -m ray.scripts.scripts start --head --port "$PORT" --include-dashboard false "${node_options[@]}"
         ;;
     worker)

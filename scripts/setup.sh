@@ -35,17 +35,24 @@ files_of() {
     esac
 }
 
+# Of OpenRLHF 0.11.2 there are wheels up to Python 3.12, and nothing else.
+newest=12 needed="3.11 or 3.12"
+[ "$want" != select ] || newest=99 needed="3.11 or newer"
+
 find_python() {
     local candidate candidates=(python3.11 python3.12 python3 python3.13)
     [ -z "${PYTHON:-}" ] || candidates=("$PYTHON")
     for candidate in "${candidates[@]}"; do
-        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+        if "$candidate" -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, $newest))" 2>/dev/null; then
             printf '%s\n' "$candidate"
             return
         fi
     done
-    die "no Python 3.11 or newer found (looked for ${candidates[*]}); install one or set PYTHON=/path/to/python3.11"
+    die "no Python $needed found (looked for ${candidates[*]}); install one or set PYTHON=/path/to/python3.11"
 }
+
+# 3.11 of "Python 3.11.9".
+minor_of() { "$1" -V 2>&1 | sed -nE 's/^Python ([0-9]+\.[0-9]+).*/\1/p'; }
 
 # pip says much that nobody needs: it goes to the log, and the log's end is shown when a step fails.
 step() {
@@ -165,10 +172,15 @@ if [ ! -x "$venv/bin/python" ]; then
     "$python" -m venv "$venv" || die "'$python -m venv' failed; on Debian and Ubuntu: apt-get install python3-venv"
     echo '*' >"$venv/.gitignore"
 fi
-case $("$venv/bin/python" -V 2>&1) in
-    *" 3.11."*) ;;
-    *" 3.12."*) case $want in gpu | gpu-dev | select) ;; *) say "note: the CPU set was tested on Python 3.11" ;; esac ;;
-    *) [ "$want" = select ] || say "note: the pinned set was tested on Python 3.11; on $("$venv/bin/python" -V 2>&1) an install may fail (PYTHON=python3.11 picks another)" ;;
+here=$(minor_of "$venv/bin/python")
+again="remove it (rm -r $venv) and run this again, or install elsewhere (VENV=/path/.venv)"
+if [ -n "${PYTHON:-}" ] && [ "$(minor_of "$PYTHON")" != "$here" ]; then
+    die "$venv holds Python $here, not that of PYTHON=$PYTHON; $again"
+fi
+case $want:$here in
+    select:* | *:3.11 | gpu*:3.12) ;;
+    *:3.12) say "note: the CPU set was tested on Python 3.11" ;;
+    *) die "$venv holds Python $here, and of OpenRLHF 0.11.2 there are packages for $needed only; $again with PYTHON=python3.11" ;;
 esac
 
 case $want in

@@ -16,7 +16,7 @@
 # Submit from the repository's folder. --mem=0 asks for all memory of each machine: --exclusive alone leaves the site's
 # default at many. Give --time and what else your site wants to sbatch. A job that Slurm requeues (preempted, a machine
 # lost) resumes its run; one that ran out of time is submitted again with run.resume=true.
-# Knobs: PORT (6379), WAIT (seconds for all machines to join; 300), GPUS (per machine; default: those found), HEAD_IP
+# Knobs: PORT (by default the job's own, from its number), WAIT (seconds for all machines to join; 300), GPUS (per machine; default: those found), HEAD_IP
 # (the address at which the others reach the first machine; default: its IPv4 address by which the last one knows its
 # name, else the first of its own)
 scripts=$(dirname "${BASH_SOURCE[0]}")
@@ -26,7 +26,8 @@ cd "$root"
 
 [ -f "${1:-}" ] || die "${1:+$1: no such script; }give a training: sbatch scripts/slurm_train.sh scripts/train_*.sh [+overlay …] [key=value …]"
 [ -n "${SLURM_JOB_NODELIST:-}" ] || die "this is no Slurm job; submit it: sbatch scripts/slurm_train.sh $*"
-PORT=${PORT:-6379}
+# Not Ray's 6379, which another job's Ray may hold, or one that was left behind; below the ports of connections.
+PORT=${PORT:-$((20000 + ${SLURM_JOB_ID:-0} % 12000))}
 export PORT WAIT=${WAIT:-300}
 
 nodes=$(scontrol show hostnames "$SLURM_JOB_NODELIST")
@@ -61,5 +62,9 @@ for node in $nodes; do
     [ "$node" != "$head" ] || continue
     "${srun[@]}" --nodelist="$node" bash scripts/ray_cluster.sh worker "$RAY_ADDRESS" &
 done
-bash scripts/ray_cluster.sh wait "$SLURM_JOB_NUM_NODES"
+bash scripts/ray_cluster.sh wait "$SLURM_JOB_NUM_NODES" &
+waiting=$! ended=0
+wait -n || ended=$? # for the first of them that ends
+! kill -0 "$waiting" 2>/dev/null || die "Ray ended on one of the machines before all had joined; its reason is above"
+[ "$ended" = 0 ] || exit "$ended"
 "${srun[@]}" --nodelist="$head" bash "$@"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import socket
 import sys
 import tempfile
 import time
@@ -65,9 +66,26 @@ def node_environment(wanted: int | None = None) -> dict[str, str]:
         raise InputError(f"GPUS={wanted}: this machine has {found}; leave GPUS out to use them all")
     if found or not wanted:
         return gpu.environment() | sockets() | write(node_gpus=found if wanted is None else wanted)
-    variables = cpu.environment()
+    variables = cpu.environment(wanted)
     del variables["RAY_OVERRIDE_RESOURCES"]  # on a cluster each machine states its own
     return variables | sockets() | write(node_gpus=wanted)
+
+
+def check_port(port: int) -> None:
+    """Raise InputError where something listens at a port of this machine that is to be the head's.
+
+    Ray would try for a minute and end with a stack trace; meanwhile others would join what listens there, if that is
+    another user's Ray, or one that was left behind.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that have just ended do not count
+        try:
+            probe.bind(("", port))
+        except OSError as error:
+            raise InputError(
+                f"PORT={port}: cannot be the head's here ({error.strerror}): another Ray may listen there, another "
+                "user's or one left behind; set another PORT on all machines, or end that one"
+            ) from None
 
 
 def sockets() -> dict[str, str]:
@@ -89,10 +107,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     waiting.add_argument("--seconds", type=between(0, 86400), default=300)
     environment = commands.add_parser("environment", help="export lines for a shell")
     environment.add_argument("--gpus", type=whole(0), help="GPUs that the machine hands out; default: those found")
+    environment.add_argument("--port", type=whole(1024, 65535), help="the head's: an error where it is taken")
     arguments = parser.parse_args(argv)
     if arguments.command == "wait":
         wait_for_nodes(arguments.address, arguments.nodes, arguments.seconds)
     else:
+        if arguments.port is not None:
+            check_port(arguments.port)
         variables = node_environment(arguments.gpus)
         if variables["LIM_NODE_GPUS"] == "0":
             note = "no GPU is visible on this machine: none is handed out here"

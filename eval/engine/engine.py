@@ -65,6 +65,8 @@ def quiet() -> None:
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    # As nvidia-smi counts GPUs; CUDA by itself has the fastest first. vLLM asks for it where there are several kinds.
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     # FlashInfer's sampler is compiled when vLLM starts, and never used: every sample here has a seed.
     os.environ.setdefault("VLLM_USE_FLASHINFER_SAMPLER", "0")
     # Where FlashInfer's attention is the first choice (compute capability 10.0), it is compiled by ninja.

@@ -27,9 +27,11 @@ NO_DEVICES = "No devices were found\n"
 
 def answer(kind: str = "NVIDIA H100 80GB HBM3", count: int = 1, **values: str) -> str:
     """An answer put together from such parts, for the fields that train.gpu asks for."""
-    row = {"driver_version": "580.105.08", "memory.total": "81559 MiB", "memory.used": "1 MiB", "compute_cap": "9.0"}
-    row |= {name.replace("memory_", "memory."): value for name, value in values.items()}
-    lines = ["index, uuid, name, driver_version, memory.total [MiB], memory.used [MiB], compute_cap"]
+    row = {"driver_version": "580.105.08", "memory.total": "81559 MiB", "memory.used": "1 MiB"}
+    row |= {"compute_mode": "Default", "mig.mode.current": "Disabled", "compute_cap": "9.0"}
+    row |= {{"mig": "mig.mode.current"}.get(n, n.replace("memory_", "memory.")): v for n, v in values.items()}
+    units = {"memory.total": "memory.total [MiB]", "memory.used": "memory.used [MiB]"}
+    lines = [", ".join(["index, uuid, name", *(units.get(name, name) for name in row)])]
     lines += [", ".join([str(n), f"GPU-{n}0d7", kind, *row.values()]) for n in range(count)]
     return "\n".join(lines) + "\n"
 

@@ -98,6 +98,8 @@ class Base:
         return [sample(label, epoch, number) for label in labels for number in range(count)]
 
     def train_step(self, _samples: list, step: int) -> tuple[dict, int]:
+        if self.args.algo.kl.target:  # as OpenRLHF's AdaptiveKLController
+            self.kl_ctl.value *= 1.05
         return {}, step + 1
 
     def _compute_rollout_stats(self, _samples: list) -> dict:
@@ -158,6 +160,7 @@ def main(flags: list[str]) -> int:
     trainer.run_dir = Path(trainer.environment.run_dir)
     trainer.writer = samples.StepWriter(trainer.run_dir)
     trainer.step_seconds = []
+    trainer.kl_ctl = SimpleNamespace(value=args.algo.kl.init_coef)
     trainer.tokenizer = SimpleNamespace(batch_decode=lambda rows, **_: ["x"] * len(rows))
     trainer.settle_checkpoint = lambda _step: None
     place = trainer.environment.select_from

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,71 @@ def test_an_interpreter_may_lie_under_a_path_with_a_space(venv):
     done, calls = run(venv, "setup.sh", "select", PYTHON=str(folder / "python"))
     assert done.returncode == 0, done.stderr
     assert f"-m venv {venv}" in calls
+
+
+def a_python(folder: Path, version: str, name: str = "python") -> str:
+    """A stand-in of another version."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stand_in(folder, name, PYTHON.replace("3.11.9", version))
+    return str(folder / name)
+
+
+@pytest.mark.parametrize(
+    ("what", "version", "refused"),
+    [
+        ("select", "3.13.1", False),
+        ("all", "3.13.1", True),
+        ("gpu", "3.13.1", True),
+        ("gpu-dev", "3.14.0", True),
+        ("gpu", "3.12.8", False),
+        ("dev", "3.12.8", False),
+    ],
+)
+def test_a_folder_whose_python_has_no_openrlhf_is_refused(venv, what, version, refused):
+    """pip would say so after the first packages; the doctor of the GPU set after those of the selection."""
+    a_python(venv / "bin", version)
+    done, calls = setup(venv, what)
+    assert (done.returncode == 2) is refused, done.stderr
+    assert (installed(calls) == []) is refused
+    if refused:
+        assert done.stderr == (
+            f"setup: error: {venv} holds Python {version[:4]}, and of OpenRLHF 0.11.2 there are packages for 3.11 or "
+            f"3.12 only; remove it (rm -r {venv}) and run this again, or install elsewhere (VENV=/path/.venv) with "
+            "PYTHON=python3.11\n"
+        )
+
+
+def test_another_interpreter_than_that_of_the_folder_is_no_silent_choice(venv, tmp_path):
+    other = a_python(tmp_path / "other", "3.12.1")
+    done, calls = run(venv, "setup.sh", "all", PYTHON=other)
+    assert done.returncode == 2 and installed(calls) == []
+    assert done.stderr.startswith(f"setup: error: {venv} holds Python 3.11, not that of PYTHON={other}; remove it")
+    same = a_python(tmp_path / "same", "3.11.2")
+    assert run(venv, "setup.sh", "all", PYTHON=same)[0].returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("what", "version", "found"), [("gpu", "3.13", False), ("all", "3.13", False), ("select", "3.13", True)]
+)
+def test_a_new_folder_gets_a_python_that_the_set_installs_on(venv, tmp_path, what, version, found):
+    """The one that is asked whether it will do answers by the condition's own numbers."""
+    shutil.rmtree(venv)
+    asked = f"${{2//sys.version_info\\[:2\\]/({version.replace('.', ', ')})}}"
+    lines = [
+        f'if [[ "$*" == "-c import sys"* ]]; then exec {sys.executable} -c "{asked}"; fi',
+        'if [[ "$*" == "-m venv"* ]]; then for last; do :; done',
+        '    mkdir -p "$last/bin"; cp "$0" "$last/bin/python"; fi',
+        "case $1 in",
+    ]
+    text = PYTHON.replace("3.11.9", f"{version}.0").replace("case $1 in", "\n".join(lines))
+    folder = tmp_path / "named"
+    folder.mkdir()
+    stand_in(folder, "python", text)
+    done, _ = run(venv, "setup.sh", what, PYTHON=str(folder / "python"))
+    assert (done.returncode == 0) is found, done.stderr
+    if not found:
+        assert done.stderr.startswith("setup: error: no Python 3.11 or 3.12 found (looked for ")
+        assert not venv.exists()
 
 
 def test_an_install_that_is_cut_off_says_whose_the_folder_is(venv):

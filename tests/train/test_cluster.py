@@ -44,14 +44,35 @@ def test_a_wait_out_of_range_names_its_flag(flags, capsys):
     assert capsys.readouterr().err.startswith(f"error: {flags[-2]}: ")
 
 
-def test_environment_of_a_machine_without_gpu(monkeypatch, capsys):
+@pytest.mark.parametrize("hidden", [False, True])
+def test_environment_of_a_machine_without_gpu(monkeypatch, capsys, hidden):
     monkeypatch.setattr("train.gpu.available_gpus", lambda: 0)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if hidden:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     cluster.main(["environment", "--gpus", "3"])
     output, said = capsys.readouterr()
+    # Ray hands out no more GPUs than the variable names.
+    assert ("export CUDA_VISIBLE_DEVICES=logical-0,logical-1,logical-2\n" in output) is hidden
     assert "export LIM_CPU=1\n" in output
     assert "export LIM_NODE_GPUS=3\n" in output
     assert "RAY_OVERRIDE_RESOURCES" not in output
     assert said == ""
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_a_port_where_another_listens_is_not_the_heads(monkeypatch, capsys, host):
+    """Ray's head would end with a stack trace after a minute, and the workers would join the other one."""
+    monkeypatch.setattr("train.gpu.available_gpus", lambda: 0)
+    with socket.create_server((host, 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(InputError, match=rf"^PORT={port}: .*\(Address already in use\).*set another PORT"):
+            cluster.main(["environment", "--port", str(port)])
+        assert capsys.readouterr().out == ""
+        with socket.create_connection(("127.0.0.1", port)):  # leaves the port in TIME_WAIT
+            other.accept()[0].close()
+    cluster.main(["environment", "--port", str(port)])
+    assert "export LIM_NODE_GPUS=0\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("flags", [[], ["--gpus", "0"]])
@@ -93,7 +114,8 @@ def test_environment_of_a_machine_with_gpus(monkeypatch, capsys):
     monkeypatch.setattr("train.gpu.available_gpus", lambda: 8)
     monkeypatch.setenv("PYTHONPATH", "/else where")
     monkeypatch.setenv("PATH", "/usr/bin")
-    for name in ("VLLM_USE_FLASHINFER_SAMPLER", "DS_SKIP_CUDA_CHECK"):
+    own = ("CUDA_DEVICE_ORDER", "VLLM_USE_FLASHINFER_SAMPLER", "DS_SKIP_CUDA_CHECK")
+    for name in (*own, "RAY_worker_register_timeout_seconds"):
         monkeypatch.delenv(name, raising=False)
     cluster.main(["environment"])
     # PATH above all: Ray carries no PATH to the workers of other nodes, which look for ninja there.
@@ -101,7 +123,9 @@ def test_environment_of_a_machine_with_gpus(monkeypatch, capsys):
         f"export PYTHONPATH='{ROOT}:/else where'",
         f"export PATH={sys.prefix}/bin:/usr/bin",
         f"export TORCH_EXTENSIONS_DIR={sys.prefix}/torch_extensions",
+        "export CUDA_DEVICE_ORDER=PCI_BUS_ID",
         "export VLLM_USE_FLASHINFER_SAMPLER=0",
+        "export RAY_worker_register_timeout_seconds=600",
         "export DS_SKIP_CUDA_CHECK=1",
         "export LIM_NODE_GPUS=8",
     ]
@@ -317,7 +341,9 @@ def slurm_job(tmp_path: Path, addresses: str, known: str, *arguments: str, **var
         "node=; while [[ $1 == --* ]]; do case $1 in --nodelist=*) node=${1#*=} ;; esac; shift; done\n"
         f"if [ \"$1\" = hostname ]; then [ $node = one ] && echo '{addresses}'; exit; fi\n"
         f"if [ \"$*\" = 'getent ahostsv4 one' ]; then [ $node = two ] && {answer}; exit; fi\n"
-        f"echo \"$node: $* NODE_IP=${{NODE_IP:-}} RAY_ADDRESS=$RAY_ADDRESS\" >>'{calls}'"
+        f"echo \"$node: $* NODE_IP=${{NODE_IP:-}} RAY_ADDRESS=$RAY_ADDRESS\" >>'{calls}'\n"
+        'case $* in *"ray_cluster.sh $ENDS"*) echo "$node: no Ray" >&2; exit 1 ;; '
+        "*ray_cluster.sh*) exec sleep 60 ;; esac"
     )
     python = tmp_path / "python"
     # Waits, as `train.cluster wait` does: for both nodes to have been started.
@@ -331,6 +357,7 @@ def slurm_job(tmp_path: Path, addresses: str, known: str, *arguments: str, **var
         "PATH": f"{tools}:{os.environ['PATH']}",
         "PYTHON": str(python),
         "PORT": "7777",
+        "ENDS": "nothing",
         **SLURM,
         **variables,
     }
@@ -370,6 +397,33 @@ def test_the_address_of_the_head_is_one_that_the_others_reach(tmp_path: Path, ad
         f"one: bash {ROOT}/scripts/train_limr.sh +x NODE_IP= {where}",
         f"two: bash scripts/ray_cluster.sh worker {expected}:7777 NODE_IP= {where}",
     }
+
+
+@pytest.mark.parametrize("ends", ["head", "worker"])
+def test_a_job_does_not_wait_for_machines_whose_ray_has_ended(tmp_path: Path, ends):
+    """Nor does it train on what else may answer at the head's address."""
+    python = tmp_path / "never"
+    python.write_text("#!/bin/sh\nexec sleep 60\n")  # train.cluster wait, of a cluster that is never complete
+    python.chmod(0o755)
+    script = str(ROOT / "scripts" / "train_limr.sh")
+    done, calls = slurm_job(tmp_path, "10.1.2.3", "10.1.2.3", script, ENDS=ends, PYTHON=str(python))
+    assert done.returncode == 2
+    assert done.stderr.endswith(
+        "no Ray\nerror: Ray ended on one of the machines before all had joined; its reason is above\n"
+    )
+    assert not any(script in call for call in calls)
+
+
+def test_jobs_have_ports_of_their_own(tmp_path: Path):
+    script = str(ROOT / "scripts" / "train_limr.sh")
+    ports = []
+    for job in ("123456", "123457"):
+        (tmp_path / job).mkdir()
+        _, calls = slurm_job(tmp_path / job, "10.1.2.3", "10.1.2.3", script, PORT="", SLURM_JOB_ID=job)
+        [port] = {re.search(r"RAY_ADDRESS=10\.1\.2\.3:(\d+)$", call)[1] for call in calls}
+        ports.append(int(port))
+    assert ports[1] == ports[0] + 1
+    assert all(20000 <= port < 32000 for port in ports)  # above Ray's workers', below those of connections
 
 
 def test_a_slurm_job_asks_for_all_memory(tmp_path: Path):

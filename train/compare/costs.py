@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from lim.logs.reward_log import read_run, step_files
 from train.compare.spec import FULL, Comparison
-from train.recipe.recipe import DEFAULTS
+from train.recipe.flags import DEFAULTS
 from train.run import progress
 
 LESS = 0.01  # than FULL's final accuracy, that the table asks for

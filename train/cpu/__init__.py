@@ -74,7 +74,18 @@ def environment(gpus: int = 4) -> dict[str, str]:
         "RAY_worker_niceness": "0",
         "RAY_worker_register_timeout_seconds": "600",
         "RAY_OVERRIDE_RESOURCES": json.dumps({"CPU": gpus + 2, "GPU": gpus}),
+        **logical_names(gpus),
     }
+
+
+def logical_names(gpus: int) -> dict[str, str]:
+    """CUDA_VISIBLE_DEVICES with a name for each logical GPU, where the variable is set, as to hide real ones.
+
+    Ray refuses to hand out more GPUs than the variable names. CUDA knows none of these: what was hidden stays so.
+    """
+    if "CUDA_VISIBLE_DEVICES" not in os.environ:
+        return {}
+    return {"CUDA_VISIBLE_DEVICES": ",".join(f"logical-{number}" for number in range(gpus))}
 
 
 def flags() -> dict[str, str | bool]:

@@ -11,6 +11,7 @@ from rich.filesize import decimal
 from lim.utils.makers import how_to_make
 from train.doctor.machine import Machine
 from train.gpu import Gpu
+from train.recipe.memory import USABLE
 
 DRIVER = 580  # the least for CUDA 13, which torch 2.13.0 from PyPI is built for
 TORCH_CUDA = "13.0"  # of the pinned torch, where none is installed yet
@@ -19,6 +20,9 @@ CAPABILITY = (8, 0)  # the least for FlashAttention 2 and bf16
 OPEN_FILES = 65536  # that Ray asks for
 SHARED_MEMORY = 2**30  # Docker gives 64 MB, on which NCCL fails
 USED = 2**30  # of a GPU's memory; below it a display or a monitor
+# A run has about 200 threads per GPU (194 in the five processes of one, counted without CUDA), and Ray's idle workers
+# on each CPU theirs. Some distributions allow a user 4,096.
+THREADS = 8192
 GPU_PYTHONS = ("3.11", "3.12")  # for which scripts/resolve_gpu.sh finds the GPU set
 
 # As in docs/cluster.md; it builds against the installed torch.
@@ -47,8 +51,11 @@ class Needs:
     installed: bool = True  # this project's packages should be there
     adam_offload: bool = False
     colocated: bool = False  # models and vLLM on the same GPUs
+    shared: bool = False  # several processes on a GPU
+    cluster: bool = False  # of RAY_ADDRESS, which knows the GPUs that its runs hold
     gpus: int | None = None  # of all machines
-    per_node: int | None = None  # GPUs that one machine must have
+    per_node: int | None = None  # GPUs that an engine takes of one machine
+    engines: int | None = None
     gpu_memory: int | None = None
     host_memory: int | None = None
     disk: int | None = None
@@ -109,17 +116,52 @@ def gpu_lines(gpus: Sequence[Gpu], driver_cuda: int | None, needs: Needs) -> Ite
         fix = f"torch 2.13.0 is built for CUDA 13: install NVIDIA's driver {DRIVER} or newer"
         yield Line("driver", "error", driver, fix)
     yield capability_line(gpus)
+    yield from mode_lines(gpus, needs)
     smallest = min((gpu.memory for gpu in gpus if gpu.memory), default=None)
     if needs.gpu_memory and smallest is None:
         yield Line("GPU memory", "warning", "nvidia-smi does not say", f"the plan needs {decimal(needs.gpu_memory)}")
     elif needs.gpu_memory and smallest is not None:
         found = f"{decimal(smallest)} per GPU, {decimal(needs.gpu_memory)} planned"
         fix = f"--dry_run run.gpu_memory={smallest / 2**30:.0f} says what would fit (docs/cluster.md, Memory)"
-        yield Line("GPU memory", "ok" if smallest >= needs.gpu_memory else "error", found, fix)
+        yield Line("GPU memory", "ok" if smallest * USABLE >= needs.gpu_memory else "error", found, fix)
+    yield from use_lines(gpus, needs)
+
+
+def mode_lines(gpus: Sequence[Gpu], needs: Needs) -> Iterator[Line]:
+    """GPUs that their administrator keeps for one process each, or for none, or has split into parts."""
+    for mode, wrong in (("Prohibited", True), ("Exclusive_Process", needs.shared)):
+        if wrong and (count := sum(gpu.mode == mode for gpu in gpus)):
+            fix = "have them set to Default (nvidia-smi -c DEFAULT, by root)"
+            fix += ", or use a placement with GPUs for each role (docs/cluster.md)" * (mode != "Prohibited")
+            why = "takes no process" if mode == "Prohibited" else "takes one process, and a run has several on each"
+            yield Line("compute mode", "error", f"{mode} on {count} GPUs, which {why}", fix)
+    if split := sum(gpu.mig for gpu in gpus):
+        state: State = "error" if needs.run and (needs.gpus or 0) > 1 else "warning"
+        found = f"{split} GPUs are split (MIG); their memory here is that of all parts"
+        yield Line("MIG", state, found, "NCCL does not join parts: use GPUs that are not split, or one part")
+
+
+def use_lines(gpus: Sequence[Gpu], needs: Needs) -> Iterator[Line]:
+    """Memory that other programs hold. An error where the plan does not fit beside it.
+
+    A run with a Ray of its own takes the first GPUs that it sees, whoever uses them.
+    """
     busy = [gpu for gpu in gpus if (gpu.used or 0) > USED]
-    if busy:
-        found = f"{decimal(max(gpu.used or 0 for gpu in busy))} of {len(busy)} GPUs in use by other programs"
-        yield Line("GPU use", "warning", found, "end them, or choose other GPUs with CUDA_VISIBLE_DEVICES")
+    if not busy:
+        return
+
+    def fits(gpu: Gpu) -> bool:
+        return not needs.gpu_memory or (gpu.memory or 0) * USABLE - (gpu.used or 0) >= needs.gpu_memory
+
+    lacking = [gpu for gpu in gpus[: needs.gpus] if gpu in busy and not fits(gpu)]
+    free = [str(gpu.index) for gpu in gpus if gpu not in busy and gpu.index is not None]
+    enough = needs.gpus is not None and len(free) >= needs.gpus
+    found = f"{decimal(max(gpu.used or 0 for gpu in busy))} of {len(busy)} GPUs in use by other programs"
+    fix = "end them, or choose other GPUs with CUDA_VISIBLE_DEVICES"
+    if enough and not needs.cluster:
+        fix = f"end them, or take free ones: CUDA_VISIBLE_DEVICES={','.join(free[: needs.gpus])}"
+    state: State = "error" if lacking and needs.run and not needs.cluster else "warning"
+    yield Line("GPU use", state, found, fix)
 
 
 def capability_line(gpus: Sequence[Gpu]) -> Line:
@@ -223,6 +265,12 @@ def size_lines(machine: Machine, needs: Needs, required: State) -> Iterator[Line
             yield Line("locked memory", "warning", decimal(machine.locked_memory), fix)
         else:
             yield Line("locked memory", "ok", "no limit")
+        if machine.address_space is not None:
+            fix = "CUDA reserves far more than it uses: ulimit -v unlimited"
+            yield Line("address space", required, decimal(machine.address_space), fix)
+        if machine.processes is not None and machine.processes < THREADS:
+            fix = "Ray, vLLM and CUDA start thousands of threads: raise ulimit -u (a container: --pids-limit)"
+            yield Line("processes", "warning", f"{machine.processes:,}, threads included", fix)
     if not machine.sees_folder:
         fix = "the machines that hold the models write checkpoints there: set run.output_dir to a shared file system"
         yield Line("run folder", "error", "a file made there is not seen on this machine", fix)
@@ -254,6 +302,12 @@ def cluster_lines(machines: Sequence[Machine], needs: Needs) -> Iterator[Line]:
         elif needs.per_node and max(have) < needs.per_node:
             found += f"; an engine takes {needs.per_node} of one machine"
             yield Line("placement", "error", found, "lower vllm.tensor_parallel_size")
+        elif needs.per_node and sum(count // needs.per_node for count in have) < (needs.engines or 0):
+            found += f"; of the engines, {needs.per_node} GPUs each, one would span machines"
+            fix = (
+                "it generates at the speed of the network: take machines whose GPUs vllm.tensor_parallel_size divides"
+            )
+            yield Line("placement", "warning", found, fix)
         else:
             yield Line("placement", "ok", found)
         yield from reserved_lines(machines, have, needs.gpus)

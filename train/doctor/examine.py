@@ -79,8 +79,11 @@ def needs_of(resolved: Resolved | None, *, installed: bool) -> Needs:
         installed=installed,
         adam_offload=bool(get("ds.adam_offload")),
         colocated=bool(get("train.colocate_all")) and chosen.run.device == "gpu",
+        shared=bool(get("train.colocate_all") or get("train.colocate_actor_ref")),
+        cluster=bool(os.environ.get("RAY_ADDRESS")),
         gpus=resolved.gpus,
         per_node=get("vllm.tensor_parallel_size"),
+        engines=get("vllm.num_engines"),
     )
 
 

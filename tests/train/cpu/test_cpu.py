@@ -36,6 +36,37 @@ def test_environment_carries_the_layer_to_every_process():
     assert all(isinstance(value, str) for value in VARIABLES.values())
 
 
+@pytest.mark.parametrize("hidden", ["", "0", None])
+@pytest.mark.parametrize("gpus", [1, 4])
+def test_ray_hands_out_logical_gpus_where_real_ones_are_hidden(monkeypatch, hidden, gpus):
+    """CUDA_VISIBLE_DEVICES= is the way to a CPU run on a machine with a GPU, and demo.sh's where the GPU will not do.
+
+    Ray counts the names in it; it refuses the logical GPUs beyond them.
+    """
+    from ray._private.resource_and_label_spec import ResourceAndLabelSpec
+
+    from train import gpu
+
+    def resolved() -> float | None:
+        spec = ResourceAndLabelSpec(memory=10**9, object_store_memory=10**8, resources={}, labels={})
+        return spec.resolve(is_head=True, node_ip_address="127.0.0.1").num_gpus
+
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if hidden is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
+    variables = cpu.environment(gpus)
+    monkeypatch.setenv("RAY_OVERRIDE_RESOURCES", variables["RAY_OVERRIDE_RESOURCES"])
+    if hidden is not None and gpus > len(hidden):
+        with pytest.raises(ValueError, match="CUDA_VISIBLE_DEVICES contains"):
+            resolved()
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert resolved() == gpus
+    assert ("CUDA_VISIBLE_DEVICES" in variables) is (hidden is not None)
+    named = [gpu.Gpu(name, "580", f"GPU-{name}") for name in "ab"]
+    assert hidden is None or gpu.visible(named, variables["CUDA_VISIBLE_DEVICES"]) == []
+
+
 def test_helper_loads_no_torch():
     code = "import sys; from train import cpu; cpu.environment(); print('torch' in sys.modules)"
     assert python(code, LIM_CPU="0") == "False"

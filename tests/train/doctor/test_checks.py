@@ -13,7 +13,15 @@ from train.doctor.checks import Needs, cluster_lines, machine_lines
 from train.doctor.machine import Machine, Toolkit
 
 RUN = Needs(
-    gpu=True, run=True, colocated=True, gpus=8, per_node=1, gpu_memory=75 * GB, host_memory=400 * GB, disk=600 * GB
+    gpu=True,
+    run=True,
+    colocated=True,
+    shared=True,
+    gpus=8,
+    per_node=1,
+    gpu_memory=75 * GB,
+    host_memory=400 * GB,
+    disk=600 * GB,
 )
 
 
@@ -68,7 +76,11 @@ def test_nothing_is_said_against_a_good_machine():
         (with_gpus(compute_cap="[N/A]"), "compute capability", "warning", "8.0"),
         (with_gpus(memory_total="40960 MiB"), "GPU memory", "error", "docs/cluster.md, Memory"),
         (with_gpus(memory_total="[N/A]"), "GPU memory", "warning", "75.0 GB"),
-        (with_gpus(memory_used="60000 MiB"), "GPU use", "warning", "other GPUs"),
+        (with_gpus(memory_used="3000 MiB"), "GPU use", "warning", "other GPUs"),
+        (with_gpus(memory_used="60000 MiB"), "GPU use", "error", "other GPUs"),
+        (with_gpus(compute_mode="Exclusive_Process"), "compute mode", "error", "GPUs for each role"),
+        (with_gpus(compute_mode="Prohibited"), "compute mode", "error", "nvidia-smi -c DEFAULT"),
+        (with_gpus(mig="Enabled"), "MIG", "error", "GPUs that are not split"),
         (replace(GOOD, toolkit=None), "CUDA toolkit", "error", "install the CUDA toolkit 13.0 (another 13.x works)"),
         (replace(GOOD, toolkit=Toolkit("12.8", "/c", headers=True)), "CUDA toolkit", "error", "toolkit 13.0"),
         (replace(GOOD, toolkit=Toolkit("13.0", "/c", headers=False)), "CUDA toolkit", "error", "set CUDA_HOME"),
@@ -87,6 +99,8 @@ def test_nothing_is_said_against_a_good_machine():
         (replace(GOOD, shared_memory=64 * 2**20), "/dev/shm", "error", "--ipc=host"),
         (replace(GOOD, open_files=4096), "open files", "warning", "ulimit -Hn 65536"),
         (replace(GOOD, locked_memory=8 * 2**20), "locked memory", "warning", "ulimit -l unlimited"),
+        (replace(GOOD, address_space=64 * GB), "address space", "error", "ulimit -v unlimited"),
+        (replace(GOOD, processes=4096), "processes", "warning", "ulimit -u"),
         (replace(GOOD, allocator="expandable_segments:True"), "allocator", "error", "PYTORCH_CUDA_ALLOC_CONF"),
         (replace(GOOD, disk=100 * GB), "disk", "error", "run.keep_checkpoints"),
         (replace(GOOD, models={"a/b": "the hub has no such model"}), "model", "error", "check the name"),
@@ -146,6 +160,51 @@ def test_gpus_of_two_kinds_are_said():
             "a run waits for its slowest GPU; CUDA_VISIBLE_DEVICES chooses those of one kind",
         )
     }
+
+
+def test_gpus_for_one_process_each_serve_roles_with_gpus_of_their_own():
+    alone = replace(RUN, colocated=False, shared=False)
+    assert bad(with_gpus(compute_mode="Exclusive_Process"), alone).keys() - {"driver"} == set()
+    assert "takes no process" in bad(with_gpus(compute_mode="Prohibited"), alone)["compute mode"][1]
+
+
+def test_one_part_of_a_split_gpu_may_do():
+    assert bad(with_gpus(mig="Enabled"), replace(RUN, gpus=1, per_node=1))["MIG"][0] == "warning"
+
+
+def in_use(*used: int) -> Machine:
+    """A machine whose GPUs have so many GB in use."""
+    return replace(GOOD, gpus=[replace(gpu, used=gb * GB) for gpu, gb in zip(GOOD.gpus, used, strict=True)])
+
+
+@pytest.mark.parametrize(
+    ("used", "changes", "state", "fix"),
+    [
+        # A Ray of the run's own would take the first GPUs.
+        ((40, 40, 0, 0, 0, 0, 0, 0), {"gpus": 1}, "error", "CUDA_VISIBLE_DEVICES=2"),
+        ((40, 40, 0, 0, 0, 0, 0, 0), {"gpus": 4}, "error", "CUDA_VISIBLE_DEVICES=2,3,4,5"),
+        ((0, 0, 0, 0, 0, 0, 40, 40), {"gpus": 4}, "warning", "CUDA_VISIBLE_DEVICES=0,1,2,3"),
+        ((0, 0, 0, 0, 0, 0, 40, 40), {"gpus": 8}, "error", "end them, or choose other GPUs"),
+        ((2, 2, 2, 2, 2, 2, 2, 2), {"gpus": 8}, "warning", "end them, or choose other GPUs"),  # it fits beside them
+        ((40, 40, 0, 0, 0, 0, 0, 0), {"gpus": 1, "cluster": True}, "warning", "end them, or choose other GPUs"),
+        ((40, 40, 0, 0, 0, 0, 0, 0), {"gpus": 1, "gpu_memory": None}, "warning", "CUDA_VISIBLE_DEVICES=2"),
+        ((40, 40, 0, 0, 0, 0, 0, 0), {"gpus": None, "run": False}, "warning", "end them, or choose other GPUs"),
+    ],
+)
+def test_gpus_that_others_use(used, changes, state, fix):
+    found = bad(in_use(*used), replace(RUN, **changes))["GPU use"]
+    assert found[0] == state
+    assert found[1] == f"{max(used)}.0 GB of {sum(gb > 1 for gb in used)} GPUs in use by other programs"
+    assert found[2].endswith(fix) or found[2].startswith(fix)
+
+
+def test_an_engine_that_would_span_machines_is_said():
+    machines = [replace(GOOD, gpus=GOOD.gpus[:count], name=name) for name, count in (("a", 6), ("b", 6), ("c", 4))]
+    needs = replace(RUN, gpus=16, per_node=4, engines=4)
+    [line] = [line for line in cluster_lines(machines, needs) if line.state != "ok"]
+    assert (line.check, line.state) == ("placement", "warning")
+    assert line.found == "16 on 3 machines, 16 needed; of the engines, 4 GPUs each, one would span machines"
+    assert [line for line in cluster_lines(machines, replace(needs, engines=3)) if line.state != "ok"] == []
 
 
 def test_a_cpu_run_needs_no_gpu():

@@ -139,6 +139,35 @@ def test_the_memory_that_a_job_is_allowed(tmp_path, own, files, limit):
     assert machine.host_memory(tmp_path / "groups", tmp_path / "nothing") == psutil.virtual_memory().total
 
 
+@pytest.mark.parametrize(
+    ("own", "files", "found"),
+    [
+        ("0::/\n", {"pids.max": "max\n"}, None),
+        ("0::/pod/run\n", {"pod/pids.max": "1024\n", "pod/run/pids.max": "4096\n"}, 1024),
+        ("7:pids:/docker/x\n6:memory:/y\n", {"pids/docker/x/pids.max": "2048\n", "memory/y/pids.max": "1"}, 2048),
+    ],
+)
+def test_the_processes_that_a_container_is_allowed(tmp_path, own, files, found):
+    (tmp_path / "own").write_text(own)
+    for name, text in files.items():
+        (tmp_path / "groups" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "groups" / name).write_text(text)
+    assert machine.container_limit("pids", tmp_path / "groups", tmp_path / "own") == found
+
+
+def test_limits_are_those_of_a_process_that_a_run_starts():
+    """In a shell of its own, which lowers them; a user's processes are the soft limit's, for root there is none."""
+    code = (
+        "import resource; from train.doctor.machine import Question, collect; "
+        "found = collect(Question({}, '.')); "
+        "print(found.address_space, found.locked_memory, machine.limit(resource.RLIMIT_NPROC, soft=True))"
+    ).replace("import resource;", "import resource; from train.doctor import machine;")
+    script = f"ulimit -v 20000000; ulimit -l 64; ulimit -Su 3000; exec '{sys.executable}' -c \"{code}\""
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=machine.ROOT, timeout=60)
+    processes = "None" if os.geteuid() == 0 else "3000"
+    assert done.stdout.split() == [str(20000000 * 1024), str(64 * 1024), processes], done.stderr
+
+
 def test_the_lock_of_a_compiler_that_was_ended(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path))
     folder = tmp_path / "fused_adam"

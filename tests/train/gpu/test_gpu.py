@@ -32,21 +32,26 @@ def machine(tmp_path, monkeypatch):
         (
             nvidia_smi.TITAN_V_AND_ADA,
             [
-                Gpu("NVIDIA TITAN V", "570.86.15", capability=(7, 0)),
-                Gpu("NVIDIA RTX 5880 Ada Generation", "570.86.15", capability=(8, 9)),
+                Gpu("NVIDIA TITAN V", "570.86.15", capability=(7, 0), index=0, mode="Default"),
+                Gpu("NVIDIA RTX 5880 Ada Generation", "570.86.15", capability=(8, 9), index=1, mode="Default"),
             ],
         ),
         (
             nvidia_smi.answer(),
-            [Gpu("NVIDIA H100 80GB HBM3", "580.105.08", "GPU-00d7", (9, 0), 81559 * 2**20, 2**20)],
+            [Gpu("NVIDIA H100 80GB HBM3", "580.105.08", "GPU-00d7", (9, 0), 81559 * 2**20, 2**20, 0, "Default")],
         ),
         (
             nvidia_smi.answer("NVIDIA GB10", memory_total="[N/A]", memory_used="[N/A]", compute_cap="12.1"),
-            [Gpu("NVIDIA GB10", "580.105.08", "GPU-00d7", (12, 1), None, None)],
+            [Gpu("NVIDIA GB10", "580.105.08", "GPU-00d7", (12, 1), None, None, 0, "Default")],
         ),
         (
-            nvidia_smi.answer(compute_cap="[N/A]"),
-            [Gpu("NVIDIA H100 80GB HBM3", "580.105.08", "GPU-00d7", None, 81559 * 2**20, 2**20)],
+            nvidia_smi.answer(compute_cap="[N/A]", compute_mode="Exclusive_Process", mig="Enabled"),
+            [
+                Gpu(
+                    *("NVIDIA H100 80GB HBM3", "580.105.08", "GPU-00d7", None, 81559 * 2**20, 2**20),
+                    *(0, "Exclusive_Process", True),
+                )
+            ],
         ),
         (nvidia_smi.H100_MEMORY, []),  # says nothing of a driver
         (nvidia_smi.NO_DEVICES, []),
@@ -121,6 +126,8 @@ def test_flash_attn_is_built_for_the_gpus_that_are_there(capabilities, wanted):
 def unset(monkeypatch):
     for name in ("PYTHONPATH", "VLLM_USE_FLASHINFER_SAMPLER", "DS_SKIP_CUDA_CHECK", "OMP_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
+    for name in ("CUDA_DEVICE_ORDER", "RAY_worker_register_timeout_seconds"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", "/usr/bin")
 
 
@@ -129,7 +136,9 @@ def test_the_environment_is_all_that_a_run_needs(unset):
         "PYTHONPATH": str(ROOT),
         "PATH": f"{sys.prefix}/bin:/usr/bin",
         "TORCH_EXTENSIONS_DIR": f"{sys.prefix}/torch_extensions",
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # as nvidia-smi, and with it the doctor, counts
         "VLLM_USE_FLASHINFER_SAMPLER": "0",
+        "RAY_worker_register_timeout_seconds": "600",
         "DS_SKIP_CUDA_CHECK": "1",
     }
     offloaded = gpu.environment(adam_offload=True)

@@ -368,3 +368,19 @@ def test_those_that_left_are_not_missing(run):
     lim_of("--top_k", "5", "--allow", "chosen")
     reasons = json.loads(Path("outside.summary.json").read_text())["unscored"]
     assert reasons == {"left the run when it chose its prompts": 40, "not in the log": HELD_OUT}
+
+
+def test_an_adaptive_kl_coefficient_continues_where_it_was(run):
+    """OpenRLHF keeps it in memory alone: a resumed run would begin again with the recipe's."""
+
+    def coefficient(name: str) -> float:
+        return json.loads(Path("out", name, "state.json").read_text())["kl_coefficient"]
+
+    adaptive = ("algo.kl.target=0.1", "run.epochs=2")
+    assert run(*adaptive, select=None).returncode == 0
+    assert run(*adaptive, select=None, name="killed", kill="step:4").returncode == -9
+    assert 0.01 < coefficient("killed") < coefficient("run")
+    assert run(*adaptive, "run.resume=true", select=None, name="killed").returncode == 0
+    assert coefficient("killed") == coefficient("run")
+    assert run("run.epochs=1", select=None, name="fixed").returncode == 0
+    assert coefficient("fixed") == 0.01

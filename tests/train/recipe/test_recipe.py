@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from lim.utils.errors import InputError
 from train import cpu
-from train.recipe import files, recipe
+from train.recipe import files, flags, recipe
 
 RECIPES = sorted(path.stem for path in files.CONFIGS.glob("*.yaml"))
 MODELS = sorted(path.stem for path in (files.CONFIGS / "model").glob("*.yaml"))
@@ -102,6 +102,81 @@ def test_openrlhfs_engines_are_of_bf16_and_take_weights_by_the_models_names():
 def test_a_number_that_no_run_can_have_is_refused(override, says):
     with pytest.raises(InputError, match=re.escape(says)):
         recipe.load("arithmetic-cpu", overrides=[override])
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        # The first step would end with a division by zero, after all models were loaded and 8,192 samples made.
+        ("ckpt.save_steps=0", "ckpt.save_steps=0: needs at least 1; -1: never"),
+        ("eval.steps=-2", "eval.steps=-2: needs at least 1; -1: never"),
+        ("logger.logging_steps=0", "logger.logging_steps=0: needs at least 1"),
+        # vLLM refuses these with the first request, those of a validation hours later.
+        ("rollout.temperature=2.5", "rollout.temperature=2.5: needs to be above 0 and at most 2"),
+        ("eval.temperature=-0.1", "eval.temperature=-0.1: needs to be from 0 to 2"),
+        ("eval.n_samples_per_prompt=0", "eval.n_samples_per_prompt=0: needs at least 1"),
+        ("rollout.top_p=0", "rollout.top_p=0: needs to be above 0 and at most 1"),
+        ("vllm.gpu_memory_utilization=90", "vllm.gpu_memory_utilization=90: needs to be above 0 and at most 1"),
+        ("ds.zero_stage=4", "ds.zero_stage=4: needs to be 0, 1, 2 or 3"),
+        ("ds.zero_stage=2.5", "ds.zero_stage=2.5: needs to be 0, 1, 2 or 3"),
+        ("algo.kl.init_coef=-0.01", "algo.kl.init_coef=-0.01: needs at least 0"),
+        # transformers refuses these once the model is loaded.
+        ("actor.lr_scheduler=cosine_warmup", "actor.lr_scheduler=cosine_warmup: use constant, "),
+        ("critic.lr_scheduler=reduce_lr_on_plateau", "critic.lr_scheduler=reduce_lr_on_plateau: use constant, "),
+        # The run would go another way than asked, and a resumed one another still.
+        ("rollout.vllm_generate_batch_size=256", "so many prompts, not of rollout.batch_size=1024"),
+        ("train.enable_ema=true", "train.enable_ema: the averaged weights, which it saves as the model, are in no"),
+        ("ds.use_universal_ckpt=true", "ds.use_universal_ckpt: a resumed run would not find its checkpoint"),
+        ("ckpt.max_mem=500", "ckpt.max_mem: it deletes checkpoints by their size"),
+        ("train.colocate_critic_reward=true", "train.colocate_critic_reward: there is no reward model"),
+        ("ds.attn_implementation=sdpa", "attn_implementation=sdpa: ds.packing_samples packs samples, for which"),
+        ("vllm.sync_backend=gloo", "vllm.sync_backend=gloo: on GPUs the weights reach vLLM by nccl"),
+    ],
+)
+def test_what_would_end_a_run_late_or_change_it_is_refused_before_it_starts(override, says):
+    with pytest.raises(InputError, match=re.escape(says)):
+        recipe.load("math.8k", overrides=[override])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ["ckpt.save_steps=-1", "eval.steps=3", "eval.temperature=0", "rollout.temperature=2", "rollout.top_p=1"],
+        ["ckpt.max_num=1", "train.enable_ema=false", "rollout.vllm_generate_batch_size=1024"],
+        ["ds.packing_samples=false", "ds.attn_implementation=eager", "algo.kl.init_coef=0"],
+        ["ds.attn_implementation=flash_attention_3", "vllm.sync_backend=null", "actor.lr_scheduler=linear"],
+    ],
+)
+def test_what_a_run_can_have_is_taken(changes):
+    recipe.load("math.8k", overrides=changes)
+
+
+@pytest.mark.parametrize("packs", ["train.dynamic_batch_enable=true", "ds.ring_attn_size=4"])
+def test_what_packs_samples_needs_flash_attention(packs):
+    """OpenRLHF packs for these, too, whatever ds.packing_samples says."""
+    changes = ["ds.packing_samples=false", "ds.attn_implementation=eager", packs]
+    with pytest.raises(InputError, match=rf"eager: {re.escape(packs.split('=')[0])} packs samples"):
+        recipe.load("math.8k", overrides=changes)
+
+
+def test_schedules_are_those_that_transformers_makes_of_what_openrlhf_gives_it():
+    """As openrlhf/utils/deepspeed/deepspeed.py calls it; those that are left out fail there or at the first step."""
+    torch = pytest.importorskip("torch")
+    from transformers.optimization import get_scheduler
+    from transformers.trainer_utils import SchedulerType
+
+    def works(name: str) -> bool:
+        optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.ones(1))], lr=1e-3)
+        extra = {"min_lr_rate": 0.1} if name in ("cosine_with_min_lr", "cosine_warmup_with_min_lr") else {}
+        try:
+            schedule = get_scheduler(name, optimizer, 2, 8, scheduler_specific_kwargs=extra)
+            optimizer.step()
+            schedule.step()
+        except TypeError:
+            return False
+        return True
+
+    assert {kind.value for kind in SchedulerType if works(kind.value)} == set(flags.SCHEDULERS)
 
 
 def test_the_papers_values():
@@ -241,12 +316,13 @@ def test_bad_overrides_are_refused_by_name(override, message):
 
 def test_owned_flags_are_openrlhfs():
     known = recipe.openrlhf_parser()._option_string_actions
-    assert [name for name in recipe.OWNED if f"--{name}" not in known] == []
+    of_ours = {*flags.OWNED, *flags.REFUSED, *flags.NUMBERS, *flags.WORDS}
+    assert [name for name in of_ours if f"--{name}" not in known] == []
 
 
 def test_defaults_are_openrlhfs():
     parser = recipe.openrlhf_parser()
-    assert {name: parser.get_default(name) for name in recipe.DEFAULTS} == recipe.DEFAULTS
+    assert {name: parser.get_default(name) for name in flags.DEFAULTS} == flags.DEFAULTS
 
 
 def test_bad_files_are_refused(tmp_path: Path):
