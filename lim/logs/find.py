@@ -24,6 +24,7 @@ RESUMED = (
     "one, or append them where a file holds many steps"
 )
 MOST_TABLES = 20  # of a folder, that are looked into
+MOST_SHOWN = 4  # formats, in messages
 UNNAMED = ("one-shot", "columns")  # formats whose files may have any name
 CONVERT = "write it as one of these, or log with lim.recorders (docs/recorders.md)"
 UNREAD = {  # endings of files that may hold a log → what makes them readable
@@ -192,9 +193,8 @@ def _single_file(root: str, entry: Entry, format: str, filesystem: Any) -> Log:
         fix = _unread([root]) or f"; {CONVERT}"
         raise InputError(f"{root}: not a table that is read here ({', '.join(TABLES)}){fix}")
     if not fitting and not unpacked(name).endswith(TABLES):
-        raise InputError(
-            f"{root}: not a log file known by its name; looked for {_looked_for(format)}{_unread([root])}"
-        )
+        fix = _unread([root]) or f"; a log is a folder, or a file that ends in {listed(list(TABLES))} (docs/logs.md)"
+        raise InputError(f"{root}: not a log file known by its name{fix}")
     if not fitting:
         raise _unknown(entry.path, filesystem, 1)
     format = fitting[0]
@@ -304,4 +304,5 @@ def _is_json(name: str) -> bool:
 
 def _looked_for(format: str) -> str:
     names = [name for name in FORMATS if name != "columns"] if format == "auto" else [format]
-    return ", ".join(f"{FORMATS[name].shown} ({FORMATS[name].what})" for name in names)
+    shown = ", ".join(f"{FORMATS[name].shown} ({FORMATS[name].what})" for name in names[:MOST_SHOWN])
+    return shown + (f" and {len(names) - MOST_SHOWN} other formats (docs/logs.md)" if len(names) > MOST_SHOWN else "")

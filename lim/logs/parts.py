@@ -101,11 +101,13 @@ def read_log(
     epochs = [0 if step.epochs_U is None else int(step.epochs_U.min(initial=MANY)) for step in steps]
     lost = [step.skipped for step in steps]
     counts = [step.counts_U for step in steps]
-    again = replaced_ones([step.replaced for step in steps], counts, [step.step for step in steps])
+    numbers = [step.step for step in steps]
+    again = replaced_ones([step.replaced for step in steps], counts, numbers)
     if not log.kind.spread:
         again |= made_again(counts, rows, places, epochs, lost)
     if all(step.epochs_U is None for step in steps) and not log.kind.spread and not log.kind.many_files:
-        again |= generated_anew(counts, rows, sorted(set(range(len(steps))) - again, key=lambda at: steps[at].step))
+        left = sorted(set(range(len(steps))) - again, key=numbers.__getitem__)
+        again |= generated_anew(counts, rows, numbers, left)
     if "rows" not in (options.allow if options else ()):
         id_texts.check(log.root)
         left = [at for at in range(len(steps)) if at not in again]
@@ -119,7 +121,7 @@ def read_log(
                 [epochs[at] for at in left],
                 spread=log.kind.spread,
             )
-    order = sorted(set(range(len(steps))) - again, key=lambda at: steps[at].step)
+    order = sorted(set(range(len(steps))) - again, key=numbers.__getitem__)
     ordered, rows = tuple(steps[at] for at in order), tuple(rows[at] for at in order)
     skipped = {places[at]: int(steps[at].counts_U.sum()) for at in again}
     return RawLog(log, ordered, rows, keys, tuple(bad_files), repeated, skipped)

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lim.logs.doubts import Doubt
-from lim.logs.tables import RANK
+from lim.logs.rows import attempts_of
+from lim.logs.tables import HASH, RANK
 
 NEARLY = 0.9  # of the usual size, that a complete step has
 MORE = 1.2  # times the usual size, of a step that has more
@@ -45,45 +46,66 @@ def made_again(
     """
     same: dict[tuple[int, int], list[int]] = {}
     begins: dict[tuple[str, int], int] = {}
-    units = _units(places)
-    for at, (_, stretch, number) in enumerate(places):
+    of = _attempts(places)
+    for at, (_, _, number) in enumerate(places):
         same.setdefault((number, epochs[at]), []).append(at)
-        begins[units[at], stretch] = min(number, begins.get((units[at], stretch), number))
+        begins[of[at]] = min(number, begins.get(of[at], number))
     once = [int(counts[ats[0]].sum()) + lost[ats[0]] for ats in same.values() if len(ats) == 1]
     if not once or len(once) == len(same):
         return set()
-    of = [(unit, stretch) for unit, (_, stretch, _) in zip(units, places, strict=True)]
     found, replaced = set[int](), set[tuple[tuple[str, int], tuple[str, int]]]()
     several = [ats for ats in same.values() if len(ats) > 1]
-    for *earlier, last in [*several, *several]:  # again, as what is known of two attempts holds for all their steps
-        of_last = dict(zip(rows[last].tolist(), counts[last].tolist(), strict=True))
-        if sum(of_last.values()) + lost[last] < NEARLY * np.median(once):
-            continue
-        later = False  # whether what is before is of an earlier attempt, too
-        for at in earlier:
-            pairs = zip(rows[at].tolist(), counts[at].tolist(), strict=True)
-            lacking = sum(max(0, n - of_last.get(row, 0)) for row, n in pairs)
-            begun, began = begins[of[at]], begins[of[last]]
-            known = begun < began or (begun == began and (later or (of[at], of[last]) in replaced))
-            if known and lacking <= lost[last] and _ranks(places[at][0]) == _ranks(places[last][0]):
-                found.add(at)
-                replaced.add((of[at], of[last]))
-                later = True
+    while several:
+        known = len(replaced)
+        for *earlier, last in several:
+            of_last = dict(zip(rows[last].tolist(), counts[last].tolist(), strict=True))
+            if sum(of_last.values()) + lost[last] < NEARLY * np.median(once):
+                continue
+            later = False  # whether what is before is of an earlier attempt, too
+            for at in earlier:
+                pairs = zip(rows[at].tolist(), counts[at].tolist(), strict=True)
+                lacking = sum(max(0, n - of_last.get(row, 0)) for row, n in pairs)
+                begun, began = begins[of[at]], begins[of[last]]
+                before = begun < began or (begun == began and (later or (of[at], of[last]) in replaced))
+                if before and lacking <= lost[last] and _ranks(places[at][0]) == _ranks(places[last][0]):
+                    found.add(at)
+                    replaced.add((of[at], of[last]))
+                    later = True
+        if len(replaced) == known:  # what is known of two attempts holds for all of their steps
+            break
     return found
 
 
 def generated_anew(
-    counts: Sequence[NDArray[np.integer]], rows: Sequence[NDArray[np.integer]], order: Sequence[int]
+    counts: Sequence[NDArray[np.integer]],
+    rows: Sequence[NDArray[np.integer]],
+    numbers: Sequence[int],
+    order: Sequence[int],
 ) -> set[int]:
     """Which steps, by position, the next one in this order replaces: a run that was resumed within a batch, on which
     several steps train, draws it anew. Both have the same prompts as often, which other steps that follow each other
     have not, and hardly would by chance.
     """
-    seen = [sorted(zip(rows[at].tolist(), counts[at].tolist(), strict=True)) for at in order]
-    found = [at for at, (one, next_) in zip(order, itertools.pairwise(seen), strict=False) if one == next_]
+    found = [
+        one
+        for one, other in itertools.pairwise(order)
+        if numbers[one] != numbers[other] and _same(rows[one], counts[one], rows[other], counts[other])
+    ]
     prompts = len(np.unique(np.concatenate([rows[at] for at in order]))) if found else 0
     by_chance = any(math.comb(prompts, len(rows[at])) < FEW_SETS for at in found)
     return set() if by_chance or len(found) > SELDOM * len(order) else set(found)
+
+
+def _same(
+    rows_U: NDArray[np.integer],
+    counts_U: NDArray[np.integer],
+    rows_V: NDArray[np.integer],
+    counts_V: NDArray[np.integer],
+) -> bool:
+    if len(rows_U) != len(rows_V) or rows_U.sum(dtype=np.int64) != rows_V.sum(dtype=np.int64):
+        return False
+    first, second = np.argsort(rows_U, kind="stable"), np.argsort(rows_V, kind="stable")
+    return bool((rows_U[first] == rows_V[second]).all() and (counts_U[first] == counts_V[second]).all())
 
 
 def later_attempt(
@@ -145,19 +167,29 @@ def replaced_ones(
     return {at for at, one in enumerate(replaced) if one}
 
 
-def _units(places: Sequence[Place]) -> list[str]:
-    """What an attempt writes its steps to, for each place: its file or, of files of one step each, the start of their
-    paths, up to the step.
+def _attempts(places: Sequence[Place]) -> list[tuple[str, int]]:
+    """What an attempt writes its steps to, for each place: a stretch of its file or, of files of one step each, of
+    those whose paths are the same up to the step, or in one folder where paths do not have it.
     """
     steps: dict[str, set[int]] = {}
     for path, _, number in places:
         steps.setdefault(path, set()).add(number)
-    return [path if len(steps[path]) > 1 else _before_step(path, number) for path, _, number in places]
+    alone = {path: min(found) for path, found in steps.items() if len(found) == 1}
+    starts = {path: _before_step(path, number) for path, number in alone.items()}
+    if None in starts.values():
+        starts = {path: os.path.dirname(path) for path in alone}
+    order: dict[str, list[int]] = {}  # start → the steps of its files
+    for path, number in alone.items():
+        order.setdefault(str(starts[path]), []).append(number)
+    falls = {start: iter(attempts_of(numbers)) for start, numbers in order.items()}
+    of_file = {path: (str(starts[path]), next(falls[str(starts[path])])) for path in alone}
+    return [of_file.get(path) or (path, stretch) for path, stretch, _ in places]
 
 
-def _before_step(path: str, step: int) -> str:
+def _before_step(path: str, step: int) -> str | None:
+    path = HASH.sub("", path)
     found = [match.start() for match in re.finditer(r"\d+", path) if int(match[0]) == step]
-    return path[: found[-1]] if found else os.path.dirname(path)
+    return path[: found[-1]] if found else None
 
 
 def _ranks(path: str) -> list[str]:

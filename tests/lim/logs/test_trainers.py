@@ -475,8 +475,8 @@ def test_the_tables_with_the_columns_named_are_the_log(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "log", {n: [{"loss": 1}] for n in range(9)}, "metrics_{}.jsonl")
     flags = {"prompt_column": "q", "step_column": "t"}
     assert scores(chosen(tmp_path, **flags)) == pytest.approx(RUN.truth())
-    write_jsonl(tmp_path / "log", {n: steps[n] for n in (4, 8)}, "eval_{}.jsonl")
-    with pytest.raises(InputError, match=r"may be the log \(eval_4.jsonl and 1 like it; rollouts.jsonl\)"):
+    write_jsonl(tmp_path / "log", {n: steps[n] for n in (4, 8)}, "again_{}.jsonl")
+    with pytest.raises(InputError, match=r"may be the log \(again_4.jsonl and 1 like it; rollouts.jsonl\)"):
         chosen(tmp_path, **flags)
 
 
