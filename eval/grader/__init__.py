@@ -57,9 +57,9 @@ class Grader:
 
     def equal_pairs(self, pairs: Iterable[tuple[str, str]]) -> list[bool | None]:
         """`equal` of each (gold, prediction), in order; None where it timed out."""
-        return [None if verdict is None else verdict is True for verdict in self._compared(list(pairs))]
+        return [None if verdict is None else verdict is True for verdict in self.compared(list(pairs))]
 
-    def _compared(self, pairs: list[tuple[str, str]]) -> list[bool | str | None]:
+    def compared(self, pairs: list[tuple[str, str]]) -> list[bool | str | None]:
         """The verdict on each pair, in order: None where it timed out, UNREAD where neither parser reads a side."""
         verdicts: list[bool | str | None] = [decide(gold, prediction) for gold, prediction in pairs]
         hard = [index for index, verdict in enumerate(verdicts) if verdict is None]
@@ -79,7 +79,7 @@ class Grader:
         ruled = [rule(response, extraction) for (_, response), extraction in zip(items, found, strict=True)]
         left = zip(items, found, ruled, strict=True)
         pairs = [(gold, extraction.answer or "") for (gold, _), extraction, reason in left if reason is None]
-        compared = iter(self._compared(pairs))
+        compared = iter(self.compared(pairs))
         results = []
         for reason, extraction in zip(ruled, found, strict=True):
             if reason is None:

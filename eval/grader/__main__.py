@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import argparse
+import os
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -12,22 +12,20 @@ from typing import Any
 from lim.utils.cli import Parser, between, whole
 
 from . import Grader, Verdict, extract
+from .cases import FLAGS, CaseError, judged, plain, read_cases, show, sides_of, write
 from .compare import decide, readings
 from .text import clean
 
+__all__ = ["main", "read_cases", "sides_of"]
 DAY = 86_400.0  # seconds
-
-
-class CaseError(Exception):
-    """A file of cases that cannot be used; one line."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `python -m eval.grader`."""
     parser = Parser(
         prog="python -m eval.grader",
-        usage="python -m eval.grader GOLD ANSWER | FILE [--workers N] [--deadline SECONDS]",
-        description="Explain one verdict, or grade a file of cases.",
+        usage="python -m eval.grader GOLD ANSWER | FILE [--output_path FILE] [--workers N] [--deadline SECONDS]",
+        description="Explain one verdict, or grade a file of answers: counts, what was not compared and why.",
         hint="an answer that begins with a dash comes after --",
     )
     parser.add_argument(
@@ -37,8 +35,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--answer", help="an answer, or a response with a box")
     parser.add_argument(
         "--file",
-        help="grade these cases: JSON lines of {gold, prediction, is_equal} (source, text_extraction optional)",
+        help="grade these cases: JSON lines, a list or .csv of {gold, prediction}, with is_equal (the file's own "
+        "verdict), source and text_extraction, or without",
     )
+    parser.add_argument("--gold_key", help="the file's name of the reference answer (default: gold)")
+    parser.add_argument("--response_key", help="… of the responses, whose boxes are looked for (default: prediction)")
+    parser.add_argument("--verdict_key", help="… of its own verdict, to compare with (default: is_equal, if there)")
+    parser.add_argument("--output_path", metavar="FILE", help="write the verdict on every case, as JSON lines")
     parser.add_argument("--workers", type=whole(1, 1024), help="worker processes (default: one per core, 8 at most)")
     parser.add_argument(
         "--deadline", type=between(0, DAY, above=True), default=5.0, help="seconds per item (default 5)"
@@ -46,9 +49,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     match arguments.given, arguments.gold, arguments.answer, arguments.file:
         case ([path], None, None, None) | ([], None, None, str(path)):
-            run = partial(grade_file, path)
+            run = partial(grade_file, path, arguments)
         case ([gold, answer], None, None, None) | ([], str(gold), str(answer), None):
             run = partial(explain, gold, answer)
+            if of_file := [flag for flag in (*FLAGS.values(), "--output_path") if vars(arguments)[flag[2:]]]:
+                parser.error(f"{of_file[0]}: is for a FILE of cases")
         case _:
             parser.error("give GOLD ANSWER or FILE, each in quotes where it holds spaces")
     try:
@@ -76,15 +81,6 @@ def explain(gold: str, answer: str, grader: Grader) -> None:
     Console().print(table)
 
 
-def plain(text: str) -> Any:
-    """A text to print as it is: no markup, control characters escaped, long ones cut."""
-    from rich.text import Text
-
-    text = text if len(text) <= 400 else f"{text[:400]}… ({len(text)} characters)"
-    visible = (c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
-    return Text("".join(visible))
-
-
 def shown(node: Any) -> str:
     """A tree in one line."""
     if isinstance(node, tuple):
@@ -94,64 +90,17 @@ def shown(node: Any) -> str:
     return str(node)
 
 
-def read_cases(path: str) -> list[dict[str, Any]]:
-    """The cases of a file. CaseError names the line of the first that is none."""
-    rows = []
-    try:
-        with open(path, encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                row = json.loads(line)
-                for key, kind in (("gold", str), ("prediction", str), ("is_equal", bool)):
-                    if not isinstance(row, dict) or not isinstance(row.get(key), kind):
-                        raise CaseError(f"{path}: line {number}: needs '{key}', a {kind.__name__}")
-                rows.append(row)
-    except json.JSONDecodeError as error:
-        raise CaseError(f"{path}: line {number}: not JSON ({error.msg})") from None
-    except FileNotFoundError:
-        raise CaseError(f"{path}: no such file of cases; for one verdict give two texts: GOLD ANSWER") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise CaseError(f"{path}: cannot be read ({error})") from None
-    return rows
-
-
-def sides_of(row: dict[str, Any]) -> tuple[str, str]:
-    """The two answers of a case; extracted from complete texts where `text_extraction` is set."""
-    sides = row["gold"], row["prediction"]
-    if row.get("text_extraction"):
-        return tuple(extract(side, fallbacks=True) or side for side in sides)  # type: ignore[return-value]
-    return sides
-
-
-def grade_file(path: str, grader: Grader) -> None:
-    """Print a table by source, then every disagreement."""
-    from rich.console import Console
-    from rich.table import Table
-
-    rows = read_cases(path)
-    pairs = [sides_of(row) for row in rows]
-    counts: dict[str, Counter[str]] = {}
-    wrong = []
-    for row, pair, verdict in zip(rows, pairs, grader.equal_pairs(pairs), strict=True):
-        kind = "timeout" if verdict is None else "agree" if verdict == row["is_equal"] else None
-        kind = kind or ("false positive" if verdict else "false negative")
-        source = str(row.get("source", ""))
-        for key in (source, "all"):
-            counts.setdefault(key, Counter())[kind] += 1
-        if kind != "agree":
-            wrong.append((kind, *pair, source))
-    columns = ("agree", "false positive", "false negative", "timeout")
-    table = Table("source", "cases", *columns)
-    for source, count in sorted(counts.items(), key=lambda item: (item[0] == "all", item[0])):
-        table.add_row(plain(source), str(count.total()), *(str(count[column]) for column in columns))
-    console = Console()
-    console.print(table)
-    if wrong:
-        details = Table("", "gold", "prediction", "source", title="disagreements")
-        for line in wrong:
-            details.add_row(*map(plain, line))
-        console.print(details)
+def grade_file(path: str, arguments: argparse.Namespace, grader: Grader) -> None:
+    """Grade a file's cases: counts, then what to look at."""
+    keys = {name: vars(arguments)[flag[2:]] for name, flag in FLAGS.items()}
+    if arguments.output_path and os.path.realpath(arguments.output_path) == os.path.realpath(path):
+        raise CaseError(f"--output_path {path}: is the file of cases; name another")
+    cases = judged(read_cases(path, keys), grader, responses=bool(arguments.response_key))
+    if arguments.output_path:
+        write(cases, arguments.output_path)
+    show(cases, "lim grade" if sys.argv[0].startswith("lim ") else "python -m eval.grader", arguments.deadline)
+    if arguments.output_path:
+        sys.stdout.write(f"wrote {arguments.output_path}\n")
 
 
 if __name__ == "__main__":

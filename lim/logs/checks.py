@@ -82,10 +82,11 @@ def doubt_matching(
         distinct.setdefault(int(matching.rows_P[at]), set()).add(rest)
     mixed = {row: len(rest) for row, rest in distinct.items() if len(rest) > 1}
     if sum(mixed.values()) > SHARED * total:
-        example = raw.keys[next(iter(mixed))]
+        example = prompts.texts[int(np.flatnonzero(matching.rows_P == next(iter(mixed)))[0])]
         doubts["same_text"] = (
             f"{sum(mixed.values()):,} of the {total:,} prompts share their text with another ({example!r:.60}) but "
-            "differ; the log tells prompts apart by their text alone, so their rewards are mixed"
+            "differ; the log tells prompts apart by their text alone, so their rewards are mixed; log their ids "
+            "(--id_column, or lim.recorders)"
         )
 
 

@@ -6,7 +6,6 @@ import contextlib
 import json
 import math
 import re
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -14,7 +13,6 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lim.logs.doubts import Doubt
 from lim.logs.files import LogFile, of_folder, read_bytes
@@ -22,12 +20,12 @@ from lim.logs.first_row import LIKELY, its_columns
 from lim.logs.formats import Columns, ReadOptions
 from lim.logs.messages import is_conversation, messages_of, prompt_text
 from lim.logs.parquet import check_names, open_file
+from lim.logs.repeats import checksum, fingerprint, overlap
 from lim.logs.row_kinds import RowKinds
 from lim.logs.rows import (
     FIX,
     absent_of,
     attempts_of,
-    digest,
     enumerate_rows,
     group,
     json_lines,
@@ -115,15 +113,15 @@ def read_table(
                 raise InputError(f"{where}: '{columns.prompt}' is {prompt!r:.60}, neither text nor messages; {FIX}")
             numbers = [reward_of(where, name, value) for (_, name), value in zip(terms, values, strict=True)]
             at_step = _whole(where, columns.step, step, file.step)
-            printed = 0 if output is None else _checksum(out)
+            printed = 0 if output is None else checksum(out)
             rows.append((at_step, _epoch(where, columns.epoch, epoch), text, printed, numbers))
             if text_column and (at_step, text) not in text_of:
-                text_of[at_step, text] = _checksum(row.get(text_column))
+                text_of[at_step, text] = checksum(row.get(text_column))
             if kinds and not all(map(math.isnan, numbers)):
                 kinds.add(row, at_step, text)
         if output and len(rows) > at + 1:
             new = rows[at:]
-            again = _overlap(before, new)
+            again = overlap(_samples(before), _samples(new))
             repeated += again == len(new)
             before, rows[at:] = new, new[again:]
         lists.update({row[:3] for row in rows[at:]} if any(isinstance(value, list) for value in rewards) else ())
@@ -136,7 +134,7 @@ def read_table(
             f"the first, {name}.-1 the last, {name}.0,0.5*{name}.1 a sum",
         )
     if file.before and output:
-        again = _overlap(_written(file.before, filesystem, columns.prompt, output), rows)
+        again = overlap(_written(file.before, filesystem, columns.prompt, output), _samples(rows))
         if again == len(rows) > 0:
             return []
         del rows[:again]
@@ -163,7 +161,7 @@ def read_table(
             rewards_R,
             step=number,
             epochs=epochs if columns.epoch else None,
-            fingerprint=_print(prompts, outputs, rewards_R) if output else None,
+            fingerprint=fingerprint(prompts, outputs, rewards_R) if output else None,
             bytes_read=0 if found else file.size,
             keep_samples=options.keep_samples,
             reward=reward,
@@ -179,40 +177,18 @@ def read_table(
     return found
 
 
-def _checksum(value: Any) -> int:
-    return zlib.crc32(str(value).encode("utf-8", "surrogatepass"))
-
-
-def _written(path: str, filesystem: Any, prompt: str | None, output: str) -> list[TableRow]:
-    """The prompts and outputs of another file of the log; none where it cannot be read."""
-    rows: list[TableRow] = []
+def _written(path: str, filesystem: Any, prompt: str | None, output: str) -> list[tuple[str, int]]:
+    """The samples of another file of the log; none where it cannot be read."""
+    found: list[tuple[str, int]] = []
     with contextlib.suppress(InputError, ValueError):
         for row in records(LogFile(path, 0, 0), filesystem):
             text = prompt_text(messages_of(row.get(prompt)) or row.get(prompt))
-            rows.append((0, 0, text or "", _checksum(row.get(output)), []))
-    return rows
+            found.append((text or "", checksum(row.get(output))))
+    return found
 
 
-def _print(prompts: Sequence[str], outputs: Sequence[int], rewards_R: NDArray[np.float64]) -> bytes | None:
-    """A digest of a step's samples, unless a later step that is equal may well be a sampling of its own."""
-    return digest(str((prompts, outputs, rewards_R.tolist()))) if _tell_apart(outputs) else None
-
-
-def _tell_apart(outputs: Sequence[int]) -> bool:
-    """Whether outputs tell samples apart: not where most have another's, as where all answer A, B, C or D."""
-    return 2 * len(set(outputs)) > len(outputs)
-
-
-def _overlap(before: Sequence[TableRow], rows: Sequence[TableRow]) -> int:
-    """How many rows are those that the record before ended with: all, or the most that are of several prompts."""
-    if not _tell_apart([row[3] for row in rows]):
-        return 0
-    old, new = ([row[2:4] for row in record] for record in (before, rows))
-    for start in range(max(0, len(old) - len(new)), len(old)):
-        if old[start] == new[0] and old[start:] == new[: len(old) - start]:
-            again = len(old) - start
-            return again if again == len(new) or len({prompt for prompt, _ in old[start:]}) > 1 else 0
-    return 0
+def _samples(rows: Sequence[TableRow]) -> list[tuple[str, int]]:
+    return [row[2:4] for row in rows]
 
 
 def _exact(file: LogFile, filesystem: Any, name: str | None) -> int:

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import os
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lim.logs.files import DEEPEST, Entry, LogFile, list_files, of_folder, open_filesystem, read_bytes
-from lim.logs.first_row import LIKELY, columns_of, first_row, likely_flags, wide_columns
-from lim.logs.formats import FORMATS, Columns, Format
+from lim.logs.files import DEEPEST, Entry, LogFile, list_files, open_filesystem, read_bytes
+from lim.logs.first_row import LIKELY, by_epoch, columns_of, first_row, likely_flags
+from lim.logs.formats import FORMATS, OTHER_NAMES, Columns, Format
+from lim.logs.tables import TABLES, find_tables, in_order, number_of
 from lim.prompts.rows import unpacked
 from lim.recorders.verl import prompt_id
 from lim.utils.cli import listed
 from lim.utils.errors import InputError
 
-TABLES = (".jsonl", ".json", ".parquet", ".csv", ".tsv", ".ndjson", ".arrow", ".feather")
-STEP = re.compile(r"(?:step|(?<![A-Za-z])iter(?:ation)?)[_=-]?$", re.IGNORECASE)  # what stands before a step
-RANK = re.compile(r"(?<![A-Za-z])(?:rank|worker|node|gpu|device|proc|process|replica|dp|tp)[_=-]?$", re.IGNORECASE)
-COARSE = re.compile(r"(?<![A-Za-z])(?:epoch|ep|run|attempt|try|trial|seed|stage|phase)[_=-]?$", re.IGNORECASE)
-OF = re.compile(r"[_-]of[_-]?\d+(?!\d)", re.IGNORECASE)  # behind the number of a part, as of a data set cut by size
-PART = re.compile(r"(?<![A-Za-z])(?:shard|part)[_=-]?$", re.IGNORECASE)  # of a step, or of a log cut into parts
-NUMBER = re.compile(r"(?:step|iter|iteration)[_=-]?(\d+)|(?<![A-Za-z0-9])(\d+)(?![A-Za-z0-9])")
+RESUMED = (
+    " If a run was resumed from one to the next, join them: copy the later one's files over those of the earlier "
+    "one, or append them where a file holds many steps"
+)
+MOST_TABLES = 20  # of a folder, that are looked into
+MOST_SHOWN = 4  # formats, in messages
 UNNAMED = ("one-shot", "columns")  # formats whose files may have any name
 CONVERT = "write it as one of these, or log with lim.recorders (docs/recorders.md)"
-MOST_TABLES = 20  # of a folder, that are looked into
 UNREAD = {  # endings of files that may hold a log → what makes them readable
     (".zip", ".tar", ".tgz", ".tar.gz", ".bz2", ".xz", ".7z"): "unpack them; of packed files .gz and .zst are read",
     (".pkl", ".pickle", ".pt", ".npz", ".npy", ".xlsx", ".db", ".sqlite"): "write them as JSON lines, CSV or Parquet",
@@ -51,6 +49,7 @@ class Log:
     files: tuple[LogFile, ...]
     filesystem: Any = None
     by_id: bool = False  # its prompts are ids of the prompt file
+    notes: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -82,22 +81,22 @@ def _find(root: str, format: str, columns: Columns | None) -> Log:
         return _single_file(root, listing, format, filesystem)
     formats = [FORMATS[format]] if format != "auto" else list(FORMATS.values())
     top = [entry for entry in listing if "/" not in entry.name]
-    named = _tables(top, columns, filesystem, root) if format == "columns" else _known(listing, formats)
+    if format == "columns":
+        return _find_tables(root, top, base, columns, filesystem)
+    named = _known(listing, formats)
     found = _fitting_ones(named, filesystem)
+    deep: Sequence[Entry] = ()
     if not found:
-        deep = list_files(base, filesystem, root, depth=DEEPEST)
-        assert not isinstance(deep, Entry)
-        named = named or (_tables(deep, columns, filesystem, root) if format == "columns" else _known(deep, formats))
-        if not named and format == "columns":  # the reader says which column is missing
-            named = _tables(top, None, filesystem, root) or _tables(deep, None, filesystem, root)
-            named = {key: [(entry, 0) for entry, _ in files] for key, files in named.items()}
+        deep = _below(base, filesystem, root)
+        named = named or _known(deep, formats)
         found = _fitting_ones(named, filesystem)
         if not found and (below := _fitting_ones(_known(deep, formats, below=True), filesystem)):
             logs = [
                 f"{root.rstrip('/')}/{folder} ({len(files)} file{'s' * (len(files) > 1)} of {name})"
                 for (name, folder), files in below.items()
             ]
-            raise InputError(f"{root}: no training log here; did you mean {listed(logs[:3])}?")
+            parts = RESUMED if len({name for name, _ in below}) == 1 < len(below) else ""
+            raise InputError(f"{root}: no training log here; did you mean {listed(logs[:3])}?{parts}")
     if found:
         return _one_log(root, found, filesystem)
     if named:
@@ -107,10 +106,37 @@ def _find(root: str, format: str, columns: Columns | None) -> Log:
     fitting = [entry for entry in tables if first_row(entry.path, filesystem) and _fitting(entry, format, filesystem)]
     if len(fitting) == 1:
         return _single_file(root, fitting[0], format, filesystem)
-    there, table = _what_is_there(top, filesystem)
+    there, table = _what_is_there(top or deep, filesystem)
     if table is not None:
         raise InputError(f"{root}: no training log here{there}; {_unknown(table, filesystem, 1)}")
-    raise InputError(f"{root}: no training log here; looked for {_looked_for(format)}{there}")
+    looked_for = "" if _unread([entry.name for entry in top or deep]) else f"; looked for {_looked_for(format)}"
+    raise InputError(f"{root}: no training log here{looked_for}{there}")
+
+
+def _find_tables(root: str, top: Sequence[Entry], base: str, columns: Columns | None, filesystem: Any) -> Log:
+    """The tables with these columns, in the folder or below it."""
+    found = find_tables(top, columns, filesystem, root)
+    if not found.files or found.alone:
+        deep = _below(base, filesystem, root)
+        found = find_tables(deep, columns, filesystem, root)
+        if not found.files:  # the reader says which column is missing
+            found = find_tables(top, None, filesystem, root)
+            found = found if found.files else find_tables(deep, None, filesystem, root)
+            found = replace(found, files=tuple((entry, 0) for entry, _ in found.files))
+        if not found.files:
+            there, _ = _what_is_there(top or deep, filesystem)
+            raise InputError(f"{root}: no training log here; looked for {_looked_for('columns')}{there}")
+    log = _one_log(root, {("columns", ""): list(found.files)}, filesystem)
+    if not found.evaluation:
+        return log
+    kinds = f"{', '.join(found.evaluation[:3])}{', …' if len(found.evaluation) > 3 else ''}"
+    return replace(log, notes=(f"files of evaluation by their names are not read: {kinds}",))
+
+
+def _below(base: str, filesystem: Any, root: str) -> Sequence[Entry]:
+    deep = list_files(base, filesystem, root, depth=DEEPEST)
+    assert not isinstance(deep, Entry)
+    return deep
 
 
 Found = dict[tuple[str, str], list[tuple[Entry, int]]]  # (format, folder) → files and their steps
@@ -136,111 +162,6 @@ def _known(listing: Sequence[Entry], formats: Sequence[Format], *, below: bool =
     return found
 
 
-def _tables(listing: Sequence[Entry], columns: Columns | None, filesystem: Any, root: str) -> Found:
-    """The files of one kind of name ("step_3.csv" and "step_4.csv.gz" are one) that are tables with these columns.
-
-    Without columns, those of the most numerous kind. Raises InputError where several kinds have the columns, and for
-    a file that is there packed and unpacked.
-    """
-    kinds: dict[str, dict[str, Entry]] = {}
-    for entry in _without_links([entry for entry in listing if unpacked(entry.name).endswith(TABLES)], filesystem):
-        name = unpacked(entry.name)
-        if os.path.basename(name) != "run.json":
-            kind = kinds.setdefault(re.sub(r"\d+", "#", name), {})
-            if kind.setdefault(name, entry) is not entry:
-                raise InputError(f"{entry.path}: is {name}, which is there too, packed; keep one of them")
-    wanted = {name for name in (dataclasses.astuple(columns) if columns else ()) if name}
-    fitting = [
-        list(kind.values())
-        for kind in kinds.values()
-        if not wanted or any(wanted <= _names(entry.path, filesystem, wanted) for entry in list(kind.values())[:3])
-    ]
-    fitting.sort(key=len, reverse=True)
-    if len(fitting) > 1 and (wanted or len(fitting[0]) == len(fitting[1])):
-        names = [kind[0].name + (f" and {len(kind) - 1} like it" if len(kind) > 1 else "") for kind in fitting]
-        raise InputError(
-            f"{root}: holds several kinds of files that may be the log ({'; '.join(names[:4])}); point at one of "
-            "them or at a folder without the others, or name parts of one log alike (part_1, part_2)"
-        )
-    if not fitting:
-        return {}
-    first = fitting[0]
-    steps = [0] * len(first) if not wanted or (columns and columns.step) else _steps([e.name for e in first], root)
-    return {("columns", ""): list(zip(first, steps, strict=True))}
-
-
-def _without_links(entries: Sequence[Entry], filesystem: Any) -> list[Entry]:
-    """The entries, of several that are one file (links) that of its own name."""
-    places: dict[str, list[Entry]] = {}
-    for entry in entries:
-        places.setdefault(entry.path if filesystem else os.path.realpath(entry.path), []).append(entry)
-    return [min(same, key=lambda entry: not place.endswith(f"/{entry.name}")) for place, same in places.items()]
-
-
-def _steps(names: Sequence[str], path: str) -> list[int]:
-    """The step of each file of one kind of name: the number that tells the files apart, unless a word says another; 0
-    where none does but a rank's, or that of a part of so many (`train-00001-of-00004`).
-
-    Raises InputError where files that have it in common differ in another number that is no rank's: `3_0`, or steps
-    that start anew in each epoch.
-    """
-    found = [[int(number) for number in re.findall(r"\d+", name)] for name in names]
-    varying, likely, _ = _that_may_be_steps(names)
-    if not varying:
-        return [number_of(name) for name in names]
-    if not likely:
-        return [0] * len(names)
-    before = [names[0][: match.start()] for match in re.finditer(r"\d+", names[0])]
-    by_word = [at for at in likely if STEP.search(before[at])]
-    step = (by_word or likely)[-1]
-    if by_word:  # what stands behind it numbers what the step has
-        likely = [at for at in likely if at <= step or COARSE.search(before[at])]
-    if len({tuple(one[at] for at in likely) for one in found}) > len({one[step] for one in found}):
-        raise InputError(
-            f"{path}: the names of its {len(names)} files hold several numbers, of which any may be the step; "
-            "give --step_column, or rename the files with step_ before the run's step"
-        )
-    return [one[step] for one in found]
-
-
-def _that_may_be_steps(names: Sequence[str]) -> tuple[list[int], list[int], bool]:
-    """Places among the numbers in files' names: that tell files apart; of these, that may be the step; whether only
-    the numbers of parts may.
-    """
-    numbers = list(zip(*(re.findall(r"\d+", name) for name in names), strict=True))
-    found = list(re.finditer(r"\d+", names[0]))
-    before = [names[0][: match.start()] for match in found]
-    varying = [at for at, values in enumerate(numbers) if len(set(map(int, values))) > 1]
-    no_ranks = [at for at in varying if not RANK.search(before[at]) and not OF.match(names[0], found[at].end())]
-    likely = [at for at in no_ranks if not PART.search(before[at])]
-    return varying, likely or no_ranks, bool(no_ranks) and not likely
-
-
-def steps_are_parts(log: Log) -> bool:
-    """Whether the steps of a table's files are the numbers of parts, of which each may hold several."""
-    return len(log.files) > 1 and _that_may_be_steps([file.path for file in log.files])[2]
-
-
-def _names(path: str, filesystem: Any, wanted: Collection[str]) -> set[str]:
-    """Those of the names, which may be paths, that a table has as columns."""
-    row = columns_of(first_row(path, filesystem) or {})
-    return {
-        name for name in wanted if name in row or name.partition(".")[0] in row or of_folder(path, name) is not None
-    }
-
-
-def number_of(name: str) -> int:
-    """The step in a file's path: its last number, or one behind `step`; 0 where there is none."""
-    folder, _, file = name.rpartition("/")
-    for part in (file.partition(".")[0] if not NUMBER.search(file) else file, folder):
-        numbers = list(NUMBER.finditer(part.replace("_", "-")))
-        if numbers:
-            by_word = [match for match in numbers if match[1]]
-            last = (by_word or numbers)[-1]
-            return int(last[1] or last[2])
-    return 0
-
-
 def _fitting_ones(found: Found, filesystem: Any) -> Found:
     return {key: files for key, files in found.items() if _fits(FORMATS[key[0]], files[0][0], filesystem)}
 
@@ -254,7 +175,8 @@ def _one_log(root: str, found: Found, filesystem: Any) -> Log:
         kinds = "; ".join(f"{len(files)} of {name}{f' in {at}' if at else ''}" for (name, at), files in found.items())
         raise InputError(f"{root}: holds more than one log ({kinds}); name one by --format or point at its folder")
     (name, _), entries = next(iter(found.items()))
-    files = sorted((LogFile(entry.path, step, entry.size) for entry, step in entries), key=lambda f: (f.step, f.path))
+    files = [LogFile(entry.path, step, entry.size) for entry, step in entries]
+    files.sort(key=lambda file: (file.step, in_order(file.path)))
     if FORMATS[name].pattern.groups and name != "columns":
         for one, two in itertools.pairwise(files):
             if one.step == two.step and not FORMATS[name].many_files:
@@ -271,9 +193,8 @@ def _single_file(root: str, entry: Entry, format: str, filesystem: Any) -> Log:
         fix = _unread([root]) or f"; {CONVERT}"
         raise InputError(f"{root}: not a table that is read here ({', '.join(TABLES)}){fix}")
     if not fitting and not unpacked(name).endswith(TABLES):
-        raise InputError(
-            f"{root}: not a log file known by its name; looked for {_looked_for(format)}{_unread([root])}"
-        )
+        fix = _unread([root]) or f"; a log is a folder, or a file that ends in {listed(list(TABLES))} (docs/logs.md)"
+        raise InputError(f"{root}: not a log file known by its name{fix}")
     if not fitting:
         raise _unknown(entry.path, filesystem, 1)
     format = fitting[0]
@@ -326,7 +247,7 @@ def _fits(format: Format, entry: Entry, filesystem: Any) -> bool:
         )
     if format.name == "release" and not _named(format, entry) and not first.keys().isdisjoint(LIKELY["step"]):
         return False  # rows of many steps, which the released code's files have not
-    return format.keys <= first.keys()
+    return format.keys <= first.keys() | {OTHER_NAMES[name] for name in first.keys() & OTHER_NAMES.keys()}
 
 
 def _is_text(path: str, filesystem: Any) -> bool:
@@ -351,11 +272,11 @@ def _unknown(path: str, filesystem: Any, count: int) -> InputError:
     flags = likely_flags(first)
     none = "" if "--reward_column" in flags else ", and none is a reward by its name"
     advice = f"perhaps {flags}" if flags and not none else "--prompt_column, --reward_column, --step_column"
-    wide = wide_columns(first) if none else []
-    by_epoch = f"; if {', '.join(wide[:3])}{', …' * (len(wide) > 3)} are rewards by epoch, write a row for each epoch"
+    if flags and not none and "--prompt_column" not in flags and "--id_column" not in flags:
+        advice += ", and none is a prompt or its id by its name: log that with each row"
     return InputError(
         f"{path}{files}: rows with the columns {', '.join(first)}, which no known format has{none}; name those that "
-        f"hold the prompt and the reward: {advice}{by_epoch if wide else ''} (docs/logs.md)"
+        f"hold the prompt and the reward: {advice}{by_epoch(first) if none else ''} (docs/logs.md)"
     )
 
 
@@ -383,4 +304,5 @@ def _is_json(name: str) -> bool:
 
 def _looked_for(format: str) -> str:
     names = [name for name in FORMATS if name != "columns"] if format == "auto" else [format]
-    return ", ".join(f"{FORMATS[name].shown} ({FORMATS[name].what})" for name in names)
+    shown = ", ".join(f"{FORMATS[name].shown} ({FORMATS[name].what})" for name in names[:MOST_SHOWN])
+    return shown + (f" and {len(names) - MOST_SHOWN} other formats (docs/logs.md)" if len(names) > MOST_SHOWN else "")

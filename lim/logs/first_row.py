@@ -18,7 +18,7 @@ LIKELY = {
     "id": ("prompt_id", "problem_id", "example_id", "id", "uid"),
     "prompt": ("prompt", "input", "question", "problem", "query", "messages", "prompts", "text"),
     "reward": ("reward", "score", "rewards", "scores", "accuracy", "acc", "total_reward", "is_correct", "correct"),
-    "step": ("step", "global_step", "training_step", "iteration", "steps"),
+    "step": ("step", "global_step", "training_step", "iteration", "steps", "gen_step"),
     "epoch": ("epoch",),
 }
 
@@ -78,4 +78,12 @@ def its_columns(path: str, filesystem: Any, *kinds: str, tried: str = "") -> str
     """
     first = columns_of(first_row(path, filesystem) or {})
     flags = likely_flags(first.keys() - set(tried.replace("*", ",").split(",")), *kinds)
-    return f" (its columns: {', '.join(first)}{f'; perhaps {flags}' if flags else ''})" if first else ""
+    wide = "" if flags or "reward" not in kinds else by_epoch(first)
+    return f" (its columns: {', '.join(first)}{f'; perhaps {flags}' if flags else ''}{wide})" if first else ""
+
+
+def by_epoch(columns: Collection[str]) -> str:
+    """`; if epoch_1, epoch_2 are rewards by epoch, …`, where columns look like that."""
+    wide = wide_columns(columns)
+    named = f"{', '.join(wide[:3])}{', …' * (len(wide) > 3)}"
+    return f"; if {named} are rewards by epoch, write a row for each epoch" if wide else ""

@@ -62,6 +62,7 @@ def _format(name: str, what: str, shown: str, pattern: str, read: str, keys: str
     return Format(name, what, shown, re.compile(pattern), read, frozenset(keys.split()), **more)
 
 
+OTHER_NAMES = {"gen_step": "step"}  # of a key: ms-swift on Megatron
 PACKED = r"(?:\.gz|\.zst)?"
 FORMATS = {
     format.name: format
@@ -104,6 +105,7 @@ FORMATS = {
             "prompt completion",
             reward="its numeric column",
             evaluates=True,
+            overlaps=True,
         ),
         _format(
             "one-shot",
@@ -122,6 +124,7 @@ FORMATS = {
             "task traces",
             reward="all of a trace's rewards",
             spread=True,
+            overlaps=True,
             prefers="all",
         ),
         _format(

@@ -15,17 +15,19 @@ from lim.logs.trl import OTHER, reward_terms_of
 def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewards]:
     """`step, prompt, completion, <a column per reward function>, advantages` as lists, one line per logged step.
 
-    W&B's `*.table.json` has the same columns, as TRL writes them. A step that repeats the generations of the one
-    before counts once.
+    On Megatron the step is `gen_step`. W&B's `*.table.json` has the same columns, as TRL writes them. A step that
+    repeats the generations of the one before counts once.
     """
     numeric: dict[str, None] = {}
-    for _, row in enumerate_rows(file.path, records(file, filesystem)):
+    step = "step"
+    for number, row in enumerate_rows(file.path, records(file, filesystem)):
         if isinstance(row, dict):
+            step = "gen_step" if number == 1 and "step" not in row and "gen_step" in row else step
             numeric |= dict.fromkeys(name for name, value in row.items() if name not in OTHER and _numeric(value))
             if file.path.endswith("table.json"):
                 break  # its rows all have the same columns
     terms = reward_terms_of(file.path, list(numeric), options)
-    return read_table(file, filesystem, options, Columns("prompt", step="step"), terms, outputs=("completion",))
+    return read_table(file, filesystem, options, Columns("prompt", step=step), terms, outputs=("completion",))
 
 
 def _numeric(value: Any) -> bool:

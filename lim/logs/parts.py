@@ -6,7 +6,7 @@ Suffixes: _L keys of the log, _U a step's (prompt, epoch) pairs.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,14 +19,13 @@ from lim.logs.first_row import first_row
 from lim.logs.formats import ReadOptions
 from lim.logs.keys import KeyTable
 from lim.logs.read import read_files
+from lim.logs.resumed import Place, check_doubled, generated_anew, made_again, replaced_ones
 from lim.logs.row_kinds import IdTexts, check_runs
 from lim.logs.step import StepRewards
 from lim.utils.cli import did_you_mean
 from lim.utils.errors import InputError
 
 MANY = 1 << 30
-NEARLY = 0.9  # of the usual size, that a complete step has
-Place = tuple[str, int, int]  # a file, a stretch of it (`StepRewards.attempt`), and a step
 
 
 @dataclass(frozen=True)
@@ -98,54 +97,34 @@ def read_log(
         )
     if not steps:
         raise InputError(f"{log.root}: no readable log file left of {len(log.files)}")
-    if "rows" not in (options.allow if options else ()):
-        id_texts.check(log.root)
-        check_runs(log.root, places)
     keys, rows = table.finish()
     epochs = [0 if step.epochs_U is None else int(step.epochs_U.min(initial=MANY)) for step in steps]
     lost = [step.skipped for step in steps]
     counts = [step.counts_U for step in steps]
-    again = set[int]() if log.kind.spread else made_again(counts, rows, places, epochs, lost)
-    order = sorted(set(range(len(steps))) - again, key=lambda at: steps[at].step)
+    numbers = [step.step for step in steps]
+    again = replaced_ones([step.replaced for step in steps], counts, numbers)
+    if not log.kind.spread:
+        again |= made_again(counts, rows, places, epochs, lost)
+    if all(step.epochs_U is None for step in steps) and not log.kind.spread and not log.kind.many_files:
+        left = sorted(set(range(len(steps))) - again, key=numbers.__getitem__)
+        again |= generated_anew(counts, rows, numbers, left)
+    if "rows" not in (options.allow if options else ()):
+        id_texts.check(log.root)
+        left = [at for at in range(len(steps)) if at not in again]
+        check_runs(log.root, [places[at] for at in left])
+        if log.kind.many_files or log.kind.spread or len(places) > len(log.files):
+            check_doubled(
+                log.root,
+                [counts[at] for at in left],
+                [rows[at] for at in left],
+                [places[at] for at in left],
+                [epochs[at] for at in left],
+                spread=log.kind.spread,
+            )
+    order = sorted(set(range(len(steps))) - again, key=numbers.__getitem__)
     ordered, rows = tuple(steps[at] for at in order), tuple(rows[at] for at in order)
     skipped = {places[at]: int(steps[at].counts_U.sum()) for at in again}
     return RawLog(log, ordered, rows, keys, tuple(bad_files), repeated, skipped)
-
-
-def made_again(
-    counts: Sequence[NDArray[np.integer]],
-    rows: Sequence[NDArray[np.integer]],
-    places: Sequence[Place],
-    epochs: Sequence[int],
-    lost: Sequence[int],
-) -> set[int]:
-    """Which steps, by position, a later one of the same number and epoch replaces: a run that was killed goes back to
-    its last checkpoint and appends the steps after it once more. A step is its samples per prompt, their numbers, its
-    place, its epoch, and how many rows without a reward it has.
-
-    The later one is from a stretch that begins after the earlier one's, is as large as the steps that are there once,
-    and has all that the earlier one has, which its rows without a reward may be. Parts of one step, in several files
-    or apart from each other, are not that.
-    """
-    same: dict[tuple[int, int], list[int]] = {}
-    begins: dict[tuple[str, int], int] = {}
-    for at, (path, stretch, number) in enumerate(places):
-        same.setdefault((number, epochs[at]), []).append(at)
-        begins[path, stretch] = min(number, begins.get((path, stretch), number))
-    once = [int(counts[ats[0]].sum()) + lost[ats[0]] for ats in same.values() if len(ats) == 1]
-    if not once or len(once) == len(same):
-        return set()
-    found = set[int]()
-    for *earlier, last in (ats for ats in same.values() if len(ats) > 1):
-        of_last = dict(zip(rows[last].tolist(), counts[last].tolist(), strict=True))
-        if sum(of_last.values()) + lost[last] < NEARLY * np.median(once):
-            continue
-        for at in earlier:
-            pairs = zip(rows[at].tolist(), counts[at].tolist(), strict=True)
-            lacking = sum(max(0, n - of_last.get(row, 0)) for row, n in pairs)
-            if begins[places[at][:2]] < begins[places[last][:2]] and lacking <= lost[last]:
-                found.add(at)
-    return found
 
 
 def parts_of(raw: RawLog, stands_L: NDArray[np.int64]) -> list[Part]:

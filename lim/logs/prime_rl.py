@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import math
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +13,14 @@ from lim.logs.columns import LARGEST, read_table
 from lim.logs.files import LogFile
 from lim.logs.formats import Columns, ReadOptions
 from lim.logs.messages import prompt_text
+from lim.logs.resumed import later_attempt
 from lim.logs.rows import FIX, decode_rows, group, reward_of, reward_terms
 from lim.logs.step import StepRewards
+from lim.logs.tables import number_of
 from lim.utils.errors import InputError
+
+# Of an episode.
+NEEDED: dict[str, Any] = {"task": dict[str, Any], "traces": list[Any] | None, "run": Any, "group": Any}
 
 
 def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewards]:
@@ -23,30 +31,22 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewar
 
     The reward is the sum over an episode's traces and their named rewards, score × weight each; `--reward_column`
     names some of them, with other weights. An episode without a rewarded trace has none. A prompt without text goes
-    by its index in the task set.
+    by its index in the task set. What a resumed run appends to the same files replaces what it made before.
     """
     named = reward_terms(options.reward_column) if options.reward_column else []
     terms = {name: weight for weight, name in named}
-    needed = {"task": dict[str, Any], "traces": list[Any] | None, "run": Any}
-    rows = decode_rows(file, filesystem, needed, lines=True)
-    prompts = []
-    for number, row in enumerate(rows, 1):
-        task = row.f0.get("data", row.f0)
-        if not isinstance(task, dict):
-            raise InputError(f"{file.path}: row {number}: its task's 'data' is {task!r:.60}, not an object; {FIX}")
-        text = prompt_text(task.get("prompt")) or ("" if task.get("idx") is None else str(task["idx"]))
-        if not text:
-            raise InputError(f"{file.path}: row {number}: its task has neither a prompt nor an index; {FIX}")
-        prompts.append(text)
+    rows = decode_rows(file, filesystem, NEEDED, lines=True)
+    prompts = _prompts(file, rows)
     named_rewards = [_named(f"{file.path}: row {number}", row.f1 or []) for number, row in enumerate(rows, 1)]
     rewards = [_reward(f"{file.path}: row {number}", one, terms) for number, one in enumerate(named_rewards, 1)]
     absent = frozenset(terms) - {name for one in named_rewards for name, _ in one}
-    steps: dict[int, list[int]] = {}
-    for at, row in enumerate(rows):
-        steps.setdefault(_begun(row.f2, file.step), []).append(at)
+    begun = [_begun(row.f2, file.step) for row in rows]
+    steps: dict[tuple[bool, int], list[int]] = {}  # (whether made again, step) → rows
+    for at, again in enumerate(_made_again(file, filesystem, rows, prompts)):
+        steps.setdefault((again, begun[at]), []).append(at)
     rated = {step: places for step, places in steps.items() if not all(math.isnan(rewards[at]) for at in places)}
     found = []
-    for step, places in (rated or {file.step: list(range(len(rows)))}).items():
+    for (again, step), places in (rated or {(False, file.step): list(range(len(rows)))}).items():
         one = group(
             file,
             [prompts[at] for at in places],
@@ -56,9 +56,22 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewar
             keep_samples=options.keep_samples,
             reward="rewards",
         )
-        found.append(replace(one, absent=absent))
+        found.append(replace(one, absent=absent, replaced=again, attempt=0 if again else 1))
     lost = len(rows) - sum(map(len, rated.values()))
     return [replace(found[0], skipped=found[0].skipped + lost), *found[1:]]
+
+
+def _prompts(file: LogFile, rows: Sequence[Any]) -> list[str]:
+    prompts = []
+    for number, row in enumerate(rows, 1):
+        task = row.f0.get("data", row.f0)
+        if not isinstance(task, dict):
+            raise InputError(f"{file.path}: row {number}: its task's 'data' is {task!r:.60}, not an object; {FIX}")
+        text = prompt_text(task.get("prompt")) or ("" if task.get("idx") is None else str(task["idx"]))
+        if not text:
+            raise InputError(f"{file.path}: row {number}: its task has neither a prompt nor an index; {FIX}")
+        prompts.append(text)
+    return prompts
 
 
 def _begun(run: Any, default: int) -> int:
@@ -66,6 +79,42 @@ def _begun(run: Any, default: int) -> int:
     work = run.get("work") if isinstance(run, dict) else None
     step = work.get("step") if isinstance(work, dict) else None
     return step if type(step) is int and abs(step) < LARGEST else default
+
+
+def _made_again(file: LogFile, filesystem: Any, rows: Sequence[Any], prompts: Sequence[str]) -> list[bool]:
+    """Whether a resumed run made each episode's step again, in this file or the one before, in which its group is."""
+    before = _replaced.get(file.before or "")  # other threads may read other files
+    if file.before and before is None:
+        with contextlib.suppress(InputError):
+            one = LogFile(file.before, number_of(file.before), 0)
+            its = decode_rows(one, filesystem, NEEDED, lines=True)
+            before = _groups_of(its, _attempts(one, its, _prompts(one, its)))
+    before = before or frozenset[str]()
+    _replaced.clear()
+    _replaced[file.path] = _groups_of(rows, _attempts(file, rows, prompts))
+    return _attempts(file, rows, prompts, before)
+
+
+_replaced: dict[str, frozenset[str]] = {}  # the file that was read last → its groups that it has again
+
+
+def _attempts(file: LogFile, rows: Sequence[Any], prompts: Sequence[str], before: Collection[str] = ()) -> list[bool]:
+    """Whether the file has each episode's step again; `before`: groups that the file before has again."""
+    begun, groups = [_begun(row.f2, file.step) for row in rows], [_group(row) for row in rows]
+    later = later_attempt(begun, prompts, groups, resumed=bool(before))
+    later = max([later, *(at + 1 for at, group in enumerate(groups) if group in before)])
+    first = min(begun[later:], default=0)
+    return [at < later and (begun[at] >= first or groups[at] in before) for at in range(len(rows))]
+
+
+def _groups_of(rows: Sequence[Any], some: Sequence[bool]) -> frozenset[str]:
+    return frozenset(_group(row) for row in itertools.compress(rows, some))
+
+
+def _group(row: Any) -> str:
+    """The group that an episode was drawn in; else the run, which a resumed one may have another of."""
+    known = next((value for value in (row.f3, row.f2) if isinstance(value, dict)), {})
+    return str(known.get("id"))
 
 
 def _named(where: str, traces: list[Any]) -> list[tuple[str, Any]]:

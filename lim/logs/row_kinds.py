@@ -3,40 +3,48 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from lim.logs.doubts import Doubt
 from lim.utils.cli import listed
 
-MODES = ("mode", "split", "phase", "stage")
-TRAINED, EVALUATED = ("train", "training"), ("eval", "evaluation", "val", "valid", "validation", "test", "dev")
+TRAINED = ("train", "training", "rollout", "rollouts")
+EVALUATED = ("eval", "evaluation", "val", "valid", "validation", "test", "dev", "evaluate", "heldout", "held_out")
 FLAGS = ("is_eval", "is_validation", "is_val", "is_test", "validate", "is_train", "is_training")  # true or false
 RUNS = ("run_id", "run_name", "experiment", "exp_name")
 RUNS_OR_SAMPLES = ("run", "trial", "seed")  # a number of a run or of a prompt's sample
 RUN_IN_PATH = re.compile(r"(?<![A-Za-z])(?:run|attempt|try|trial|seed|exp|experiment)[_=-]?\d+", re.IGNORECASE)
+GREEDY, ZERO = ("temperature", "greedy", "is_greedy"), ("0", "0.0", "true")  # no sample of the training's is greedy
 TURNS = ("turn", "turn_id", "turn_idx", "turn_index", "turn_number")
+MOST_KINDS, LONG = 8, 30  # values of a column that tells rows apart, and the characters of one
 FEW_TEXTS = 20  # a column of so few may well be one of templates
 
 
 class RowKinds:
-    """What a table's rewarded rows have in the columns, of those of its first row, that tell rows apart."""
+    """What a table's rewarded rows have in the columns that tell rows apart: by their names in the first row, and any
+    of few short texts, in objects, too.
+    """
 
     def __init__(self, first: Mapping[str, Any]) -> None:
         self.values: dict[str, set[str]] = {}
-        self.names = [name for name in first if str(name).lower() in (*MODES, *FLAGS, *TURNS)]
+        self.names = {name for name, _ in _flat(first) if _last(name) in (*FLAGS, *TURNS, *GREEDY)}
+        self.many: set[str] = set()  # columns of more values than kinds of rows have
         self.run = next((name for name in first if str(name).lower() in (*RUNS, *RUNS_OR_SAMPLES)), None)
         self.runs: dict[int, set[str]] = {}  # step → runs
         # Steps, prompts and runs; None where a run has several samples of a prompt.
         self.seen: set[tuple[int, str, str]] | None = set() if str(self.run).lower() in RUNS_OR_SAMPLES else None
 
-    def __bool__(self) -> bool:
-        return bool(self.names or self.run)
-
     def add(self, row: Mapping[str, Any], step: int, prompt: str) -> None:
-        for name in self.names:
-            if isinstance(value := row.get(name), str | int | float):
-                self.values.setdefault(name, set()).add(str(value).strip().lower())
+        for name, value in _flat(row):
+            known = name in self.names
+            if name in self.many or not isinstance(value, str | int | float if known else str):
+                continue
+            values = self.values.setdefault(name, set())
+            values.add(str(value).strip().lower()[:LONG])
+            if not known and (len(values) > MOST_KINDS or len(str(value)) >= LONG):
+                self.many.add(name)
+                del self.values[name]
         if self.run:
             self.runs.setdefault(step, set()).add(run := str(row.get(self.run)))
             if self.seen is not None:
@@ -51,9 +59,11 @@ class RowKinds:
         if self.seen is None:
             _check_runs(path, self.runs, f"column '{self.run}'")
         for name, values in self.values.items():
-            kind = name.lower()
-            if (kind in MODES and not values.isdisjoint(TRAINED) and not values.isdisjoint(EVALUATED)) or (
-                kind in FLAGS and len(values) > 1
+            kind = _last(name)
+            if (
+                (kind not in FLAGS and not values.isdisjoint(TRAINED) and not values.isdisjoint(EVALUATED))
+                or (kind in FLAGS and len(values) > 1)
+                or (kind in GREEDY and len(values) > 1 and not values.isdisjoint(ZERO))
             ):
                 what = "some rows are of training and some of evaluation, which would count alike; leave those out"
             elif kind in TURNS and len(values) > 1:
@@ -61,6 +71,19 @@ class RowKinds:
             else:
                 continue
             raise Doubt("rows", f"{path}: by its column '{name}' ({listed(sorted(values)[:4])}) {what}")
+
+
+def _flat(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """A row's fields, those of objects in it by their paths."""
+    for name, value in row.items():
+        if isinstance(value, dict):
+            yield from ((f"{name}.{key}", inner) for key, inner in value.items())
+        else:
+            yield str(name), value
+
+
+def _last(path: str) -> str:
+    return path.rpartition(".")[2].lower()
 
 
 def check_runs(path: str, places: Iterable[tuple[str, int, int]]) -> None:

@@ -41,6 +41,7 @@ class StepRewards:
     verdicts: Mapping[str, int] = field(default_factory=dict)  # verdicts, where the log has them
     bytes_read: int = 0
     attempt: int = 0  # number of the stretch of its file that it is from: see `attempts_of`
+    replaced: bool = False  # a later attempt of a resumed run made it again, by its reader
     absent: frozenset[str] = frozenset()  # reward columns asked for that none of its rows has a value of
     fingerprint: bytes | None = None  # equal in two files that hold the same samples
     repeated: int = 0  # records that hold the samples of the one before, and were skipped

@@ -5,7 +5,6 @@ Suffixes: _P prompts of the file, _K epochs, _L keys of the log, _U a step's (pr
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -26,12 +25,13 @@ from lim.logs.checks import (
 )
 from lim.logs.counting import Copies, spacing_of, step_numbers
 from lim.logs.epochs import Counted, Rule, epochs_to_keep, with_epochs
-from lim.logs.find import Log, steps_are_parts
+from lim.logs.find import Log
 from lim.logs.formats import ReadOptions
 from lim.logs.matching import Matching, match_prompts, normalise, strip_template
 from lim.logs.matrix import RewardMatrix, build_matrix, mean_of_samples
 from lim.logs.meeting import once_per_epoch, split_where_epochs_meet
 from lim.logs.parts import Part, Place, RawLog, parts_of, read_log
+from lim.logs.tables import unsaid_steps
 from lim.utils.errors import InputError
 
 __all__ = ["LogSummary", "Prompts", "RewardMatrix", "mean_of_samples", "read_trajectories"]
@@ -144,7 +144,7 @@ def read_trajectories(
             raise InputError(_none_matches(raw, prompts))
         stands_L, ours_L = matching.rows_L, np.zeros(len(raw.keys), bool)
         ours_L[matching.rows_P[matching.rows_P >= 0]] = True
-    notes, doubts = list[str](), dict[str, str]()
+    notes, doubts = [*log.notes], dict[str, str]()
     parts = _without_evaluation(log, parts_of(raw, stands_L), ours_L, notes)
     if matching is not None and prompts is not None:
         _note_matching(matching, notes)
@@ -197,18 +197,8 @@ def read_trajectories(
     between_L = evaluated_between(parts, ours_L, notes)
     matrix, place_L, top_share = build_matrix(parts, raw.keys, kept, None if matching is None else ours_L, between_L)
     skipped = sum(step.skipped for step in raw.steps)
-    given_by = (options or ReadOptions()).columns
-    if log.format == "columns" and not (given_by.step or given_by.epoch):
-        if len(parts) == 1:
-            notes.append(
-                "nothing says the step of a row, so all are of one: name its column by --step_column; where a row "
-                "has a prompt's rewards of all epochs, write a row for each epoch, and its number (--epoch_column)"
-            )
-        elif steps_are_parts(log):
-            notes.append(
-                f"nothing says the step of a row but the number of its part ({os.path.basename(log.files[0].path)}), "
-                "which is taken for it: where a part holds more than an epoch, name a column by --step_column"
-            )
+    if log.format == "columns":
+        notes += unsaid_steps(log.root, log.files, log.filesystem, (options or ReadOptions()).columns, len(parts))
     if skipped:
         notes.append(f"{skipped:,} row{'s' if skipped > 1 else ''} without a reward skipped")
     if matching is not None:
@@ -355,7 +345,8 @@ def _without_evaluation(log: Log, parts: list[Part], ours_L: NDArray[np.bool_], 
         )
     elif training[0].step.step < 1 and training[0].step.epochs_U is None:
         notes.append(f"the log's steps start at {training[0].step.step}, and so does epoch 1")
-    if lost := [step for step in others if step >= 1]:
+    repeating = {part.step.step for part in parts if part.step.repeated}
+    if lost := [step for step in others if step >= 1 and step not in repeating]:
         steps = f"step{'s' if len(lost) > 1 else ''} {_listed(lost)}"
         notes.append(
             f"{steps}: the file{'s hold' if len(lost) > 1 else ' holds'} none of the prompt file's prompts "

@@ -13,6 +13,7 @@ from lim.logs.files import LogFile
 from lim.logs.formats import ReadOptions
 from lim.logs.messages import prompt_text
 from lim.logs.parquet import column_names, numbers, read_columns
+from lim.logs.repeats import checksum, overlap
 from lim.logs.rows import FIX, absent_of, digest, group, reward_terms, weighted_sum
 from lim.logs.step import StepRewards
 from lim.utils.cli import did_you_mean
@@ -20,7 +21,19 @@ from lim.utils.errors import InputError
 
 # Numeric or not, never a reward.
 OTHER = frozenset(
-    ("step", "advantage", "advantages", "entropy", "mode", "image", "images", "epoch", "prompt", "completion")
+    (
+        "step",
+        "gen_step",
+        "advantage",
+        "advantages",
+        "entropy",
+        "mode",
+        "image",
+        "images",
+        "epoch",
+        "prompt",
+        "completion",
+    )
 )
 
 
@@ -29,7 +42,7 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewards:
 
     The reward is the one numeric column that is not in `OTHER`; where there are several, `reward_terms_of` asks.
     The fingerprint covers prompts and completions: TRL writes the same generation batch again at every logged step
-    that reuses it.
+    that reuses it, and a part of it where evaluation has come into its buffer since.
     """
     names = column_names(file.path, filesystem)
     for needed in ("prompt", "completion"):
@@ -51,20 +64,44 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewards:
     if None in prompts:
         raise InputError(f"{file.path}: row {prompts.index(None) + 1}: 'prompt' is neither text nor messages; {FIX}")
     texts: list[Any] = prompts
-    fingerprint = digest(str(prompts), str(table["completion"].to_pylist()))
-    del table
+    completions = table["completion"].to_pylist()
+    fingerprint = digest(str(prompts), str(completions))
+    samples = list(zip(texts, map(checksum, completions), strict=True))
+    again = overlap(_before(file, filesystem), samples) % max(
+        1, len(samples)
+    )  # what is all the same has a fingerprint
+    _read.clear()
+    _read[file.path] = samples
+    del table, completions
     pa.default_memory_pool().release_unused()
     reward = ", ".join(wanted)
     step = group(
         file,
-        texts,
-        rewards_R,
+        texts[again:],
+        rewards_R[again:],
         bytes_read=read,
         keep_samples=options.keep_samples,
         fingerprint=fingerprint,
         reward=reward,
     )
-    return replace(step, absent=absent_of(terms, [columns[name] for _, name in terms]))
+    absent = absent_of(terms, [columns[name] for _, name in terms])
+    return replace(step, absent=absent, repeated=1 if again else 0)
+
+
+_read: dict[str, list[tuple[str, int]]] = {}  # the file that was read last → its samples
+
+
+def _before(file: LogFile, filesystem: Any) -> list[tuple[str, int]]:
+    """The samples of the file before; none where it cannot be read."""
+    known = _read.get(file.before or "")  # other threads may read other files
+    if file.before is None or known is not None:
+        return known or []
+    try:
+        table, _ = read_columns(file.before, filesystem, ["prompt", "completion"])
+    except InputError:
+        return []
+    columns = (table[name].to_pylist() for name in ("prompt", "completion"))
+    return [(prompt_text(text) or "", checksum(output)) for text, output in zip(*columns, strict=True)]
 
 
 def reward_terms_of(path: str, numeric: list[str], options: ReadOptions) -> list[tuple[float, str]]:

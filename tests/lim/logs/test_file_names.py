@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from runs import Row, Run, chosen, scores, write_jsonl
+from runs import Row, Run, by_step, chosen, scores, write_jsonl
 
 from lim.logs.find import find_log
 from lim.logs.formats import Columns
@@ -111,3 +112,104 @@ def test_folders_by_a_column_s_value_are_that_column(tmp_path: Path, under: str)
             file.write(json.dumps(row) + "\n")
     flags = FLAGS | {"step_column": "step"} | ({"epoch_column": "epoch"} if "epoch" in under else {})
     assert scores(chosen(tmp_path, **flags)) == pytest.approx(RUN.truth())
+
+
+# Files of evaluation beside those of training.
+
+EVALUATED = {  # training's name, evaluation's
+    "files": ("train_{}.jsonl", "eval_{}.jsonl"),
+    "folders": ("rollouts/step_{}.jsonl", "validation/step_{}.jsonl"),
+    "folders of steps": ("iteration_{}/rollouts.jsonl", "iteration_{}/test_gsm8k.jsonl"),
+    "a word behind": ("step_{}.jsonl", "step_{}_val.jsonl"),
+}
+
+
+def evaluated(log: Path, names: tuple[str, str]) -> None:
+    """Training, and every fourth step evaluation on half of its prompts."""
+    steps = by_step(RUN.samples, RUN.verl)
+    write_jsonl(log, steps, names[0])
+    asked = [RUN.verl(sample, score=1.0) for sample in RUN.samples if sample.epoch == 1 and sample.prompt % 2]
+    write_jsonl(log, dict.fromkeys((4, 8, 12), asked), names[1])
+
+
+@pytest.mark.parametrize("kind", EVALUATED)
+def test_files_of_evaluation_beside_those_of_training_are_not_read(tmp_path: Path, kind: str) -> None:
+    evaluated(tmp_path / "log", EVALUATED[kind])
+    selection = chosen(tmp_path, step_column="step", **FLAGS)
+    assert scores(selection) == pytest.approx(RUN.truth())
+    assert any("files of evaluation by their names are not read: " in note for note in selection.notes)
+
+
+def test_evaluation_above_the_folder_of_the_training_is_not_read(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "log", {0: [RUN.verl(RUN.samples[0])]}, "evaluation.jsonl")
+    write_jsonl(tmp_path / "log" / "train", by_step(RUN.samples, RUN.verl), "step_{}.jsonl")
+    assert scores(chosen(tmp_path, step_column="step", **FLAGS)) == pytest.approx(RUN.truth())
+
+
+@pytest.mark.parametrize("name", ["eval.jsonl", "test_{}.jsonl"])
+def test_files_that_only_sound_like_evaluation_are_the_log(tmp_path: Path, name: str) -> None:
+    write_jsonl(tmp_path / "log", by_step(RUN.samples, RUN.verl) if "{" in name else {0: every()}, name)
+    assert scores(chosen(tmp_path, step_column="step", **FLAGS)) == pytest.approx(RUN.truth())
+
+
+def every() -> list[Row]:
+    return [RUN.verl(sample) for sample in RUN.samples]
+
+
+@pytest.mark.parametrize("name", ["latest_{}.jsonl", "devices_{}.jsonl"])
+def test_words_that_only_contain_evaluation_s_are_none(tmp_path: Path, name: str) -> None:
+    write_jsonl(tmp_path / "log", by_step(RUN.samples, RUN.verl), "samples_{}.jsonl")
+    write_jsonl(tmp_path / "log", by_step(RUN.samples, RUN.verl), name)
+    with pytest.raises(InputError, match="holds several kinds of files that may be the log"):
+        chosen(tmp_path, step_column="step", **FLAGS)
+
+
+# W&B's tables of other names.
+
+
+def tables(folder: Path, name: str) -> None:
+    for step, rows in by_step(RUN.samples, RUN.verl).items():
+        data = [list(row.values()) for row in rows]
+        path = (
+            folder
+            / "media"
+            / "table"
+            / f"{name}_{step * 3}_{hashlib.sha256(bytes([step])).hexdigest()[:20]}.table.json"
+        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"columns": list(rows[0]), "data": data}))
+
+
+@pytest.mark.parametrize("more", [{}, {"step_column": "step"}])
+def test_tables_of_wandb_under_any_name(tmp_path: Path, more: dict[str, str]) -> None:
+    tables(tmp_path / "log", "samples")
+    tables(tmp_path / "log", "val_samples")
+    assert scores(chosen(tmp_path, **FLAGS, **more)) == pytest.approx(RUN.truth())
+
+
+def test_tables_of_wandb_in_folders_say_their_columns(tmp_path: Path) -> None:
+    tables(tmp_path / "log", "samples")
+    with pytest.raises(InputError, match="perhaps --prompt_column input --reward_column score --step_column step"):
+        chosen(tmp_path)
+
+
+# A column that says the step, which was not named.
+
+
+@pytest.mark.parametrize("name", ["all.jsonl", "part_{}.jsonl"])
+@pytest.mark.parametrize(
+    ("column", "flag"), [("iteration", "--step_column iteration"), ("epoch", "--epoch_column epoch")]
+)
+def test_a_column_of_the_step_that_was_not_named(tmp_path: Path, column: str, flag: str, name: str) -> None:
+    rows = [{"question": RUN.questions[s.prompt], "reward": s.reward, column: s.step} for s in RUN.samples]
+    write_jsonl(tmp_path / "log", {1: rows[:300], 2: rows[300:]} if "{" in name else {0: rows}, name)
+    with pytest.raises(InputError, match=f"nothing says the step of a row, so .*; its columns may: {flag}"):
+        chosen(tmp_path, prompt_column="question")
+
+
+def test_folders_of_a_resumed_run_are_to_be_joined(tmp_path: Path) -> None:
+    steps = by_step(RUN.samples, RUN.verl)
+    for at, folder in enumerate(("first", "second")):
+        write_jsonl(tmp_path / "log" / folder, {step: rows for step, rows in steps.items() if (step > 9) == at})
+    with pytest.raises(InputError, match=r"first .*or .*second .* If a run was resumed .* join them"):
+        chosen(tmp_path)

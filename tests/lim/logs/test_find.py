@@ -57,10 +57,9 @@ def make(folder: Path) -> Path:
         ("run/", "verl", "run/: no training log here; did you mean run/rollouts (2 files of verl)?"),
         ("run", "trl", "run: no training log here; looked for completions_<n>.parquet"),
         ("two", "auto", "did you mean two/a (1 file of verl) or two/b (1 file of trl)?"),
-        ("packed", "auto", "packed: no training log here; looked for step_<n>.parquet"),
-        ("packed", "auto", "; it holds 2 × <n>.jsonl.xz"),
+        ("packed", "auto", "packed: no training log here; it holds 2 × <n>.jsonl.xz"),
         ("packed", "auto", "2 × <n>.jsonl.xz; unpack them; of packed files .gz and .zst are read"),
-        ("packed/2.jsonl.xz", "auto", "not a log file known by its name; looked for"),
+        ("packed/2.jsonl.xz", "auto", "not a log file known by its name; unpack them"),
         ("packed/2.jsonl.xz", "columns", "; unpack them; of packed files .gz and .zst are read"),
         ("pickled", "auto", "2 × global_step_<n>.pkl; write them as JSON lines, CSV or Parquet"),
         ("empty", "auto", "empty: no training log here; looked for step_<n>.parquet"),
@@ -159,3 +158,21 @@ def test_files_of_an_object_store_are_read_side_by_side_whatever_their_format() 
     log = replace(find_log("memory://met/rollouts"), filesystem=open_filesystem("together://met")[0])
     assert log.format == "verl" and len(log.files) == 4
     assert [result.file.step for result in read_files(log)] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("name", ["README.md", "train.py", "figure.png"])
+def test_a_file_that_is_no_log_is_one_short_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"# A run\n\x89")
+    with pytest.raises(
+        InputError, match=f"{name}: not a log file known by its name; a log is a folder, or a"
+    ) as caught:
+        find_log(tmp_path / name)
+    assert len(str(caught.value)) < 250 + len(str(tmp_path))
+
+
+def test_formats_that_were_looked_for_are_not_all_listed(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("a run\n")
+    with pytest.raises(
+        InputError, match=r"looked for step_<n>.* and \d+ other formats \(docs/logs.md\); it holds 1 ×"
+    ):
+        find_log(tmp_path)

@@ -157,7 +157,8 @@ def test_rows_of_many_steps_are_not_taken_for_a_file_of_the_released_code(tmp_pa
 
 
 def test_a_log_without_steps_says_so(tmp_path: Path) -> None:
-    write(tmp_path / "log" / "a.jsonl", rows())
+    without = [{"question": row["question"], "reward": row["reward"]} for row in rows()]
+    write(tmp_path / "log" / "a.jsonl", without)
     with pytest.raises(InputError, match=r"the log has one epoch.*nothing says the step of a row.*--step_column"):
         chosen(tmp_path, prompt_column="question")
 

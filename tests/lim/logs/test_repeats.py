@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from runs import Run, Sample, by_step, chat, chosen, scores, write_jsonl
+from runs import Run, Sample, by_step, chat, chosen, scores, write_jsonl, write_trl
 
 RUN = Run()
 
@@ -144,3 +145,46 @@ def test_prompts_that_are_twice_where_epochs_meet(
     assert selection.average_K is not None
     run.epochs = len(selection.average_K)
     assert scores(selection) == pytest.approx(run.truth())
+
+
+@pytest.mark.parametrize(("used", "every", "at", "size"), [(2, 6, 1, 14), (3, 9, 1, 25), (4, 12, 3, 30)])
+def test_a_batch_of_trl_s_that_is_logged_again_in_part(
+    tmp_path: Path, used: int, every: int, at: int, size: int
+) -> None:
+    # TRL's buffer holds a batch; each is used for several steps, and evaluation pushes a part of it out in between.
+    held: deque[dict] = deque(maxlen=40)
+    steps: dict[int, list[dict]] = {}
+    batches = list(by_step(RUN.samples, RUN.verl).values())
+    samples = list(by_step(RUN.samples, lambda s: {"sample": s}).values())
+    counted = []
+    for number in range(used * len(batches)):
+        if number % used == 0:
+            batch = number // used
+            rows = zip(batches[batch], samples[batch], strict=True)
+            held.extend({"prompt": row["input"], "completion": f"{s}", "right": row["score"]} for row, s in rows)
+            counted += [one["sample"] for one in samples[batch]]
+        steps[number + 1] = list(held)
+        if number % every == at:  # the batch was logged before
+            asked = [
+                {"prompt": chat(f"Evaluation: {n}?"), "completion": f"{number} {n}", "right": 1.0}
+                for n in range(size)
+            ]
+            held.extend(asked)
+            steps[number + 1] = list(held)
+    write_trl(tmp_path / "log", steps)
+    selection = chosen(tmp_path)
+    assert scores(selection) == pytest.approx(RUN.truth(counted))
+    assert not any("rewards are lost" in note for note in selection.notes)
+
+
+def test_a_file_of_trl_s_that_shares_one_sample_with_the_one_before_is_read_whole(tmp_path: Path) -> None:
+    rows = by_step(
+        RUN.samples, lambda s: {"prompt": RUN.questions[s.prompt], "completion": f"{s}", "right": s.reward}
+    )
+    rows[4][-1]["completion"] = rows[5][0]["completion"] = "the same by chance"
+    rows[4][-1]["prompt"] = rows[5][0]["prompt"]
+    write_trl(tmp_path / "log", rows)
+    moved = {(4, 39): next(s.prompt for s in RUN.samples if s.step == 5)}
+    fourth = [s for s in RUN.samples if s.step == 4]
+    samples = [replace(s, prompt=moved[4, 39]) if s is fourth[-1] else s for s in RUN.samples]
+    assert scores(chosen(tmp_path)) == pytest.approx(RUN.truth(samples))

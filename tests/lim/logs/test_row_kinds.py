@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,39 @@ def test_rows_of_evaluation_are_refused(tmp_path: Path, name: str, train: Any, o
     with pytest.raises(InputError, match=f"column '{name}' .* some rows are of training and some of evaluation"):
         chosen(tmp_path, **FLAGS)
     assert chosen(tmp_path, allow=("rows",), **FLAGS).log.epochs_in_log == RUN.epochs  # pyright: ignore
+
+
+@pytest.mark.parametrize(
+    ("train", "other", "name"),
+    [
+        ({"type": "rollout"}, {"type": "eval"}, "type"),
+        ({"kind_of_row": "train"}, {"kind_of_row": "dev"}, "kind_of_row"),
+        ({"meta": {"split": "train", "n": 1}}, {"meta": {"split": "test", "n": 1}}, "meta.split"),
+        ({"info": {"is_eval": False}}, {"info": {"is_eval": True}}, "info.is_eval"),
+        ({"temperature": 0.8}, {"temperature": 0.0}, "temperature"),
+        ({"greedy": 0}, {"greedy": True}, "greedy"),
+    ],
+)
+def test_rows_of_evaluation_are_told_by_any_column(tmp_path: Path, train: Row, other: Row, name: str) -> None:
+    rows = [row(s, **train) for s in RUN.samples]
+    rows += [row(s, **other, reward=1.0) for s in RUN.samples if s.number == 0]
+    write(tmp_path / "log", rows)
+    with pytest.raises(InputError, match=f"column '{name}' .* some rows are of training and some of evaluation"):
+        chosen(tmp_path, **FLAGS)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        lambda s: {"temperature": 1.2 - s.step / 20},
+        lambda s: {"topic": ["train", "test", *"abcdefgh"][s.prompt % 10]},  # one of many values
+        lambda s: {"note": ["train", "test " * 9][s.prompt % 2]},
+        lambda s: {"data_source": ["train_gsm8k", "test_math"][s.prompt % 2]},
+    ],
+)
+def test_columns_that_have_such_words_among_others(tmp_path: Path, more: Callable[[Sample], Row]) -> None:
+    write(tmp_path / "log", [row(s, **more(s)) for s in RUN.samples])
+    assert scores(chosen(tmp_path, **FLAGS)) == pytest.approx(RUN.truth())
 
 
 @pytest.mark.parametrize("values", [("train", "train"), ("test", "test"), ("easy", "hard")])

@@ -475,8 +475,8 @@ def test_the_tables_with_the_columns_named_are_the_log(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "log", {n: [{"loss": 1}] for n in range(9)}, "metrics_{}.jsonl")
     flags = {"prompt_column": "q", "step_column": "t"}
     assert scores(chosen(tmp_path, **flags)) == pytest.approx(RUN.truth())
-    write_jsonl(tmp_path / "log", {n: steps[n] for n in (4, 8)}, "eval_{}.jsonl")
-    with pytest.raises(InputError, match=r"may be the log \(eval_4.jsonl and 1 like it; rollouts.jsonl\)"):
+    write_jsonl(tmp_path / "log", {n: steps[n] for n in (4, 8)}, "again_{}.jsonl")
+    with pytest.raises(InputError, match=r"may be the log \(again_4.jsonl and 1 like it; rollouts.jsonl\)"):
         chosen(tmp_path, **flags)
 
 
@@ -581,3 +581,40 @@ def test_areal_s_samples_of_a_task_may_be_of_several_versions(tmp_path: Path) ->
         ]
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert scores(chosen(tmp_path)) == pytest.approx(RUN.truth())
+
+
+def test_ms_swift_on_megatron_says_the_step_by_another_name(tmp_path: Path) -> None:
+    def row(s: Sample) -> dict[str, Any]:
+        return {
+            "gen_step": s.step - 1,
+            "prompt": text(s),
+            "completion": f"{s}",
+            "accuracy": s.reward,
+            "advantages": 0.5,
+        }
+
+    lines = [line for rows in by_step(RUN.samples, row).values() for line in lists(rows)]
+    write_jsonl(tmp_path / "log", {0: lines}, "completions.jsonl")
+    assert find_log(tmp_path / "log").format == "ms-swift"
+    assert scores(chosen(tmp_path)) == pytest.approx(RUN.truth())
+
+
+def test_tinker_s_summaries_lack_the_prompt(tmp_path: Path) -> None:
+    def row(s: Sample) -> dict[str, Any]:
+        return {"iteration": s.step, "group_idx": s.prompt % 10, "traj_idx": s.number, "total_reward": s.reward}
+
+    write_jsonl(tmp_path / "log", by_step(RUN.samples, row), "iteration_{:06d}/train_rollout_summaries.jsonl")
+    with pytest.raises(
+        InputError, match=r"--reward_column total_reward --step_column iteration, and none is a prompt"
+    ):
+        chosen(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"), [("dump/step_{}.pkl", "write them as JSON"), ("a/{}.jsonl.xz", "unpack them")]
+)
+def test_files_below_that_cannot_be_read_are_said_in_short(tmp_path: Path, name: str, fix: str) -> None:
+    write_jsonl(tmp_path / "log", {1: [], 2: []}, name)
+    with pytest.raises(InputError, match=f"no training log here; it holds 2 × .*{fix}") as caught:
+        chosen(tmp_path)
+    assert len(str(caught.value)) < 300
