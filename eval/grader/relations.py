@@ -118,7 +118,9 @@ class Relations:
         for function, other in ((function_a, b), (function_b, a)):  # y = 2x defines the function f(x) = 2x
             named = function and other[1][0] == ("var", function[0])
             constant = named and not variables([value_a, value_b])  # f = 0
-            in_time = named and function and function[1] == ["t"] and "t" in variables(value_a) & variables(value_b)  # x(t), x
+            in_time = (
+                named and function and function[1] == ["t"] and "t" in variables(value_a) & variables(value_b)
+            )  # x(t), x
             if constant or in_time or (function and other[1][0] == ("var", "y") and len(function[1]) == 1):
                 return self.same(value_a, value_b, depth + 1)
         name, other = (

@@ -24,6 +24,15 @@ SPACE = re.compile(
     r"|\\[hv]space\*?\{[^{}]{0,20}\}|\\(?:displaystyle|textstyle|scriptstyle|limits|nolimits|nonumber|hfill)(?![A-Za-z])"
     r"|\\phantom\s*(?:\{[^{}]{0,40}\}|\\?.)"
 )
+# 5/6 (approximately 0.833).
+NEARLY = re.compile(
+    r"(?<=\S)\s*(?:\\text\s*\{\s*\(|\()\s*(?:\\text\s*\{\s*)?(?:\\approx(?![a-z])|approx(?:imately|\.)?|about|roughly)\s*\}?"
+    r"\s*(-?\d[\d.]*)\s*(?:\\text\s*\{\s*\)\s*\}|\))$"
+)
+EDGES = re.compile(
+    r"^(?:\s|\\[,;:!]|~|\\(?:q?quad|displaystyle|textstyle)(?![a-z]))+"
+    r"|(?:\s|(?<!\\)\\[,;:!]|~|\\q?quad|(?<![.\\])[.,](?=[^.,]*$))+$"
+)
 DEGREE = re.compile(
     r"\s*\^\s*(?:\{\s*(?:\\circ|\\degree|\\text\{\s*o\s*\})\s*\}|\\circ(?![A-Za-z])|\\degree(?![A-Za-z]))|\\(?:degree|textdegree)(?![A-Za-z])"
 )
@@ -328,6 +337,7 @@ AFTER: tuple[Step, ...] = (
     (";", TWO_WITH_COMMAS, lambda m: m[1] + m[2].replace(",", ".") + ", " + m[3].replace(",", ".") + m[4]),
     ("", REMAINDER, r"(\1, \2)"),
     ("", KIND_OF, lambda m: m[1] or ""),
+    (")", NEARLY, r" \\approx \1"),
     ("only", re.compile(r"(?<=\w)\s*(?:\\text\s*\{)?\s*\bonly\s*(\}?)$"), _closed),
     ("text", re.compile(r"\\text\s*\{\s*[.,;!]?\s*\}$"), ""),
     (":", LINE, ""),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from .extract import extract
-from .rewrites import ABOUT, AFTER, BEFORE, BREAK, CHOICE, RELATION, SYSTEM, Step
+from .rewrites import ABOUT, AFTER, BEFORE, BREAK, CHOICE, EDGES, LOOKS, RELATION, SYSTEM, Step
 from .signs import plain
 
 SAME_WORDS = {
@@ -65,13 +65,13 @@ def of_solution(gold: str) -> str:
 
 def clean(text: str) -> str:
     """An answer with one way of writing for one thing; at worst what came in, stripped."""
-    text = plain(text.strip())
+    text = _undressed(plain(text))
     latex = "\\" in text
     if latex:
         if "\\\\" in text and ("\\begin" not in text or not re.search(r"(?<!\\)\\[A-Za-z]", text)):
             text = re.sub(r"\\\\(?=[A-Za-z]{2}|[,;!%${}()\[\]])", r"\\", text)  # escaped once too often
         if "\\boxed" in text or "\\fbox" in text:
-            text = extract(text) or re.sub(r"\\[fb]\w{0,4}ox(?:ed)?\s*\{?", "", text)
+            text = _undressed(extract(text) or "") or re.sub(r"\\[fb]\w{0,4}ox(?:ed)?\s*\{?", "", text)
         text = SYSTEM.sub(r"\\begin{cases}\2\\end{cases}", text) if "\\begin" in text else text
     if (latex or "\n" in text) and "\\begin" not in text:
         text = _separated(text)
@@ -94,6 +94,22 @@ def clean(text: str) -> str:
         text = f"({choice[1].strip('()')}) {rest.lstrip(' .:')}".strip()
     whole = re.fullmatch(r"\\text\{([^{}\\]*)\}", text) if text.startswith("\\text") else None
     return whole[1].strip().rstrip(".,").strip() if whole and whole[1].strip() else text
+
+
+def _undressed(text: str) -> str:
+    """An answer without the spaces, dollar signs, braces, fonts and full stop around all of it."""
+    text = text.strip()
+    while text[:1] in ("\\", "{", "$", "~") or text[-1:] in (".", ",", "\\", "}", "$", "~", "d", " "):
+        bare = EDGES.sub("", text)
+        if bare[:1] == bare[-1:] == "$" and bare.count("$") == 2:
+            bare = bare[1:-1]
+        elif bare[:1] == "\\" and (font := LOOKS.match(bare)) and _within(bare[font.end() :]) != bare[font.end() :]:
+            bare = bare[font.end() :]
+        bare = _within(bare.strip())
+        if bare == text:
+            break
+        text = bare
+    return text
 
 
 def _within(text: str) -> str:

@@ -16,6 +16,14 @@ SAME = {
         (r"\text{(D)}", r"{\text{(D)}}"), (r"-\frac{5}{9}", r"{-\frac{5}{9}.}"), (r"\binom{8}{3}", r"{8 \choose 3}"),
         ("5:20", r"5\text{:}20"), (r"\text{z-axis}", r"\text{the }z\text{-axis}"), (r"|m|", r"{|m|}"),
     ],
+    "what stands around all of it": [
+        ("19", r"\displaystyle \text{The sum is } 19"),
+        ("19", r"$\text{The sum is } 19$."), (r"5\sqrt{7}", r"\,{5\sqrt{7}}\,."),
+        ("4,\\!096", r"\,4,\!096\,"), ("3021_4", r"\boldsymbol{3021_4}. "),
+        ("3021_4", r"\boxed{\,\text{The number is }3021_4\,}"),
+        (r"\text{C, D}", r"\mathbf{\text{C, D}}."), (r"\frac{4}{7}", r"\frac{4}{7} \text{ (approximately } 0.571)"),
+        (r"\frac{4}{7}", r"\frac47\ (\approx 0.571)"), (r"\frac{1}{6}", "0.1666..."),
+    ],
     "numbers beside e": [("3a + 5e", "5e+3a"), ("2 + 6e", "6e + 2"), ("0.0031", "3.1e-3")],
     "arguments without braces": [
         (r"\frac{M}{g}", r"\frac Mg"), (r"\sqrt{\frac{K}{m}}", r"\sqrt{\frac Km}"), (r"\frac{Q}{C}", r"\frac QC"),
@@ -52,6 +60,10 @@ DIFFERENT = {
     ],
     "braces and fonts around all of it": [
         ("3021_4", "{3021_5}"), ("3021_4", r"\mathbf{3012_4}"), (r"\{2, 7\}", "{2},{8}"), ("12", "{1}2"),
+    ],
+    "what stands around all of it": [
+        ("19", r"$\text{The sum is not } 19$."), (r"5\sqrt{7}", r"\,-{5\sqrt{7}}\,."), ("19", r"\displaystyle 19.5."),
+        (r"\frac{4}{7}", r"\frac{4}{7} \text{ (approximately } 0.671)"), (r"\frac{1}{6}", "0.1666."),
     ],
     "numbers beside e": [("3a + 5e", "5e-3a"), ("0.0031", "3.1e3")],
     "arguments without braces": [(r"\frac{M}{g}", r"\frac gM"), (r"\frac{U}{R}t", r"\frac UtR")],
