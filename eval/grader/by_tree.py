@@ -17,6 +17,7 @@ from .lists import (
     spread,
     systems,
     unindexed,
+    united,
 )
 from .parse import Node
 from .points import has, identical, variables
@@ -108,6 +109,7 @@ class Comparison(Relations):
             verdict = self.regions(a, b)
             if verdict is not None:
                 return verdict
+        a, b = united(a), united(b)
         if a[0] == b[0] == "op" and a[1] == b[1] != "setminus" and self.parts(a[2:], b[3:1:-1], depth):
             return True
         if has(a, "pm") or has(b, "pm"):

@@ -15,7 +15,7 @@ from .by_tree import Comparison
 from .ellipses import written_out
 from .numbered import by_number
 from .parse import Node, ParseError, parse
-from .text import loose, of_solution, prose, same_words, words
+from .text import loose, nouns_apart, of_solution, prose, same_words, words
 
 LONGEST = 4_000
 OUTWARD = re.compile(r"(^|\\(?:cup|in)\s*)([\[(\]])([^\[\]]+)([\[)\]])(?=\s*(?:\\cup|$))")
@@ -39,6 +39,9 @@ WORD = re.compile(
 PAIR = re.compile(
     r"(?:^|\\(?:cup|cap|in|setminus)(?![A-Za-z])|[=,;]|\\text\{[^{}]*\})\s*(?:\[|\(|\\\{)\s*-?\d{1,3},\d{3}\s*(?:\]|\)|\\\})"
 )
+# The formula of a molecule, CO_2.
+FORMULA = re.compile(r"(?=.*_)(?:[A-Z][a-z]?(?:_(?:\d|\{\d+\}))?){2,}")
+FLAT = re.compile(r"(?=.*\d)(?:[A-Z][a-z]?\d*){2,}")
 LOGIC = re.compile(r"\\(?:l(?:and|or)|vee|wedge)(?![A-Za-z])")
 LOGIC_NAMES = {"\\wedge": "\\land", "\\vee": "\\lor"}
 EMPTY: Node = ("set", [])
@@ -138,15 +141,18 @@ def _by_trees(gold: str, prediction: str, slow: bool) -> bool | None:
     if WORD.fullmatch(gold) and gold.casefold() == prediction.casefold():
         return True
     plain = [re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", side).strip() for side in (gold, prediction)]
-    if all(PROSE.fullmatch(x) and (" " in x or WORD.fullmatch(x)) for x in plain) and prose(plain[0]) == prose(
-        plain[1]
-    ):
-        return True
+    if all(PROSE.fullmatch(x) and (" " in x or WORD.fullmatch(x)) for x in plain):
+        if nouns_apart(*plain):
+            return False
+        if prose(plain[0]) == prose(plain[1]):
+            return True
     heads = [YES_NO.fullmatch(side) for side in plain]
     if heads[0] and heads[1] and "" in (heads[0][2] or "", heads[1][2] or ""):  # "Yes", "Yes, it is possible"
         return heads[0][1].casefold() == heads[1][1].casefold()
     if len(MONTH.findall(gold)) == 1 and _date(gold) == _date(prediction):
         return True  # 12 June is June 12
+    if FORMULA.fullmatch(gold) and FLAT.fullmatch(prediction):
+        return re.sub(r"[_{}]", "", gold) == prediction  # CO2 is CO_2
     trees = readings(gold), readings(prediction)
     if not all(trees):
         if (
@@ -155,8 +161,12 @@ def _by_trees(gold: str, prediction: str, slow: bool) -> bool | None:
             and not re.search(r"\\(?!text)|[-+*/^=<>()\[\]]", gold + prediction)
         ):
             return True
-        if "^" in gold and loose(gold) == loose(prediction):
-            return True
+        if "^" in gold:
+            written = loose(gold), loose(prediction)
+            if written[0] == written[1]:
+                return True
+            if all("^(" in side for side in written):
+                return False  # Al^{3+}, Al^{2+}
         unread = gold if not trees[0] else prediction
         if re.fullmatch(r"(?:[\d\s.,+*/^()=?$-]|\\times|\\cdot)*", unread):
             return False  # arithmetic that breaks off: Math-Verify would read a fragment

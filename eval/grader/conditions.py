@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from .parse import Node, is_kind
 from .points import has, variables
+from .trees import with_sign
 from .value import Evaluator, Fuel, Undecided, Undefined, number, same
 
 ANY, WHOLE, NATURAL, FROM_0, FROM_1 = "any", "whole", "natural", "from 0", "from 1"
@@ -82,7 +83,7 @@ def settle(node: Node) -> Given:
     if node[0] == "that" and node[1][0] not in ("var", "rel"):  # {2k : k in Z}
         core, pairs = node[1], [(node[2], False)] if not _domain(node[2]) else [(node[2], True)]
     if core[0] == "list":
-        items = core[1]
+        items = _shared(core[1])
         rest = [item for item in items if not _domain(item)]
         names = variables(rest)
         bounded = {  # letters whose least value is a part of the answer: n >= 3, n <= 7
@@ -123,6 +124,17 @@ def settle(node: Node) -> Given:
             else:
                 others.append((one, droppable and one[0] == "rel" and "=" not in one[2]))
     return Given(core, domains, others)
+
+
+def _shared(items: list[Node]) -> list[Node]:
+    r"""Items in which a set is said of each letter before it: ax + b, a, b \in R."""
+    out, of_all = [], None
+    for item in reversed(items):
+        member = item[0] == "rel" and item[2] == ["in"] and item[1][0][0] == "var" and _domain(item)
+        if member or item[0] != "var":
+            of_all = item[1][1] if member else None
+        out.append(("rel", [item, of_all], ["in"]) if of_all and item[0] == "var" else item)
+    return out[::-1] if any(item[0] != "var" for item in items[:-1]) else items
 
 
 def _restricts(node: Node, others: list[Node]) -> bool:
@@ -316,17 +328,18 @@ def constants(gold: Node, prediction: Node) -> Iterator[dict[str, str]]:
 
 
 def family(core: Node) -> str:
-    """The letter of an answer that is linear in k, n or m, and holds pi and no other letter: "k pi"; else ""."""
-    value = _value(core)
+    """The letter of an answer that is linear in even and odd k, n or m, and holds pi and no other letter: "k pi";
+    else ""."""
+    value = with_sign(_value(core), 1)
     names = variables(value)
     if len(names) != 1 or not names <= FAMILIES or value[0] not in ("*", "+", "/") or not has(value, "pi"):
         return ""
     (name,) = names
     try:
-        at = [number(Evaluator(Fuel(), bound={name: k}).value(value)) for k in (0, 1, 5)]
+        at = [number(Evaluator(Fuel(), bound={name: k}).value(value)) for k in (0, 2, 10, 1, 3, 11)]
     except (Undefined, Undecided, TypeError):
         return ""
-    return name if same(at[2] - at[0], 5 * (at[1] - at[0])) else ""
+    return name if all(same(z - x, 5 * (y - x)) for x, y, z in (at[:3], at[3:])) else ""
 
 
 def _shifted(first: Given, second: Given, same: Callable[[Node, Node], bool]) -> bool:

@@ -19,10 +19,26 @@ _ROWS = (
     {"month": "1", "year": "12"},
     {"g": "1", "mg": "1/1000", "kg": "1000"},
     {"oz": "1", "lb": "16"},
-    {"l": "1", "ml": "1/1000"},
     {"dollar": "1", "cent": "1/100"},
+    *({name: "1"} for name in ("amp", "mol", "ev", "cal", "parsec")),
 )  # fmt: skip
-FACTORS = {name: (next(iter(row)), Fraction(factor)) for row in _ROWS for name, factor in row.items()}
+# The others in first units: a factor and their powers.
+_DERIVED = {
+    "l": "1/1000 m 3", "ml": "1/1000000 m 3", "cc": "1/1000000 m 3", "hectare": "10000 m 2",
+    "angstrom": "1/10000000000 m 1", "hz": "1 s -1", "molar": "1000 mol 1 m -3", "c": "1 amp 1 s 1",
+    "n": "1000 g 1 m 1 s -2", "j": "1000 g 1 m 2 s -2", "w": "1000 g 1 m 2 s -3", "pa": "1000 g 1 m -1 s -2",
+    "v": "1000 g 1 m 2 s -3 amp -1", "ohm": "1000 g 1 m 2 s -3 amp -2", "f": "1/1000 g -1 m -2 s 4 amp 2",
+    "wb": "1000 g 1 m 2 s -2 amp -1", "t": "1000 g 1 s -2 amp -1", "henry": "1000 g 1 m 2 s -2 amp -2",
+    "wh": "3600000 g 1 m 2 s -2", "atm": "101325000 g 1 m -1 s -2", "bar": "100000000 g 1 m -1 s -2",
+    "erg": "1/10000 g 1 m 2 s -2", "dyn": "1/100 g 1 m 1 s -2",
+}  # fmt: skip
+FACTORS = {name: (Fraction(factor), {next(iter(row)): 1}) for row in _ROWS for name, factor in row.items()}
+for _name, _written in _DERIVED.items():
+    _factor, *_powers = _written.split()
+    FACTORS[_name] = Fraction(_factor), dict(zip(_powers[::2], map(int, _powers[1::2]), strict=True))
+for _name, (_prefix, _unit) in units.PREFIXED.items():
+    _power = {"f": -15, "p": -12, "n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12}[_prefix]
+    FACTORS.setdefault(_name, (FACTORS[_unit][0] * Fraction(10) ** _power, FACTORS[_unit][1]))
 
 
 def _total(node: Node) -> tuple[Node, Counter[str]] | None:
@@ -35,10 +51,10 @@ def _total(node: Node) -> tuple[Node, Counter[str]] | None:
             return None
         factor, powers = Fraction(1), Counter()
         for name, power in measures.items():
-            factor *= FACTORS[name][1] ** power
-            base = FACTORS[name][0]
-            factor, base, power = (factor / 1000**power, "m", 3 * power) if base == "l" else (factor, base, power)
-            powers[base] += power
+            factor *= FACTORS[name][0] ** power
+            for base, of_base in FACTORS[name][1].items():
+                powers[base] += of_base * power
+        powers = Counter({base: power for base, power in powers.items() if power})
         if dimension not in (None, powers):
             return None
         dimension = powers

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 from . import conditions
@@ -58,6 +59,8 @@ def _read(node: Node, fuel: Fuel) -> Node:
     if node[0] not in ("+", "*") or node[1].count(DOTS) != 1:
         return node
     place = node[1].index(DOTS)
+    if (value := _numeric(node[0], node[1][:place], node[1][place + 1 :])) is not None:
+        return ("num", value)
     for kept, low, high in _ends(node[0], node[1][:place], node[1][place + 1 :]):
         if not low or not high or len(low) + len(high) < 3:
             continue
@@ -71,6 +74,27 @@ def _read(node: Node, fuel: Fuel) -> Node:
                     terms: Node = ("big", kind, TERM, ("num", Fraction(start)), ("var", name), body)
                     return ("*", [*kept, terms]) if kept else terms
     return node
+
+
+def _numeric(kind: str, before: list[Node], after: list[Node]) -> Fraction | None:
+    """The sum, or the product, of whole numbers in even steps, 1 + 2 + ... + 100; None where they are no such. Two
+    before the dots tell only a step of 1 or 2: 1 + 4 + ... + 100 may be squares."""
+    shown = [item[1] for item in (*before, *after) if item[0] == "num" and item[1].denominator == 1]
+    if len(shown) < len(before) + len(after) or len(before) < 2 or not after:
+        return None
+    first, step, last = shown[0], shown[1] - shown[0], shown[-1]
+    if not step or (len(before) == 2 and abs(step) not in (1, 2)):
+        return None
+    if any(later - earlier != step for earlier, later in pairwise(shown[: len(before)])) or any(
+        later - earlier != step for earlier, later in pairwise(shown[len(before) :])
+    ):
+        return None
+    count = (last - first) / step + 1
+    if count.denominator != 1 or count <= len(before):
+        return None
+    if kind == "+":
+        return count * (first + last) / 2
+    return Fraction(prod(int(first + i * step) for i in range(int(count)))) if count <= 4 * MOST else None
 
 
 def _ends(kind: str, before: list[Node], after: list[Node]) -> Iterator[tuple[list[Node], list[Node], list[Node]]]:

@@ -136,3 +136,11 @@ def spread(node: Node, other: Node) -> Node:
     if set(node[2]) != {"="} or not distinct or variables(value):
         return node
     return ("list", [("rel", [name, value], ["="]) for name in names], "and")
+
+
+def united(node: Node) -> Node:
+    """A union of sets that are written out as one set."""
+    if node[:2] != ("op", "cup"):
+        return node
+    parts = [united(part) for part in node[2:]]
+    return ("set", [*parts[0][1], *parts[1][1]]) if {part[0] for part in parts} == {"set"} else node

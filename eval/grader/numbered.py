@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 _TEXT = r"(?:\\text\s*\{\s*)?"
 PART = re.compile(
-    rf"(?:^|(?<=[\s,;.}}])){_TEXT}(?:and\s+)?(?:[Pp]art\s*)?\(?(?<![A-Za-z\d\\])([a-f]|i{{1,3}}|i?v|[1-6])\)"
+    rf"(?:^|(?<=[\s,;.}}])|(?=\\text\s*\{{\s*\()){_TEXT}(?:and\s+)?(?:[Pp]art\s*)?\(?(?<![A-Za-z\d\\])([a-f]|i{{1,3}}|i?v|[1-6])\)"
     r"\s*[:.]?\s*\}?\s*[:.]?\s*"
 )
 KINDS = ("abcdef", ("i", "ii", "iii", "iv", "v"), "123456")

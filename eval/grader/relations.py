@@ -17,6 +17,11 @@ from .value import Evaluator, Fuel, Undefined, context, number, same
 TURNED = FLIPPED | {operator: operator for operator in ("par", "perp", "sim", "~")}
 
 
+def leading(chain: Node) -> set[str]:
+    """The letters that a chain says to be equal: x, y, z in x = y = z = 1."""
+    return {side[1] for side in chain[1] if side[0] == "var" and len(side[1]) == 1}
+
+
 class Relations:
     """The rules for relations; the others are in `by_tree.py`."""
 
@@ -26,6 +31,10 @@ class Relations:
         """Whether two trees are the same answer."""
         raise NotImplementedError
 
+    def matched(self, first: list[Node], second: list[Node], depth: int) -> bool:
+        """Whether two collections hold the same items in any order."""
+        raise NotImplementedError
+
     def ordered(self, first: list[Node], second: list[Node], depth: int) -> bool:
         """Whether two sequences are the same, item by item."""
         raise NotImplementedError
@@ -33,6 +42,11 @@ class Relations:
     def relations(self, a: Node, b: Node, depth: int) -> bool:
         if a[0] == "rel" and b[0] == "rel":
             value_a, value_b = value_of(a), value_of(b)
+            chains = [self.equals(relation) for relation in (a, b)]
+            if all(chains) and len(chains[0]) == len(chains[1]) > 2 and self.matched(a[1], b[1], depth):
+                return True  # a = b = c
+            if chains[0] and chains[1] and len(a[1]) > 2 and leading(a) != leading(b):
+                return False  # x = y = z = 1, x = y = 1
             if value_a is not None and value_b is not None:
                 return self.definitions(a, b, value_a, value_b, depth)
             if a[2] == ["="] and not variables([a, b]) and not has([a, b], "call"):  # statements on numbers
@@ -57,6 +71,11 @@ class Relations:
             self.same(*((value, other) if relation is a else (other, value)), depth + 1)
             for value in values_of(relation, gold=relation is a)
         )
+
+    @staticmethod
+    def equals(relation: Node) -> list[Node]:
+        """The sides of a relation of equality signs; none of another."""
+        return relation[1] if set(relation[2]) == {"="} else []
 
     def progression(self, residue: Node, value: Node) -> bool:
         """Whether 4k + 1 runs through the numbers that are 1 modulo 4."""
@@ -97,8 +116,12 @@ class Relations:
             free = variables(value_b) - set(letters_b)
             return not free & set(letters_a) and self.same(value_a, conditions.substitute(value_b, change), depth + 1)
         for function, other in ((function_a, b), (function_b, a)):  # y = 2x defines the function f(x) = 2x
-            constant = function and other[1][0] == ("var", function[0]) and not variables([value_a, value_b])  # f = 0
-            if constant or (function and other[1][0] == ("var", "y") and len(function[1]) == 1):
+            named = function and other[1][0] == ("var", function[0])
+            constant = named and not variables([value_a, value_b])  # f = 0
+            in_time = (
+                named and function and function[1] == ["t"] and "t" in variables(value_a) & variables(value_b)
+            )  # x(t), x
+            if constant or in_time or (function and other[1][0] == ("var", "y") and len(function[1]) == 1):
                 return self.same(value_a, value_b, depth + 1)
         name, other = (
             corner(r[1][0] if value is not r[1][0] else r[1][1]) for r, value in ((a, value_a), (b, value_b))

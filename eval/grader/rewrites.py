@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from .numerals import leading
+from .unit_rewrites import MICRO, MIXED, OHMS, SOLAR, of_two_units
 
 # A step is taken only where its first part occurs in the text.
 Step = tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]]
@@ -22,6 +23,15 @@ SPACE = re.compile(
     r"(\\\\)|\s*\\!\s*|\\[,;:> ]|~|\\(?:q?quad|thinspace|enspace|enskip)(?=[A-Za-z]?(?:[^A-Za-z]|$))"
     r"|\\[hv]space\*?\{[^{}]{0,20}\}|\\(?:displaystyle|textstyle|scriptstyle|limits|nolimits|nonumber|hfill)(?![A-Za-z])"
     r"|\\phantom\s*(?:\{[^{}]{0,40}\}|\\?.)"
+)
+# 5/6 (approximately 0.833).
+NEARLY = re.compile(
+    r"(?<=\S)\s*(?:\\text\s*\{\s*\(|\()\s*(?:\\text\s*\{\s*)?(?:\\approx(?![a-z])|approx(?:imately|\.)?|about|roughly)\s*\}?"
+    r"\s*(-?\d[\d.]*)\s*(?:\\text\s*\{\s*\)\s*\}|\))$"
+)
+EDGES = re.compile(
+    r"^(?:\s|\\[,;:!]|~|\\(?:q?quad|displaystyle|textstyle)(?![a-z]))+"
+    r"|(?:\s|(?<!\\)\\[,;:!]|~|\\q?quad|(?<![.\\])[.,](?=[^.,]*$))+$"
 )
 DEGREE = re.compile(
     r"\s*\^\s*(?:\{\s*(?:\\circ|\\degree|\\text\{\s*o\s*\})\s*\}|\\circ(?![A-Za-z])|\\degree(?![A-Za-z]))|\\(?:degree|textdegree)(?![A-Za-z])"
@@ -57,12 +67,6 @@ ALL = re.compile(
     r"^(?:\\text\s*\{\s*)?(?:[Ff]or\s+)?[Aa]ll\s+(?:(?:positive|natural|real|whole)\s+)?(?:integers?|numbers?|reals|values\s+of)?"
     r"\s*\}?\s*(?=[a-z]\s*(?:[=<>]|\\(?:ge|le|gt|lt|ne|in|equiv)))"
 )
-# 1 hour and 20 minutes, 5 feet, 6 inches: one quantity in two units.
-MIXED = re.compile(
-    r"(?<![A-Za-z])(h(?:(?:ou)?rs?)?|min(?:ute)?s?|f(?:ee|oo)?t|dollars?|days?|years?|weeks?|pounds?|lbs?|yards?)"
-    r"((?:[\s,}]|\\text\s*\{|and\b){1,12})(?=\d+\s*(?:\\text\s*\{\s*)?"
-    r"(min|sec|s\b|in\b|inch|cents?\b|hours?\b|days?\b|months?\b|ounces?\b|oz\b|f(?:ee|oo)?t\b))"
-)
 # The greatest or least value of something: f(x)_{\max} =.
 EXTREME = re.compile(r"^[^=,;<>]{1,40}[)\]]\s*_\s*\{?\s*(?:\\text\s*\{)?\s*\\?(max|min)\s*\}{0,2}\s*(?==)")
 # The name of a line or a curve before its equation.
@@ -81,7 +85,7 @@ PERMUTED = re.compile(
     r"\s*,?\s*\\text\s*\{\s*,?\s*(?:and|or)\s+(?:(?:all|its|their|the|any|of)\s+)*permutations"
     r"(?:\s+(?:thereof|of\s+(?:it|them|these)))?\s*\}"
 )
-SOLAR = re.compile(r"(?<=[\d}\s])\s*(?:\\text\s*\{\s*([MRL])\s*\}|([MRL]))\s*_\s*\{?\s*\\odot\s*\}?$")
+ROW_GAP = re.compile(r"\\\\\*?\[\s*-?[\d.]+\s*(?:pt|e[mx]|[cm]m|in|mu|px|\\[A-Za-z]+)\s*\]")
 # (0,5; 2): the commas of two numbers with a semicolon between them are decimal.
 TWO_WITH_COMMAS = re.compile(r"^([(\[])\s*(-?\d+(?:,\d+)?)\s*;\s*(-?\d+(?:,\d+)?)\s*([)\]])$")
 # 5 R 3, "5 with a remainder of 3".
@@ -201,14 +205,6 @@ def _pieces(match: re.Match[str]) -> str:
     return "".join(part if place % 2 else rf"\text{{{part}}}" for place, part in enumerate(parts) if part.strip())
 
 
-def _mixed(match: re.Match[str]) -> str:
-    """What stands between the two units without "and" and commas; two of one unit stay a list."""
-    unit, gap, smaller = match.groups()
-    if not re.search("and|,", gap) or unit[:2] == smaller[:2]:
-        return match[0]
-    return unit + "}" * (gap.count("}") - gap.count("{")) + " "
-
-
 def _labelled(match: re.Match[str]) -> str:
     """An answer of several values, each after its name in words, with a colon after each name."""
     before, *found = LABEL.split(match[0])
@@ -223,6 +219,7 @@ def _labelled(match: re.Match[str]) -> str:
 
 
 BEFORE: tuple[Step, ...] = (
+    ("\\\\[", ROW_GAP, r"\\\\ "),
     (".", re.compile(r"\b([ap])\.\s?m\b\.?"), r"\1m"),
     ("rac", re.compile(r"(?<![\\A-Za-z])\x0c?(?:[dt]?frac|rac)(?=\s*\{[^{}]*\}\s*\{)"), r"\\frac"),
     ("\\root", re.compile(r"\\root\s*\{?(\w+)\}?\s*\\of(?![A-Za-z])"), r"\\sqrt[\1]"),
@@ -240,7 +237,7 @@ BEFORE: tuple[Step, ...] = (
     ("P", re.compile(r"\\(?:Pr(?![a-z])|(?:mathbb|mathrm|operatorname|text)\s*\{?\s*P\s*\}?)(?=\s*[(\[])"), "P"),
     ("E", re.compile(r"\\(?:mathbb|mathrm|operatorname|text)\s*\{?\s*E\s*\}?(?=\s*[(\[]\s*[A-Z])"), "E"),
     ("const", re.compile(r"(?<=[+-])(\s*)\\text\s*\{\s*const(?:ant)?\.?\s*\}$"), r"\1C"),
-    ("{:}", re.compile(r"\{:\}"), ":"),
+    (":", re.compile(r"(?:\\(?:text|mathrm|mbox)\s*)?\{\s*:\s*\}"), ":"),
     ("modulo", re.compile(r"(?<![A-Za-z])modulo(?=\s*\}?\s*[\d{$])"), "mod"),
     ("mod", re.compile(r"\\(?:text|mathrm|mbox)\s*\{\s*\(\s*mod(?:\s+|\s*\}\s*)(\d+)\s*\)(?:\s*\})?"), r"\\pmod{\1}"),
     ("", re.compile(r"(?<=\d)\s*[\u00c5\u212b]$"), r"\\text{ angstrom}"),
@@ -256,8 +253,8 @@ BEFORE: tuple[Step, ...] = (
     ("$", re.compile(r"\\(?:text(?:rm|bf|it|normal)?|mbox)\s*\{[^{}$]*(?:(?<!\\)\$[^$]*\$[^{}$]*)+\}"), _pieces),
     ("\\", re.compile(r"\\(?:mathrm|text|textbf)\s*(?=\{\s*-?\d*\s*\\(?:[dt]?frac|sqrt|pi)(?![A-Za-z]))"), ""),
     (
-        "^", re.compile(r"\\(?:mathrm|text|rm)\s*\{(?:[^{}]|\^\s*\{\s*-?\d\s*\})*\}"),
-        lambda m: re.sub(r"\^\s*\{\s*(-?\d)\s*\}", r"^\1", m[0]),
+        "^", re.compile(r"\\(?:mathrm|text|rm)\s*\{(?:[^{}]|\^\s*\{\s*(?:-?\d|\d*[+-])\s*\})*\}"),
+        lambda m: re.sub(r"\^\s*\{\s*(-?\d|\d*[+-])\s*\}", r"^\1", m[0]),
     ),
     ("\\over", OVER, r"\\frac{\1\3}{\2\4}"),
     ("\\", re.compile(r"\\(pounds|euro|yen|textdollar)(?![A-Za-z])"), lambda m: MONEY[m[1]]),
@@ -299,8 +296,9 @@ AFTER: tuple[Step, ...] = (
     (".", re.compile(r"(?<![A-Za-z])(sq|cu)\."), r"\1"),
     ("R", re.compile(r"(?:\\text\{\s*)?(?<![A-Za-z])(?:Rs\.?|INR)(?![A-Za-z])\s*\}?\s*(?=\d)"), "₹"),
     ("ase", BASE, r"_{\1}"),
+    ("}", re.compile(r"^(-?)\{\s*([0-9A-Z.]+)\s*\}(?=\s*_)"), r"\1\2"),
     ("_", re.compile(r"(?<=[0-9A-Z)])\s*_\s*\{?\s*\(\s*(\d{1,2})\s*\)\s*\}?$"), r"_{\1}"),
-    ("", MIXED, _mixed),
+    ("", MIXED, of_two_units),
     ("cent", DOLLARS_AND_CENTS, lambda m: rf"\$ {m[1]}.{int(m[2]):02}"),
     ("an hour", re.compile(r"(?<![A-Za-z])(?<!half )an hour(?![a-z])"), "per hour"),
     ("squared", POWERED, r"square \1"),
@@ -334,13 +332,12 @@ AFTER: tuple[Step, ...] = (
     ("text", re.compile(r"\\text\s*\{\s*(-?\d[\d.]*)\s*,?\s*(and|or)\s*\}"), r"\1 \\text{ \2 }"),
     ("\\mapsto", re.compile(r"^([a-z])\s*:\s*([a-z])\s*\\mapsto(?![a-z])"), r"\1(\2)="),
     ("\\odot", SOLAR, r"\\text{ solar\1\2}"),
-    (
-        "\\mu", re.compile(r"(?<=[\d}\s])\\mu\s*\\text\s*\{\s*([msgCFAVL])\s*\}|(?<=\d)\s*\\mu\s+m$"),
-        lambda m: rf" \text{{ micro{m[1] or 'm'}}}",
-    ),
+    ("\\mu", MICRO, lambda m: rf" \text{{ micro{m[1] or m[2] or m[3]}}}"),
+    ("\\Omega", OHMS, lambda m: rf" \text{{ {m[1] or m[2] or m[3] or ''}ohm}}"),
     (";", TWO_WITH_COMMAS, lambda m: m[1] + m[2].replace(",", ".") + ", " + m[3].replace(",", ".") + m[4]),
     ("", REMAINDER, r"(\1, \2)"),
     ("", KIND_OF, lambda m: m[1] or ""),
+    (")", NEARLY, r" \\approx \1"),
     ("only", re.compile(r"(?<=\w)\s*(?:\\text\s*\{)?\s*\bonly\s*(\}?)$"), _closed),
     ("text", re.compile(r"\\text\s*\{\s*[.,;!]?\s*\}$"), ""),
     (":", LINE, ""),
@@ -348,6 +345,8 @@ AFTER: tuple[Step, ...] = (
     ("", ENDING, ""),
     ("", IS, ""),
     (" ", IS_IN_WORDS, r"\1"),
+    ("", re.compile(r"^(\d{1,6})\s*(?:\||\\mid(?![a-z]))\s*([a-z])$"), r"\2 \\equiv 0 \\pmod{\1}"),
+    ("/", re.compile(r"(?<![A-Za-z\\])d([a-z])\s*/\s*d([a-z])(?![A-Za-z])"), r"\\frac{d\1}{d\2}"),
     ("except", EXCEPT, lambda m: rf"\mathbb{{R}} - \{{{m[1][:-1] if m[1].count('}') > m[1].count('{') else m[1]}\}}"),
     (")", re.compile(r"^(?:\([A-J1-9]\)\s*){2,}$"), lambda m: ", ".join(re.findall("[A-J1-9]", m[0]))),
     (")", re.compile(r"^([A-J])\)$"), r"(\1)"),

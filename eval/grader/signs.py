@@ -67,7 +67,8 @@ UNITS = {
     "平方毫米": "mm^2",
     "立方米": "m^3", "立方厘米": "cm^3", "立方分米": "dm^3", "千米": "km", "公里": "km", "分米": "dm", "厘米": "cm",
     "毫米": "mm", "米": "m", "千克": "kg", "公斤": "kg", "毫克": "mg", "克": "g", "吨": "ton",
-    "毫升": "ml", "升": "l",
+    "毫升": "ml", "升": "l", "牛顿": "N", "焦耳": "J", "千焦": "kJ", "瓦": "W", "千瓦": "kW", "伏特": "V",
+    "安培": "A", "欧姆": "ohm", "帕": "Pa", "千帕": "kPa", "赫兹": "Hz", "摩尔": "mol", "公顷": "ha",
     "小时": "hours", "时": "hours", "分钟": "minutes", "秒": "seconds", "天": "days", "周": "weeks", "个月": "months",
     "月": "months", "年": "years", "岁": "years", "元": "yuan", "美元": "dollars", "人": "people",
     "平方单位": "square units", "单位": "units", "度": "degrees",
@@ -122,7 +123,7 @@ def _chinese(text: str) -> str:
     """Connectives, numerals and units of Chinese as English ones; other words stay."""
     text = LEAD.sub("", text)
     text = re.sub(r"\\text\{([^{}]*)\}", lambda m: m[1] if CJK.search(m[1]) else m[0], text)
-    bare = text.strip(" $.,")
+    bare = re.sub("^原?(?:方程|不等式)组?(?=无|的解集?[为是])(?:的解集?[为是])?", "", text.strip(" $.,"))
     if bare in WHOLE:
         return WHOLE[bare]
     text = COMPARED.sub(lambda m: COMPARISONS[(m.lastindex or 1) - 1], text)

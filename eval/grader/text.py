@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from .extract import extract
-from .rewrites import ABOUT, AFTER, BEFORE, BREAK, CHOICE, RELATION, SYSTEM, Step
+from .rewrites import ABOUT, AFTER, BEFORE, BREAK, CHOICE, EDGES, LOOKS, RELATION, SYSTEM, Step
 from .signs import plain
 
 SAME_WORDS = {
@@ -65,13 +65,13 @@ def of_solution(gold: str) -> str:
 
 def clean(text: str) -> str:
     """An answer with one way of writing for one thing; at worst what came in, stripped."""
-    text = plain(text.strip())
+    text = _undressed(plain(text))
     latex = "\\" in text
     if latex:
         if "\\\\" in text and ("\\begin" not in text or not re.search(r"(?<!\\)\\[A-Za-z]", text)):
             text = re.sub(r"\\\\(?=[A-Za-z]{2}|[,;!%${}()\[\]])", r"\\", text)  # escaped once too often
         if "\\boxed" in text or "\\fbox" in text:
-            text = extract(text) or re.sub(r"\\[fb]\w{0,4}ox(?:ed)?\s*\{?", "", text)
+            text = _undressed(extract(text) or "") or re.sub(r"\\[fb]\w{0,4}ox(?:ed)?\s*\{?", "", text)
         text = SYSTEM.sub(r"\\begin{cases}\2\\end{cases}", text) if "\\begin" in text else text
     if (latex or "\n" in text) and "\\begin" not in text:
         text = _separated(text)
@@ -80,8 +80,12 @@ def clean(text: str) -> str:
         text = text.replace("\\$", "\0").replace("$", " ").replace("\0", "\\$")
     if text.startswith("\\text{") and (whole := re.fullmatch(r"\\text\{([^{}\\]*\w[^{}\\]*)\}", text.strip())):
         text = whole[1].strip()
-    text = _after(text, AFTER).strip(' \t\r\n"`')
-    text = re.sub(r"^(?:[Tt]he\s+|=|\\(?:approx|equiv)(?![a-z])|\\implies|\\Rightarrow|\\therefore)\s*", "", text)
+    text = _within(_after(text, AFTER).strip(' \t\r\n"`'))
+    text = re.sub(
+        r"^(?:[Tt]he\s+|\\text\{\s*[Tt]he\s*\}|=|\\(?:approx|equiv)(?![a-z])|\\implies|\\Rightarrow|\\therefore)\s*",
+        "",
+        text,
+    )
     while text and (text[-1] in ".,;:" or text.endswith("\\\\") or (text[-1] == "\\" and text[-2:] != "\\\\")):
         text = text[:-1].rstrip()
     text = ABOUT.sub(lambda m: "\\text{" if m[0].startswith("\\text") and "}" not in m[0] else "", text)
@@ -90,6 +94,37 @@ def clean(text: str) -> str:
         text = f"({choice[1].strip('()')}) {rest.lstrip(' .:')}".strip()
     whole = re.fullmatch(r"\\text\{([^{}\\]*)\}", text) if text.startswith("\\text") else None
     return whole[1].strip().rstrip(".,").strip() if whole and whole[1].strip() else text
+
+
+def _undressed(text: str) -> str:
+    """An answer without the spaces, dollar signs, braces, fonts and full stop around all of it."""
+    text = text.strip()
+    while text[:1] in ("\\", "{", "$", "~") or text[-1:] in (".", ",", "\\", "}", "$", "~", "d", " "):
+        bare = EDGES.sub("", text)
+        if bare[:1] == bare[-1:] == "$" and bare.count("$") == 2:
+            bare = bare[1:-1]
+        elif bare[:1] == "\\" and (font := LOOKS.match(bare)) and _within(bare[font.end() :]) != bare[font.end() :]:
+            bare = bare[font.end() :]
+        bare = _within(bare.strip())
+        if bare == text:
+            break
+        text = bare
+    return text
+
+
+def _within(text: str) -> str:
+    """What stands in braces that hold all of the text, as after a font: {1011_2}."""
+    while text[:1] == "{" and text[-1:] == "}" and "\\choose" not in text and "|" not in text:
+        depth = 0
+        for place, sign in enumerate(text):
+            escaped = text[place - 1 : place] == "\\"
+            depth += ((sign == "{") - (sign == "}")) * (not escaped)
+            if depth == 0:
+                break
+        if place < len(text) - 1:
+            break
+        text = text[1:-1].strip()
+    return text
 
 
 def _after(text: str, steps: tuple[Step, ...]) -> str:
@@ -126,8 +161,15 @@ def squeezed(text: str) -> str:
 def loose(text: str) -> str:
     """Text that no parser reads, without the spaces, braces and fonts that change nothing: [Ar]4s^2 3d^{10}."""
     text = re.sub(r"\\text\{([^{}]*)\}", r"\1", text)
+    text = re.sub(r"\^\s*(?:\{\s*(\d*[+-])\s*\}|(\d?[+-])(?![\d{\\a-z]))", r"^(\1\2)", text)  # Fe^{3+}
     text = re.sub(r"\^\s*(?:\{\s*(\d+)\s*\}|(\d))\s*", r"^{\1\2}", text)
     return re.sub(r"(?<!\d)\s+|\s+(?!\d)", "", text)
+
+
+def nouns_apart(first: str, second: str) -> bool:
+    """Whether one side names numbers and the other functions, which `prose` leaves out: odd number, odd function."""
+    kinds = [frozenset(word[:6] for word in words(side).split() if word in NUMBERS) for side in (first, second)]
+    return all(kinds) and "functi" in kinds[0] ^ kinds[1]
 
 
 def prose(text: str) -> str:
@@ -153,7 +195,7 @@ def prose(text: str) -> str:
 
 def same_words(text: str) -> str | None:
     """What a text answer says, in the words of SAME_WORDS; None where it is no such."""
-    said = words(text)
+    said = re.sub(r"^set of (?:all )?(?=\w+ ?(?:integers|numbers)|integers)", "all ", words(text))
     said = re.sub(r"^(all (?:positive |natural |real |rational )?(?:integers|numbers|real)) [a-z]$", r"\1", said)
     return SAME_WORDS.get(said) or ("no solution" if "no" in said and NO_SOLUTION.fullmatch(said) else None)
 

@@ -11,7 +11,8 @@ Token = tuple[str, str, bool]  # kind (num, text, sym), value, whether a space s
 
 TOKEN = re.compile(
     r"(?P<space>\s+)|(?P<thousands>(?<![\d,.])[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?(?![\d]|,\d))"
-    r"|(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3}(?![\d.]))?|\.\d+)|(?P<text>\\text\s*\{)"
+    r"|(?P<number>(?:\d+\.\d+[eE][+-]?\d{1,3}|\d+[eE]\d{1,3}|\d+[eE][+-]\d{1,3}(?![A-Za-z\\^]))(?![\d.])|\d+(?:\.\d+)?|\.\d+)"
+    r"|(?P<text>\\text\s*\{)"
     r"|(?P<command>\\[A-Za-z]+|\\.)|(?P<cjk>[\u4e00-\u9fff]+)|(?P<word>[^\W\d_\u4e00-\u9fff]+)|(?P<two><=|>=|!=|\|\||==|->)|(?P<one>[^\s])",
     re.DOTALL,
 )
@@ -93,7 +94,7 @@ LEAD = re.compile(
     r"\s*,?\s*(?:and\s+)?(?:(where|with|for|such that|as)|(if|when|given|provided))\b(.*)",
     re.DOTALL,
 )
-LETTER_UNITS = frozenset("msghLJNWKlVCAT")
+LETTER_UNITS = frozenset("msghLJNWKlVCATFH")
 WORDS = frozenset(("An", "At", "In", "It", "On", "No", "Hz"))
 SURE_UNITS = frozenset(("cm", "km", "mm", "kg", "ft", "mph", "lbs"))
 CURRENCIES = ("\\$", "€", "£", "$", "₹", "¥")
@@ -130,12 +131,18 @@ def tokens(text: str, thousands: bool) -> list[Token]:
             out.extend([("sym", text[place:end], space)] if below else _text(text[place:end], space, out))
             place = end + 1
         elif kind == "word":
+            for _ in range(_arguments(out)):  # \frac Lg
+                if len(value) > 1 and value.isascii():
+                    out.append(("sym", value[0], space))
+                    value, space = value[1:], False
             if (
                 re.fullmatch(r"[A-Z][a-z]", value)
                 and (text[place : place + 1] in ("^", "_") or value[1] in "xyznt")
                 and value not in WORDS
             ):
                 out.extend([("sym", value[0], space), ("sym", value[1], False)])  # Ce^x, Ax
+            elif value == "in" and space and out and re.match(r"\s*\^\s*\{?[23]", text[place:]):
+                out.append(("text", value, space))  # 5 in^2
             else:
                 out.extend(_word(value, space, out))
         elif kind == "cjk":
@@ -147,6 +154,12 @@ def tokens(text: str, thousands: bool) -> list[Token]:
     if len(out) > 1 and out[-1] == ("sym", "\\Omega", True) and out[-2][0] == "num":
         out[-1] = ("text", "ohm", True)
     return out
+
+
+def _arguments(before: list[Token]) -> int:
+    """How many arguments of a fraction without braces come next."""
+    last = [value for _, value, _ in before[-2:]]
+    return 2 if last[-1:] == ["\\frac"] else int(last[:1] == ["\\frac"] and last[1] != "{")
 
 
 def _separated(stream: list[Token]) -> list[Token]:
@@ -185,7 +198,8 @@ def _text(content: str, space: bool, before: list[Token]) -> list[Token]:
     below = below or (
         len(before) > 1 and before[-1][1] in ("\\cdot", "/", "*") and (before[-2][0] == "text" or power)
     )
-    if bare in LETTER_UNITS and before and (before[-1][0] in ("num", "text") or before[-1][1] in (")", "}") or below):
+    letter = bare in LETTER_UNITS or (bare == "M" and (space or content[0] == " "))  # 5M may be five million
+    if letter and before and (before[-1][0] in ("num", "text") or before[-1][1] in (")", "}") or below):
         return [("text", bare, space)]
     if re.fullmatch(r"[A-Za-z]", bare) or re.fullmatch(r"-?\d+(?:\.\d+)?", bare):
         return [("sym" if bare.isalpha() else "num", bare, space)] if bare[0] != "-" else [("text", bare, space)]
@@ -214,7 +228,8 @@ def _word(word: str, space: bool, before: list[Token]) -> list[Token]:
         return [("text", word, space)]
     if word in WORD_COMMANDS:
         return [("sym", WORD_COMMANDS[word], space)]
-    if word in LETTER_UNITS and len(before) > 1 and before[-1][1] == "/" and before[-2][0] == "text":  # km/h
+    of_unit = len(before) > 1 and before[-1][1] == "/" and before[-2][0] == "text"
+    if of_unit and (word in LETTER_UNITS or word in SHORT_UNITS):  # km/h
         return [("text", word, space)]
     if word == "a" and before and before[-1][:2] == ("text", "is"):  # c is a constant
         return [("text", word, space)]

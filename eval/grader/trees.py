@@ -11,7 +11,7 @@ from typing import Any
 
 from . import units
 from .parse import DENIED, Node
-from .points import has, variables
+from .points import has, identical, variables
 from .value import Evaluator, Fuel, Undecided, Undefined, number, same
 
 VALUES = ("num", "+", "*", "/", "^", "fn")
@@ -33,7 +33,13 @@ def without_units(node: Node) -> Node:
 
 
 def lettered(node: Node, other: Node) -> Node:
-    """2h as two hours, 12m^2 as square meters, where the other side has that unit; else as it is."""
+    """2h as two hours, 12m^2 as square meters, where the other side has that unit, and 5 nm as nanometers where it
+    has another one; else as it is."""
+    symbols = node[1][1:] if node[0] == "*" and other[0] == "unit" and len(node[1]) in (3, 4) else []
+    if symbols and all(part[0] == "var" and len(part[1]) == 1 for part in symbols) and not variables(node[1][0]):
+        name = "".join(part[1] for part in symbols)
+        measures, others = units.parts(name)
+        return ("unit", node[1][0], name) if measures and not others else node
     last = node[1][1] if node[0] == "*" and len(node[1]) == 2 else node
     letter, power = (last[1], last[2]) if last[0] == "^" and last[2][0] == "num" else (last, None)
     if other[0] != "unit" or last is node or letter[0] != "var" or len(letter[1]) != 1:
@@ -203,6 +209,17 @@ def values_of(node: Node, gold: bool) -> list[Node]:
         value = sides[-1] if not variables(sides[1:]) and _alike(sides[1], sides[-1]) else None
     if value is not None:
         return [value, *(sides[-1:] if gold and "~" in operators else [])]
+    if (
+        value is None
+        and not gold
+        and operators == ["="] * len(operators)
+        and sides[0][0] in ("+", "*", "^", "/", "fn")
+    ):
+        try:  # x^2 - 1 = (x - 1)(x + 1)
+            if variables(node) and all(identical(sides[0], side, Fuel(), degrees=False) for side in sides[1:]):
+                return sides[:1]
+        except Undefined:
+            return []
     if set(operators) <= {"=", "~"} and not variables(node) and sides[0][0] != "text":
         exact = operators.index("~") if "~" in operators else len(operators)
         if all(_alike(sides[exact], side) for side in sides[:exact]) and _near(sides[exact:]):
@@ -215,9 +232,10 @@ def _alike(a: Node, b: Node) -> bool:
     a, b = without_units(a), without_units(b)
     if variables(a) or variables(b):
         return True
-    for percent in (False, True):
+    modes: list[dict[str, Any]] = [{}, {"percent": True}, *([{"degrees": True}] if has([a, b], "deg") else [])]
+    for mode in modes:
         try:
-            if same(Evaluator(Fuel(), percent=percent).value(a), Evaluator(Fuel(), percent=percent).value(b)):
+            if same(Evaluator(Fuel(), **mode).value(a), Evaluator(Fuel(), **mode).value(b)):
                 return True
         except Undefined:
             return a[0] not in ("num", "+", "*", "/", "^", "fn") or b[0] not in ("num", "+", "*", "/", "^", "fn")

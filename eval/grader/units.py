@@ -17,12 +17,44 @@ _ALIASES = {
     "year": "yr",
     "ml": "milliliter millilitre", "l": "liter litre", "gal": "gallon", "dollar": "usd buck $",
     "cent": "penny pennie ¢", "euro": "€ eur", "gbp": "£", "rupee": "₹ rs inr", "yuan": "¥ rmb cny yen",
-    "deg": "degree", "rad": "radian", "mph": "", "kph": "kmh", "am": "", "pm": "", "acre": "", "j": "joule",
+    "deg": "degree", "rad": "radian", "mph": "", "kph": "kmh kmph", "am": "", "pm": "", "acre": "", "j": "joule",
     "n": "newton", "w": "watt", "hz": "hertz", "v": "volt", "ohm": "omega", "k": "kelvin", "pa": "pascal",
     "unit": "", "c": "coulomb", "amp": "ampere", "t": "tesla", "percent": "% pct percentage", "permille": "",
-    "angstrom": "å",
+    "angstrom": "å", "f": "farad", "henry": "henries", "ev": "electronvolt", "mol": "mole", "molar": "",
+    "cal": "calorie", "wb": "weber", "parsec": "", "bar": "", "wh": "", "atm": "atmosphere", "torr": "mmhg",
+    "erg": "", "dyn": "dyne", "hectare": "ha", "ly": "lightyear", "au": "", "db": "decibel", "cc": "",
 }  # fmt: skip
 MEASURES = {name: unit for unit, others in _ALIASES.items() for name in (unit, *others.split())}
+PREFIXES = {"f": "femto", "p": "pico", "n": "nano", "u": "micro", "m": "milli", "k": "kilo", "M": "mega", "G": "giga",
+            "T": "tera"}  # fmt: skip
+# Symbols whose capitals count, since mA is not MA, and the prefixes that they take.
+_SYMBOLS = {
+    "m": "fpnuM", "g": "pnuM", "s": "fpnum", "J": "numkMGT", "N": "numkMG", "W": "pnumkMGT", "Hz": "mkMGT",
+    "V": "numkMG", "A": "pnumk", "Pa": "mkMG", "C": "pnumk", "F": "pnum", "T": "num", "H": "num", "eV": "mkMGT",
+    "mol": "numk", "M": "pnum", "L": "nu", "l": "nu", "cal": "k", "Wb": "mu", "ohm": "mkMG", "pc": "kMG", "bar": "m",
+    "Wh": "kMGT",
+}  # fmt: skip
+_OF_SYMBOL = {"A": "amp", "H": "henry", "M": "molar", "pc": "parsec"}
+# What the symbols stand for: (prefix, unit).
+PREFIXED: dict[str, tuple[str, str]] = {}
+SYMBOLS = {**_OF_SYMBOL, "t": "ton"}
+for _symbol, _allowed in _SYMBOLS.items():
+    _unit = _OF_SYMBOL.get(_symbol, _symbol.casefold())
+    for _prefix in _allowed:
+        _known = MEASURES.get(f"{_prefix}{_unit}", "pm")
+        _name = f"{PREFIXES[_prefix]} {_unit}" if _known == "pm" else _known
+        PREFIXED[_name] = _prefix, _unit
+        _others = [other for other, known in MEASURES.items() if known == _unit and len(other) > 2]
+        MEASURES |= {f"{PREFIXES[_prefix]}{other}": _name for other in _others}
+        SYMBOLS |= {f"{PREFIXES[_prefix]}{_symbol}": _name}
+        if f"{_prefix}{_symbol}" not in MEASURES:
+            SYMBOLS[f"{_prefix}{_symbol}"] = _name
+_NAMES = frozenset((*MEASURES.values(), *SYMBOLS.values()))
+TWO_WORDS = re.compile(
+    r"\b(?:(light)[- ]+(?=years?\b)|(electron)[- ]+(?=volts?\b)|newton[- ]+(?=met(?:er|re)s?\b)"
+    r"|astronomical units?\b)",
+    re.IGNORECASE,
+)
 _SHORT = (
     "mm cm dm km in ft yd mi mg kg lb lbs oz sec min hr hrs ml gal mph kph day days inch inches foot feet yard yards "
     "mile miles usd sq cents deg am pm"
@@ -57,13 +89,20 @@ _PROPERTIES = (
 PROPERTIES = frozenset(_PROPERTIES.split())
 
 
-SPEEDS = {"mph": "mi", "kph": "km", "kmh": "km"}
+SPEEDS = {"mph": "mi", "kph": "km", "kmh": "km", "kmph": "km"}
 
 
 def words(text: str) -> list[str]:
     """Words, signs and powers of a unit such as `cm^2`, lower case."""
-    text = re.sub(r"\\(?:text|left|right|cdot)(?![a-z])|[{}\\()]", " ", text).casefold()
-    text = re.sub(r"\b([ap])\.\s?m\b\.?", r"\1m", text)
+    return [word.casefold() for word in _written(text)]
+
+
+def _written(text: str) -> list[str]:
+    """The same as written."""
+    text = re.sub(r"\\(?:text|left|right|cdot)(?![a-z])|[{}\\()]", " ", text)
+    text = re.sub(r"(?i)\b([ap])\.\s?m\b\.?", lambda m: m[1].casefold() + "m", text)
+    text = re.sub(r"\bNm\b", "N m", text)
+    text = TWO_WORDS.sub(lambda m: m[1] or m[2] or ("N " if m[0][0] in "Nn" else "AU"), text)
     return re.findall(r"[^\W\d_]+|\d+|[€£¢$₹¥%/^-]", text)
 
 
@@ -82,9 +121,7 @@ def is_unit(text: str, *, variable: bool = False) -> bool:
         or any(map(CHANGING_CHINESE.search, found))
     ):
         return False
-    return (
-        not variable or _measure(found[-1]) in MEASURES.values() or (found[-1].endswith("s") or found[-1] == "people")
-    )
+    return not variable or _measure(found[-1]) in _NAMES or (found[-1].endswith("s") or found[-1] == "people")
 
 
 def _harmless(found: list[str]) -> bool:
@@ -93,6 +130,9 @@ def _harmless(found: list[str]) -> bool:
 
 
 def _measure(word: str) -> str:
+    if word in SYMBOLS:
+        return SYMBOLS[word]
+    word = word.casefold()
     for name in (word, word[:-1] if word.endswith("s") and len(word) > 2 else word):
         if name in MEASURES:
             return MEASURES[name]
@@ -108,7 +148,8 @@ def parts(text: str) -> tuple[Counter[str], frozenset[str]]:
     measures: Counter[str] = Counter()
     others = set()
     power, direction, last = 1, 1, ""
-    tokens = words(text)
+    written = _written(text)
+    tokens = [word.casefold() for word in written]
     for place, word in enumerate(tokens):
         if word in ("square", "sq", "cubic", "cu"):
             power = 2 if word[0] == "s" else 3
@@ -121,7 +162,7 @@ def parts(text: str) -> tuple[Counter[str], frozenset[str]]:
                 measures[last] += (int(word[:3]) - 1) * direction if tokens[place - 1] == "^" else -int(word[:3]) - 1
         elif word in SPEEDS:
             measures.update({SPEEDS[word]: 1, "h": -1})
-        elif (name := _measure(word)) in MEASURES.values():
+        elif (name := _measure(written[place])) in _NAMES:
             measures[name] += power * direction
             power, last = 1, name
         elif word not in FILLERS:
