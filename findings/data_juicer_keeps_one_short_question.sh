@@ -5,7 +5,7 @@
 # Expected: what is too short for a shingle has nothing in common with anything, or is compared as a whole.
 # Instead: a text with fewer words than window_size (5 by default) has no shingle, and all such texts get the same
 #     signature, the largest hash. They match at any jaccard_threshold, and the first one is kept. A formula without
-#     spaces is one word: of LIMR's 8,523 problems 188 have fewer than five words (one: "Compute $\sin 315^\circ$."),
+#     spaces is one word: of LIMR's 8,523 problems 188 have fewer than five words,
 #     and one of the 188 is left. The log has the number of clusters and of rows that are kept, no more.
 # Seen in: py-data-juicer 1.6.1, data_juicer.ops.deduplicator.document_minhash_deduplicator. Right: look at questions
 #     of fewer than window_size words on their own, or compare characters.

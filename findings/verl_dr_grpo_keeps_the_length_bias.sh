@@ -9,7 +9,7 @@
 #     padding: the width is that of the longest response of the micro-batch. With ppo_micro_batch_size_per_gpu=1 each
 #     response is divided by its own length, as in seq-mean-token-mean, to the last digit; with larger or dynamic
 #     micro-batches a token's weight depends on its neighbours. The older trainer pads to the maximal length and is
-#     right; a run moved to the new one changes its loss. loss_scale_factor set to the maximal length mends it.
+#     right; a run moved to the new one changes its loss. loss_scale_factor set to the maximal length fixes it.
 # Seen in: verl 0.9.1, verl.workers.utils.losses.ppo_loss, verl.trainer.ppo.core_algos.agg_loss and
 #     verl.workers.engine.fsdp.transformer_impl.FSDPEngine.forward_backward_batch; tensordict 0.10.0, torch 2.13.0.
 set -euo pipefail
