@@ -26,6 +26,9 @@ SELDOM = 0.1  # of a log's steps
 FEW_PROMPTS = 8
 FEW_SETS = 1000  # of prompts that a step may have, so that two may be the same by chance
 RANK_IN_PATH = re.compile(RANK.pattern.removesuffix("$") + r"\d+", re.IGNORECASE)
+ATTEMPT = re.compile(
+    r"(?<![A-Za-z])(?:attempt|try|retry|resumed?|restart(?:ed)?|requeued?)(?![A-Za-z])", re.IGNORECASE
+)
 Place = tuple[str, int, int]  # a file, a stretch of it (`StepRewards.attempt`), and a step
 
 
@@ -41,15 +44,17 @@ def made_again(
     place, its epoch, and how many rows without a reward it has.
 
     The later one is from a stretch that begins after the earlier one's, is as large as the steps that are there once,
-    and has all that the earlier one has, which its rows without a reward may be. What is before one that is replaced
+    and has all that the earlier one has, which its rows without a reward may be. If the two are in files of other
+    names, which do not speak of attempts, they do not end with the same step. What is before one that is replaced
     is of attempts before it. Parts of one step, in several files or apart from each other, are not that.
     """
     same: dict[tuple[int, int], list[int]] = {}
-    begins: dict[tuple[str, int], int] = {}
+    begins, ends = dict[tuple[str, int], int](), dict[tuple[str, int], int]()
     of = _attempts(places)
     for at, (_, _, number) in enumerate(places):
         same.setdefault((number, epochs[at]), []).append(at)
         begins[of[at]] = min(number, begins.get(of[at], number))
+        ends[of[at]] = max(number, ends.get(of[at], number))
     once = [int(counts[ats[0]].sum()) + lost[ats[0]] for ats in same.values() if len(ats) == 1]
     if not once or len(once) == len(same):
         return set()
@@ -67,6 +72,9 @@ def made_again(
                 lacking = sum(max(0, n - of_last.get(row, 0)) for row, n in pairs)
                 begun, began = begins[of[at]], begins[of[last]]
                 before = begun < began or (begun == began and (later or (of[at], of[last]) in replaced))
+                named = ATTEMPT.search(places[last][0]) or of[at][0] == of[last][0]
+                if not named and ends[of[at]] == ends[of[last]]:  # as workers' files do
+                    continue
                 if before and lacking <= lost[last] and _ranks(places[at][0]) == _ranks(places[last][0]):
                     found.add(at)
                     replaced.add((of[at], of[last]))
@@ -221,26 +229,40 @@ def check_doubled(
         which_U, of_U = np.unique(np.concatenate([rows[at] for at in ats]), return_inverse=True)
         sums.append(np.bincount(of_U, np.concatenate([counts[at] for at in ats]), len(which_U)))
         parts.append(np.bincount(of_U, minlength=len(which_U)))
-    usual, usual_parts = _most(sums), _most(parts)
+    usual = _most(sums)
     times = [_times(sums_U, usual) for sums_U in sums]
     single = [at for at, number in enumerate(times) if number == 1]
-    spread = spread or usual == usual_parts > 1  # each sample is a part of its own
-    apart = [not spread and _times(each, usual_parts) == number for each, number in zip(parts, times, strict=True)]
-    several = [
-        at for at, number in enumerate(times) if number > 1 and single and (apart[at] or single[0] < at < single[-1])
-    ]
+    several = {at: number for at, number in enumerate(times) if number > 1 and single and single[0] < at < single[-1]}
+    if not spread:
+        several |= _apart(sums, parts)
     if not several or sum(len(sums[at]) for at in several) < FEW_PROMPTS:  # two epochs may meet in a step
         return
     numbers = [key[1] for key, _ in sorted(same.items())]
-    first, last = numbers[several[0]], numbers[several[-1]]
-    which = f"step {first} has" if first == last else f"steps {first} to {last} have"
-    where = places[same[sorted(same)[several[0]]][0]][0]
+    first, last = min(several), max(several)
+    which = f"steps {numbers[first]} to {numbers[last]} have" if first < last else f"step {numbers[first]} has"
+    where = places[same[sorted(same)[first]][0]][0]
     raise Doubt(
         "rows",
-        f"{root}: {which} {times[several[0]]} times the samples of other steps, as where a run that was resumed or "
+        f"{root}: {which} {several[first]} times the samples of other steps, as where a run that was resumed or "
         f"started anew writes them once more, and which attempt counts is not known; leave out the rows of the first "
         f"one (in {where})",
     )
+
+
+def _apart(sums: Sequence[NDArray[np.integer]], parts: Sequence[NDArray[np.integer]]) -> dict[int, int]:
+    """Steps whose prompts have several times the samples, in as many times the parts, of those of fewest parts; and
+    how many times. Not where each sample is a part of its own.
+    """
+    levels = [_times(parts_U, 1) for parts_U in parts]
+    fewest = min(filter(None, levels), default=0)
+    single = [at for at, level in enumerate(levels) if level == fewest > 0]
+    if sum(len(sums[at]) for at in single) < FEW_PROMPTS:
+        return {}
+    least = _most([sums[at] for at in single])
+    if least == fewest > 1:
+        return {}
+    times = {at: level // fewest for at, level in enumerate(levels) if level > fewest and level % fewest == 0}
+    return {at: number for at, number in times.items() if _times(sums[at], least) == number}
 
 
 def _most(values: Iterable[NDArray[np.integer]]) -> int:

@@ -17,7 +17,10 @@ from lim.utils.errors import InputError
 
 TABLES = (".jsonl", ".json", ".parquet", ".csv", ".tsv", ".ndjson", ".arrow", ".feather")
 STEP = re.compile(r"(?:step|(?<![A-Za-z])iter(?:ation)?)[_=-]?$", re.IGNORECASE)  # what stands before a step
-RANK = re.compile(r"(?<![A-Za-z])(?:rank|worker|node|gpu|device|proc|process|replica|dp|tp)[_=-]?$", re.IGNORECASE)
+RANK = re.compile(
+    r"(?<![A-Za-z])(?:rank|worker|node|gpu|device|proc|process|replica|dp|tp|actor|engine|host|thread)[_=-]?$",
+    re.IGNORECASE,
+)
 COARSE = re.compile(r"(?<![A-Za-z])(?:epoch|ep|run|attempt|try|trial|seed|stage|phase)[_=-]?$", re.IGNORECASE)
 OF = re.compile(r"[_-]of[_-]?\d+(?!\d)", re.IGNORECASE)  # behind the number of a part, as of a data set cut by size
 PART = re.compile(r"(?<![A-Za-z])(?:shard|part)[_=-]?$", re.IGNORECASE)  # of a step, or of a log cut into parts

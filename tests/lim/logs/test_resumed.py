@@ -76,14 +76,46 @@ def test_ranks_of_which_one_began_later_or_ended_earlier_are_all_parts(tmp_path:
         assert scores(chosen(tmp_path, log, run=RUN, **FLAGS)) == pytest.approx(RUN.truth(samples))
 
 
+@pytest.mark.parametrize("name", ["actor-{}.jsonl", "host{}/log.jsonl", "sampler_{}.jsonl"])
+def test_workers_of_which_one_began_later_are_no_attempts(tmp_path: Path, name: str) -> None:
+    samples = [s for s in RUN.samples if s.number < 2 or s.step > 9]
+    for number in range(2):
+        write(tmp_path / "log" / name.format(number), [s for s in samples if s.number // 2 == number])
+    if "sampler" in name:  # no word that is known
+        with pytest.raises(InputError, match=f"steps 10 to 20 have 2 times .* {WORDS}"):
+            chosen(tmp_path, run=RUN, **FLAGS)
+    selection = chosen(tmp_path, run=RUN, allow=("rows",), **FLAGS)
+    assert scores(selection) == pytest.approx(RUN.truth(samples))
+
+
+def test_an_attempt_that_was_killed_at_the_very_end(tmp_path: Path) -> None:
+    for name, samples in (("try_1", between(1, 15) + lost(16, 20)), ("try_2", between(16, 20))):
+        write(tmp_path / "log" / f"{name}.jsonl", samples)
+    assert scores(chosen(tmp_path, run=RUN, **FLAGS)) == pytest.approx(RUN.truth())
+
+
+@pytest.mark.parametrize("order", ["mixed", "by step"])
+def test_attempts_whose_rows_are_in_another_order_are_refused(tmp_path: Path, order: str) -> None:
+    samples = RUN.samples + lost(5, 9)
+    random.Random(3).shuffle(samples)
+    write(tmp_path / "log" / "a.jsonl", samples if order == "mixed" else sorted(samples, key=lambda s: s.step))
+    with pytest.raises(InputError, match=f"steps 5 to 9 have 2 times .* {WORDS}"):
+        chosen(tmp_path, run=RUN, **FLAGS)
+
+
+@pytest.mark.parametrize("killed", [6, 17])
 @pytest.mark.parametrize("files", [["all.jsonl", "all.jsonl"], ["try_1.jsonl", "try_2.jsonl"]])
-def test_a_run_that_was_started_anew_is_refused(tmp_path: Path, files: list[str]) -> None:
-    for name, samples in zip(files, (lost(1, 6), RUN.samples), strict=True):
+def test_a_run_that_was_started_anew_is_refused(tmp_path: Path, files: list[str], killed: int) -> None:
+    for name, samples in zip(files, (lost(1, killed), RUN.samples), strict=True):
         write(tmp_path / "log" / name, samples)
-    with pytest.raises(InputError, match=f"steps 1 to 6 have 2 times the samples of other steps, .* {WORDS}"):
+    by_names = killed > 10 and len(set(files)) > 1
+    says = (
+        "by its files' names most steps have rows of several runs" if by_names else f"steps 1 to {killed} .* {WORDS}"
+    )
+    with pytest.raises(InputError, match=says):
         chosen(tmp_path, run=RUN, **FLAGS)
     both = chosen(tmp_path, run=RUN, allow=("rows",), **FLAGS)
-    assert scores(both) == pytest.approx(RUN.truth(RUN.samples + lost(1, 6)))
+    assert scores(both) == pytest.approx(RUN.truth(RUN.samples + lost(1, killed)))
 
 
 @pytest.mark.parametrize("kind", ["one file", "a file per sample"])
