@@ -18,8 +18,9 @@ TURNED = FLIPPED | {operator: operator for operator in ("par", "perp", "sim", "~
 
 
 def leading(chain: Node) -> set[str]:
-    """The letters that a chain says to be equal: x, y, z in x = y = z = 1."""
-    return {side[1] for side in chain[1] if side[0] == "var" and len(side[1]) == 1}
+    """The names of one kind that a chain says to be equal: x, y, z in x = y = z = 1; AB, BC."""
+    names = [side[1] for side in chain[1] if side[0] == "var"]
+    return {name for name in names if len(name) == len(names[0])}
 
 
 class Relations:

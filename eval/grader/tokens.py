@@ -95,6 +95,7 @@ LEAD = re.compile(
     re.DOTALL,
 )
 LETTER_UNITS = frozenset("msghLJNWKlVCATFH")
+PRODUCTS = frozenset(("eV", "hA", "dB", "aU", "cC", "wB", "wH"))  # units where a number stands before
 WORDS = frozenset(("An", "At", "In", "It", "On", "No", "Hz"))
 SURE_UNITS = frozenset(("cm", "km", "mm", "kg", "ft", "mph", "lbs"))
 CURRENCIES = ("\\$", "€", "£", "$", "₹", "¥")
@@ -159,7 +160,9 @@ def tokens(text: str, thousands: bool) -> list[Token]:
 def _arguments(before: list[Token]) -> int:
     """How many arguments of a fraction without braces come next."""
     last = [value for _, value, _ in before[-2:]]
-    return 2 if last[-1:] == ["\\frac"] else int(last[:1] == ["\\frac"] and last[1] != "{")
+    if last[-1:] == ["\\frac"]:
+        return 2
+    return int(last[:1] == ["\\frac"] and last[1] != "{" and not last[1][1:].isdigit())
 
 
 def _separated(stream: list[Token]) -> list[Token]:
@@ -268,7 +271,9 @@ def _word(word: str, space: bool, before: list[Token]) -> list[Token]:
 def _physical(word: str, space: bool, before: list[Token]) -> bool:
     """Whether small and capital letters are a product: kT, nRT, GMm; but 5 mL, 5kW."""
     counted = bool(before) and before[-1][0] == "num"
-    if word.lower() in MEASURES or (counted and (space or re.fullmatch("[mk][AJNVW]", word))):
+    if (word.lower() in MEASURES and (counted or word not in PRODUCTS)) or (
+        counted and (space or re.fullmatch("[mk][AJNVW]", word))
+    ):
         return False
     return (word[0].islower() and word[1:].isupper()) or (
         bool(before) and re.fullmatch("[A-Z]{2}[a-z]", word) is not None

@@ -18,7 +18,7 @@ MICRO = re.compile(
     r"|(?<=\d)\s*\\mu\s+(m|s|F|C)$"
 )
 OHMS = re.compile(
-    r"(?<=[\d}\s])(?:\\text\s*\{\s*([kMmG])\s*\}|([kMmG]))\s*\\Omega\s*$|\\text\s*\{\s*([kMmG]?)\s*\\Omega\s*\}\s*$"
+    r"(?<=[\d}\s])\\text\s*\{\s*([kMmG])\s*\}\s*\\Omega\s*$|(?<=\d)\s*([kM])\s*\\Omega\s*$|\\text\s*\{\s*([kMmG]?)\s*\\Omega\s*\}\s*$"
 )
 
 

@@ -28,6 +28,7 @@ SAME = {
     "arguments without braces": [
         (r"\frac{M}{g}", r"\frac Mg"), (r"\sqrt{\frac{K}{m}}", r"\sqrt{\frac Km}"), (r"\frac{Q}{C}", r"\frac QC"),
         (r"\frac{U}{R}t", r"\frac URt"), (r"\frac{dp}{dt} = F", "dp/dt = F"),
+        (r"\frac{PQ}{2}", r"\frac12PQ"), ("hA", "h A"),
     ],
     "identities and angles": [
         ("a^2-b^2", "a^2-b^2 = (a-b)(a+b)"), ("4y+12", "4(y+3) = 4y + 12"), (r"\frac{\pi}{5}",
@@ -82,7 +83,7 @@ DIFFERENT = {
         ("u = v = w = 6", "u = v = 6"), ("u = v = 6", "u = 6"), ("p = q = r", "p = q"), ("y(t) = 4t^2", "s = 4t^2"),
         (r"(-1)^k \frac{\pi}{3} + \pi k", r"\frac{\pi}{3} + n\pi"), (r"2k\pi \pm \frac{\pi}{5}",
         r"n\pi \pm \frac{\pi}{5}"),
-        ("ab = 3b", "a = 3b"),
+        ("ab = 3b", "a = 3b"), ("PQ = QR = RS = 9", "PQ = QR = 9"),
     ],
     "words": [(r"\text{even function}", r"\text{even number}"), (r"\text{odd integers}", r"\text{odd functions}")],
     "sets": [(r"\{3, 8\} \cup \{5\}", r"\{3, 8\}"), (r"\{3, 8\} \cap \{5\}", r"\{3, 5, 8\}")],
