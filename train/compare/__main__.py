@@ -6,9 +6,9 @@
 For each seed: one FULL run; from its log each selection; each trained from the same base for the same number of
 optimiser steps; each evaluated. What is done is skipped, what was cut off is resumed, a run made from other
 settings is put aside (`<run>.old-1`). With `keep=FOLDER` the figures of each evaluated run are kept there, and a run
-whose figures are there is not trained again. `--jobs` runs stages side by side (on a cluster that RAY_ADDRESS names,
-each training is a Ray job of its own). Results: results.json, results.md, accuracy.png, differences.png, curves.png
-and selections.png in data/output/compare-<name>/, beside the selections' reports.
+whose figures are there is not trained again. `--jobs` runs stages side by side; on GPUs that needs a Ray that
+RAY_ADDRESS names, of which each training takes free ones. Results: results.json, results.md, accuracy.png,
+differences.png, curves.png and selections.png in data/output/compare-<name>/, beside the selections' reports.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     if args.only:
         chosen = spec.only(chosen, args.only)
     if not args.report_only:
-        check(args.comparison, chosen)
+        check(args.comparison, chosen, args.jobs)
     console = Console()
     kept = runs.kept(chosen)
     pipeline = Pipeline(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from lim.utils.typed import convert
 from train.compare import plan
 from train.compare.spec import FULL, Comparison
 from train.recipe import recipe
+from train.recipe.recipe import Recipe
 
 FLAGS = {item.name for item in fields(Settings)}
 
@@ -36,8 +38,8 @@ def need_prompts(comparison: Comparison) -> None:
         raise InputError(f"prompts={comparison.prompts}: no such file{how_to_make(comparison.prompts)}")
 
 
-def check(path: str, comparison: Comparison) -> None:
-    """Raise InputError for what would end, or spoil, a stage hours later."""
+def check(path: str, comparison: Comparison, jobs: int = 1) -> None:
+    """Raise InputError for what would end, or spoil, a stage hours later; `jobs` of them run side by side."""
     for name in (comparison.name, *comparison.selections):
         if not re.fullmatch(r"\w[\w.+-]*", name):
             raise InputError(
@@ -50,7 +52,13 @@ def check(path: str, comparison: Comparison) -> None:
         with naming(f"{path}: {'FULL' if arm == FULL else f'selections.{arm}'}"):
             if not comparison.on_all(arm):
                 check_choice(comparison, arm)
-            starts = model_of(comparison, arm)
+            chosen = recipe_of(comparison, arm)
+        if jobs > 1 and chosen.run.device == "gpu" and not os.environ.get("RAY_ADDRESS"):
+            raise InputError(
+                f"--jobs {jobs}: without RAY_ADDRESS each training starts a Ray of its own, and all of them take the "
+                "same GPUs; start one Ray (bash scripts/ray_cluster.sh head) and set RAY_ADDRESS to its address"
+            )
+        starts = str(chosen.get("actor.model_name_or_path"))
         if arm == FULL and starts != comparison.base_model:
             raise InputError(
                 f"{path}: base_model is {comparison.base_model}, and the trainings start from {starts} "
@@ -67,10 +75,10 @@ def check_choice(comparison: Comparison, arm: str) -> None:
     convert({key: value for key, value in flags.items() if key in FLAGS}, Settings).resolved()
 
 
-def model_of(comparison: Comparison, arm: str) -> str:
-    """The model that an arm's trainings start from. InputError where their recipe cannot be."""
+def recipe_of(comparison: Comparison, arm: str) -> Recipe:
+    """The recipe of an arm's trainings. InputError where it cannot be."""
     _, script, *changes = plan.train(comparison, arm, comparison.seeds_of(arm)[0]).command
     name = comparison.pool if str(script).endswith("train_math.8k.sh") else f"{comparison.pool}.{arm}"
     texts = [str(change()) if callable(change) else str(change) for change in changes]
     texts = [f"{text.partition('=')[0]}=1" if "=<" in text else text for text in texts]  # a size not known yet
-    return str(recipe.load(name, *recipe.split(texts)).get("actor.model_name_or_path"))
+    return recipe.load(name, *recipe.split(texts))

@@ -193,11 +193,16 @@ def caches(compiles: bool = False) -> dict[str, str | Path]:
     """Folders that a run writes to outside its own, by the variable that sets each.
 
     `datasets` keeps the prompts that it has read in one, Triton the kernels that it has compiled, and vLLM the model,
-    where it compiles that.
+    where it compiles that; then it loads FlashInfer, too, which makes a folder as it is imported.
     """
     triton = Path(os.environ.get("TRITON_HOME") or "~") / ".triton"
     vllm = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "vllm"
-    return ({"VLLM_CACHE_ROOT": os.environ.get("VLLM_CACHE_ROOT") or vllm} if compiles else {}) | {
+    flashinfer = Path(os.environ.get("FLASHINFER_WORKSPACE_BASE") or "~") / ".cache" / "flashinfer"
+    compiling = {
+        "VLLM_CACHE_ROOT": os.environ.get("VLLM_CACHE_ROOT") or vllm,
+        "FLASHINFER_WORKSPACE_BASE": flashinfer,
+    }
+    return (compiling if compiles else {}) | {
         "HF_DATASETS_CACHE": os.environ.get("HF_DATASETS_CACHE") or hub_home() / "datasets",
         "TRITON_CACHE_DIR": os.environ.get("TRITON_CACHE_DIR") or triton,
     }

@@ -32,6 +32,7 @@ CARRIED = (
     "NCCL_",
     "GLOO_",
     "TRITON_",
+    "FLASHINFER_",
     *HUB,
 )
 CARRIED += ("RAY_ENABLE_ZERO_COPY_TORCH_TENSORS", "WANDB_MODE")

@@ -124,6 +124,30 @@ def test_what_would_end_a_stage_hours_later_is_refused_before_the_first(tmp_path
 
 
 @pytest.mark.parametrize(
+    ("overlay", "address", "jobs", "refused"),
+    [
+        ("colocated-1gpu", None, "2", True),
+        ("colocated-1gpu", None, "1", False),
+        ("colocated-1gpu", "10.0.0.1:6379", "2", False),  # that Ray knows which GPUs are free
+        ("cpu", None, "2", False),
+    ],
+)
+def test_trainings_side_by_side_do_not_take_the_same_gpus(
+    tmp_path, monkeypatch, capsys, overlay, address, jobs, refused
+):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if address:
+        monkeypatch.setenv("RAY_ADDRESS", address)
+    command = [write(tmp_path, **OWN, overlays=[overlay]), "--jobs", jobs, "--dry_run"]
+    if refused:
+        with pytest.raises(InputError, match=r"^--jobs 2: .* take the same GPUs; start one Ray"):
+            main(command)
+    else:
+        main(command)
+        assert f"+{overlay}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
     ("item", "message"),
     [
         ({"name": "a", "title": "A", "command": "python", "outputs": []}, r"expected a list .*prepare\[0\]\.command"),

@@ -349,6 +349,7 @@ def test_caches_that_cannot_be_written_to(tmp_path, monkeypatch):
     """A shared HF_HOME that is read only, a home that the machine does not have."""
     for name in ("HF_DATASETS_CACHE", "TRITON_CACHE_DIR", "TRITON_HOME", "VLLM_CACHE_ROOT", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("FLASHINFER_WORKSPACE_BASE", raising=False)
     (tmp_path / "home").mkdir()
     (tmp_path / "own").mkdir()
     monkeypatch.setenv("HF_HOME", str(tmp_path / "shared"))
@@ -358,8 +359,9 @@ def test_caches_that_cannot_be_written_to(tmp_path, monkeypatch):
     found = collect(Question({}, str(tmp_path))).caches
     assert found == {"HF_DATASETS_CACHE": str(tmp_path), "TRITON_CACHE_DIR": str(tmp_path / "home")}
     compiling = Question({}, str(tmp_path), compiles=True)
-    assert collect(compiling).caches == {**found, "VLLM_CACHE_ROOT": str(tmp_path / "home")}
-    for name in (*found, "VLLM_CACHE_ROOT"):
+    of_compiling = dict.fromkeys(("VLLM_CACHE_ROOT", "FLASHINFER_WORKSPACE_BASE"), str(tmp_path / "home"))
+    assert collect(compiling).caches == {**found, **of_compiling}
+    for name in (*found, *of_compiling):
         monkeypatch.setenv(name, str(tmp_path / "own" / "made" / "then"))
     assert collect(compiling).caches == {}
 

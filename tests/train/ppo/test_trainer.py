@@ -59,6 +59,7 @@ def test_the_workers_get_what_openrlhf_would_give_them(carried):
         ("TRANSFORMERS_OFFLINE", True),  # keeps the workers from asking the hub, as HF_HUB_OFFLINE does
         ("GLOO_SOCKET_IFNAME", True),
         ("TRITON_CACHE_DIR", True),
+        ("FLASHINFER_WORKSPACE_BASE", True),
         ("NCCL_SOCKET_IFNAME", True),
         ("TORCH_NCCL_ASYNC_ERROR_HANDLING", True),
         ("PYTORCH_CUDA_ALLOC_CONF", True),
