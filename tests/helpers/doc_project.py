@@ -58,6 +58,8 @@ def main() -> None:
     write_json("mixed.json", mixed)
     reward_log(Path("data/output/mixed"), mixed, random.Random(1), epochs=4)
     cases = [{"gold": r"\frac12", "prediction": "0.5", "is_equal": True, "source": "made up"}]
+    outputs = [{"ground_truth": r"\frac12", "response": r"so \boxed{0.5}", "is_equal": True, "source": "made up"}]
+    write_lines(Path("outputs.jsonl"), outputs)
     for path in ("cases.jsonl", "grader_cases.jsonl"):
         write_lines(Path(path), cases)
     benchmarks(rows)

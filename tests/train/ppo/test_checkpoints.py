@@ -133,7 +133,7 @@ def trainer(tmp_path):
     ckpt = SimpleNamespace(save_steps=2, save_hf=True, disable_ds=False)
     sharded = SimpleNamespace(zero_stage=3, tensor_parallel_size=1)
     made.args = SimpleNamespace(ckpt=ckpt, actor=one, critic=one, ds=sharded)
-    made.critic_model_group = object()
+    made.critic_model_group, made.kl_ctl = object(), SimpleNamespace(value=0.01)
     made.save_now = lambda step, _states: write(tmp_path / "ckpt", step, mark=False)
     return made
 
