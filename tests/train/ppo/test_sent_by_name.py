@@ -14,6 +14,8 @@ import pytest
 
 from train.ppo import sent_by_name
 
+OPENRLHF = Path(importlib.util.find_spec("openrlhf").submodule_search_locations[0])
+
 
 @pytest.fixture
 def loaded(monkeypatch):
@@ -45,9 +47,42 @@ def test_each_process_loads_it_once(loaded, dumps):
     ]
 
 
+def test_engines_get_it_from_openrlhfs_own_dispatch(loaded, monkeypatch):
+    """Its generator as installed, with stand-ins for the engines and for what it imports and does not need here."""
+    for name in ("openrlhf.trainer", "openrlhf.trainer.ppo_utils", "openrlhf.trainer.ray"):
+        monkeypatch.setitem(sys.modules, name, SimpleNamespace())
+    stands_in = {
+        "ray": {"get": lambda given: given},
+        "vllm": {"SamplingParams": lambda **given: given},
+        "openrlhf.trainer.ppo_utils.experience": {"Experience": None},
+        "openrlhf.trainer.ray.vllm_engine": {"batch_vllm_engine_call": None},
+        "openrlhf.utils.logging_utils": {"init_logger": lambda _name: None},
+    }
+    for name, names in stands_in.items():
+        monkeypatch.setitem(sys.modules, name, SimpleNamespace(**names))
+    path = OPENRLHF / "trainer" / "ppo_utils" / "samples_generator.py"
+    own = importlib.util.spec_from_file_location("samples_generator", path)
+    module = importlib.util.module_from_spec(own)
+    own.loader.exec_module(module)
+
+    calls: list[bytes] = []
+    engine = SimpleNamespace(
+        get_num_unfinished_requests=SimpleNamespace(remote=lambda: 0),
+        generate_responses=SimpleNamespace(remote=lambda **given: calls.append(cloudpickle.dumps(given))),
+    )
+    advantage = SimpleNamespace(is_correction_level="off")
+    args = SimpleNamespace(algo=SimpleNamespace(advantage=advantage), rollout=SimpleNamespace(n_samples_per_prompt=2))
+    generator = module.SamplesGenerator(SimpleNamespace(args=args), [], None, "the tokenizer", [engine])
+    generator.tokenizer = sent_by_name.SentByName("some/model", fast=True)  # as the trainer does
+    generator._dispatch_prompts_to_vllm(["a", "b", "c"], ["x", "y", "z"], max_new_tokens=8, max_len=16)
+    received = [pickle.loads(call) for call in calls]
+    assert [call["prompt"] for call in received] == ["a", "b", "c"]
+    assert [call["hf_tokenizer"].of for call in received] == ["some/model"] * 3
+    assert len(loaded) == 1 and max(map(len, calls)) < 1000
+
+
 def source(*parts: str) -> ast.Module:
-    spec = importlib.util.find_spec("openrlhf")
-    return ast.parse(Path(spec.submodule_search_locations[0], *parts).read_text())
+    return ast.parse(OPENRLHF.joinpath(*parts).read_text())
 
 
 def test_openrlhf_hands_it_over_with_each_prompt_and_uses_it_for_nothing_else():

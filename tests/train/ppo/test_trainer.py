@@ -1,14 +1,19 @@
-"""Joining a cluster: what Ray's workers on its other machines are told of this process's environment."""
+"""Joining a cluster: what Ray's workers on its other machines are told of this process's environment; and what the
+trainer puts in the place of OpenRLHF's own.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from train.ppo import trainer
+from train.ppo.samples import EpochOrder
+from train.ppo.sent_by_name import SentByName
 
 
 @pytest.fixture
@@ -72,3 +77,28 @@ def test_the_workers_get_what_openrlhf_would_give_them(carried):
 )
 def test_the_workers_get_what_is_the_same_on_all_machines(carried, name, goes):
     assert (name in carried(**{name: "x"})) is goes
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_the_trainer_replaces_what_is_costly_in_openrlhfs(monkeypatch, slow):
+    def theirs(*_given):
+        raise AssertionError
+
+    class Base:
+        def __init__(self, _pretrain, strategy, *_groups, **_options):
+            self.args, self.tokenizer = strategy.args, "the tokenizer"
+            self.prompts_dataloader = SimpleNamespace(dataset=["a", "b"])
+            self.experience_maker = SimpleNamespace(get_advantages_and_returns=theirs)
+            self.samples_generator = SimpleNamespace(
+                tokenizer=self.tokenizer, generate_samples=theirs, generate_eval_samples=theirs
+            )
+
+    monkeypatch.setattr(trainer, "stop_at_end_tokens", lambda _tokenizer: None)
+    monkeypatch.setattr(trainer.advantages, "faster", lambda original: ("in place of", original))
+    args = SimpleNamespace(data=SimpleNamespace(disable_fast_tokenizer=slow))
+    made = trainer.trainer_class(Base)("some/model", SimpleNamespace(args=args), temperature=1.0)
+    sent = made.samples_generator.tokenizer
+    assert isinstance(sent, SentByName) and sent.named == ("some/model", not slow)
+    assert made.tokenizer == "the tokenizer"  # the trainer's own decodes the log
+    assert made.experience_maker.get_advantages_and_returns == ("in place of", theirs)
+    assert isinstance(made.samples_generator.prompts_dataloader, EpochOrder)
