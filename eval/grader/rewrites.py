@@ -85,6 +85,7 @@ PERMUTED = re.compile(
     r"\s*,?\s*\\text\s*\{\s*,?\s*(?:and|or)\s+(?:(?:all|its|their|the|any|of)\s+)*permutations"
     r"(?:\s+(?:thereof|of\s+(?:it|them|these)))?\s*\}"
 )
+DIVIDES = re.compile(r"^(\d{1,6})\s*(?:\||\\mid(?![a-z]))\s*([a-z])$")  # 4 | n
 ROW_GAP = re.compile(r"\\\\\*?\[\s*-?[\d.]+\s*(?:pt|e[mx]|[cm]m|in|mu|px|\\[A-Za-z]+)\s*\]")
 # (0,5; 2): the commas of two numbers with a semicolon between them are decimal.
 TWO_WITH_COMMAS = re.compile(r"^([(\[])\s*(-?\d+(?:,\d+)?)\s*;\s*(-?\d+(?:,\d+)?)\s*([)\]])$")
@@ -240,7 +241,7 @@ BEFORE: tuple[Step, ...] = (
     (":", re.compile(r"(?:\\(?:text|mathrm|mbox)\s*)?\{\s*:\s*\}"), ":"),
     ("modulo", re.compile(r"(?<![A-Za-z])modulo(?=\s*\}?\s*[\d{$])"), "mod"),
     ("mod", re.compile(r"\\(?:text|mathrm|mbox)\s*\{\s*\(\s*mod(?:\s+|\s*\}\s*)(\d+)\s*\)(?:\s*\})?"), r"\\pmod{\1}"),
-    ("", re.compile(r"(?<=\d)\s*[\u00c5\u212b]$"), r"\\text{ angstrom}"),
+    *((part, re.compile(rf"(?<=\d)\s*{part}$"), r"\\text{ angstrom}") for part in ("\u00c5", "\u212b")),
     ("squared", re.compile(r"(?<![A-Za-z])per\s+(second|minute|hour|sec)\s+squared(?![a-z])"), r"per square \1"),
     ("\\AA", re.compile(r"\\AA(?![A-Za-z])"), r"\\text{ angstrom}"),
     ("US", re.compile(r"(?<![A-Za-z])US\s*(?=\\?\$\s*\d)"), ""),
@@ -335,7 +336,7 @@ AFTER: tuple[Step, ...] = (
     ("\\mu", MICRO, lambda m: rf" \text{{ micro{m[1] or m[2] or m[3]}}}"),
     ("\\Omega", OHMS, lambda m: rf" \text{{ {m[1] or m[2] or m[3] or ''}ohm}}"),
     (";", TWO_WITH_COMMAS, lambda m: m[1] + m[2].replace(",", ".") + ", " + m[3].replace(",", ".") + m[4]),
-    ("", REMAINDER, r"(\1, \2)"),
+    *((part, REMAINDER, r"(\1, \2)") for part in ("R", "emainder", "{r", "{ r")),
     ("", KIND_OF, lambda m: m[1] or ""),
     (")", NEARLY, r" \\approx \1"),
     ("only", re.compile(r"(?<=\w)\s*(?:\\text\s*\{)?\s*\bonly\s*(\}?)$"), _closed),
@@ -345,7 +346,7 @@ AFTER: tuple[Step, ...] = (
     ("", ENDING, ""),
     ("", IS, ""),
     (" ", IS_IN_WORDS, r"\1"),
-    ("", re.compile(r"^(\d{1,6})\s*(?:\||\\mid(?![a-z]))\s*([a-z])$"), r"\2 \\equiv 0 \\pmod{\1}"),
+    *((part, DIVIDES, r"\2 \\equiv 0 \\pmod{\1}") for part in ("|", "\\mid")),
     ("/", re.compile(r"(?<![A-Za-z\\])d([a-z])\s*/\s*d([a-z])(?![A-Za-z])"), r"\\frac{d\1}{d\2}"),
     ("except", EXCEPT, lambda m: rf"\mathbb{{R}} - \{{{m[1][:-1] if m[1].count('}') > m[1].count('{') else m[1]}\}}"),
     (")", re.compile(r"^(?:\([A-J1-9]\)\s*){2,}$"), lambda m: ", ".join(re.findall("[A-J1-9]", m[0]))),
