@@ -209,12 +209,7 @@ def values_of(node: Node, gold: bool) -> list[Node]:
         value = sides[-1] if not variables(sides[1:]) and _alike(sides[1], sides[-1]) else None
     if value is not None:
         return [value, *(sides[-1:] if gold and "~" in operators else [])]
-    if (
-        value is None
-        and not gold
-        and operators == ["="] * len(operators)
-        and sides[0][0] in ("+", "*", "^", "/", "fn")
-    ):
+    if not gold and set(operators) == {"="} and sides[0][0] in VALUES[1:]:
         try:  # x^2 - 1 = (x - 1)(x + 1)
             if variables(node) and all(identical(sides[0], side, Fuel(), degrees=False) for side in sides[1:]):
                 return sides[:1]
@@ -238,7 +233,7 @@ def _alike(a: Node, b: Node) -> bool:
             if same(Evaluator(Fuel(), **mode).value(a), Evaluator(Fuel(), **mode).value(b)):
                 return True
         except Undefined:
-            return a[0] not in ("num", "+", "*", "/", "^", "fn") or b[0] not in ("num", "+", "*", "/", "^", "fn")
+            return a[0] not in VALUES or b[0] not in VALUES
         except Undecided:
             return True
     return False
