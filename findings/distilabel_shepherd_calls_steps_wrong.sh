@@ -2,8 +2,8 @@
 # distilabel's MathShepherdCompleter with structured output calls every step of a right solution wrong but the last,
 # and FormatPRM cuts the steps' last characters off.
 #
-# Expected: a step is right where a completion from it reaches the gold answer. use_default_structured_output is "the
-#     preferred way" by the class's own examples.
+# Expected: a step is right where a completion from it reaches the gold answer. The class's own examples advise
+#     use_default_structured_output.
 # Instead: the number of characters of the model's JSON is compared with N, the number of completions asked for. They
 #     differ, so all completions are taken for empty, and a step with an empty completion gets no label at all. For
 #     FormatPRM the last character of a step is its label: TRL's format drops it and says False for what is not "+",
