@@ -140,10 +140,15 @@ def check_values(flags: Mapping[str, Any], device: str) -> None:
 
     _check_attention(get)
     at_once = get("rollout.vllm_generate_batch_size")
-    if at_once and at_once != get("rollout.batch_size"):
+    batch = get("rollout.batch_size")
+    if at_once and at_once != batch:
+        why = (
+            "a step would be of so few prompts"
+            if at_once < batch
+            else "only OpenRLHF's asynchronous trainer takes more"
+        )
         raise InputError(
-            f"rollout.vllm_generate_batch_size={at_once}: a step would be of so many prompts, not of "
-            f"rollout.batch_size={get('rollout.batch_size')}; remove it"
+            f"rollout.vllm_generate_batch_size={at_once}: {why}, and rollout.batch_size is {batch}; remove it"
         )
     if device == "gpu" and get("vllm.sync_backend") != "nccl":
         # Another word makes OpenRLHF take NCCL where GPUs are shared, too: it refuses two processes on one GPU.

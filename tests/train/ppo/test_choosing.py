@@ -338,10 +338,6 @@ def test_openrlhfs_own_loop_ends_where_the_stand_ins_does(run, monkeypatch):
     assert contents() == contents("whole") and record()["choices"] == record("whole")["choices"]
     assert run("run.optimizer_steps=29", select="", name="steps", loop="1").returncode == 0
     assert log("steps")["step"].to_pylist()[-1] == 13
-    run("rollout.vllm_generate_batch_size=48", name="buffered", loop="1")
-    assert [choice["step"] for choice in record("buffered")["choices"]] == [6]
-    seen = Counter((row["epoch"], row["prompt_id"], row["sample"]) for row in log("buffered").to_pylist())
-    assert set(seen.values()) == {1}, "a buffer of samples does not reach over the choice"
 
 
 # The log, read by selection.

@@ -124,7 +124,8 @@ def test_a_number_that_no_run_can_have_is_refused(override, says):
         ("actor.lr_scheduler=cosine_warmup", "actor.lr_scheduler=cosine_warmup: use constant, "),
         ("critic.lr_scheduler=reduce_lr_on_plateau", "critic.lr_scheduler=reduce_lr_on_plateau: use constant, "),
         # The run would go another way than asked, and a resumed one another still.
-        ("rollout.vllm_generate_batch_size=256", "so many prompts, not of rollout.batch_size=1024"),
+        ("rollout.vllm_generate_batch_size=256", "so few prompts, and rollout.batch_size is 1024; remove it"),
+        ("rollout.vllm_generate_batch_size=2048", "asynchronous trainer takes more, and rollout.batch_size is 1024"),
         ("train.enable_ema=true", "train.enable_ema: the averaged weights, which it saves as the model, are in no"),
         ("ds.use_universal_ckpt=true", "ds.use_universal_ckpt: a resumed run would not find its checkpoint"),
         ("ckpt.max_mem=500", "ckpt.max_mem: it deletes checkpoints by their size"),
