@@ -29,6 +29,7 @@ class RowKinds:
     def __init__(self, first: Mapping[str, Any]) -> None:
         self.values: dict[str, set[str]] = {}
         self.names = {name for name, _ in _flat(first) if _last(name) in (*FLAGS, *TURNS, *GREEDY)}
+        self.written: dict[str, set[Any]] = {}  # the same values as they stand in rows
         self.many: set[str] = set()  # columns of more values than kinds of rows have
         self.run = next((name for name in first if str(name).lower() in (*RUNS, *RUNS_OR_SAMPLES)), None)
         self.runs: dict[int, set[str]] = {}  # step → runs
@@ -36,21 +37,33 @@ class RowKinds:
         self.seen: set[tuple[int, str, str]] | None = set() if str(self.run).lower() in RUNS_OR_SAMPLES else None
 
     def add(self, row: Mapping[str, Any], step: int, prompt: str) -> None:
-        for name, value in _flat(row):
-            known = name in self.names
-            if name in self.many or not isinstance(value, str | int | float if known else str):
+        for name, value in row.items():
+            if name in self.many or (isinstance(value, str) and value in self.written.get(name, ())):
                 continue
-            values = self.values.setdefault(name, set())
-            values.add(str(value).strip().lower()[:LONG])
-            if not known and (len(values) > MOST_KINDS or len(str(value)) >= LONG):
-                self.many.add(name)
-                del self.values[name]
+            if isinstance(value, dict):
+                for key, inner in value.items():
+                    self._note(f"{name}.{key}", inner)
+            else:
+                self._note(name, value)
         if self.run:
             self.runs.setdefault(step, set()).add(run := str(row.get(self.run)))
             if self.seen is not None:
                 before = len(self.seen)
                 self.seen.add((step, prompt, run))
                 self.seen = None if len(self.seen) == before else self.seen
+
+    def _note(self, name: str, value: Any) -> None:
+        known = name in self.names
+        if name in self.many or not isinstance(value, str | int | float if known else str):
+            return
+        if value in (written := self.written.setdefault(name, set())):
+            return
+        written.add(value)
+        values = self.values.setdefault(name, set())
+        values.add(str(value).strip().lower()[:LONG])
+        if not known and (len(values) > MOST_KINDS or len(str(value)) >= LONG):
+            self.many.add(name)
+            del self.values[name], self.written[name]
 
     def check(self, path: str) -> None:
         """Raise Doubt where rows of evaluation are among those of training, a sample has a row for each turn, or most

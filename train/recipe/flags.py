@@ -138,10 +138,13 @@ def check_values(flags: Mapping[str, Any], device: str) -> None:
         value = flags.get(name)
         return DEFAULTS.get(name) if value is None else value
 
-    _check_attention(get)
-    at_once = get("rollout.vllm_generate_batch_size")
-    batch = get("rollout.batch_size")
-    if at_once and at_once != batch:
+    def count(name: str) -> float:
+        value = get(name)
+        return value if isinstance(value, int | float) else 0
+
+    _check_attention(str(get("ds.attn_implementation")), count)
+    at_once, batch = count("rollout.vllm_generate_batch_size"), count("rollout.batch_size")
+    if at_once and batch and at_once != batch:
         why = (
             "a step would be of so few prompts"
             if at_once < batch
@@ -156,11 +159,10 @@ def check_values(flags: Mapping[str, Any], device: str) -> None:
         raise InputError(f"vllm.sync_backend={backend}: on GPUs the weights reach vLLM by nccl; remove it")
 
 
-def _check_attention(get: Callable[[str], Any]) -> None:
+def _check_attention(attention: str, count: Callable[[str], float]) -> None:
     """Refuse packed samples without flash attention: OpenRLHF takes flash attention then, whatever is asked for."""
-    attention = str(get("ds.attn_implementation"))
     least = {"ds.packing_samples": 1, "train.dynamic_batch_enable": 1, "ds.ring_attn_size": 2}  # that packs
-    packs = [name for name, number in least.items() if (get(name) or 0) >= number]
+    packs = [name for name, number in least.items() if count(name) >= number]
     if packs and "flash_attention" not in attention:
         off = "1" if packs[0] == "ds.ring_attn_size" else "false"
         raise InputError(

@@ -140,6 +140,21 @@ def test_what_would_end_a_run_late_or_change_it_is_refused_before_it_starts(over
 
 
 @pytest.mark.parametrize(
+    "change",
+    ["rollout.vllm_generate_batch_size=half", "rollout.batch_size=1k", "ds.ring_attn_size=two"]
+    + [
+        "ds.packing_samples=maybe",
+        "train.dynamic_batch_enable=maybe",
+        "ds.zero_stage=three",
+        "rollout.temperature=hot",
+    ],
+)
+def test_a_value_of_another_type_is_left_to_the_parser(change):
+    with pytest.raises(InputError, match=rf"{change.partition('=')[0]}\b.*{change.partition('=')[2]}"):
+        recipe.load("math.8k", overrides=[change])
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         ["ckpt.save_steps=-1", "eval.steps=3", "eval.temperature=0", "rollout.temperature=2", "rollout.top_p=1"],
