@@ -20,21 +20,8 @@ from lim.utils.cli import did_you_mean
 from lim.utils.errors import InputError
 
 # Numeric or not, never a reward.
-OTHER = frozenset(
-    (
-        "step",
-        "gen_step",
-        "advantage",
-        "advantages",
-        "entropy",
-        "mode",
-        "image",
-        "images",
-        "epoch",
-        "prompt",
-        "completion",
-    )
-)
+OTHER = {"step", "gen_step", "epoch", "prompt", "completion", "advantage", "advantages"}
+OTHER |= {"entropy", "mode", "image", "images"}
 
 
 def read(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewards:
@@ -67,9 +54,8 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> StepRewards:
     completions = table["completion"].to_pylist()
     fingerprint = digest(str(prompts), str(completions))
     samples = list(zip(texts, map(checksum, completions), strict=True))
-    again = overlap(_before(file, filesystem), samples) % max(
-        1, len(samples)
-    )  # what is all the same has a fingerprint
+    again = overlap(_before(file, filesystem), samples)
+    again = 0 if again == len(samples) else again  # a batch that is all the same has the same fingerprint
     _read.clear()
     _read[file.path] = samples
     del table, completions
