@@ -15,6 +15,8 @@ ALLOWED = {
     "lim": (),
     "lim_selection": ("lim",),
     "eval.grader": ("lim.utils.errors", "lim.utils.cli"),
+    "eval.grader.cases": ("lim", "eval.grader"),
+    "eval.grader.__main__": ("lim", "eval.grader"),
     "eval": ("lim",),
     "data": ("lim", "eval.grader", "eval.verifiers"),
     "train": ("lim", "eval", "data"),

@@ -10,17 +10,18 @@ from functools import partial
 from typing import Any
 
 from lim.utils.cli import Parser, between, whole
+from lim.utils.errors import InputError, run_cli
+from lim.utils.files import check_output
 
 from . import Grader, Verdict, extract
-from .cases import FLAGS, CaseError, judged, plain, read_cases, show, sides_of, write
+from .cases import FLAGS, judged, plain, read_cases, show, write
 from .compare import decide, readings
 from .text import clean
 
-__all__ = ["main", "read_cases", "sides_of"]
 DAY = 86_400.0  # seconds
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> None:
     """Entry point of `python -m eval.grader`."""
     parser = Parser(
         prog="python -m eval.grader",
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--answer", help="an answer, or a response with a box")
     parser.add_argument(
         "--file",
-        help="grade these cases: JSON lines, a list or .csv of {gold, prediction}, with is_equal (the file's own "
+        help="grade these cases: JSON lines, JSON, CSV or Parquet of {gold, prediction}, with is_equal (its own "
         "verdict), source and text_extraction, or without",
     )
     parser.add_argument("--gold_key", help="the file's name of the reference answer (default: gold)")
@@ -56,13 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 parser.error(f"{of_file[0]}: is for a FILE of cases")
         case _:
             parser.error("give GOLD ANSWER or FILE, each in quotes where it holds spaces")
-    try:
-        with Grader(arguments.workers, arguments.deadline) as grader:
-            run(grader)
-    except CaseError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
-    return 0
+    with Grader(arguments.workers, arguments.deadline) as grader:
+        run(grader)
 
 
 def explain(gold: str, answer: str, grader: Grader) -> None:
@@ -93,8 +89,10 @@ def shown(node: Any) -> str:
 def grade_file(path: str, arguments: argparse.Namespace, grader: Grader) -> None:
     """Grade a file's cases: counts, then what to look at."""
     keys = {name: vars(arguments)[flag[2:]] for name, flag in FLAGS.items()}
-    if arguments.output_path and os.path.realpath(arguments.output_path) == os.path.realpath(path):
-        raise CaseError(f"--output_path {path}: is the file of cases; name another")
+    if arguments.output_path:
+        if os.path.realpath(arguments.output_path) == os.path.realpath(path):
+            raise InputError(f"--output_path {path}: is the file of cases; name another")
+        check_output("--output_path", arguments.output_path)
     cases = judged(read_cases(path, keys), grader, responses=bool(arguments.response_key))
     if arguments.output_path:
         write(cases, arguments.output_path)
@@ -104,4 +102,4 @@ def grade_file(path: str, arguments: argparse.Namespace, grader: Grader) -> None
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run_cli(main))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import json
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lim.prompts.rows import MISSING, dig, read_file
 from lim.utils.cli import did_you_mean
+from lim.utils.errors import InputError
+from lim.utils.files import json_line, write_text
 
 from . import Grader, extract, reads
 from .judge import UNREAD
@@ -23,10 +25,6 @@ ELSEWHERE = {
     "prediction": ("response", "output", "completion", "generation", "pred", "model_output", "predict"),
 }
 FLAGS = {"gold": "--gold_key", "prediction": "--response_key", "is_equal": "--verdict_key"}
-
-
-class CaseError(Exception):
-    """A file of cases that cannot be used; one line."""
 
 
 @dataclass(frozen=True)
@@ -49,72 +47,34 @@ class Judged:
 
 
 def read_cases(path: str, keys: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
-    """The cases of a file of JSON lines, a JSON list or CSV: `gold` and `prediction` as text, `is_equal` or None.
+    """The cases of a file, of any form that prompts are read from: `gold` and `prediction` as text, `is_equal` or
+    None, and `row`, its number.
 
-    `keys` has the file's own names of these. CaseError names the line of the first that is no case.
+    `keys` has the file's own names of these; dots reach those of objects in a row. InputError names the first row
+    that is no case.
     """
+    if not os.path.exists(path):
+        raise InputError(f"{path}: no such file of cases; for one verdict give two texts: GOLD ANSWER")
     names = {name: (keys or {}).get(name) or name for name in KEYS}
     rows = []
-    for number, row in _numbered(path):
-        if not isinstance(row, dict):
-            raise CaseError(f"{path}: line {number}: is no object with a reference answer and an answer")
-        found = dict(row)
+    for number, row in enumerate(read_file(path, finite=False).records, 1):
+        found = {**row, "row": number}
         for name, what in KEYS.items():
             asked = bool((keys or {}).get(name))
-            value = _inside(row, names[name])
+            value = dig(row, names[name])
             if value is MISSING and (name != "is_equal" or asked):
-                raise CaseError(f"{path}: line {number}: needs '{names[name]}', {what}{_hint(name, row)}")
+                raise InputError(f"{path}: row {number}: needs '{names[name]}', {what}{_hint(name, row)}")
             value = None if value is MISSING else value
             if name == "is_equal":
-                found[name] = _verdict(f"{path}: line {number}", names[name], value)
+                found[name] = _verdict(f"{path}: row {number}", names[name], value)
             elif isinstance(value, bool | list | dict):
-                raise CaseError(f"{path}: line {number}: '{names[name]}' is {value!r:.60}, not a text")
+                raise InputError(f"{path}: row {number}: '{names[name]}' is {value!r:.60}, not a text")
             else:
                 found[name] = "" if value is None else str(value)
-        rows.append(found | {"line": number})
+        rows.append(found)
     if not rows:
-        raise CaseError(f"{path}: holds no cases")
+        raise InputError(f"{path}: holds no cases")
     return rows
-
-
-MISSING = object()
-
-
-def _inside(row: Any, name: str) -> Any:
-    """A field by its name; dots reach those of objects in it."""
-    if isinstance(row, dict) and name in row:
-        return row[name]
-    first, dot, rest = name.partition(".")
-    return _inside(row[first], rest) if dot and isinstance(row, dict) and first in row else MISSING
-
-
-def _numbered(path: str) -> Iterator[tuple[int, Any]]:
-    number = 1
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            if path.lower().endswith(".csv"):
-                lines = csv.DictReader(file, strict=True)
-                for row in lines:
-                    yield (number := lines.line_num), row
-                return
-            head = file.read(1000).lstrip()[:1]
-            file.seek(0)
-            if head == "[":
-                yield from enumerate(json.load(file), 1)
-                return
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield number, json.loads(line)
-    except json.JSONDecodeError as error:
-        at = error.lineno if head == "[" else number
-        wanted = "; a file of cases is JSON lines, a JSON list or .csv" if number == 1 else ""
-        raise CaseError(f"{path}: line {at}: not JSON ({error.msg}){wanted}") from None
-    except csv.Error as error:
-        raise CaseError(f"{path}: line {number}: not CSV ({error})") from None
-    except FileNotFoundError:
-        raise CaseError(f"{path}: no such file of cases; for one verdict give two texts: GOLD ANSWER") from None
-    except (OSError, UnicodeDecodeError, RecursionError) as error:
-        raise CaseError(f"{path}: cannot be read ({error})") from None
 
 
 def _hint(name: str, row: Mapping[str, Any]) -> str:
@@ -130,7 +90,7 @@ def _verdict(where: str, name: str, value: Any) -> bool | None:
         return None
     if plain in TRUE or plain in FALSE:
         return plain in TRUE
-    raise CaseError(f"{where}: '{name}' is {value!r:.60}, neither true nor false")
+    raise InputError(f"{where}: '{name}' is {value!r:.60}, neither true nor false")
 
 
 def sides_of(row: dict[str, Any], *, responses: bool = False) -> tuple[str, str]:
@@ -183,11 +143,11 @@ def show(cases: Sequence[Judged], command: str, deadline: float) -> None:
     look_at = [case for case in cases if (case.kind != "agree" if with_verdicts else not case.equal)]
     if look_at:
         title = "disagreements" if with_verdicts else "not equal"
-        details = Table("line", "", "reference answer", "answer", "why", title=title)
+        details = Table("row", "", "reference answer", "answer", "why", title=title)
         for case in look_at[:SHOWN]:
             name = case.kind if with_verdicts else ""
             sides = (plain(side, 160) for side in case.sides)
-            details.add_row(str(case.row["line"]), name, *sides, case.why or "compared")
+            details.add_row(str(case.row["row"]), name, *sides, case.why or "compared")
         console.print(details)
     for line in in_words(cases, len(look_at), command, deadline):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -227,13 +187,10 @@ def plain(text: str, most: int = 400) -> Any:
 
 
 def write(cases: Sequence[Judged], path: str) -> None:
-    """Write a JSON line per case: its line in the file, what was compared, whether it is equal (null: a timeout)."""
-    try:
-        with open(path, "w", encoding="utf-8") as file:
-            for case in cases:
-                gold, answer = case.sides
-                row = {"line": case.row["line"], "gold": gold, "answer": answer, "equal": case.equal}
-                row |= {"why": case.why or "compared", "is_equal": case.row["is_equal"]}
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
-    except (OSError, UnicodeEncodeError) as error:
-        raise CaseError(f"--output_path {path}: cannot be written ({error})") from None
+    """Write a JSON line per case: its row in the file, what was compared, whether it is equal (null: a timeout)."""
+    rows = (
+        {"row": case.row["row"], "gold": case.sides[0], "answer": case.sides[1], "equal": case.equal}
+        | {"why": case.why or "compared", "is_equal": case.row["is_equal"]}
+        for case in cases
+    )
+    write_text(path, "".join(json_line(row) + "\n" for row in rows))

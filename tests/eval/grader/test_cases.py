@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from eval.grader.__main__ import main
+from lim.utils.errors import run_cli
 
 
 def graded(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    code = main([*arguments, "--workers", "1"])
+    code = run_cli(lambda: main([*arguments, "--workers", "1"]))
     done = capsys.readouterr()
     assert (code, done.err) == (0, "")
     return done.out
@@ -20,7 +25,7 @@ def graded(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     try:
-        code: Any = main([*arguments])
+        code: Any = run_cli(lambda: main([*arguments]))
     except SystemExit as stopped:
         code = stopped.code
     done = capsys.readouterr()
@@ -67,19 +72,28 @@ def test_verdicts_of_the_file_are_compared(
     assert out.count("false negative") == 2  # a column, and the one case
 
 
-@pytest.mark.parametrize("form", ["list", "csv", "mark"])
-def test_forms_of_files(tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str) -> None:
-    path = tmp_path / f"a.{'csv' if form == 'csv' else 'json'}"
-    lines = '{"gold": "1/2", "prediction": "0.5"}\n{"gold": "5", "prediction": "6"}'
-    path.write_text(
-        {
-            "list": f"[{lines.replace(chr(10), ',')}]",
-            "csv": 'gold,prediction\n1/2,0.5\n"5","6"\n',
-            "mark": f"\ufeff{lines}",
-        }[form],
-        encoding="utf-8",
-    )
-    assert "2 cases: 1 equal, 1 not" in graded(capsys, str(path))
+LINES = '{"gold": "1/2", "prediction": "0.5"}\n{"gold": "5", "prediction": "6"}'
+
+
+def parquet() -> bytes:
+    found = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist([json.loads(line) for line in LINES.splitlines()]), found)
+    return found.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.json", f"[{LINES.replace(chr(10), ',')}]".encode()),
+        ("a.json", f"\ufeff{LINES}".encode()),
+        ("a.csv", b'gold,prediction\n1/2,0.5\n"5","6"\n'),
+        ("a.parquet", parquet()),
+        ("a.jsonl.gz", gzip.compress(LINES.encode())),
+    ],
+)
+def test_forms_of_files(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, data: bytes) -> None:
+    (tmp_path / name).write_bytes(data)
+    assert "2 cases: 1 equal, 1 not" in graded(capsys, str(tmp_path / name))
 
 
 def test_other_names_and_the_boxes_of_responses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,8 +115,9 @@ def test_every_verdict_can_be_written(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "20 more are not shown: --output_path FILE writes the verdict on every case" in out
     rows = [json.loads(line) for line in found.read_text().splitlines()]
     assert [row["equal"] for row in rows] == [number % 2 == 0 for number in range(120)]
-    assert [row["line"] for row in rows] == list(range(1, 121))
+    assert [row["row"] for row in rows] == list(range(1, 121))
     assert "is the file of cases; name another" in refused(capsys, path, "--output_path", path)
+    assert "--output_path" in refused(capsys, path, "--output_path", str(tmp_path)), "a folder, told before grading"
 
 
 @pytest.mark.parametrize(
@@ -110,21 +125,21 @@ def test_every_verdict_can_be_written(tmp_path: Path, capsys: pytest.CaptureFixt
     [
         (
             '{"gold": "1", "response": "2"}',
-            "line 1: needs 'prediction', the answer (its keys: gold, response; perhaps ",
+            "row 1: needs 'prediction', the answer (its keys: gold, response; perhaps ",
         ),
         (
             '{"ground_truth": "1"}',
-            "line 1: needs 'gold', the reference answer (its keys: ground_truth; perhaps --gold_key",
+            "row 1: needs 'gold', the reference answer (its keys: ground_truth; perhaps --gold_key",
         ),
         ('{"a": "1"}', "(its keys: a; name it by --gold_key)"),
-        ('{"gold": ["1"], "prediction": "2"}', "line 1: 'gold' is ['1'], not a text"),
+        ('{"gold": ["1"], "prediction": "2"}', "row 1: 'gold' is ['1'], not a text"),
         (
             '{"gold": "1", "prediction": "2", "is_equal": "maybe"}',
-            "line 1: 'is_equal' is 'maybe', neither true nor false",
+            "row 1: 'is_equal' is 'maybe', neither true nor false",
         ),
-        ("# A title", "line 1: not JSON (Expecting value); a file of cases is JSON lines, a JSON list or .csv"),
+        ("# A title", "line 1: not JSON (Expecting value)"),
         ('{"gold": "1", "prediction": "2"}\n{"gold"', "line 2: not JSON"),
-        ("7\n", "line 1: is no object with a reference answer and an answer"),
+        ("7\n", "line 1 is a number, not an object"),
         ("\n", "holds no cases"),
     ],
 )

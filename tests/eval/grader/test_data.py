@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from eval.grader import Grader, equal
-from eval.grader.__main__ import read_cases, sides_of
+from eval.grader.cases import read_cases, sides_of
 from eval.grader.compare import decide, readings
 from eval.grader.text import clean
 from eval.grader.verdict import training_rule

@@ -403,7 +403,7 @@ def test_command_line_explains_a_verdict(tmp_path):
     cases.write_text('{"gold": "1"}\n')
     done = run("--file", str(cases))
     assert done.returncode == 2
-    assert done.stderr.count("\n") == 1 and "line 1" in done.stderr and "prediction" in done.stderr
+    assert done.stderr.count("\n") == 1 and "row 1" in done.stderr and "prediction" in done.stderr
     assert run("--file", str(tmp_path / "none.jsonl")).returncode == 2
 
 
