@@ -91,7 +91,7 @@ def generated_anew(
     order: Sequence[int],
 ) -> set[int]:
     """Which steps, by position, the next one in this order replaces: a run that was resumed within a batch, on which
-    several steps train, draws it anew. Both have the same prompts as often, which other steps that follow each other
+    several steps train, draws it again. Both have the same prompts as often, which other steps that follow each other
     have not, and hardly would by chance.
     """
     found = [
@@ -119,7 +119,7 @@ def _same(
 def later_attempt(
     steps: Sequence[int], prompts: Sequence[str], groups: Sequence[str], *, resumed: bool = False
 ) -> int:
-    """The row with which the last attempt begins in a file that a resumed run went on writing; 0 where there is one.
+    """The row with which the last attempt begins in a file that a resumed run kept writing to; 0 where there is one.
 
     A row is a sample of a prompt in a step, a pair, drawn in a group. An attempt draws a pair once, and most of them
     are in a file whole, so that many pairs have a group before that row and one from it on, and no group has both. A
@@ -244,7 +244,7 @@ def check_doubled(
     raise Doubt(
         "rows",
         f"{root}: {which} {several[first]} times the samples of other steps, as where a run that was resumed or "
-        f"started anew writes them once more, and which attempt counts is not known; leave out the rows of the first "
+        f"restarted writes them once more, and which attempt counts is not known; leave out the rows of the first "
         f"one (in {where})",
     )
 

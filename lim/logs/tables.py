@@ -92,7 +92,7 @@ def _steps(names: Sequence[str], path: str) -> list[int]:
     where none does but a rank's, or that of a part of so many (`train-00001-of-00004`).
 
     Raises InputError where files that have it in common differ in another number that is no rank's: `3_0`, or steps
-    that start anew in each epoch.
+    that restart in each epoch.
     """
     found = [[int(number) for number in re.findall(r"\d+", name)] for name in names]
     varying, likely, _ = _that_may_be_steps(names)

@@ -182,7 +182,7 @@ def load(path: str, overrides: Sequence[str] = ()) -> Comparison:
 
 
 def of_seeds(comparison: Comparison, given: Mapping[str, Any]) -> Comparison:
-    """The comparison whose seeds were given anew, with selections that name their own seeds narrowed to them.
+    """The comparison with seeds of the command line: selections that name their own are narrowed to them.
 
     A selection with none of these seeds is left out. `given`: the keys of selections that came with the seeds; seeds
     among them stand.
@@ -231,6 +231,9 @@ def check(path: str, comparison: Comparison) -> None:
         if not isinstance(options, dict) or not {"strategy", "settings"} & options.keys():
             raise InputError(f"{path}: selections.{name} has no 'strategy' (nor 'settings' of a run on all prompts)")
         where = f"{path}: selections.{name}"
+        own = options.get("seeds")
+        if own is not None and not (isinstance(own, list) and own and all(type(seed) is int for seed in own)):
+            raise InputError(f"{where}.seeds={own}: expected a list of seeds ([…])")
         changes = options.get("settings", [])
         if not isinstance(changes, list) or not all(isinstance(one, str) and "=" in one for one in changes):
             raise InputError(f"{where}.settings: not a list of key=value")

@@ -1,6 +1,6 @@
 """The tokenizer in OpenRLHF's calls to its engines, loaded once in each of their processes.
 
-OpenRLHF hands it over with every prompt. Ray would pickle it in the trainer and build it anew in the engine's
+OpenRLHF hands it over with every prompt. Ray would pickle it in the trainer and rebuild it in the engine's
 process, where one of 151,000 words takes half a second, and no response is read meanwhile: minutes for a step of
 1,024 prompts.
 """

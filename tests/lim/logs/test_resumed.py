@@ -1,4 +1,4 @@
-"""Runs that were resumed or started anew: what of their logs counts, and what is refused as nothing says it."""
+"""Runs that were resumed or restarted: what of their logs counts, and what is refused as nothing says it."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ def test_where_a_later_attempt_begins(pairs: str, groups: str, begins: int) -> N
     assert later_attempt([6 if pair.isupper() else 7 for pair in pairs], pairs, groups) == begins
 
 
-# TRL draws the batch anew that a checkpoint lies in.
+# TRL draws the batch in which a checkpoint lies again.
 
 
 def trl(s: Sample, **changes: Any) -> Row:

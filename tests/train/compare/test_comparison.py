@@ -76,6 +76,17 @@ def write(folder: Path, **changes) -> str:
             {"selections": {"limr": {"strategy": "lim", "seeds": [3]}}},
             r"selections\.limr\.seeds has 3, with which 'full' is not run",
         ),
+        *(
+            (
+                {"selections": {"limr": {"strategy": "lim", "seeds": wrong}}},
+                r"selections\.limr\.seeds=.*: expected a list",
+            )
+            for wrong in (1, "1", [], ["one"], [True])
+        ),
+        (
+            {"selections": {"x": {"settings": ["run.epochs=2"], "seeds": 2}}},
+            r"selections\.x\.seeds=2: expected a list",
+        ),
         (
             {"selections": {"limr": {"strategy": "lim", "treshold": 0.5}}},
             r"selections\.limr\.treshold: unknown key; did you mean similarity_threshold\?",
@@ -371,7 +382,7 @@ def test_only_takes_what_sizes_need(tmp_path):
         spec.only(chosen, ["best"])
 
 
-def test_seeds_given_anew_narrow_the_seeds_of_selections(tmp_path):
+def test_seeds_of_the_command_line_narrow_those_of_selections(tmp_path):
     selections = {
         "limr": {"strategy": "lim", "top_k": 5},
         "near": {"strategy": "nearest", "top_k": 5, "seeds": [1, 2]},
