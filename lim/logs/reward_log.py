@@ -86,9 +86,10 @@ def write_step(
     with atomic_path(path) as partial:
         group = ROW_GROUP if "response" in columns else None
         pq.write_table(table, partial, compression="zstd", row_group_size=group)
-    for later, stale in step_files(log_dir):
-        if later > step:
-            stale.unlink()
+        # Last first, and before the rename: a kill leaves the first steps of one attempt, never two attempts.
+        for later, stale in reversed(step_files(log_dir)):
+            if later > step:
+                stale.unlink()
     return path
 
 

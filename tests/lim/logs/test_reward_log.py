@@ -47,6 +47,25 @@ def test_every_optional_column(tmp_path):
     assert "response" not in table.column_names
 
 
+def test_a_run_killed_while_a_step_is_written_leaves_one_attempt(tmp_path, monkeypatch):
+    for step in range(1, 6):
+        write_step(tmp_path, step, columns(step, [1.0] * 4))
+    unlink, removed = Path.unlink, []
+
+    def unlink_once(path, **how):
+        if path.name.startswith("step_"):
+            if removed:
+                raise KeyboardInterrupt
+            removed.append(path.name)
+        unlink(path, **how)
+
+    monkeypatch.setattr(Path, "unlink", unlink_once)
+    with pytest.raises(KeyboardInterrupt):
+        write_step(tmp_path, 2, columns(2, [-1.0] * 4))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"step_{step}.parquet" for step in (1, 2, 3, 4)]
+    assert all(pq.read_table(path)["reward"].to_pylist() == [1.0] * 4 for path in tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("name", [field.name for field in SCHEMA if field.nullable])
 def test_a_column_of_nulls_is_as_good_as_none(tmp_path, name):
     write_step(tmp_path, 1, columns(1, [1.0, -1.0, -0.5, -1.0], **{name: [None] * 4}))
