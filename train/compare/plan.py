@@ -45,7 +45,7 @@ def seed_stages(comparison: Comparison, seed: int, kept: Collection[Run] = ()) -
     arms = [arm for arm in comparison.arms_of(seed) if (arm, seed) not in kept]
     sizes = {comparison.selections.get(arm, {}).get("size") for arm in arms}
     chosen = [arm for arm in comparison.arms_of(seed) if not comparison.on_all(arm) and (arm in arms or arm in sizes)]
-    if chosen and FULL not in arms:
+    if FULL not in arms and any("log" not in comparison.selections[arm] for arm in chosen):
         arms.insert(0, FULL)
     with_base = seed == comparison.seeds[0] and (BASE, None) not in kept
     found = [evaluate(comparison, [(BASE, None)])] if comparison.keep and with_base else []

@@ -332,6 +332,12 @@ def test_a_run_whose_figures_are_kept_is_not_made_again(finished, tmp_path):
     (tmp_path / "kept" / "rand-s2.json").unlink()
     made = ["train-full-s2", "eval-full-s2", "select-limr-s2", "select-rand-s2", "train-rand-s2", "eval-rand-s2"]
     assert names(plan.stages(chosen, runs.kept(chosen))) == made
+    # A choice from a log of its own needs no FULL run.
+    choice = {"strategy": "random", "num_prompts": 2, "pass_rates": [0.1, 0.9], "log": "rates"}
+    own = {**chosen.selections, "own": choice}
+    kept = [(arm, seed) for arm in (spec.BASE, *chosen.arms) for seed in (None, *chosen.seeds)]
+    made = [f"{stage}-own-s{seed}" for seed in chosen.seeds for stage in ("select", "train", "eval")]
+    assert names(plan.stages(replace(chosen, selections=own), kept)) == made
 
 
 @pytest.mark.parametrize(
