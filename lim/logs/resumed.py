@@ -204,6 +204,37 @@ def _ranks(path: str) -> list[str]:
     return RANK_IN_PATH.findall(path)
 
 
+def check_repeated(
+    counts: Sequence[NDArray[np.integer]],
+    rows: Sequence[NDArray[np.integer]],
+    places: Sequence[Place],
+    epochs: Sequence[int],
+) -> None:
+    """Raise Doubt where a file holds all of its steps several times, one stretch after the other, with the same
+    prompts: several runs that were written to it. With one sample of each prompt, stretches are of workers.
+    """
+    files: dict[str, dict[int, dict[tuple[int, int], int]]] = {}  # path → stretch → step and epoch → its place
+    for at, (path, stretch, number) in enumerate(places):
+        files.setdefault(path, {}).setdefault(stretch, {})[number, epochs[at]] = at
+    for path, stretches in files.items():
+        first, *others = stretches.values()
+        alone = not others or max(np.median(counts[at]) for at in first.values()) < 2
+        if alone or len({row for at in first.values() for row in rows[at].tolist()}) < FEW_PROMPTS:
+            continue
+        for other in others:
+            same = [
+                _same(rows[first[key]], counts[first[key]], rows[other[key]], counts[other[key]])
+                for key in first.keys() & other.keys()
+            ]
+            if sum(same) >= NEARLY * max(len(first), len(other)):
+                hint = "" if any(epochs) else "; if these are epochs, name their column by --epoch_column"
+                raise Doubt(
+                    "rows",
+                    f"{path}: all of its steps are there {len(stretches)} times, one time after the other, with the "
+                    f"same prompts, as if as many runs had written them; keep the rows of one{hint}",
+                )
+
+
 def check_doubled(
     root: str,
     counts: Sequence[NDArray[np.integer]],

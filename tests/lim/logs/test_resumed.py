@@ -103,6 +103,55 @@ def test_attempts_whose_rows_are_in_another_order_are_refused(tmp_path: Path, or
         chosen(tmp_path, run=RUN, **FLAGS)
 
 
+@pytest.mark.parametrize("epochs", [False, True])
+@pytest.mark.parametrize("times", [2, 3])
+@pytest.mark.parametrize("kind", ["steps", "ids", "epochs alone", "lists", "verl"])
+def test_runs_that_were_written_whole_to_one_file_are_refused(
+    tmp_path: Path, kind: str, times: int, epochs: bool
+) -> None:
+    rows: list[Row] = []
+    for seed in range(times):
+        samples = lost(1, 20, seed)
+        made = [row(s) | {"id": RUN.ids[s.prompt], "epoch": s.epoch} for s in samples]
+        if kind == "lists":
+            steps = by_step(samples, row).values()
+            made = [{name: [one[name] for one in step] for name in step[0]} for step in steps]
+        rows += [RUN.verl(s) for s in samples] if kind == "verl" else made
+    write_jsonl(tmp_path / "log", {0: rows}, "all.jsonl")
+    flags = {
+        "verl": {},
+        "ids": {"id_column": "id", "step_column": "step"},
+        "epochs alone": {"prompt_column": "question", "epoch_column": "epoch"},
+    }.get(kind, FLAGS)
+    if epochs and kind in ("steps", "ids"):
+        flags = flags | {"epoch_column": "epoch"}
+    with pytest.raises(InputError, match=rf"all.jsonl: all of its steps are there {times} times"):
+        chosen(tmp_path, run=RUN, **flags)
+    assert chosen(tmp_path, run=RUN, allow=("rows",), **flags).log
+
+
+@pytest.mark.parametrize(
+    "name", ["rollouts_2026010{}.jsonl", "2026-01-02_10-3{}-59/log.jsonl", "log-2026.03.1{}.jsonl"]
+)
+def test_runs_in_files_of_two_dates_are_refused(tmp_path: Path, name: str) -> None:
+    for day in (1, 2):
+        write(tmp_path / "log" / name.format(day), lost(1, 20, day))
+    with pytest.raises(
+        InputError, match=r"by its files' names most steps have rows of several runs \(2026.* and 2026"
+    ):
+        chosen(tmp_path, run=RUN, **FLAGS)
+
+
+def test_dates_of_a_resumed_run_and_of_single_samples_are_no_runs(tmp_path: Path) -> None:
+    write(tmp_path / "log" / "log_20260101.jsonl", between(1, 11) + lost(12, 13))
+    write(tmp_path / "log" / "log_20260102.jsonl", between(12, 20))
+    assert scores(chosen(tmp_path, run=RUN, **FLAGS)) == pytest.approx(RUN.truth())
+    for at, sample in enumerate(RUN.samples):
+        name = f"20260101-10{at // 60 % 60:02d}{at % 60:02d}-{at}.jsonl"
+        write(tmp_path / "single" / f"step_{sample.step}" / name, [sample])
+    assert scores(chosen(tmp_path, tmp_path / "single", run=RUN, **FLAGS)) == pytest.approx(RUN.truth())
+
+
 @pytest.mark.parametrize("killed", [6, 17])
 @pytest.mark.parametrize("files", [["all.jsonl", "all.jsonl"], ["try_1.jsonl", "try_2.jsonl"]])
 def test_a_run_that_was_started_anew_is_refused(tmp_path: Path, files: list[str], killed: int) -> None:
