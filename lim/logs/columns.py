@@ -25,7 +25,6 @@ from lim.logs.row_kinds import RowKinds
 from lim.logs.rows import (
     FIX,
     absent_of,
-    attempts_of,
     enumerate_rows,
     group,
     json_lines,
@@ -36,6 +35,7 @@ from lim.logs.rows import (
     weighted_sum,
 )
 from lim.logs.step import StepRewards
+from lim.logs.stretches import attempts_of
 from lim.prompts.rows import MISSING, csv_rows, dig, table_of, unpacked
 from lim.utils.cli import did_you_mean
 from lim.utils.errors import InputError
@@ -147,7 +147,7 @@ def read_table(
     if kinds:
         kinds.check(file.path)
     steps: dict[tuple[int, int], list[int]] = {}  # (stretch of the file, step) → its rows
-    stretches = attempts_of([row[0] if columns.step else row[1] for row in rows])
+    stretches = attempts_of([row[0] if columns.step else row[1] for row in rows], [row[2] for row in rows])
     for at, (stretch, row) in enumerate(zip(stretches, rows, strict=True)):
         steps.setdefault((stretch, row[0]), []).append(at)
     reward = options.reward_column or ",".join(name for _, name in terms)

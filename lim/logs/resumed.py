@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lim.logs.doubts import Doubt
-from lim.logs.rows import attempts_of
+from lim.logs.stretches import attempts_of
 from lim.logs.tables import HASH, RANK
 
 NEARLY = 0.9  # of the usual size, that a complete step has
@@ -72,6 +72,8 @@ def made_again(
                 lacking = sum(max(0, n - of_last.get(row, 0)) for row, n in pairs)
                 begun, began = begins[of[at]], begins[of[last]]
                 before = begun < began or (begun == began and (later or (of[at], of[last]) in replaced))
+                if of[at][0] == of[last][0] and of[at] != of[last]:  # it ended in its first step
+                    before |= begun == began == ends[of[at]]
                 named = ATTEMPT.search(places[last][0]) or of[at][0] == of[last][0]
                 if not named and ends[of[at]] == ends[of[last]]:  # as workers' files do
                     continue
@@ -264,9 +266,9 @@ def check_doubled(
     times = [_times(sums_U, usual) for sums_U in sums]
     single = [at for at, number in enumerate(times) if number == 1]
     several = {at: number for at, number in enumerate(times) if number > 1 and single and single[0] < at < single[-1]}
-    if not spread:
-        several |= _apart(sums, parts)
-    if not several or sum(len(sums[at]) for at in several) < FEW_PROMPTS:  # two epochs may meet in a step
+    apart = {} if spread else _apart(sums, parts)
+    several |= apart
+    if not several or (not apart and sum(len(sums[at]) for at in several) < FEW_PROMPTS):  # where two epochs meet
         return
     numbers = [key[1] for key, _ in sorted(same.items())]
     first, last = min(several), max(several)

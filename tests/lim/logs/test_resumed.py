@@ -13,6 +13,7 @@ import pytest
 from runs import Row, Run, Sample, by_step, chosen, scores, write_jsonl, write_trl
 
 from lim.logs.resumed import later_attempt
+from lim.logs.stretches import made_twice
 from lim.utils.errors import InputError
 
 RUN = Run(prompts=36, epochs=5, batch=9)
@@ -101,6 +102,59 @@ def test_attempts_whose_rows_are_in_another_order_are_refused(tmp_path: Path, or
     write(tmp_path / "log" / "a.jsonl", samples if order == "mixed" else sorted(samples, key=lambda s: s.step))
     with pytest.raises(InputError, match=f"steps 5 to 9 have 2 times .* {WORDS}"):
         chosen(tmp_path, run=RUN, **FLAGS)
+
+
+@pytest.mark.parametrize("order", ["by prompt", "by sample"])
+@pytest.mark.parametrize(("at", "rows"), [(1, 36), (1, 9), (9, 36), (9, 25), (9, 3), (20, 36), (20, 17)])
+@pytest.mark.parametrize("kind", ["verl", "table", "lists"])
+def test_a_resumed_run_that_begins_with_the_step_that_was_written_last(
+    tmp_path: Path, kind: str, at: int, rows: int, order: str
+) -> None:
+    def sorted_(samples: list[Sample]) -> list[Sample]:
+        return samples if order == "by prompt" else sorted(samples, key=lambda s: (s.step, s.number))
+
+    samples = sorted_(between(1, at - 1)) + sorted_(lost(at, at))[:rows] + sorted_(between(at, 20))
+    if kind == "lists" and rows == 36:
+        lines = [
+            [row(s) | {"completion": f"{n} {s}"} for s in one]
+            for n, one in enumerate(
+                [*(between(step, step) for step in range(1, at)), lost(at, at)]
+                + [between(step, step) for step in range(at, 21)]
+            )
+        ]
+        made = [{name: [one[name] for one in step] for name in step[0]} for step in lines]
+    else:
+        made = [RUN.verl(s) if kind == "verl" else row(s) for s in samples]
+    write_jsonl(tmp_path / "log", {0: made}, "all.jsonl")
+    selection = chosen(tmp_path, run=RUN, **({} if kind == "verl" else FLAGS))
+    assert scores(selection) == pytest.approx(RUN.truth())
+    assert any(f"{rows} rows are of steps that the run made again" in note for note in selection.notes)
+
+
+def test_a_step_made_twice_of_groups_of_uneven_size(tmp_path: Path) -> None:
+    uneven = [s for s in RUN.samples if (7 * s.prompt + 3 * s.number + s.epoch) % 11 > 1]
+    again = [replace(s, reward=1 - s.reward) for s in uneven if s.step == 9][:25]
+    samples = [s for s in uneven if s.step < 9] + again + [s for s in uneven if s.step >= 9]
+    write(tmp_path / "log" / "all.jsonl", samples)
+    assert scores(chosen(tmp_path, run=RUN, **FLAGS)) == pytest.approx(RUN.truth(uneven))
+
+
+def test_of_few_prompts_a_step_made_twice_at_the_end_is_refused(tmp_path: Path) -> None:
+    run = Run(prompts=12, epochs=4, batch=3)
+    for name, low, high in (("log_1", 1, 16), ("log_2", 16, 16)):
+        rows = [{"step": s.step, "question": run.questions[s.prompt], "reward": s.reward} for s in run.samples]
+        write_jsonl(tmp_path / "log", {0: [r for r in rows if low <= r["step"] <= high]}, f"{name}.jsonl")
+    with pytest.raises(InputError, match=f"step 16 has 2 times .* {WORDS}"):
+        chosen(tmp_path, run=run, **FLAGS)
+
+
+@pytest.mark.parametrize(("prompts", "batch"), [(9, 4), (13, 5), (21, 8), (30, 7)])
+def test_prompts_of_two_epochs_in_a_step_are_no_attempt(prompts: int, batch: int) -> None:
+    for seed in range(40):
+        draw, order = random.Random(seed), list[int]()
+        for _ in range(5):
+            order += [prompt for prompt in draw.sample(range(prompts), prompts) for _ in range(4)]
+        assert made_twice([place // (4 * batch) for place in range(len(order))], order) == []
 
 
 @pytest.mark.parametrize("epochs", [False, True])
