@@ -25,7 +25,6 @@ from lim.logs.row_kinds import RowKinds
 from lim.logs.rows import (
     FIX,
     absent_of,
-    attempts_of,
     enumerate_rows,
     group,
     json_lines,
@@ -36,6 +35,7 @@ from lim.logs.rows import (
     weighted_sum,
 )
 from lim.logs.step import StepRewards
+from lim.logs.stretches import attempts_of
 from lim.prompts.rows import MISSING, csv_rows, dig, table_of, unpacked
 from lim.utils.cli import did_you_mean
 from lim.utils.errors import InputError
@@ -87,7 +87,9 @@ def read_table(
     kinds: RowKinds | None = None
     exact = _exact(file, filesystem, columns.id)
     repeated = 0
-    lists: Counter[tuple[int, int, str]] = Counter()  # step, epoch, prompt → rows whose rewards are lists
+    # Stretch, step, epoch and prompt → rows whose rewards are lists; a stretch ends where the step falls.
+    lists: Counter[tuple[int, int, int, str]] = Counter()
+    stretch = 0
     for number, row in enumerate_rows(file.path, records(file, filesystem)):
         if not isinstance(row, dict):
             raise InputError(f"{file.path}: row {number} is {kind_of(row)}, not an object; {FIX}")
@@ -124,7 +126,9 @@ def read_table(
             again = overlap(_samples(before), _samples(new))
             repeated += again == len(new)
             before, rows[at:] = new, new[again:]
-        lists.update({row[:3] for row in rows[at:]} if any(isinstance(value, list) for value in rewards) else ())
+        stretch += 0 < at < len(rows) and rows[at][0] < rows[at - 1][0]
+        if any(isinstance(value, list) for value in rewards):
+            lists.update({(stretch, *row[:3]) for row in rows[at:]})
     if 2 * sum(count > 1 for count in lists.values()) > len(lists) and "lists" not in options.allow:
         name = next(name for _, name in terms)
         raise Doubt(
@@ -143,7 +147,8 @@ def read_table(
     if kinds:
         kinds.check(file.path)
     steps: dict[tuple[int, int], list[int]] = {}  # (stretch of the file, step) → its rows
-    for at, (stretch, row) in enumerate(zip(attempts_of([row[0] for row in rows]), rows, strict=True)):
+    stretches = attempts_of([row[0] if columns.step else row[1] for row in rows], [row[2] for row in rows])
+    for at, (stretch, row) in enumerate(zip(stretches, rows, strict=True)):
         steps.setdefault((stretch, row[0]), []).append(at)
     reward = options.reward_column or ",".join(name for _, name in terms)
     found: list[StepRewards] = []

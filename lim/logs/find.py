@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lim.logs.files import DEEPEST, Entry, LogFile, list_files, open_filesystem, read_bytes
-from lim.logs.first_row import LIKELY, by_epoch, columns_of, first_row, likely_flags
+from lim.logs.first_row import LIKELY, by_epoch, columns_of, first_row, likely_flags, shown_columns
 from lim.logs.formats import FORMATS, OTHER_NAMES, Columns, Format
 from lim.logs.tables import TABLES, find_tables, in_order, number_of
+from lim.logs.unreadable import unreadable
 from lim.prompts.rows import unpacked
 from lim.recorders.verl import prompt_id
 from lim.utils.cli import listed
@@ -99,6 +100,8 @@ def _find(root: str, format: str, columns: Columns | None) -> Log:
             raise InputError(f"{root}: no training log here; did you mean {listed(logs[:3])}?{parts}")
     if found:
         return _one_log(root, found, filesystem)
+    if why := unreadable(deep):
+        raise InputError(f"{root}: no training log here; {why}")
     if named:
         entries = next(iter(named.values()))
         raise _unknown(entries[0][0].path, filesystem, len(entries))
@@ -192,6 +195,8 @@ def _single_file(root: str, entry: Entry, format: str, filesystem: Any) -> Log:
     if format == "columns" and not unpacked(name).endswith(TABLES) and not _is_text(entry.path, filesystem):
         fix = _unread([root]) or f"; {CONVERT}"
         raise InputError(f"{root}: not a table that is read here ({', '.join(TABLES)}){fix}")
+    if not fitting and (why := unreadable([entry])):
+        raise InputError(f"{root}: not a training log; {why}")
     if not fitting and not unpacked(name).endswith(TABLES):
         fix = _unread([root]) or f"; a log is a folder, or a file that ends in {listed(list(TABLES))} (docs/logs.md)"
         raise InputError(f"{root}: not a log file known by its name{fix}")
@@ -275,8 +280,8 @@ def _unknown(path: str, filesystem: Any, count: int) -> InputError:
     if flags and not none and "--prompt_column" not in flags and "--id_column" not in flags:
         advice += ", and none is a prompt or its id by its name: log that with each row"
     return InputError(
-        f"{path}{files}: rows with the columns {', '.join(first)}, which no known format has{none}; name those that "
-        f"hold the prompt and the reward: {advice}{by_epoch(first) if none else ''} (docs/logs.md)"
+        f"{path}{files}: rows with the columns {shown_columns(first)}, which no known format has{none}; name those "
+        f"that hold the prompt and the reward: {advice}{by_epoch(first) if none else ''} (docs/logs.md)"
     )
 
 

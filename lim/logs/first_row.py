@@ -13,6 +13,7 @@ from lim.prompts.rows import csv_reader, table_of, unpacked
 from lim.utils.errors import InputError
 
 HEAD = 1 << 20  # bytes read to see a file's first row
+MOST_COLUMNS = 20  # in messages
 # Names that a column of each kind has in some trainer, the likeliest first.
 LIKELY = {
     "id": ("prompt_id", "problem_id", "example_id", "id", "uid"),
@@ -72,6 +73,13 @@ def wide_columns(columns: Collection[str]) -> list[str]:
     return most if len(most) > 1 else []
 
 
+def shown_columns(columns: Collection[str]) -> str:
+    """Names of columns for a message, the first of many."""
+    names = list(columns)
+    more = f", … ({len(names) - MOST_COLUMNS} more)" if len(names) > MOST_COLUMNS + 1 else ""
+    return ", ".join(names[:MOST_COLUMNS] if more else names) + more
+
+
 def its_columns(path: str, filesystem: Any, *kinds: str, tried: str = "") -> str:
     """` (its columns: …; perhaps --reward_column score)` of a table's first row, but for the columns tried; empty
     where that cannot be seen.
@@ -79,7 +87,7 @@ def its_columns(path: str, filesystem: Any, *kinds: str, tried: str = "") -> str
     first = columns_of(first_row(path, filesystem) or {})
     flags = likely_flags(first.keys() - set(tried.replace("*", ",").split(",")), *kinds)
     wide = "" if flags or "reward" not in kinds else by_epoch(first)
-    return f" (its columns: {', '.join(first)}{f'; perhaps {flags}' if flags else ''}{wide})" if first else ""
+    return f" (its columns: {shown_columns(first)}{f'; perhaps {flags}' if flags else ''}{wide})" if first else ""
 
 
 def by_epoch(columns: Collection[str]) -> str:

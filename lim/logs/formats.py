@@ -207,6 +207,14 @@ FORMATS = {
             many_files=True,
         ),
         _format(
+            "tinker",
+            "the Tinker cookbook's reports",
+            "iteration_<n>/train_logtree.json",
+            rf"iteration_(?P<step>\d+)/train_logtree\.json{PACKED}",
+            "tinker:read",
+            "title root",
+        ),
+        _format(
             "columns",
             "a table whose columns are named by --prompt_column and the like",
             "any .jsonl, .json, .csv, .tsv, .parquet or .arrow",

@@ -95,7 +95,7 @@ def letters(text: str) -> str:
 
 def _forms(key: str, longest: int) -> Iterator[tuple[str, Callable[[str], str], str]]:
     """(rule, fold, text) of what a key may be, the closest first; `longest` is the longest prompt's length."""
-    inner = strip_template(key)
+    inner = strip_template(key.replace("\r\n", "\n"))
     turns = user_turns(inner)
     if len(inner) <= 2 * longest + 100:  # white space may be added, but not that much
         yield BY_TEMPLATE, str, inner
@@ -146,8 +146,7 @@ def match_prompts(
     where a trainer cut long prompts at their start. `by_id` stops after the first rule, where ids may be written in
     another way (`by_plain_id`); without `ids_first`, for keys that are texts, the same text comes before an id that
     reads like it. `full` are further texts of the prompts, with their system message and all turns, in one or
-    several templates: the same text as one of those comes first.
-    Two prompts of the same text share a key, and keys of the same prompt are joined.
+    several templates: these come first. Prompts of one text share a key, and keys of one prompt are joined.
     """
     search = _Search(ids, prompts, keys)
     if ids_first:
@@ -211,7 +210,8 @@ class _Search:
 
     def by_forms(self) -> None:
         """Match keys that are a prompt's text once templates, switches and white space are taken away."""
-        plain = [strip_template(text) if SPECIAL.search(text) else text.strip() for text in self.prompts]
+        texts = (text.replace("\r\n", "\n") for text in self.prompts)
+        plain = [strip_template(text) if SPECIAL.search(text) else text.strip() for text in texts]
         folded = [normalise(text) for text in plain]
         by_letters = self.letters()
         tables: dict[Any, dict[str, int]] = {

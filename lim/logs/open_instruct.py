@@ -9,8 +9,9 @@ from typing import Any
 
 from lim.logs.files import LogFile
 from lim.logs.formats import ReadOptions
-from lim.logs.rows import attempts_of, decode_rows, group
+from lim.logs.rows import decode_rows, group
 from lim.logs.step import StepRewards
+from lim.logs.stretches import attempts_of
 from lim.utils.errors import InputError
 
 
@@ -29,7 +30,9 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewar
     tokenizer = load_tokenizer(options.tokenizer)
     texts: dict[tuple[int, ...], str] = {}
     steps: dict[tuple[int, int], list[tuple[str, Any]]] = {}  # (stretch of the file, step)
-    for stretch, row in zip(attempts_of([row.f0 for row in rows]), rows, strict=True):
+    for stretch, row in zip(
+        attempts_of([row.f0 for row in rows], [tuple(row.f1) for row in rows]), rows, strict=True
+    ):
         tokens = tuple(row.f1)
         if tokens not in texts:
             texts[tokens] = tokenizer.decode(row.f1, skip_special_tokens=False)

@@ -19,7 +19,7 @@ from lim.logs.first_row import first_row
 from lim.logs.formats import ReadOptions
 from lim.logs.keys import KeyTable
 from lim.logs.read import read_files
-from lim.logs.resumed import Place, check_doubled, generated_anew, made_again, replaced_ones
+from lim.logs.resumed import Place, check_doubled, check_repeated, generated_anew, made_again, replaced_ones
 from lim.logs.row_kinds import IdTexts, check_runs
 from lim.logs.step import StepRewards
 from lim.utils.cli import did_you_mean
@@ -112,6 +112,13 @@ def read_log(
         id_texts.check(log.root)
         left = [at for at in range(len(steps)) if at not in again]
         check_runs(log.root, [places[at] for at in left])
+        if len(places) > len(log.files) and not log.kind.spread:
+            check_repeated(
+                [counts[at] for at in left],
+                [rows[at] for at in left],
+                [places[at] for at in left],
+                [epochs[at] for at in left],
+            )
         if log.kind.many_files or log.kind.spread or len(places) > len(log.files):
             check_doubled(
                 log.root,

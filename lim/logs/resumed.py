@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lim.logs.doubts import Doubt
-from lim.logs.rows import attempts_of
+from lim.logs.stretches import attempts_of
 from lim.logs.tables import HASH, RANK
 
 NEARLY = 0.9  # of the usual size, that a complete step has
@@ -72,6 +72,8 @@ def made_again(
                 lacking = sum(max(0, n - of_last.get(row, 0)) for row, n in pairs)
                 begun, began = begins[of[at]], begins[of[last]]
                 before = begun < began or (begun == began and (later or (of[at], of[last]) in replaced))
+                if of[at][0] == of[last][0] and of[at] != of[last]:  # it ended in its first step
+                    before |= begun == began == ends[of[at]]
                 named = ATTEMPT.search(places[last][0]) or of[at][0] == of[last][0]
                 if not named and ends[of[at]] == ends[of[last]]:  # as workers' files do
                     continue
@@ -204,6 +206,37 @@ def _ranks(path: str) -> list[str]:
     return RANK_IN_PATH.findall(path)
 
 
+def check_repeated(
+    counts: Sequence[NDArray[np.integer]],
+    rows: Sequence[NDArray[np.integer]],
+    places: Sequence[Place],
+    epochs: Sequence[int],
+) -> None:
+    """Raise Doubt where a file holds all of its steps several times, one stretch after the other, with the same
+    prompts: several runs that were written to it. With one sample of each prompt, stretches are of workers.
+    """
+    files: dict[str, dict[int, dict[tuple[int, int], int]]] = {}  # path → stretch → step and epoch → its place
+    for at, (path, stretch, number) in enumerate(places):
+        files.setdefault(path, {}).setdefault(stretch, {})[number, epochs[at]] = at
+    for path, stretches in files.items():
+        first, *others = stretches.values()
+        alone = not others or max(np.median(counts[at]) for at in first.values()) < 2
+        if alone or len({row for at in first.values() for row in rows[at].tolist()}) < FEW_PROMPTS:
+            continue
+        for other in others:
+            same = [
+                _same(rows[first[key]], counts[first[key]], rows[other[key]], counts[other[key]])
+                for key in first.keys() & other.keys()
+            ]
+            if sum(same) >= NEARLY * max(len(first), len(other)):
+                hint = "" if any(epochs) else "; if these are epochs, name their column by --epoch_column"
+                raise Doubt(
+                    "rows",
+                    f"{path}: all of its steps are there {len(stretches)} times, one time after the other, with the "
+                    f"same prompts, as if as many runs had written them; keep the rows of one{hint}",
+                )
+
+
 def check_doubled(
     root: str,
     counts: Sequence[NDArray[np.integer]],
@@ -233,9 +266,9 @@ def check_doubled(
     times = [_times(sums_U, usual) for sums_U in sums]
     single = [at for at, number in enumerate(times) if number == 1]
     several = {at: number for at, number in enumerate(times) if number > 1 and single and single[0] < at < single[-1]}
-    if not spread:
-        several |= _apart(sums, parts)
-    if not several or sum(len(sums[at]) for at in several) < FEW_PROMPTS:  # two epochs may meet in a step
+    apart = {} if spread else _apart(sums, parts)
+    several |= apart
+    if not several or (not apart and sum(len(sums[at]) for at in several) < FEW_PROMPTS):  # where two epochs meet
         return
     numbers = [key[1] for key, _ in sorted(same.items())]
     first, last = min(several), max(several)

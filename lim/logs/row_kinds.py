@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ FLAGS = ("is_eval", "is_validation", "is_val", "is_test", "validate", "is_train"
 RUNS = ("run_id", "run_name", "experiment", "exp_name")
 RUNS_OR_SAMPLES = ("run", "trial", "seed")  # a number of a run or of a prompt's sample
 RUN_IN_PATH = re.compile(r"(?<![A-Za-z])(?:run|attempt|try|trial|seed|exp|experiment)[_=-]?\d+", re.IGNORECASE)
+DATE_IN_PATH = re.compile(r"(?<!\d)20\d\d[-_.]?[01]\d[-_.]?[0-3]\d(?:[-_T. ]?\d\d[-_:.]?\d\d(?:[-_:.]?\d\d)?)?(?!\d)")
 GREEDY, ZERO = ("temperature", "greedy", "is_greedy"), ("0", "0.0", "true")  # no sample of the training's is greedy
 TURNS = ("turn", "turn_id", "turn_idx", "turn_index", "turn_number")
 MOST_KINDS, LONG = 8, 30  # values of a column that tells rows apart, and the characters of one
@@ -100,12 +102,18 @@ def _last(path: str) -> str:
 
 
 def check_runs(path: str, places: Iterable[tuple[str, int, int]]) -> None:
-    """Raise Doubt where most steps are in files of several runs, by their names. A place is a file's path, a stretch
-    of it, and a step.
+    """Raise Doubt where most steps are in files of several runs, by their names; by dates if a file has most steps. A
+    place is a file's path, a stretch of it, and a step.
     """
     runs: dict[int, set[str]] = {}
-    for file, _, step in places:
-        if found := RUN_IN_PATH.findall(file.removeprefix(path)):
+    pairs = {(file, step) for file, _, step in places}
+    of_file, steps = Counter(file for file, _ in pairs), {step for _, step in pairs}
+    for file, step in pairs:
+        name = file.removeprefix(path)
+        found = RUN_IN_PATH.findall(name) or (
+            DATE_IN_PATH.findall(name) if 2 * of_file[file] > len(steps) > 1 else ()
+        )
+        if found:
             runs.setdefault(step, set()).add(found[-1].lower())
     _check_runs(path, runs, "files' names")
 

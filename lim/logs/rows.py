@@ -26,7 +26,6 @@ from lim.utils.errors import InputError
 from lim.utils.text import kind_of
 
 MOST_EPOCHS = 100_000
-MOST_ATTEMPTS = 50  # of a run that was resumed again and again
 NOT_GIVEN = ("", "none", "null", "na", "n/a", "<na>")  # as tables write that there is no value
 WORDS = "write rewards as numbers (1, 0.5) or as true and false, name another column, or pass --skip_bad_files"
 FIX = "fix or remove the file, or pass --skip_bad_files"
@@ -225,15 +224,6 @@ def group(
         fingerprint=fingerprint,
         keep_samples=keep_samples,
     )
-
-
-def attempts_of(steps: Sequence[int]) -> list[int]:
-    """For each row of a file its stretch of rising steps: what a resumed run appends begins another. 0 for all where
-    there are so many that rows are in another order.
-    """
-    falls = itertools.accumulate((later < step for step, later in itertools.pairwise(steps)), initial=0)
-    found = list(falls) if len(steps) else []
-    return found if not found or found[-1] <= MOST_ATTEMPTS else [0] * len(steps)
 
 
 def digest(*texts: str) -> bytes:

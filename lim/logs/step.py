@@ -40,7 +40,7 @@ class StepRewards:
     chosen_at: int = 0  # the step of the choice, inside the run, that its prompts are from; 0: none
     verdicts: Mapping[str, int] = field(default_factory=dict)  # verdicts, where the log has them
     bytes_read: int = 0
-    attempt: int = 0  # number of the stretch of its file that it is from: see `attempts_of`
+    attempt: int = 0  # number of the stretch of its file that it is from: see `lim.logs.stretches`
     replaced: bool = False  # a later attempt of a resumed run made it again, by its reader
     absent: frozenset[str] = frozenset()  # reward columns asked for that none of its rows has a value of
     fingerprint: bytes | None = None  # equal in two files that hold the same samples

@@ -10,8 +10,9 @@ from typing import Any
 from lim.logs.files import LogFile
 from lim.logs.formats import ReadOptions
 from lim.logs.messages import prompt_text
-from lim.logs.rows import FIX, absent_of, attempts_of, decode_rows, group, reward_of, reward_terms, weighted_sum
+from lim.logs.rows import FIX, absent_of, decode_rows, group, reward_of, reward_terms, weighted_sum
 from lim.logs.step import StepRewards
+from lim.logs.stretches import attempts_of
 from lim.prompts.rows import MISSING, dig
 from lim.recorders.verl import prompt_id
 from lim.utils.errors import InputError
@@ -52,7 +53,8 @@ def read(file: LogFile, filesystem: Any, options: ReadOptions) -> list[StepRewar
     steps = steps_of(file, [row.f2 for row in rows])
     skipped = not_counted([row.f1 for row in rows], [row.f0 for row in rows])
     at_step: dict[tuple[int, int], list[int]] = {}  # (stretch of the file, step) → its rows
-    for at, place in enumerate(zip(attempts_of(steps), steps, strict=True)):
+    own = [None if at in skipped else prompt for at, prompt in enumerate(prompts)]
+    for at, place in enumerate(zip(attempts_of(steps, own), steps, strict=True)):
         if at not in skipped:
             at_step.setdefault(place, []).append(at)
     found = []

@@ -28,12 +28,12 @@ from lim.logs.files import LogFile
 from lim.logs.find import Log
 from lim.logs.formats import ReadOptions
 from lim.logs.read import FileResult, read_files
-from lim.logs.rows import attempts_of
+from lim.logs.stretches import attempts_of
 from lim.utils.errors import InputError
 from lim.utils.files import atomic_path
 from lim.view.readers import READERS, Ints, Located, Sample
 
-VERSION = 3
+VERSION = 4
 READ_THREADS = 4
 AT_ONCE = 64  # files whose samples are held at a time
 COLUMNS = ("file", "step", "stretch", "key", "row", "count", "start", "end")
@@ -205,7 +205,11 @@ def _runs(file: int, located: Located, keys: dict[str, int]) -> dict[str, Ints]:
     first, count = first[counted], count[counted]
     none = np.full(len(first), -1, np.int64)
     several = len(steps_R) and (steps_R != steps_R[0]).any()
-    stretch_R = np.array(attempts_of(steps_R.tolist()), np.int64) if several else np.zeros(len(steps_R), np.int64)
+    stretch_R = (
+        np.array(attempts_of(steps_R.tolist(), codes_R.tolist()), np.int64)
+        if several
+        else np.zeros(len(steps_R), np.int64)
+    )
     return {
         "file": np.full(len(first), file, np.int64),
         "step": steps_R[first],

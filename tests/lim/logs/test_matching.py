@@ -53,6 +53,14 @@ def test_texts_that_differ_in_whitespace_alone_are_kept_apart_where_the_log_does
     assert match(["a b", "a  b"], ["a b"]).rows_P.tolist() == [0, 0]  # same text twice: one trajectory
 
 
+@pytest.mark.parametrize("ends", [("\n", "\r\n"), ("\r\n", "\n")])
+def test_line_ends_do_not_hide_that_texts_differ_in_whitespace(ends):
+    programs = ["for i in x:\n    y += i\nprint(y)", "for i in x:\n    y += i\n    print(y)", "print(x)\n"]
+    keys = [f"system\nBe brief.\nuser\n{text}\nassistant\n".replace("\n", ends[0]) for text in programs]
+    found = match([text.replace("\n", ends[1]) for text in programs], keys)
+    assert (found.rows_P.tolist(), found.joined, found.unmatched) == ([0, 1, 2], 0, [])
+
+
 def test_an_unknown_wrapper_is_found():
     prompts = ["Find x.", "Find x. Then y.", "What is 2+2?"]
     keys = [f"### Task:\n{prompt}\nLet's think step by step." for prompt in prompts]

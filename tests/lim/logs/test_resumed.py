@@ -13,6 +13,7 @@ import pytest
 from runs import Row, Run, Sample, by_step, chosen, scores, write_jsonl, write_trl
 
 from lim.logs.resumed import later_attempt
+from lim.logs.stretches import made_twice
 from lim.utils.errors import InputError
 
 RUN = Run(prompts=36, epochs=5, batch=9)
@@ -101,6 +102,108 @@ def test_attempts_whose_rows_are_in_another_order_are_refused(tmp_path: Path, or
     write(tmp_path / "log" / "a.jsonl", samples if order == "mixed" else sorted(samples, key=lambda s: s.step))
     with pytest.raises(InputError, match=f"steps 5 to 9 have 2 times .* {WORDS}"):
         chosen(tmp_path, run=RUN, **FLAGS)
+
+
+@pytest.mark.parametrize("order", ["by prompt", "by sample"])
+@pytest.mark.parametrize(("at", "rows"), [(1, 36), (1, 9), (9, 36), (9, 25), (9, 3), (20, 36), (20, 17)])
+@pytest.mark.parametrize("kind", ["verl", "table", "lists"])
+def test_a_resumed_run_that_begins_with_the_step_that_was_written_last(
+    tmp_path: Path, kind: str, at: int, rows: int, order: str
+) -> None:
+    def sorted_(samples: list[Sample]) -> list[Sample]:
+        return samples if order == "by prompt" else sorted(samples, key=lambda s: (s.step, s.number))
+
+    samples = sorted_(between(1, at - 1)) + sorted_(lost(at, at))[:rows] + sorted_(between(at, 20))
+    if kind == "lists" and rows == 36:
+        lines = [
+            [row(s) | {"completion": f"{n} {s}"} for s in one]
+            for n, one in enumerate(
+                [*(between(step, step) for step in range(1, at)), lost(at, at)]
+                + [between(step, step) for step in range(at, 21)]
+            )
+        ]
+        made = [{name: [one[name] for one in step] for name in step[0]} for step in lines]
+    else:
+        made = [RUN.verl(s) if kind == "verl" else row(s) for s in samples]
+    write_jsonl(tmp_path / "log", {0: made}, "all.jsonl")
+    selection = chosen(tmp_path, run=RUN, **({} if kind == "verl" else FLAGS))
+    assert scores(selection) == pytest.approx(RUN.truth())
+    assert any(f"{rows} rows are of steps that the run made again" in note for note in selection.notes)
+
+
+def test_a_step_made_twice_of_groups_of_uneven_size(tmp_path: Path) -> None:
+    uneven = [s for s in RUN.samples if (7 * s.prompt + 3 * s.number + s.epoch) % 11 > 1]
+    again = [replace(s, reward=1 - s.reward) for s in uneven if s.step == 9][:25]
+    samples = [s for s in uneven if s.step < 9] + again + [s for s in uneven if s.step >= 9]
+    write(tmp_path / "log" / "all.jsonl", samples)
+    assert scores(chosen(tmp_path, run=RUN, **FLAGS)) == pytest.approx(RUN.truth(uneven))
+
+
+def test_of_few_prompts_a_step_made_twice_at_the_end_is_refused(tmp_path: Path) -> None:
+    run = Run(prompts=12, epochs=4, batch=3)
+    for name, low, high in (("log_1", 1, 16), ("log_2", 16, 16)):
+        rows = [{"step": s.step, "question": run.questions[s.prompt], "reward": s.reward} for s in run.samples]
+        write_jsonl(tmp_path / "log", {0: [r for r in rows if low <= r["step"] <= high]}, f"{name}.jsonl")
+    with pytest.raises(InputError, match=f"step 16 has 2 times .* {WORDS}"):
+        chosen(tmp_path, run=run, **FLAGS)
+
+
+@pytest.mark.parametrize(("prompts", "batch"), [(9, 4), (13, 5), (21, 8), (30, 7)])
+def test_prompts_of_two_epochs_in_a_step_are_no_attempt(prompts: int, batch: int) -> None:
+    for seed in range(40):
+        draw, order = random.Random(seed), list[int]()
+        for _ in range(5):
+            order += [prompt for prompt in draw.sample(range(prompts), prompts) for _ in range(4)]
+        assert made_twice([place // (4 * batch) for place in range(len(order))], order) == []
+
+
+@pytest.mark.parametrize("epochs", [False, True])
+@pytest.mark.parametrize("times", [2, 3])
+@pytest.mark.parametrize("kind", ["steps", "ids", "epochs alone", "lists", "verl"])
+def test_runs_that_were_written_whole_to_one_file_are_refused(
+    tmp_path: Path, kind: str, times: int, epochs: bool
+) -> None:
+    rows: list[Row] = []
+    for seed in range(times):
+        samples = lost(1, 20, seed)
+        made = [row(s) | {"id": RUN.ids[s.prompt], "epoch": s.epoch} for s in samples]
+        if kind == "lists":
+            steps = by_step(samples, row).values()
+            made = [{name: [one[name] for one in step] for name in step[0]} for step in steps]
+        rows += [RUN.verl(s) for s in samples] if kind == "verl" else made
+    write_jsonl(tmp_path / "log", {0: rows}, "all.jsonl")
+    flags = {
+        "verl": {},
+        "ids": {"id_column": "id", "step_column": "step"},
+        "epochs alone": {"prompt_column": "question", "epoch_column": "epoch"},
+    }.get(kind, FLAGS)
+    if epochs and kind in ("steps", "ids"):
+        flags = flags | {"epoch_column": "epoch"}
+    with pytest.raises(InputError, match=rf"all.jsonl: all of its steps are there {times} times"):
+        chosen(tmp_path, run=RUN, **flags)
+    assert chosen(tmp_path, run=RUN, allow=("rows",), **flags).log
+
+
+@pytest.mark.parametrize(
+    "name", ["rollouts_2026010{}.jsonl", "2026-01-02_10-3{}-59/log.jsonl", "log-2026.03.1{}.jsonl"]
+)
+def test_runs_in_files_of_two_dates_are_refused(tmp_path: Path, name: str) -> None:
+    for day in (1, 2):
+        write(tmp_path / "log" / name.format(day), lost(1, 20, day))
+    with pytest.raises(
+        InputError, match=r"by its files' names most steps have rows of several runs \(2026.* and 2026"
+    ):
+        chosen(tmp_path, run=RUN, **FLAGS)
+
+
+def test_dates_of_a_resumed_run_and_of_single_samples_are_no_runs(tmp_path: Path) -> None:
+    write(tmp_path / "log" / "log_20260101.jsonl", between(1, 11) + lost(12, 13))
+    write(tmp_path / "log" / "log_20260102.jsonl", between(12, 20))
+    assert scores(chosen(tmp_path, run=RUN, **FLAGS)) == pytest.approx(RUN.truth())
+    for at, sample in enumerate(RUN.samples):
+        name = f"20260101-10{at // 60 % 60:02d}{at % 60:02d}-{at}.jsonl"
+        write(tmp_path / "single" / f"step_{sample.step}" / name, [sample])
+    assert scores(chosen(tmp_path, tmp_path / "single", run=RUN, **FLAGS)) == pytest.approx(RUN.truth())
 
 
 @pytest.mark.parametrize("killed", [6, 17])

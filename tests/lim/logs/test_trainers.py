@@ -204,7 +204,9 @@ def test_a_field_of_another_type_is_one_line(tmp_path: Path, name: str, row: Any
 WRITTEN = Path(__file__).parent / "written"
 
 
-@pytest.mark.parametrize(("name", "format"), [("verl", "verl"), ("verl_v1", "verl"), ("areal", "areal")])
+@pytest.mark.parametrize(
+    ("name", "format"), [("verl", "verl"), ("verl_v1", "verl"), ("areal", "areal"), ("tinker", "tinker")]
+)
 def test_logs_that_the_trainer_s_own_code_wrote(tmp_path: Path, name: str, format: str) -> None:
     made = json.loads((WRITTEN / "run.json").read_text())
     run = Run(prompts=8, epochs=3, batch=4)
@@ -599,11 +601,11 @@ def test_ms_swift_on_megatron_says_the_step_by_another_name(tmp_path: Path) -> N
     assert scores(chosen(tmp_path)) == pytest.approx(RUN.truth())
 
 
-def test_tinker_s_summaries_lack_the_prompt(tmp_path: Path) -> None:
+def test_a_log_that_lacks_the_prompt_says_so(tmp_path: Path) -> None:
     def row(s: Sample) -> dict[str, Any]:
         return {"iteration": s.step, "group_idx": s.prompt % 10, "traj_idx": s.number, "total_reward": s.reward}
 
-    write_jsonl(tmp_path / "log", by_step(RUN.samples, row), "iteration_{:06d}/train_rollout_summaries.jsonl")
+    write_jsonl(tmp_path / "log", by_step(RUN.samples, row), "iteration_{:06d}/summaries.jsonl")
     with pytest.raises(
         InputError, match=r"--reward_column total_reward --step_column iteration, and none is a prompt"
     ):
