@@ -23,6 +23,13 @@ def leading(chain: Node) -> set[str]:
     return {name for name in names if len(name) == len(names[0])}
 
 
+def is_given(divisor: Node) -> bool:
+    """Whether a divisor of a curve's equation is made of given lengths, as a and b in x/a + y/b = 1."""
+    if divisor[0] in ("*", "^"):
+        return all(map(is_given, divisor[1] if divisor[0] == "*" else divisor[1:2]))
+    return (divisor[0] == "num" and divisor[1] != 0) or (divisor[0] == "var" and divisor[1] not in ("x", "y", "z"))
+
+
 class Relations:
     """The rules for relations; the others are in `by_tree.py`."""
 
@@ -156,7 +163,8 @@ class Relations:
         difference: Node = ("+", [a[1][0], ("*", [("num", Fraction(-1)), a[1][1]])])
         if not self.proportional(("rel", [("*", [difference, *below]), ("num", Fraction(0))], ["="]), b):
             return False
-        return all(self.nowhere(b, divisor) for divisor in below)
+        solved = value_of(a) is not None or value_of(b) is not None
+        return all((not solved and is_given(divisor)) or self.nowhere(b, divisor) for divisor in below)
 
     def nowhere(self, equation: Node, divisor: Node) -> bool:
         """Whether an equation holds nowhere that a divisor, linear in its one variable, is 0."""
