@@ -81,18 +81,21 @@ def rooted(node: Any) -> bool:
 def identical(first: Node, second: Node, fuel: Fuel, **modes: Any) -> bool:
     """Whether two expressions agree wherever both are defined; Undefined is raised where that is nowhere."""
     free = variables(first) | variables(second)
+    sums = has(first, "big") or has(second, "big")
     whole = [frozenset(), whole_names([first, second]) if free else frozenset()]
     signs = [False] * (POINTS if free or has(first, "call") or has(second, "call") else 1)
     above = exponents([first, second]) if free else frozenset()
     if free and (whole[1] or above or has(first, *CORNERS) or has(second, *CORNERS)):
-        signs = [False, False, True, True] * (POINTS * min(2, len(free)))
+        signs = both_signs(free)
         sure = whole[1] | (above & COUNTS)  # (-1)^n has a value for whole n alone
-        whole = [sure, sure if has(first, "big") or has(second, "big") else free]
+        whole = [sure, sure if sums else free]
     real = len(signs) == POINTS and not has([first, second], "i") and (rooted(first) or rooted(second))
     if real:
         signs = [False] * (4 * POINTS)
     compared, unreal = 0, []
     for point, negative in enumerate(signs):
+        if sums and point in FAR:
+            continue  # a sum of too many terms
         below = negative and not whole_names([first, second]) and negatives(sorted(free), point)
         options = {"negative": below, "whole": whole[point % 2], **modes}
         try:
@@ -120,6 +123,11 @@ def identical(first: Node, second: Node, fuel: Fuel, **modes: Any) -> bool:
     if not compared and not unreal:
         raise Undefined("nowhere defined")
     return compared > 0 or all(unreal)
+
+
+def both_signs(free: frozenset[str]) -> list[bool]:
+    """Whether letters are negative, point by point, for functions with corners; `negatives` says which."""
+    return [False, False, True, True] * (POINTS * min(2, len(free)))
 
 
 def negatives(names: list[str], point: int) -> bool | frozenset[str]:

@@ -8,10 +8,10 @@ from itertools import pairwise
 
 from . import conditions
 from .parse import Node
-from .points import POINTS, has, variables
+from .points import CORNERS, POINTS, both_signs, has, negatives, variables
 from .regions import FLIPPED
 from .trees import corner, denominators, function_of, is_product, rational, value_of, values_of
-from .value import Evaluator, Fuel, Undefined, context, number, same
+from .value import FAR, Evaluator, Fuel, Undecided, Undefined, context, number, same
 
 # What an operator is, read from the right; A in B is not B in A.
 TURNED = FLIPPED | {operator: operator for operator in ("par", "perp", "sim", "~")}
@@ -190,11 +190,15 @@ class Relations:
         if len(a[2]) != 1 or len(b[2]) != 1 or a[2][0] not in FLIPPED or b[2][0] not in FLIPPED:
             return False
         factor = None
-        for point in range(POINTS + 1):
-            evaluator = Evaluator(self.fuel, point, negative=point == POINTS)
+        letters, corners = variables([a, b]), has([a, b], *CORNERS)
+        for point, negative in enumerate(both_signs(letters) if corners else [False] * POINTS + [True]):
+            below = negatives(sorted(letters), point) if negative and corners else negative
+            evaluator = Evaluator(self.fuel, point, negative=below)
             try:
                 minus: Node = ("num", Fraction(-1))
                 values = [evaluator.value(("+", [r[1][0], ("*", [minus, r[1][1]])])) for r in (a, b)]
+                if corners and values[0] == values[1] == 0:
+                    continue
                 if values[0] == 0 or values[1] == 0:
                     return False
                 ratio = (
@@ -202,6 +206,10 @@ class Relations:
                 )
             except (Undefined, TypeError):
                 return False
+            except Undecided:
+                if point in FAR and corners and self.fuel.left >= 0:
+                    continue  # too large a number
+                raise
             if factor is not None and not same(ratio, factor):
                 return False
             factor = ratio

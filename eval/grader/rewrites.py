@@ -141,6 +141,10 @@ POWERED = re.compile(
     r"\s+(?:squared|cubed)(?![A-Za-z])"
 )
 CHOOSE = re.compile(r"(?<![\w})\]])(?:\{\})?[\^_](?:\{(\w{1,6})\}|(\w))\s*\{?C\}?_(?:\{(\w{1,6})\}|(\w))")
+# v^2_0, \sigma^2_X, C^2_5: the index goes first.
+RAISED_FIRST = re.compile(
+    r"(?<![A-Za-z\\])([a-zCA]|\\(?:sigma|mu|tau|omega|alpha|beta|lambda|rho|chi))\s*\^\s*(\{\d\}|\d)\s*_\s*(\{\w{1,3}\}|\w)"
+)
 NUMBER_SET = re.compile(
     r"\\in\s*\{?(?:\\(?:mathbb|mathbf|mathrm|Bbb|bf|bm|boldsymbol)\s*)?\{?\s*([NZRQC])\s*\}*(?![A-Za-z])"
     r"((?:\s*[_^]\s*\{?[*+]\}?)?)"
@@ -225,6 +229,7 @@ BEFORE: tuple[Step, ...] = (
     ("\\Bbb", re.compile(r"\\Bbb(?![A-Za-z])"), r"\\mathbb"),
     ("\\cent", re.compile(r"\\cent(?![A-Za-z])"), "¢"),
     ("//", re.compile(r"(?<=[A-Za-z\d}])\s*//\s*(?=[A-Za-z])"), r" \\parallel "),
+    ("_", RAISED_FIRST, r"\1_\3^\2"),
     ("\\prime", re.compile(r"(?<=[A-Za-z])\s*\^\s*\{?\s*((?:\\prime\s*)+)\}?"), lambda m: "'" * m[1].count("p")),
     ("'", re.compile(r"\^\s*\{\s*('+)\s*\}"), r"\1"),
     ("angle", re.compile(r"(?<![A-Za-z\\])m\s*(?=\\(?:measured)?angle)|measured(?=angle)"), ""),

@@ -24,6 +24,7 @@ DIGITS = 50
 BITS = 60_000  # of an exact number; larger ones are kept to DIGITS
 HUGE = 400  # binary exponent above which a function's argument is not reduced any more
 FAR = {4: Fraction(1, 100), 6: 3_000, 8: 3_000, 10: Fraction(1, 100)}  # points on both sides of a corner
+MULTIPLE = 360_360  # of all numbers up to 15
 TINY = 1e-30  # below it a value may be what rounding left of 0
 Value = Any  # int, Fraction, or a number of the thread's mpmath context
 
@@ -68,7 +69,7 @@ def at_point(name: str, point: int, whole: bool = False) -> Fraction | int:
     """The value that stands for a variable at a point."""
     draw = random.Random(f"{name} at {point}")
     if whole:
-        return draw.randrange(1, 13)
+        return draw.randrange(50, 2_000) if point == 6 else draw.randrange(1, 13) * (MULTIPLE if point == 8 else 1)
     return Fraction(draw.randrange(101, 997), draw.randrange(101, 499)) * FAR.get(point, 1)
 
 
