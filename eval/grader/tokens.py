@@ -102,6 +102,7 @@ LETTER_UNITS = frozenset("msghLJNWKlVCATFH")
 PRODUCTS = frozenset(("eV", "hA", "dB", "aU", "cC", "wB", "wH"))  # units where a number stands before
 WORDS = frozenset(("An", "At", "In", "It", "On", "No", "Hz"))
 SURE_UNITS = frozenset(("cm", "km", "mm", "kg", "ft", "mph", "lbs"))
+COUNTED = frozenset(("AM", "PM", "men", "USD", "EUR", "GBP", "INR", "CNY", "RMB"))  # words after a number
 CURRENCIES = ("\\$", "€", "£", "$", "₹", "¥")
 
 
@@ -264,7 +265,7 @@ def _word(word: str, space: bool, before: list[Token]) -> list[Token]:
     if (
         before
         and before[-1][0] == "num"
-        and (word in SHORT_UNITS or word in ("AM", "PM", "men") or (len(word) > 3 and not word.isupper()))
+        and (word in SHORT_UNITS or word in COUNTED or (len(word) > 3 and not word.isupper()))
     ):
         return [("text", word, space)]
     if word.isupper():
