@@ -118,7 +118,8 @@ class Relations:
         function_a, function_b = function_of(a[1][0]), function_of(b[1][0])
         if function_a and function_b:
             (name_a, letters_a), (name_b, letters_b) = function_a, function_b
-            if name_a != name_b or len(letters_a) != len(letters_b) or is_product(a, value_a):
+            polynomials = {name_a.casefold(), name_b.casefold()} in ({"p"}, {"q"})  # P(x), p(x)
+            if (name_a != name_b and not polynomials) or len(letters_a) != len(letters_b) or is_product(a, value_a):
                 return self.proportional(a, b)  # ab = cd
             change = dict(zip(letters_b, letters_a, strict=True))
             free = variables(value_b) - set(letters_b)

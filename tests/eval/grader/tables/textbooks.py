@@ -105,6 +105,11 @@ SAME = {
         ("(-1)^{n}2^n", "(-2)^n"),
         (r"\sum_{k=1}^{\lfloor n/2\rfloor}k", r"\frac{\lfloor n/2\rfloor(\lfloor n/2\rfloor+1)}{2}"),
     ],
+    "polynomials of small and capital letters": [
+        ("P(x)=x^3-2", "p(x)=x^3-2"),
+        ("q(t)=5t", "Q(x)=5x"),
+        ("P(x,y)=xy", "p(x,y)=xy"),
+    ],
     "an index after a power": [(r"\sigma_X^2", r"\sigma^2_X"), ("v_0^2", "v^{2}_{0}"), ("10", "C^2_5")],
     "bases below 0": [("2102_{-3}", "2102_{-3}"), ("2102_{-3}", "2102")],
     "other forms of letters": [
@@ -217,6 +222,12 @@ DIFFERENT = {
         (r"\gcd(n,14)", r"\gcd(n,28)"),
         (r"\left\lfloor\frac{n}{20}\right\rfloor", r"\left\lfloor\frac{n}{19}\right\rfloor"),
         (r"\min(n,90)", "n"),
+    ],
+    "polynomials of small and capital letters": [
+        ("P(x)=x^3-2", "p(x)=x^3+2"),
+        ("F(x)=x^2", "f(x)=x^2"),
+        ("P(x)=5x", "Q(x)=5x"),
+        ("P=2", "p=2"),
     ],
     "an index after a power": [("v_0^2", "v^2_1"), ("v^2_0", "v_0")],
     "bases below 0": [("2102_{-3}", "2102_3")],
