@@ -263,6 +263,10 @@ class Atoms:
             if not self.peek():
                 raise ParseError("limits are not evaluated")
             return ("var", name)
+        return self.marked(name)
+
+    def marked(self, name: str) -> Node:
+        """A name with its indices and primes; a function where its arguments, or a number in brackets, follow."""
         while self.peek() == "_":
             name += self.take() + self.braced_text()
         while self.peek() in ("'", "\\prime"):
@@ -272,7 +276,9 @@ class Atoms:
             name += self.event()
         if name in ("i", "e", "\\pi") and name not in self.letters:
             return ("const", name.lstrip("\\"))
-        if name.rstrip("'") in ("f", "g", "F", "G") and self.peek() == "(":
+        if self.peek() == "(" and (
+            name.rstrip("'") in ("f", "g", "F", "G") or (self.peek(1), self.peek(2)) == ("<num>", ")")  # x(0)
+        ):
             self.take()
             arguments = self.items(")")
             self.expect(")")
@@ -340,7 +346,7 @@ class Atoms:
         if symbol in ("\\top", "\\intercal"):
             return ("var", symbol)
         if symbol in ("\\overline", "\\bar", "\\dot", "\\widetilde"):
-            return self.conjugate() or ("var", symbol.replace("bar", "overline") + self.braced_text())
+            return self.conjugate() or self.marked(symbol.replace("bar", "overline") + self.braced_text())
         if symbol in ("\\exists", "\\forall") or not symbol:
             raise ParseError("logic is not read")
         raise ParseError(f"unknown sign {symbol}")

@@ -19,13 +19,17 @@ LABELLED = re.compile(
     r"\(([A-J])\)\s*(?:[:.-]\s*)?(\S.*)|([A-J])(?:[.):]|\s+-+(?=\s+(?:[^\W\d_]{4}|[^\W\d_]+\s+[^\W\d_]{2})))\s*(\S.*)",
     re.DOTALL,
 )
+SET_TWICE = re.compile(
+    r"([^:{}]*(?:[<>]|\\(?:le|ge|lt|gt)(?:q|qslant|qq)?(?![a-z]))[^:{}]*):\s*([(\[].*[)\]])", re.DOTALL
+)
+SHORTENED = re.compile(r"(?:\\?\$)?(\d{1,12}(?:\.\d{1,12})?)([kKM])")
 LABEL = re.compile(r"^(?:\\text)?\{\s*(\(?[A-J]\)?[.:]?)\s*\}")
 ANOTHER = re.compile(
     r"\([A-J]\)|(?<![\w\\^_{(])[A-J][.):](?!\w)|^\W*(?:\\text\{\s*)?(?:or|and|if|unless|of|is|,)\b|^[,;/+*^=_<>]"
     r"|^\\(?:cup|cap|cdot|times|to|in|pm|div)(?![a-z])"
 )
 BASED = re.compile(
-    r"(-?)\(?([0-9A-Z.]*\d[0-9A-Z.]*|[A-F]{2,}(?=\)?_\{?1[2-6]\}?$))\)?_(?:\{?(\d{1,2}|[a-z]{2,7})\}?)"
+    r"(-?)\(?([0-9A-Z.]*\d[0-9A-Z.]*|[A-F]{2,}(?=\)?_\{?1[2-6]\}?$))\)?_(?:\{?(-?\d{1,2}|[a-z]{2,7})\}?)"
 )
 
 
@@ -77,6 +81,25 @@ def decimal_commas(first: Side, second: Side, decide: Callable[[str, str], bool 
         if match and (match[3] or one is second or len(match[2]) > 1):
             written = f"{match[1]}.{match[2]}{match[3] or ''}"
             return decide(*((written, other.text) if one is first else (other.text, written)))
+    return None
+
+
+def set_twice(first: Side, second: Side, decide: Callable[[str, str], bool | None]) -> bool | None:
+    """x > 2: (2, \\infty), one set written in two ways, which must agree."""
+    for one, other in ((first, second), (second, first)):
+        twice = SET_TWICE.fullmatch(one.text) if ":" in one.text else None
+        if twice:
+            return decide(twice[1], twice[2]) and decide(
+                *((twice[1], other.text) if one is first else (other.text, twice[1]))
+            )
+    return None
+
+
+def thousands(first: Side, second: Side) -> bool | None:
+    """70k and 2.5M for a number in digits; None where they are not that number."""
+    short = SHORTENED.fullmatch(second.short) if second.short[-1:] in ("k", "K", "M") else None
+    if short and first.value == Fraction(short[1]) * (1_000_000 if short[2] == "M" else 1_000):
+        return True
     return None
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from fractions import Fraction
 
 from . import by_text, conditions, units
-from .convert import one_quantity
+from .convert import in_letters, one_quantity
 from .lists import (
     by_letter,
     common_modulus,
@@ -89,6 +89,7 @@ class Comparison(Relations):
         if "compound" in (a[0], b[0]):
             return (a[0] == b[0] and self.ordered(a[1], b[1], depth)) or one_quantity(a, b, self.fuel)
         a, b = column_of_choices(lettered(counted(a, b), b), b), lettered(counted(b, a), a)
+        a, b = in_letters(a, b), in_letters(b, a)
         a, b = self.metric(a, b) if b[0] == "unit" else a, self.metric(b, a)
         if points_apart(a, b) or time_apart(a, b):
             return False

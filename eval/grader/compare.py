@@ -26,7 +26,8 @@ MONTH = re.compile(
     re.IGNORECASE,
 )
 YES_NO = re.compile(
-    r"(yes|no)(?:[,.;:]\s+((?:(?!\b(?:but|except|unless|only|if|when|yes|provided)\b)[A-Za-z' ,])+))?\.?",
+    r"(yes|no)(?:[,.;:]\s+((?:(?!\b(?:but|except|unless|only|if|when|yes|provided)\b)[A-Za-z' ,])+)"
+    r"|[,.;:]?\s+((?:since|because)\s(?:(?!\b(?:but|except|unless|only|if|when|yes|no|provided)\b).)+))?\.?",
     re.IGNORECASE,
 )
 PROSE = re.compile(r"(?=.*[A-Za-z]{3})[A-Za-z][A-Za-z' ,.-]*")
@@ -43,6 +44,9 @@ PAIR = re.compile(
 FORMULA = re.compile(r"(?=.*_)(?:[A-Z][a-z]?(?:_(?:\d|\{\d+\}))?){2,}")
 FLAT = re.compile(r"(?=.*\d)(?:[A-Z][a-z]?\d*){2,}")
 LOGIC = re.compile(r"\\(?:l(?:and|or)|vee|wedge)(?![A-Za-z])")
+# The sign between two vectors; between numbers both are one product.
+_VECTOR = r"\\(?:vec|mathbf|overrightarrow|boldsymbol|bm)(?![a-z])\s*\{?\s*[A-Za-z]{1,2}\s*\}?(?:_\{?\w\}?)?\s*"
+OF_VECTORS = re.compile(rf"{_VECTOR}\\(times|cdot)(?![a-z])\s*(?={_VECTOR})")
 LOGIC_NAMES = {"\\wedge": "\\land", "\\vee": "\\lor"}
 EMPTY: Node = ("set", [])
 REALS: Node = ("var", "\\mathbbR")
@@ -64,10 +68,16 @@ def decide(gold: str, prediction: str, *, slow: bool = False) -> bool | None:
     signs = [{LOGIC_NAMES.get(sign, sign) for sign in LOGIC.findall(side.text)} for side in (first, second)]
     if signs[0] and signs[1] and signs[0] != signs[1]:
         return False  # p and q, p or q
+    if "\\times" in gold or "\\times" in prediction:
+        products = [set(OF_VECTORS.findall(side)) for side in (gold, prediction)]
+        if products[0] and products[1] and products[0] != products[1]:
+            return False  # a × b, a · b
     if first.value is not None and second.value is not None:
         return first.value == second.value or by_text.rounds_to(first.text, first.value, second.value)
     for verdict in (
         by_text.decimal_commas(first, second, decide),
+        by_text.set_twice(first, second, decide),
+        by_text.thousands(first, second),
         by_text.labels(first, second, decide),
         by_text.bases(first, second),
         by_text.clocks(first, second),
@@ -147,7 +157,8 @@ def _by_trees(gold: str, prediction: str, slow: bool) -> bool | None:
         if prose(plain[0]) == prose(plain[1]):
             return True
     heads = [YES_NO.fullmatch(side) for side in plain]
-    if heads[0] and heads[1] and "" in (heads[0][2] or "", heads[1][2] or ""):  # "Yes", "Yes, it is possible"
+    if heads[0] and heads[1] and "" in (heads[0][2] or heads[0][3] or "", heads[1][2] or heads[1][3] or ""):
+        # "Yes", "Yes, it is possible"
         return heads[0][1].casefold() == heads[1][1].casefold()
     if len(MONTH.findall(gold)) == 1 and _date(gold) == _date(prediction):
         return True  # 12 June is June 12

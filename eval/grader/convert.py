@@ -7,7 +7,8 @@ from fractions import Fraction
 
 from . import units
 from .parse import Node
-from .points import identical
+from .points import identical, variables
+from .tokens import LETTER_UNITS
 from .trees import measure, without_units
 from .value import Fuel, Undefined
 
@@ -60,6 +61,17 @@ def _total(node: Node) -> tuple[Node, Counter[str]] | None:
         dimension = powers
         terms.append(("*", [without_units(part), ("num", factor)]))
     return (("+", terms), dimension) if dimension else None
+
+
+def in_letters(node: Node, other: Node) -> Node:
+    """5000 m, whose unit is a letter, as a quantity where the other side is one of that kind, 5 km; else as it is."""
+    last = node[1][1] if node[0] == "*" and len(node[1]) == 2 and other[0] in ("unit", "compound") else None
+    letter, power = (last[1], last[2]) if last and last[0] == "^" and last[2][0] == "num" else (last, None)
+    if not letter or letter[0] != "var" or letter[1] not in LETTER_UNITS or variables(node[1][0]):
+        return node
+    quantity = ("unit", node[1][0], f"{letter[1]}^{power[1]}" if power else letter[1])
+    first, second = _total(quantity), _total(other)
+    return quantity if first and second and first[1] == second[1] else node
 
 
 def one_quantity(a: Node, b: Node, fuel: Fuel) -> bool:

@@ -202,7 +202,9 @@ class _Parser(Quantities):
                     whole, _, below = self.take(), self.take(), self.take()
                     factors[-1] = ("+", [factors[-1], ("num", Fraction(int(whole), int(below)))])
                     continue
-                powers = factors[-1][0] == "^" and self.peek(1) == "^" and self.stream[self.at][2]  # 2^6 3^5
+                powers = self.peek(1) == "^" and (  # n2^{n-1}, 2^6 3^5
+                    factors[-1][0] == "var" or (factors[-1][0] == "^" and self.stream[self.at][2])
+                )
                 if symbol == "<num>" and not powers and self.stream[self.at - 1][1] not in BEFORE_NUMBER:
                     raise ParseError("two numbers side by side")
                 mixed = (

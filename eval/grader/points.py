@@ -5,8 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+from .digits import large, same_closely
 from .parse import Node
-from .value import DIGITS, TINY, Evaluator, Fuel, Undefined, Value, context, same
+from .value import DIGITS, FAR, TINY, TRIGONOMETRIC, Evaluator, Fuel, Undecided, Undefined, Value, context, same
 
 POINTS = 3
 CORNERS = ("floor", "ceil", "abs", "max", "min", "gcd", "lcm")
@@ -58,31 +59,75 @@ def exponents(node: Any) -> frozenset[str]:
     return frozenset().union(*map(exponents, node[1:]))
 
 
+def rooted(node: Any) -> bool:
+    """Whether a tree holds an even root of what may be a square of a difference: \\sqrt{(x - 1)^2}."""
+    if isinstance(node, list):
+        return any(map(rooted, node))
+    if not isinstance(node, tuple):
+        return False
+    if node[0] == "fn" and node[1] == "root":
+        degree, inside = node[2][1], node[2][0]
+    elif node[0] == "^" and node[2][0] == "/":
+        degree, inside = node[2][2], node[1]
+    elif node[0] == "^" and node[2][0] == "num" and node[2][1].denominator > 1:
+        degree, inside = ("num", node[2][1].denominator), node[1]
+    else:
+        return any(map(rooted, node[1:]))
+    even = degree[0] != "num" or degree[1] % 2 == 0
+    square = has(inside, "^") and has(inside, "+") and not has(inside, *TRIGONOMETRIC) and bool(variables(inside))
+    return (even and square) or rooted(inside)
+
+
 def identical(first: Node, second: Node, fuel: Fuel, **modes: Any) -> bool:
     """Whether two expressions agree wherever both are defined; Undefined is raised where that is nowhere."""
     free = variables(first) | variables(second)
+    sums = has(first, "big") or has(second, "big")
     whole = [frozenset(), whole_names([first, second]) if free else frozenset()]
     signs = [False] * (POINTS if free or has(first, "call") or has(second, "call") else 1)
     above = exponents([first, second]) if free else frozenset()
     if free and (whole[1] or above or has(first, *CORNERS) or has(second, *CORNERS)):
-        signs = [False, False, True, True] * (POINTS * min(2, len(free)))
+        signs = both_signs(free)
         sure = whole[1] | (above & COUNTS)  # (-1)^n has a value for whole n alone
-        whole = [sure, sure if has(first, "big") or has(second, "big") else free]
-    compared = 0
+        whole = [sure, sure if sums else free]
+    real = len(signs) == POINTS and not has([first, second], "i") and (rooted(first) or rooted(second))
+    if real:
+        signs = [False] * (4 * POINTS)
+    compared, unreal = 0, []
     for point, negative in enumerate(signs):
+        if sums and point in FAR:
+            continue  # a sum of too many terms
         below = negative and not whole_names([first, second]) and negatives(sorted(free), point)
         options = {"negative": below, "whole": whole[point % 2], **modes}
-        values = [value_at(node, fuel, point, options) for node in (first, second)]
+        try:
+            values = [value_at(node, fuel, point, options) for node in (first, second)]
+        except Undecided:
+            if fuel.left >= 0 and free and point in FAR:
+                continue  # too large a number
+            if fuel.left < 0 or free or (closely := same_closely(first, second, fuel, options)) is None:
+                raise
+            return closely
+        if point in FAR and None in values:
+            continue  # too small a divisor
+        if real and all(isinstance(value, context().mpc) for value in values):
+            unreal.append(same(*values))  # counts where no point has real roots
+            continue
         if values == [None, None] or (
             isinstance(below, frozenset) and any(isinstance(value, context().mpc) for value in values)
         ):
             continue
         if None in values or not same(*values):
             return False
+        if not free and not all(isinstance(value, int | Fraction) for value in values) and large([first, second]):
+            return same_closely(first, second, fuel, options) is not False
         compared += 1
-    if not compared:
+    if not compared and not unreal:
         raise Undefined("nowhere defined")
-    return True
+    return compared > 0 or all(unreal)
+
+
+def both_signs(free: frozenset[str]) -> list[bool]:
+    """Whether letters are negative, point by point, for functions with corners; `negatives` says which."""
+    return [False, False, True, True] * (POINTS * min(2, len(free)))
 
 
 def negatives(names: list[str], point: int) -> bool | frozenset[str]:

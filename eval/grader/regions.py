@@ -206,7 +206,12 @@ def _half_line(left: Node, operator: str, right: Node, fuel: Fuel) -> list[Piece
     if operator not in FLIPPED or len(names) != 1:
         raise Undefined("not an inequality in one variable")
     if has(left, "inf") or has(right, "inf"):
-        return EVERYTHING  # -\infty < x
+        below, above = (right, left) if operator[0] == ">" else (left, right)
+        if (below[0] == "var" and above == ("const", "inf")) or (
+            above[0] == "var" and _end(below, fuel) == -INFINITY
+        ):
+            return EVERYTHING  # -\infty < x
+        raise Undefined("arithmetic with infinity")
     (name,) = names
     at = {}
     for x in (0, 1, -7, Fraction(101, 3)):

@@ -8,10 +8,10 @@ from itertools import pairwise
 
 from . import conditions
 from .parse import Node
-from .points import POINTS, has, variables
+from .points import CORNERS, POINTS, both_signs, has, negatives, variables
 from .regions import FLIPPED
 from .trees import corner, denominators, function_of, is_product, rational, value_of, values_of
-from .value import Evaluator, Fuel, Undefined, context, number, same
+from .value import FAR, Evaluator, Fuel, Undecided, Undefined, context, number, same
 
 # What an operator is, read from the right; A in B is not B in A.
 TURNED = FLIPPED | {operator: operator for operator in ("par", "perp", "sim", "~")}
@@ -21,6 +21,13 @@ def leading(chain: Node) -> set[str]:
     """The names of one kind that a chain says to be equal: x, y, z in x = y = z = 1; AB, BC."""
     names = [side[1] for side in chain[1] if side[0] == "var"]
     return {name for name in names if len(name) == len(names[0])}
+
+
+def is_given(divisor: Node) -> bool:
+    """Whether a divisor of a curve's equation is made of given lengths, as a and b in x/a + y/b = 1."""
+    if divisor[0] in ("*", "^"):
+        return all(map(is_given, divisor[1] if divisor[0] == "*" else divisor[1:2]))
+    return (divisor[0] == "num" and divisor[1] != 0) or (divisor[0] == "var" and divisor[1] not in ("x", "y", "z"))
 
 
 class Relations:
@@ -111,7 +118,8 @@ class Relations:
         function_a, function_b = function_of(a[1][0]), function_of(b[1][0])
         if function_a and function_b:
             (name_a, letters_a), (name_b, letters_b) = function_a, function_b
-            if name_a != name_b or len(letters_a) != len(letters_b) or is_product(a, value_a):
+            polynomials = {name_a.casefold(), name_b.casefold()} in ({"p"}, {"q"})  # P(x), p(x)
+            if (name_a != name_b and not polynomials) or len(letters_a) != len(letters_b) or is_product(a, value_a):
                 return self.proportional(a, b)  # ab = cd
             change = dict(zip(letters_b, letters_a, strict=True))
             free = variables(value_b) - set(letters_b)
@@ -156,7 +164,8 @@ class Relations:
         difference: Node = ("+", [a[1][0], ("*", [("num", Fraction(-1)), a[1][1]])])
         if not self.proportional(("rel", [("*", [difference, *below]), ("num", Fraction(0))], ["="]), b):
             return False
-        return all(self.nowhere(b, divisor) for divisor in below)
+        solved = value_of(a) is not None or value_of(b) is not None
+        return all((not solved and is_given(divisor)) or self.nowhere(b, divisor) for divisor in below)
 
     def nowhere(self, equation: Node, divisor: Node) -> bool:
         """Whether an equation holds nowhere that a divisor, linear in its one variable, is 0."""
@@ -182,11 +191,15 @@ class Relations:
         if len(a[2]) != 1 or len(b[2]) != 1 or a[2][0] not in FLIPPED or b[2][0] not in FLIPPED:
             return False
         factor = None
-        for point in range(POINTS + 1):
-            evaluator = Evaluator(self.fuel, point, negative=point == POINTS)
+        letters, corners = variables([a, b]), has([a, b], *CORNERS)
+        for point, negative in enumerate(both_signs(letters) if corners else [False] * POINTS + [True]):
+            below = negatives(sorted(letters), point) if negative and corners else negative
+            evaluator = Evaluator(self.fuel, point, negative=below)
             try:
                 minus: Node = ("num", Fraction(-1))
                 values = [evaluator.value(("+", [r[1][0], ("*", [minus, r[1][1]])])) for r in (a, b)]
+                if corners and values[0] == values[1] == 0:
+                    continue
                 if values[0] == 0 or values[1] == 0:
                     return False
                 ratio = (
@@ -194,6 +207,10 @@ class Relations:
                 )
             except (Undefined, TypeError):
                 return False
+            except Undecided:
+                if point in FAR and corners and self.fuel.left >= 0:
+                    continue  # too large a number
+                raise
             if factor is not None and not same(ratio, factor):
                 return False
             factor = ratio

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from .numerals import leading
-from .unit_rewrites import MICRO, MIXED, OHMS, SOLAR, of_two_units
+from .unit_rewrites import MICRO, MINUTES, MIXED, OHMS, SOLAR, of_minutes, of_two_units
 
 # A step is taken only where its first part occurs in the text.
 Step = tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]]
@@ -36,7 +36,6 @@ EDGES = re.compile(
 DEGREE = re.compile(
     r"\s*\^\s*(?:\{\s*(?:\\circ|\\degree|\\text\{\s*o\s*\})\s*\}|\\circ(?![A-Za-z])|\\degree(?![A-Za-z]))|\\(?:degree|textdegree)(?![A-Za-z])"
 )
-MINUTES = re.compile(r"(?<![\d.])(\d+)\s*\\deg\s*(\d{1,2})\s*(?:'|\^\s*\{?\s*\\prime\s*\}?)(?!\s*[\d'])")
 MINUTES_IN_WORDS = re.compile(
     r"^(?:\\text\s*\{\s*)?(\d+)\s*(?:\\text\s*\{\s*)?degrees?\s*,?\s*(?:and\s+)?\}?\s*(\d{1,2})\s*(?:\\text\s*\{\s*)?minutes?\s*\}?$"
 )
@@ -74,6 +73,7 @@ LINE = re.compile(r"^(?:\\ell|[lLCE]|[A-Z]{2})(?:_\{?\d\}?)?\s*:\s*(?=[^:]*[xy][
 # The name of a number that an operator gives: \Pr(A) =, \dim V =, (f \circ g)(1) =, \sum a_i =.
 OPERATOR = re.compile(
     r"^((?:\\(?:Pr|dim|deg)(?![A-Za-z])|\\#|\\text\s*\{\s*(?:gcd|lcm|GCD|LCM)\s*\}(?=\s*=)|\(?[A-Za-z]\s*\\circ\s*[A-Za-z]\)?\s*\("
+    r"|\|\s*[A-Z]\s*\\c[au]p(?![a-z])"
     r"|\\sum\s*[a-z]_?)[^=<>]{0,40}?)=(?=[^=]*$)"
 )
 # Of which numbers an inequality is: all odd n >= 3.
@@ -141,6 +141,10 @@ POWERED = re.compile(
     r"\s+(?:squared|cubed)(?![A-Za-z])"
 )
 CHOOSE = re.compile(r"(?<![\w})\]])(?:\{\})?[\^_](?:\{(\w{1,6})\}|(\w))\s*\{?C\}?_(?:\{(\w{1,6})\}|(\w))")
+# v^2_0, \sigma^2_X, C^2_5: the index goes first.
+RAISED_FIRST = re.compile(
+    r"(?<![A-Za-z\\])([a-zCA]|\\(?:sigma|mu|tau|omega|alpha|beta|lambda|rho|chi))\s*\^\s*(\{\d\}|\d)\s*_\s*(\{\w{1,3}\}|\w)"
+)
 NUMBER_SET = re.compile(
     r"\\in\s*\{?(?:\\(?:mathbb|mathbf|mathrm|Bbb|bf|bm|boldsymbol)\s*)?\{?\s*([NZRQC])\s*\}*(?![A-Za-z])"
     r"((?:\s*[_^]\s*\{?[*+]\}?)?)"
@@ -189,11 +193,6 @@ def _closed(match: re.Match[str]) -> str:
     return "" if "\\text" in match[0] else match[1]
 
 
-def _minutes(match: re.Match[str]) -> str:
-    """Degrees and minutes as a sum of degrees."""
-    return rf"({match[1]}+\frac{{{match[2]}}}{{60}})\deg "
-
-
 def _percent_in_words(match: re.Match[str]) -> str:
     """A percentage whose number is in words; other words as they are."""
     found = leading(match[1])
@@ -230,6 +229,7 @@ BEFORE: tuple[Step, ...] = (
     ("\\Bbb", re.compile(r"\\Bbb(?![A-Za-z])"), r"\\mathbb"),
     ("\\cent", re.compile(r"\\cent(?![A-Za-z])"), "¢"),
     ("//", re.compile(r"(?<=[A-Za-z\d}])\s*//\s*(?=[A-Za-z])"), r" \\parallel "),
+    ("_", RAISED_FIRST, r"\1_\3^\2"),
     ("\\prime", re.compile(r"(?<=[A-Za-z])\s*\^\s*\{?\s*((?:\\prime\s*)+)\}?"), lambda m: "'" * m[1].count("p")),
     ("'", re.compile(r"\^\s*\{\s*('+)\s*\}"), r"\1"),
     ("angle", re.compile(r"(?<![A-Za-z\\])m\s*(?=\\(?:measured)?angle)|measured(?=angle)"), ""),
@@ -312,15 +312,17 @@ AFTER: tuple[Step, ...] = (
     ("divisible", MULTIPLES, r"\1k, k \\in \\mathbb{Z}"),
     ("ll ", re.compile(r"^((?:\\text\s*\{\s*)?)[Aa]ll\s+(?=powers of|perfect |primes?\b)"), r"\1"),
     *((kind, CURVE, "") for kind in ("ine ", "lane ", "ircle ", "llipse ", "bola ", "quation ")),
-    ("a ", re.compile(r"^(?:\\text\s*\{\s*)?a\s+\}?\s*(?=\d)"), ""),
+    ("a ", re.compile(r"^(?:\\text\s*\{\s*)?a\s+\}?\s*(?=\d)(?!\d+\s*\^)"), ""),
     ("an ", re.compile(r"^(?:\\text\s*\{\s*)?an\s+\}?\s*(?=\d)"), ""),
     ("ear", YEAR, lambda m: "" if m[2] else m[1]),
     ("ll", ALL, ""),
+    ("any int", re.compile(r",\s*(\\text\s*\{)?\s*any\s+integer\s*\}?\s*(?=[a-z]$)"), r" \\text{ for any integer } "),
     ("or", re.compile(r"\\text\s*\{\s*\(\s*or\s+([^(){}]+)\)\s*\}|\(\s*or\s+([^(){}]+)\)"), r" \\text{ or } \1\2"),
     ("/", re.compile(r"\^\s*\{?\s*(\d+)\s*\}?\s*/\s*_\s*\{?\s*(\d+)\s*\}?"), r"\\frac{\1}{\2}"),
     ("", re.compile(r"^(?:\\text\s*\{\s*)?(?:[Nn]egative|[Mm]inus)\s*(?:\}|(?<=\s))\s*(?=[\d\\])"), "-"),
     ("infinity", re.compile(r"^(?:\\text\s*\{\s*)?(?:[Nn]egative|[Mm]inus)\s+infinity\s*\}?$"), r"-\\infty "),
     ("of", re.compile(r"^(\d+)\s*(?:\\text\s*\{)?\s*out\s+of\s*\}?\s*(\d+)$"), r"\\frac{\1}{\2}"),
+    ("choose", re.compile(r"^(\d{1,4})\s*(?:\\text\s*\{)?\s*choose\s*\}?\s*(\d{1,4})$"), r"\\binom{\1}{\2}"),
     (" in ", re.compile(r"^(\d+)\s*(?:\\text\s*\{)?\s*in\s*\}?\s*(\d+)$"), r"\\frac{\1}{\2}"),
     (
         "th", re.compile(r"^(\\text\s*\{\s*)?(?:[Ee]ither|[Bb]oth)\s*(\})?\s*(?=[-\d\\$(])"),
@@ -362,9 +364,9 @@ AFTER: tuple[Step, ...] = (
     ("p", re.compile(r"\\text\{\s*(?:percent(?:age)?|pct\.?)\s*\}|(?<![A-Za-z\\])(?:percent(?:age)?|pct)\b"), "% "),
     ("\\", DEGREE, r"\\deg "),
     ("^", re.compile(r"(?<=\d)\s*\^\s*(?:\{\s*o\s*\}|o(?![A-Za-z]))"), r"\\deg "),
-    ("egree", MINUTES_IN_WORDS, _minutes),
+    ("egree", MINUTES_IN_WORDS, of_minutes),
     ("egree", re.compile(r"(?<=[\d}\s])\s*\\text\{\s*degrees?\s*\}(?!\s*[\\A-Za-z])|(?<=\d)\s*degrees?$"), r"\\deg "),
-    ("\\deg", MINUTES, _minutes),
+    ("\\deg", MINUTES, of_minutes),
     ("%", re.compile(r"^([A-Za-z][A-Za-z -]*?)\s*%\s*$"), _percent_in_words),
     ("root of", SQUARE_ROOT, r"\\sqrt{\1}"),
     ("h", re.compile(r"^(\d+)\s*h(?:rs?)?\s*(?:and\s*)?(\d{1,2})\s*m(?:ins?)?$"), r"\1\\text{ h }\2\\text{ min}"),

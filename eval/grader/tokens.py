@@ -51,7 +51,7 @@ SET_OPERATORS = {
 }
 _NAMES = (
     "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi pi rho sigma tau "
-    "upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega ell hbar angle triangle "
+    "upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega hbar angle triangle "
     "measuredangle odot square star complement sum prod int lim partial nabla aleph dots ldots cdots"
 )
 NAMES = frozenset("\\" + name for name in _NAMES.split())
@@ -66,6 +66,10 @@ BARS = {
     "\\varphi": "\\phi",
     "\\varepsilon": "\\epsilon",
     "\\vartheta": "\\theta",
+    "\\varrho": "\\rho",
+    "\\varsigma": "\\sigma",
+    "\\hslash": "\\hbar",
+    "\\ell": "l",
     **dict.fromkeys(("\\lor", "\\vee"), "\\or"),
     **dict.fromkeys(("\\land", "\\wedge", "\\&"), "\\and"),
     "\\forall": "\\where",
@@ -98,6 +102,7 @@ LETTER_UNITS = frozenset("msghLJNWKlVCATFH")
 PRODUCTS = frozenset(("eV", "hA", "dB", "aU", "cC", "wB", "wH"))  # units where a number stands before
 WORDS = frozenset(("An", "At", "In", "It", "On", "No", "Hz"))
 SURE_UNITS = frozenset(("cm", "km", "mm", "kg", "ft", "mph", "lbs"))
+COUNTED = frozenset(("AM", "PM", "men", "USD", "EUR", "GBP", "INR", "CNY", "RMB"))  # words after a number
 CURRENCIES = ("\\$", "€", "£", "$", "₹", "¥")
 
 
@@ -129,7 +134,9 @@ def tokens(text: str, thousands: bool) -> list[Token]:
             if end < 0 or "{" in text[place:end]:
                 raise ParseError("a text without end")
             below = text[end + 1 : end + 2] == "_" and re.fullmatch("[A-Z]", text[place:end])  # 3\mathrm{C}_5^2
-            out.extend([("sym", text[place:end], space)] if below else _text(text[place:end], space, out))
+            out.extend(
+                [("sym", text[place:end], space)] if below else _text(text[place:end], space, out, text[end + 1 :])
+            )
             place = end + 1
         elif kind == "word":
             for _ in range(_arguments(out)):  # \frac Lg
@@ -190,7 +197,7 @@ def _separated(stream: list[Token]) -> list[Token]:
     return stream
 
 
-def _text(content: str, space: bool, before: list[Token]) -> list[Token]:
+def _text(content: str, space: bool, before: list[Token], after: str) -> list[Token]:
     bare = content.strip()
     if re.fullmatch(r"[,;]?\s*(?:and|or|,)?\s*,?", bare):
         return [("sym", "\\or" if "or" in bare else "\\and", space)] if bare else []
@@ -199,7 +206,7 @@ def _text(content: str, space: bool, before: list[Token]) -> list[Token]:
     below = len(before) > 2 and before[-1][1] == "{" and "\\frac" in (before[-2][1], before[-min(len(before), 5)][1])
     power = len(before) > 3 and before[-3][1] == "^" and before[-4][0] == "text"  # m^2/s
     below = below or (
-        len(before) > 1 and before[-1][1] in ("\\cdot", "/", "*") and (before[-2][0] == "text" or power)
+        len(before) > 1 and before[-1][1] in ("\\cdot", "/", "*", "-") and (before[-2][0] == "text" or power)
     )
     letter = bare in LETTER_UNITS or (bare == "M" and (space or content[0] == " "))  # 5M may be five million
     if letter and before and (before[-1][0] in ("num", "text") or before[-1][1] in (")", "}") or below):
@@ -210,7 +217,8 @@ def _text(content: str, space: bool, before: list[Token]) -> list[Token]:
         return [("sym", WHERE if lead[1] else IF, space), *_condition(lead[3])]
     if bare == "to" and before and (before[-1][0] == "num" or before[-1][1] == "}"):  # a ratio
         return [("sym", ":", space)]
-    counted = bool(before) and (before[-1][0] == "num" or before[-1][1] == "/")
+    last = bool(before) and before[-1][1] in (")", "}") and not re.match(r"\s*[\\({A-Za-z\d_^]", after)
+    counted = last or (bool(before) and (before[-1][0] == "num" or before[-1][1] == "/"))
     if bare in WORD_COMMANDS and not (counted and bare in SHORT_UNITS):
         return [("sym", WORD_COMMANDS[bare], space)]
     return [("text", content, space)]
@@ -231,6 +239,8 @@ def _word(word: str, space: bool, before: list[Token]) -> list[Token]:
         return [("text", word, space)]
     if word in WORD_COMMANDS:
         return [("sym", WORD_COMMANDS[word], space)]
+    if word == "per" and space and before and before[-1][0] in ("num", "text"):
+        return [("text", word, space)]
     of_unit = len(before) > 1 and before[-1][1] == "/" and before[-2][0] == "text"
     if of_unit and (word in LETTER_UNITS or word in SHORT_UNITS):  # km/h
         return [("text", word, space)]
@@ -255,7 +265,7 @@ def _word(word: str, space: bool, before: list[Token]) -> list[Token]:
     if (
         before
         and before[-1][0] == "num"
-        and (word in SHORT_UNITS or word in ("AM", "PM", "men") or (len(word) > 3 and not word.isupper()))
+        and (word in SHORT_UNITS or word in COUNTED or (len(word) > 3 and not word.isupper()))
     ):
         return [("text", word, space)]
     if word.isupper():

@@ -10,6 +10,12 @@ MIXED = re.compile(
     r"((?:[\s,}]|\\text\s*\{|and\b){1,12})(?=\d+\s*(?:\\text\s*\{\s*)?"
     r"(min|sec|s\b|in\b|inch|cents?\b|hours?\b|days?\b|months?\b|ounces?\b|oz\b|f(?:ee|oo)?t\b))"
 )
+# 36° 30', 12° 30' 36'': degrees with minutes and seconds.
+_PRIME = r"(?:'|\^\s*\{?\s*\\prime\s*\}?)"
+_SECONDS = r"(?:''|\"|\^\s*\{\s*\\prime\s*\\prime\s*\})"
+MINUTES = re.compile(
+    rf"(?<![\d.])(\d+)\s*\\deg\s*(\d{{1,2}})\s*{_PRIME}(?!')(?:\s*(\d{{1,2}}(?:\.\d+)?)\s*{_SECONDS})?(?!\s*[\d'])"
+)
 # Those of the sun.
 SOLAR = re.compile(r"(?<=[\d}\s])\s*(?:\\text\s*\{\s*([MRL])\s*\}|([MRL]))\s*_\s*\{?\s*\\odot\s*\}?$")
 # Micrometers and kiloohms, whose signs are letters of formulas elsewhere.
@@ -28,3 +34,10 @@ def of_two_units(match: re.Match[str]) -> str:
     if not re.search("and|,", gap) or unit[:2] == smaller[:2]:
         return match[0]
     return unit + "}" * (gap.count("}") - gap.count("{")) + " "
+
+
+def of_minutes(match: re.Match[str]) -> str:
+    """Degrees with minutes, and perhaps seconds, as a sum of degrees."""
+    degrees, minutes, *seconds = match.groups()
+    more = rf"+\frac{{{seconds[0]}}}{{3600}}" if seconds and seconds[0] else ""
+    return rf"({degrees}+\frac{{{minutes}}}{{60}}{more})\deg "

@@ -102,6 +102,7 @@ def _written(text: str) -> list[str]:
     text = re.sub(r"\\(?:text|left|right|cdot)(?![a-z])|[{}\\()]", " ", text)
     text = re.sub(r"(?i)\b([ap])\.\s?m\b\.?", lambda m: m[1].casefold() + "m", text)
     text = re.sub(r"\bNm\b", "N m", text)
+    text = re.sub(r"\bms(?=\s*\^\s*-)", "m s", text)
     text = TWO_WORDS.sub(lambda m: m[1] or m[2] or ("N " if m[0][0] in "Nn" else "AU"), text)
     return re.findall(r"[^\W\d_]+|\d+|[€£¢$₹¥%/^-]", text)
 

@@ -23,6 +23,8 @@ from .parse import Node
 DIGITS = 50
 BITS = 60_000  # of an exact number; larger ones are kept to DIGITS
 HUGE = 400  # binary exponent above which a function's argument is not reduced any more
+FAR = {4: Fraction(1, 100), 6: 3_000, 8: 3_000, 10: Fraction(1, 100)}  # points on both sides of a corner
+MULTIPLE = 360_360  # of all numbers up to 15
 TINY = 1e-30  # below it a value may be what rounding left of 0
 Value = Any  # int, Fraction, or a number of the thread's mpmath context
 
@@ -66,7 +68,9 @@ def context() -> Any:
 def at_point(name: str, point: int, whole: bool = False) -> Fraction | int:
     """The value that stands for a variable at a point."""
     draw = random.Random(f"{name} at {point}")
-    return draw.randrange(1, 13) if whole else Fraction(draw.randrange(101, 997), draw.randrange(101, 499))
+    if whole:
+        return draw.randrange(50, 2_000) if point == 6 else draw.randrange(1, 13) * (MULTIPLE if point == 8 else 1)
+    return Fraction(draw.randrange(101, 997), draw.randrange(101, 499)) * FAR.get(point, 1)
 
 
 def number(value: Value) -> Any:
@@ -274,8 +278,9 @@ class Evaluator:
         x = number(first)
         if name == "exp" and self.integrating and mp.re(x) < 0 and mp.mag(x) > 62:
             return mp.mpf(0)  # at the far end of an integral
-        self.reduced(x, limit=62 if name in ("exp", "sinh", "cosh", "tanh", "sech", "csch", "coth") else HUGE)
-        if name in ("log", "ln", "lg"):
+        if name not in ("log", "ln", "lg"):
+            self.reduced(x, limit=62 if name in ("exp", "sinh", "cosh", "tanh", "sech", "csch", "coth") else HUGE)
+        else:
             if x == 0:
                 raise Undefined("the logarithm of 0")
             base = number(values[1]) if len(values) > 1 else mp.mpf(10) if name == "lg" else None
