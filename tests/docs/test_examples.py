@@ -90,6 +90,9 @@ EXPECTED = {
         "LIM inside, after 2 (seed 1): train",
         "Evaluate LIM inside, after 2 (seed 1)",
     ],
+    r".*scripts/compare\.sh configs/compare/filter\S*\.yaml 'seeds=.* --only base_band.*": [
+        "random, base model's pass rate 0.1-0.9 (seed 18): train",
+    ],
     r".*scripts/compare\.sh configs/compare/filter\S*\.yaml 'seeds=.* nearest base_band.*": [
         "nearest mean pass rate (seed 18): train",
         "random, base model's pass rate 0.1-0.9 (seed 18): train",
