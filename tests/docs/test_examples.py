@@ -101,6 +101,9 @@ EXPECTED = {
         "LIMR (seed 18): train",
         "random, pass rate 0.1-0.9 (seed 18): train",
     ],
+    r".*scripts/compare\.sh configs/compare/filter\.yaml .* --only base_band.*": [
+        "random, base model's pass rate 0.1-0.9 (seed 16): train",
+    ],
     r".*scripts/compare\.sh configs/compare/filter\S*\.yaml .*": [
         "LIMR (seed 11): train",
         "random, pass rate 0.1-0.9 (seed 11): train",
