@@ -22,7 +22,7 @@ LABELLED = re.compile(
 SET_TWICE = re.compile(
     r"([^:{}]*(?:[<>]|\\(?:le|ge|lt|gt)(?:q|qslant|qq)?(?![a-z]))[^:{}]*):\s*([(\[].*[)\]])", re.DOTALL
 )
-SHORTENED = re.compile(r"(?:\\?\$)?(\d{1,12}(?:\.\d{1,12})?)([kKM])")
+SHORTENED = re.compile(r"(?:\\?\$(?=\d)|(?=\d\d|\d\.))(\d{1,12}(?:\.\d{1,12})?)([kKM])")
 LABEL = re.compile(r"^(?:\\text)?\{\s*(\(?[A-J]\)?[.:]?)\s*\}")
 ANOTHER = re.compile(
     r"\([A-J]\)|(?<![\w\\^_{(])[A-J][.):](?!\w)|^\W*(?:\\text\{\s*)?(?:or|and|if|unless|of|is|,)\b|^[,;/+*^=_<>]"
@@ -96,7 +96,7 @@ def set_twice(first: Side, second: Side, decide: Callable[[str, str], bool | Non
 
 
 def thousands(first: Side, second: Side) -> bool | None:
-    """70k and 2.5M for a number in digits; None where they are not that number."""
+    """70k, 2.5M and $2k for a number in digits; None where they are not that number. 2k is twice k."""
     short = SHORTENED.fullmatch(second.short) if second.short[-1:] in ("k", "K", "M") else None
     if short and first.value == Fraction(short[1]) * (1_000_000 if short[2] == "M" else 1_000):
         return True

@@ -93,6 +93,7 @@ SAME = {
         ("45000", "45k"),
         ("45000", r"\$45K"),
         ("3600000", "3.6M"),
+        ("3000", r"\$3k"),
     ],
     "corners of equations and steps of whole numbers": [
         ("2|x|+2|y|=2", "1=|y|+|x|"),
@@ -210,6 +211,9 @@ DIFFERENT = {
         ("45", "45k"),
         ("45k", "45"),
         ("3600000", "3.6k"),
+        ("2000", "2k"),
+        ("3000", "3K"),
+        ("5000000", "5M"),
     ],
     "corners of equations and steps of whole numbers": [
         ("|x|+|y|=1", "|x+y|=1"),
